@@ -60,9 +60,9 @@ func numbered(t *testing.T, name, pattern string) map[string]bool {
 func TestCitedNumbersAreThere(t *testing.T) {
 	t.Parallel()
 	invariants := numbered(t, "shared/INVARIANTS.md", `(?m)^(\d+)\. \*\*`)
-	facts := numbered(t, "shared/entra/GRAPH.md", `(?m)^##+ G (\d+(?:\.\d+)?) `)
+	facts := numbered(t, "shared/entra/GRAPH.md", `(?m)^##+ (GG? \d+(?:\.\d+)?) `)
 	invariant := regexp.MustCompile(`\binvariants? (\d+)`)
-	fact := regexp.MustCompile(`\bG (\d+(?:\.\d+)?)\b`)
+	fact := regexp.MustCompile(`\b(GG? \d+(?:\.\d+)?)\b`)
 	elsewhere := regexp.MustCompile(`(?i)\bcontract sheet\b|\b(design|style|graph|rivals|peers)\.md\b`)
 	cited := 0
 	eachLine(t, func(file string, number int, line string) {
@@ -78,7 +78,7 @@ func TestCitedNumbersAreThere(t *testing.T) {
 		for _, m := range fact.FindAllStringSubmatch(line, -1) {
 			cited++
 			if !facts[m[1]] {
-				t.Errorf("%s:%d cites G %s, which shared/entra/GRAPH.md does not have", file, number, m[1])
+				t.Errorf("%s:%d cites %s, which shared/entra/GRAPH.md does not have", file, number, m[1])
 			}
 		}
 		if m := elsewhere.FindString(line); m != "" && m != "GRAPH.md" && file != "infra/docs/cited_test.go" {

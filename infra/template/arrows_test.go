@@ -66,10 +66,11 @@ var arrows = []arrow{
 
 	{[]string{"shared/entra/entratest/odata", "shared/entra/entratest/roles", "shared/entra/entratest/inprocess", "shared/entra/entratest/browser", "shared/entra/entratest/contract", "shared/entra/entratest/simclient"}, nil, simulated},
 	{[]string{"shared/entra/entratest/state"}, []string{"shared/platform/ownfile"}, simulated},
-	{[]string{"shared/entra/entratest/faults"}, []string{"shared/entra/entratest/state"}, simulated},
-	{[]string{"shared/entra/entratest/portal"}, []string{"shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/faults", "shared/entra/entratest/skus"}, []string{"shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/licensing"}, []string{"shared/entra/entratest/skus", "shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/portal"}, []string{"shared/entra/entratest/licensing", "shared/entra/entratest/roles", "shared/entra/entratest/skus", "shared/entra/entratest/state"}, simulated},
 	{[]string{"shared/entra/entratest/identity"}, []string{"shared/entra/entratest/faults", "shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
-	{[]string{"shared/entra/entratest/graph"}, []string{"shared/entra/entratest/faults", "shared/entra/entratest/odata", "shared/entra/entratest/portal", "shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/graph"}, []string{"shared/entra/entratest/faults", "shared/entra/entratest/licensing", "shared/entra/entratest/odata", "shared/entra/entratest/portal", "shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
 	{[]string{"shared/entra/entratest", "shared/entra/entratest/control"}, []string{"shared/entra/entratest/...", "shared/platform/loopback"}, simulated},
 	{[]string{"shared/entra"}, []string{"shared/directory"}, "adapters point inward, at the vocabulary"},
 

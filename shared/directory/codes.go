@@ -117,6 +117,7 @@ const (
 	CodeManagerNone              = "manager-none"
 	CodeLicenseForbidden         = "license-forbidden"
 	CodeGroupLicenseForbidden    = "group-license-forbidden"
+	CodeGroupNotSecurityEnabled  = "group-not-security-enabled"
 	CodeLicenseBusy              = "license-busy"
 	CodeLicenseNotHeld           = "license-not-held"
 	CodeLicenseNotAssignable     = "license-not-assignable"

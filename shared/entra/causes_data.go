@@ -17,7 +17,9 @@ var causesOfLicences = []cause{
 	{code: directory.CodeLicenseNotHeld,
 		signs: []sign{{status: []int{400}, words: "does not have a corresponding license"}}},
 	{code: directory.CodeLicenseNotAssignable,
-		signs: []sign{{status: []int{400}, words: "cannot be assigned to a user"}}},
+		signs: []sign{{status: []int{400}, words: "cannot be assigned to a user|does not correspond to a valid company license"}}},
+	{code: directory.CodeGroupNotSecurityEnabled,
+		signs: []sign{{status: []int{400}, words: "for a group that is not security enabled", on: []act{actGroupLicence}}}},
 	// What Microsoft says to this is not known for sure (GG 22 row 44, [K]).
 	{code: directory.CodeLicensePlanUnknown,
 		signs: []sign{{status: []int{400}, words: "is not part of license|is not part of the license|service plans that are not part of"}}},

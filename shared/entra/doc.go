@@ -27,6 +27,12 @@
 // which Microsoft gives the same answer. testdata/causes has a raw answer and near
 // misses of each. Who has a contested address is found by [Tenant.Holders].
 //
+// Tenant groups, memberships, managers and licences are read by batches of direct
+// reads, each answered in its place (readEach); a round of group changes only marks.
+// What is written to them goes with everything else through [Tenant.Write]: members of
+// one group as one item, and nothing is deleted whose path is not on a short list
+// (deletable).
+//
 // A link that Microsoft hands out is followed only below the configured base
 // address, and the access token is attached only there.
 package entra

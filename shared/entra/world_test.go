@@ -76,14 +76,20 @@ func (t *tokens) Renew(_ context.Context, rejected directory.Secret) (directory.
 
 func newWorld(t *testing.T, count int, scopes ...string) *world {
 	t.Helper()
+	return newWorldOf(t, func(spec *entratest.TenantSpec) { spec.Count = count }, scopes...)
+}
+
+// newWorldOf is newWorld with a tenant that is described otherwise in some respect.
+func newWorldOf(t *testing.T, edit func(*entratest.TenantSpec), scopes ...string) *world {
+	t.Helper()
 	sim, err := entratest.New(entratest.Options{BaseURL: simBase, Seed: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { sim.Close() })
 	unverified := false
-	_, err = sim.CreateTenant(entratest.TenantSpec{
-		TenantID: simTenant, Name: "Fabrikam", Count: count, Seed: 9,
+	spec := entratest.TenantSpec{
+		TenantID: simTenant, Name: "Fabrikam", Seed: 9,
 		Domains: []entratest.DomainSpec{
 			{Name: "fabrikam.example", IsDefault: true},
 			{Name: "fed.example", AuthenticationType: "Federated"},
@@ -104,7 +110,9 @@ func newWorld(t *testing.T, count int, scopes ...string) *world {
 			{DisplayName: "Trusted", IsAssignableToRole: true, Members: []string{memberID}, Owners: []string{ownerID}, Roles: []string{"Helpdesk Administrator", "Global Administrator"}},
 			{DisplayName: "Staff", Members: []string{plainID}, ProxyAddresses: []string{"SMTP:staff@fabrikam.example", "smtp:all@fabrikam.example"}},
 		},
-	})
+	}
+	edit(&spec)
+	_, err = sim.CreateTenant(spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,11 +100,11 @@ func writtenTo(w *directory.Write) string {
 // newItem makes the request of some writes that go out together.
 func (t *Tenant) newItem(writes []directory.Write, places []int) (batchItem, *directory.Problem) {
 	w := &writes[places[0]]
-	if make, known := newItems[w.Effect]; known {
+	if build, known := newItems[w.Effect]; known {
 		if len(places) > 1 {
 			return t.membersItem(writes, places)
 		}
-		return make(t, w)
+		return build(t, w)
 	}
 	return accountItem(w)
 }

@@ -54,30 +54,30 @@ var newItems = map[directory.Effect]func(*Tenant, *directory.Write) (batchItem, 
 // itemMaker makes the request of a write to an object, whose path it is given.
 type itemMaker func(t *Tenant, w *directory.Write, path string) (batchItem, *directory.Problem)
 
-func onGroup(make itemMaker) func(*Tenant, *directory.Write) (batchItem, *directory.Problem) {
+func onGroup(build itemMaker) func(*Tenant, *directory.Write) (batchItem, *directory.Problem) {
 	return func(t *Tenant, w *directory.Write) (batchItem, *directory.Problem) {
 		if !validID(string(w.GroupID)) {
 			return batchItem{}, unfit("A write needs the id of a group")
 		}
-		return make(t, w, "/groups/"+url.PathEscape(string(w.GroupID)))
+		return build(t, w, "/groups/"+url.PathEscape(string(w.GroupID)))
 	}
 }
 
-func onMember(make itemMaker) func(*Tenant, *directory.Write) (batchItem, *directory.Problem) {
+func onMember(build itemMaker) func(*Tenant, *directory.Write) (batchItem, *directory.Problem) {
 	return onGroup(func(t *Tenant, w *directory.Write, group string) (batchItem, *directory.Problem) {
 		if !validID(string(w.AccountID)) {
 			return batchItem{}, unfit("A membership needs the id of a member")
 		}
-		return make(t, w, group)
+		return build(t, w, group)
 	})
 }
 
-func onAccount(make itemMaker) func(*Tenant, *directory.Write) (batchItem, *directory.Problem) {
+func onAccount(build itemMaker) func(*Tenant, *directory.Write) (batchItem, *directory.Problem) {
 	return func(t *Tenant, w *directory.Write) (batchItem, *directory.Problem) {
 		if !validID(string(w.AccountID)) {
 			return batchItem{}, unfit("A write needs the id of an account")
 		}
-		return make(t, w, "/users/"+url.PathEscape(string(w.AccountID)))
+		return build(t, w, "/users/"+url.PathEscape(string(w.AccountID)))
 	}
 }
 

@@ -5,28 +5,34 @@ import (
 
 	"bindery/shared/entra/entratest/faults"
 	"bindery/shared/entra/entratest/graph"
+	"bindery/shared/entra/entratest/licensing"
 	"bindery/shared/entra/entratest/portal"
 	"bindery/shared/entra/entratest/state"
 )
 
 // What tests say and get, from the rooms in which it is.
 type (
-	App          = state.App
-	Mutation     = state.Mutation
-	DomainSpec   = state.Domain
-	LicenceSpec  = state.SKU
-	TenantSpec   = portal.TenantSpec
-	AdminSpec    = portal.AdminSpec
-	GroupSpec    = portal.GroupSpec
-	GroupKind    = portal.GroupKind
-	GrantSpec    = portal.GrantSpec
-	ExternalSpec = portal.ExternalSpec
-	Tenant       = portal.Tenant
-	Admin        = portal.Admin
-	Fault        = faults.Fault
-	Quota        = faults.Quota
-	Rate         = faults.Rate
-	Request      = graph.Request
+	App            = state.App
+	Mutation       = state.Mutation
+	DomainSpec     = state.Domain
+	LicenceSpec    = state.SKU
+	LicencePlan    = state.ServicePlan
+	Subscription   = portal.Subscription
+	LicenceWish    = licensing.Wish
+	LicenceRequest = licensing.Request
+	LicenceService = portal.LicenceService
+	TenantSpec     = portal.TenantSpec
+	AdminSpec      = portal.AdminSpec
+	GroupSpec      = portal.GroupSpec
+	GroupKind      = portal.GroupKind
+	GrantSpec      = portal.GrantSpec
+	ExternalSpec   = portal.ExternalSpec
+	Tenant         = portal.Tenant
+	Admin          = portal.Admin
+	Fault          = faults.Fault
+	Quota          = faults.Quota
+	Rate           = faults.Rate
+	Request        = graph.Request
 )
 
 // CreateTenant makes a tenant with all its accounts, or nothing.
@@ -153,6 +159,34 @@ func (s *Server) SetDomain(tenantID string, spec DomainSpec) error {
 // RemoveDomain takes a domain from a tenant, as a forced deletion does.
 func (s *Server) RemoveDomain(tenantID, name string) error {
 	return s.portal.RemoveDomain(tenantID, name)
+}
+
+// Licences are the subscriptions of a tenant, and how many of their seats are taken.
+func (s *Server) Licences(tenantID string) ([]Subscription, error) {
+	return s.portal.Licences(tenantID)
+}
+
+// SetLicence buys a subscription, or changes the one with its id or part number.
+// Whoever has a licence keeps it, also when there are fewer seats.
+func (s *Server) SetLicence(tenantID string, sku LicenceSpec) error {
+	return s.portal.SetLicence(tenantID, sku)
+}
+
+// ExpireLicence takes a subscription, by id or part number, to the next step of its
+// end: grace, suspended, gone.
+func (s *Server) ExpireLicence(tenantID, sku string) error {
+	return s.portal.ExpireLicence(tenantID, sku)
+}
+
+// AssignLicences gives and takes licences of a user or a group as an account of the
+// tenant that works in Microsoft's admin center.
+func (s *Server) AssignLicences(tenantID, actor, userOrGroup string, r LicenceRequest) error {
+	return s.portal.AssignLicences(tenantID, actor, userOrGroup, r)
+}
+
+// SetLicenceService says how the licence service of a tenant behaves from now on.
+func (s *Server) SetLicenceService(tenantID string, service LicenceService) error {
+	return s.portal.SetLicenceService(tenantID, service)
 }
 
 // Mutations returns every change in a tenant, oldest first.

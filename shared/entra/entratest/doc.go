@@ -9,9 +9,11 @@
 //	odata      the protocol of Graph: paths, options, filters, pages, batches, errors; pure
 //	portal     what people do elsewhere than through Graph: make tenants, edit accounts
 //	control    all switches over HTTP, under /_control
+//	licensing  what an account may be given, and how a group's licences reach its members
 //	state      what is remembered: tenants, objects, versions, lag, the journal file, the clock
 //	faults     limits as documented, and faults on demand
 //	roles      the catalogue of directory roles
+//	skus       the catalogue of products, with their services
 //
 // An arrow goes down only: graph, identity and portal stand on state and faults, and
 // these know nobody above. inprocess carries requests without a socket, browser is an

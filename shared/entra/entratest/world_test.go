@@ -34,6 +34,7 @@ func newWorld(t *testing.T) *world {
 	if _, err := s.CreateTenant(TenantSpec{
 		TenantID: worldTenant, Name: "Contoso",
 		Domains:  []DomainSpec{{Name: "contoso.example", IsDefault: true}, {Name: "fed.example", AuthenticationType: "Federated"}},
+		Licences: []LicenceSpec{{SKUPartNumber: "SPE_E3", Enabled: 5}},
 		Accounts: []map[string]any{{"userPrincipalName": "plain@contoso.example", "displayName": "Plain"}},
 		Admins: []AdminSpec{
 			{UserPrincipalName: "admin@contoso.example", Roles: []string{"Global Administrator"}},

@@ -99,7 +99,7 @@ func newWorld(t *testing.T, spec ...func(*entratest.TenantSpec)) *world {
 	_, err = w.sim.CreateTenant(tenant)
 	w.must(err)
 	w.must(w.sim.RegisterApp(entratest.App{ID: simApp, Secret: "s3cret", RedirectURIs: []string{simBack}, MultiTenant: true}))
-	w.rt = dropLic{w.sim.Transport()}
+	w.rt = w.sim.Transport()
 	app := browser.Client{Base: simBase, ID: simApp, Secret: "s3cret", RedirectURL: simBack}
 	source := &tokens{signIn: func(ctx context.Context) (string, error) {
 		token, err := app.Token(ctx, w.sim.Transport(), adminUPN,

@@ -99,6 +99,13 @@ func TestControlRefusals(t *testing.T) {
 		{"PATCH", tenant + "/accounts/nobody", "{}", 404},
 		{"DELETE", tenant + "/accounts/nobody", "", 404},
 		{"PUT", tenant + "/admins/plain@contoso.example/roles", `{"roles":["King"]}`, 422},
+		{"PUT", tenant + "/licences/SPE_E3", `{"enabled":-1}`, 422},
+		{"PUT", tenant + "/licences/SPE_E3", `{"seats":1}`, 400},
+		{"POST", tenant + "/licences/SPE_E3/expire", "", 422},
+		{"PUT", tenant + "/licence-service", `{"busySeconds":-1}`, 422},
+		{"POST", tenant + "/licence-assignments", `{"actor":"nobody","to":"plain@contoso.example"}`, 422},
+		{"POST", tenant + "/licence-assignments", `{"actor":"admin@contoso.example","to":"nobody"}`, 422},
+		{"POST", tenant + "/licence-assignments", `{"actor":"admin@contoso.example","to":"plain@contoso.example","removeLicenses":["05e9a617-0261-4cee-bb44-138d3ef5d965"]}`, 422},
 		{"POST", tenant + "/grants", `{"clientId":"x","scope":"User.Read"}`, 400},
 		{"POST", tenant + "/grants", `{"clientId":"` + testClient + `","scope":"User.Shoe"}`, 400},
 		{"DELETE", tenant + "/grants", "", 400},
@@ -169,6 +176,35 @@ func TestControlRoundTrips(t *testing.T) {
 	controlGrantsAndApps(t, w, tenant)
 }
 
+// A scene of licences: bought, given by somebody else, seats lost, the service busy.
+func TestControlLicences(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := "/tenants/" + testTenant
+	const e3 = "05e9a617-0261-4cee-bb44-138d3ef5d965"
+	w.Control("PUT", tenant+"/licences/SPE_E3", `{"enabled":2}`, 200, nil)
+	w.Control("PUT", tenant+"/licences/"+e3, `{"enabled":1}`, 200, nil)
+	w.Control("PATCH", tenant+"/accounts/plain@contoso.example", `{"usageLocation":"CH"}`, 200, nil)
+	w.Control("POST", tenant+"/licence-assignments", `{"actor":"helper@contoso.example","to":"plain@contoso.example","addLicenses":[{"skuId":"`+e3+`"}]}`, 204, nil)
+	w.Control("PUT", tenant+"/licence-service", `{"busySeconds":5,"processingSeconds":60}`, 204, nil)
+	w.Control("POST", tenant+"/licences/SPE_E3/expire", "", 200, nil)
+	var got struct {
+		Licences []struct {
+			SKUID, SKUPartNumber, CapabilityStatus string
+			Enabled, Warning, ConsumedUnits        int
+		}
+	}
+	w.Control("GET", tenant+"/licences", "", 200, &got)
+	if len(got.Licences) != 1 || got.Licences[0].SKUID != e3 || got.Licences[0].CapabilityStatus != "Warning" || got.Licences[0].Warning != 1 || got.Licences[0].ConsumedUnits != 1 {
+		t.Errorf("the subscriptions are %+v", got.Licences)
+	}
+	var log struct{ Mutations []entratest.Mutation }
+	w.Control("GET", tenant+"/mutations", "", 200, &log)
+	if m := log.Mutations[len(log.Mutations)-1]; m.Kind != "license" || m.ActorUPN != "helper@contoso.example" {
+		t.Errorf("the last mutation is %+v", m)
+	}
+}
+
 func controlGrantsAndApps(t *testing.T, w *world, tenant string) {
 	var grants struct{ Grants []state.Grant }
 	w.Control("POST", tenant+"/grants", `{"clientId":"`+testClient+`","scope":"User.Read.All openid","userId":"helper@contoso.example"}`, 201, &grants)
@@ -198,5 +234,61 @@ func controlGrantsAndApps(t *testing.T, w *world, tenant string) {
 	w.Control("DELETE", "/requests", "", 204, nil)
 	if w.Control("GET", "/requests", "", 200, &seen); seen.Count != 0 {
 		t.Errorf("after the reset %d requests were seen", seen.Count)
+	}
+}
+
+// Groups are made, changed and filled by hand, also by a named administrator.
+func TestControlOfGroups(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	groups := "/tenants/" + testTenant + "/groups"
+	var made map[string]any
+	w.Control("POST", groups+"?actor=helper@contoso.example", `{"kind":"microsoft365","displayName":"Club","mailNickname":"club","members":["plain@contoso.example"]}`, 201, &made)
+	id, _ := made["id"].(string)
+	if made["mail"] != "club@contoso.example" || len(made["members"].([]any)) != 1 {
+		t.Errorf("the group is %v", made)
+	}
+	var got map[string]any
+	w.Control("PUT", groups+"/"+id+"/members/helper@contoso.example?actor=admin@contoso.example", "", 200, &got)
+	w.Control("PUT", groups+"/"+id+"/owners/helper@contoso.example", "", 200, &got)
+	w.Control("DELETE", groups+"/"+id+"/members/plain@contoso.example", "", 200, &got)
+	if len(got["members"].([]any)) != 1 || len(got["owners"].([]any)) != 1 {
+		t.Errorf("the group is %v", got)
+	}
+	w.Control("PATCH", groups+"/"+id, `{"onPremisesSyncEnabled":true}`, 200, &got)
+	w.Control("GET", groups+"/Club", "", 200, &got)
+	if got["onPremisesSyncEnabled"] != true {
+		t.Errorf("synced, the group is %v", got)
+	}
+	var list struct{ Groups []map[string]any }
+	if w.Control("GET", groups, "", 200, &list); len(list.Groups) != 1 {
+		t.Errorf("the groups are %v", list.Groups)
+	}
+	w.Control("PUT", "/tenants/"+testTenant+"/group-settings", `{"settings":{"PrefixSuffixNamingRequirement":"GRP_[GroupName]"},"lifetime":180}`, 200, nil)
+	w.Control("DELETE", groups+"/"+id+"/owners/helper@contoso.example", "", 200, nil)
+	w.Control("DELETE", groups+"/"+id, "", 204, nil)
+	w.Control("GET", groups+"/"+id, "", 404, nil) // what is synced is gone for good
+	var log struct{ Mutations []entratest.Mutation }
+	w.Control("GET", "/tenants/"+testTenant+"/mutations", "", 200, &log)
+	by := map[string]string{}
+	for _, m := range log.Mutations {
+		if m.Linked != nil {
+			by[m.Kind+" "+m.Linked.UPN] = m.ActorUPN
+		}
+	}
+	if by["member-add plain@contoso.example"] != "helper@contoso.example" || by["member-add helper@contoso.example"] != "admin@contoso.example" {
+		t.Errorf("members came by %v", by)
+	}
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"POST", groups, `{"kind":"club","displayName":"x"}`, 422},
+		{"POST", groups, `{"shoes":1}`, 400},
+		{"PATCH", groups + "/nobody", "{}", 404},
+		{"PUT", groups + "/nobody/members/plain@contoso.example", "", 404},
+		{"PUT", "/tenants/" + testTenant + "/group-settings", `{"lifetime":-1}`, 422},
+	} {
+		w.Control(c.method, c.path, c.body, c.status, nil)
 	}
 }

@@ -98,7 +98,7 @@ func auditEvent(m state.Mutation, how auditing, a activity, modified []any) map[
 		"id":               fmt.Sprintf("Directory_%s_%X_%d", correlation(m), sum[:3], m.Time.Unix()%100_000_000),
 		"activityDateTime": m.Time.UTC().Format("2006-01-02T15:04:05.0000000Z"), "activityDisplayName": a.name,
 		"operationType": a.operation, "category": category, "correlationId": correlation(m), "loggedByService": "Core Directory",
-		"result": "success", "resultReason": "", "initiatedBy": map[string]any{"user": initiator(m), "app": nil},
+		"result": "success", "resultReason": "", "initiatedBy": map[string]any{"user": initiator(m), "app": initiatingApp(m)},
 		"targetResources":   auditTargets(m, how, modified),
 		"additionalDetails": []any{map[string]any{"key": "UserType", "value": "Member"}},
 	}
@@ -135,6 +135,14 @@ func initiator(m state.Mutation) any {
 		id = m.Actor
 	}
 	return map[string]any{"id": id, "displayName": nil, "userPrincipalName": m.ActorUPN, "ipAddress": "192.0.2.1"}
+}
+
+// initiatingApp is the service of Microsoft's own that did it, nil when it was a person.
+func initiatingApp(m state.Mutation) any {
+	if m.AppName == "" {
+		return nil
+	}
+	return map[string]any{"appId": nil, "displayName": m.AppName, "servicePrincipalId": nil, "servicePrincipalName": nil}
 }
 
 // modifiedProperties are the values of a mutation as the log has them, with the

@@ -31,8 +31,10 @@ func (s *Service) batch(ctx context.Context, c *call) *reply {
 	status := map[string]int{} // by lower-case id
 	var answers []map[string]any
 	dropped := false
+	var sequence order
 	for i, it := range items {
 		sub, refused := c.step(i+1, it)
+		sub.contended = sequence.add(it, refused == nil && sub.changesLicences())
 		if dependsOnFailed(it, status) {
 			refused = failedDependency()
 		}

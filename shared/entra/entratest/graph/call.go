@@ -44,6 +44,8 @@ type call struct {
 	tx    *state.Tx // while the operation is done
 	lag   time.Duration
 	fault string // id of the fault that struck
+
+	contended bool // another call that changes licences is on its way in the tenant
 }
 
 // parse takes path and query apart.

@@ -200,7 +200,7 @@ func (c *call) directoryObject(id string) map[string]any {
 	out := c.show(o, names)
 	if c.conceals(o.Kind, o.ID) {
 		for name := range out {
-			out[name] = nil
+			out[name] = nothing(o.Kind, name)
 		}
 		out["id"] = o.ID
 	}

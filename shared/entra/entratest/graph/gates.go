@@ -9,6 +9,7 @@ import (
 
 	"bindery/shared/clock"
 	"bindery/shared/entra/entratest/faults"
+	"bindery/shared/entra/entratest/licensing"
 	"bindery/shared/entra/entratest/odata"
 	"bindery/shared/entra/entratest/state"
 )
@@ -27,7 +28,9 @@ func (s *Service) run(ctx context.Context, c *call, refused *odata.Error) *reply
 	if refused != nil {
 		out = c.fail(refused)
 	} else {
+		leave := s.enter(c)
 		out = s.gates(ctx, c)
+		leave()
 	}
 	c.finish(out)
 	note.Tenant = c.token.TenantID
@@ -123,6 +126,9 @@ func (s *Service) perform(c *call) *reply {
 		out.units = cost.Units
 		out.writes = cost.Writes
 		return out
+	}
+	if err := licensing.Settle(c.tx, c.t); err != nil {
+		return c.fail(failed(err))
 	}
 	out, e := c.dispatch()
 	if e != nil {

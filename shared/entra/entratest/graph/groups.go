@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"bindery/shared/entra/entratest/licensing"
 	"bindery/shared/entra/entratest/odata"
 	"bindery/shared/entra/entratest/roles"
 	"bindery/shared/entra/entratest/state"
@@ -19,15 +20,18 @@ var groups = &resource{
 	read: readGroupNames, readDeleted: readGroups, remove: removeGroups,
 	mayRemove: mayRemoveGroup,
 	audit: auditing{noun: "Group", category: "GroupManagement", activities: map[string]activity{
-		"create":        {"Add group", "Add"},
-		"update":        {"Update group", "Update"},
-		"delete":        {"Delete group", "Delete"},
-		"restore":       {"Restore Group", "Update"},
-		"purge":         {"Hard Delete group", "Delete"},
-		"member-add":    {"Add member to group", "Assign"},
-		"member-remove": {"Remove member from group", "Unassign"},
-		"owner-add":     {"Add owner to group", "Assign"},
-		"owner-remove":  {"Remove owner from group", "Unassign"},
+		"create":         {"Add group", "Add"},
+		"update":         {"Update group", "Update"},
+		"license":        {"Set group license", "Assign"},
+		"license-start":  {"Start applying group based license to users", "Assign"},
+		"license-finish": {"Finish applying group based license to users", "Assign"},
+		"delete":         {"Delete group", "Delete"},
+		"restore":        {"Restore Group", "Update"},
+		"purge":          {"Hard Delete group", "Delete"},
+		"member-add":     {"Add member to group", "Assign"},
+		"member-remove":  {"Remove member from group", "Unassign"},
+		"owner-add":      {"Add owner to group", "Assign"},
+		"owner-remove":   {"Remove owner from group", "Unassign"},
 	}},
 }
 
@@ -101,9 +105,6 @@ func getGroup(c *call) (*reply, *odata.Error) {
 
 // createGroup is POST /groups.
 func createGroup(c *call) (*reply, *odata.Error) {
-	if !c.has(writeGroups...) {
-		return nil, denied()
-	}
 	body, e := c.object()
 	if e != nil {
 		return nil, e
@@ -113,6 +114,9 @@ func createGroup(c *call) (*reply, *odata.Error) {
 
 // makeGroup makes a group with its first members and owners, all or nothing.
 func (c *call) makeGroup(body map[string]any) (*reply, *odata.Error) {
+	if !c.has(writeGroups...) {
+		return nil, denied()
+	}
 	given, e := checkGroupBody(body, nil)
 	if e != nil {
 		return nil, e
@@ -347,7 +351,7 @@ func (c *call) removeGroup(o *state.Object) (*reply, *odata.Error) {
 	switch {
 	case o.Flag("onPremisesSyncEnabled"):
 		return nil, onPremises()
-	case len(listOf(o.Props["assignedLicenses"])) > 0:
+	case licensing.Licensed(o):
 		return nil, badRequest("A group with active licenses assigned cannot be deleted.")
 	case !o.DeletedForGood():
 		return c.softDelete(o)

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"net/http"
+	"strings"
 
 	"bindery/shared/entra/entratest/odata"
 	"bindery/shared/entra/entratest/roles"
@@ -13,6 +14,8 @@ var managerRoutes = []route{
 	{"GET", "users/{}/manager/$ref", getManagerRef},
 	{"PUT", "users/{}/manager/$ref", putManager},
 	{"DELETE", "users/{}/manager/$ref", deleteManager},
+	{"GET", "users/{}/directreports", directReports},
+	{"GET", "users/{}/directreports/{}", directReports},
 }
 
 // managerOf returns the manager that an account has, nil when there is none, or none
@@ -64,22 +67,64 @@ func getManagerRef(c *call) (*reply, *odata.Error) {
 }
 
 func putManager(c *call) (*reply, *odata.Error) {
-	body, e := c.object()
-	if e != nil {
-		return nil, e
-	}
 	o, e := c.managed()
 	if e != nil {
 		return nil, e
 	}
-	m, e := c.linked(state.Text(body["@odata.id"]))
+	m, e := c.managerLink()
 	if e != nil {
 		return nil, e
 	}
-	if m.ID == o.ID || m.Kind != state.User {
-		return nil, badRequest("The manager must be another user.")
+	if e := fitsAsManager(m); e != nil {
+		return nil, e
 	}
 	return c.setManager(o, m.ID)
+}
+
+// fitsAsManager refuses what cannot be a manager. [K]: that an account can be its own
+// manager and that a circle is taken (GG 10); the sentence for another kind of object.
+func fitsAsManager(m *state.Object) *odata.Error {
+	if m.Kind != state.User {
+		return badValue("InvalidValue", "manager", "The reference target of type '"+state.TableOf(m.Kind).Resource+"' is invalid for the 'manager' reference.")
+	}
+	return nil
+}
+
+// managerLink finds the account that the body of a PUT names.
+func (c *call) managerLink() (*state.Object, *odata.Error) {
+	if len(strings.TrimSpace(string(c.body))) == 0 {
+		return nil, odata.BadRequest("An unexpected 'EndOfInput' node was found when reading from the JSON reader. A 'StartObject' node was expected.")
+	}
+	body, e := c.object()
+	if e != nil {
+		return nil, e
+	}
+	link := state.Text(body["@odata.id"])
+	i := strings.LastIndex(strings.ToLower(link), "/directoryobjects/")
+	if i >= 0 {
+		if id := link[i+len("/directoryobjects/"):]; !state.IsGUID(id) {
+			return nil, badRequest("Invalid object identifier '%s'.", id)
+		}
+	}
+	return c.linked(link)
+}
+
+// directReports lists the accounts whose manager an account is, with a cast or without.
+func directReports(c *call) (*reply, *odata.Error) {
+	if !c.has(readUsers...) {
+		return nil, denied()
+	}
+	o, e := c.lookup(state.User, c.ref())
+	if e != nil {
+		return nil, e
+	}
+	var ids []string
+	for _, id := range c.t.IDs(state.User) {
+		if r := c.seen(id); r != nil && r.Active() && r.Manager == o.ID {
+			ids = append(ids, id)
+		}
+	}
+	return c.mixed(ids, 3)
 }
 
 func deleteManager(c *call) (*reply, *odata.Error) {
@@ -87,7 +132,7 @@ func deleteManager(c *call) (*reply, *odata.Error) {
 	if e != nil {
 		return nil, e
 	}
-	if o.Manager == "" {
+	if c.managerOf(o) == nil {
 		return nil, notThere("manager")
 	}
 	return c.setManager(o, "")

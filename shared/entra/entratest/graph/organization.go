@@ -34,7 +34,7 @@ func showOrganization(t *state.Tenant) map[string]any {
 	}
 	return map[string]any{
 		"id": t.ID, "deletedDateTime": nil, "displayName": t.Name, "createdDateTime": state.Stamp(t.Created), "tenantType": "AAD",
-		"countryLetterCode": "CH", "country": nil, "city": nil, "state": nil, "street": nil, "postalCode": nil, "businessPhones": []any{},
+		"countryLetterCode": t.UsageLocation(), "country": nil, "city": nil, "state": nil, "street": nil, "postalCode": nil, "businessPhones": []any{},
 		"preferredLanguage": "en", "onPremisesSyncEnabled": synced, "onPremisesLastSyncDateTime": nil, "verifiedDomains": domains,
 		"assignedPlans": []any{}, "provisionedPlans": []any{}, "marketingNotificationEmails": []any{}, "technicalNotificationMails": []any{},
 		"securityComplianceNotificationMails": []any{}, "securityComplianceNotificationPhones": []any{}, "defaultUsageLocation": nil,

@@ -28,7 +28,7 @@ var routes = slices.Concat(
 
 // operations are the functions and actions that may have the namespace in front.
 var operations = map[string]bool{
-	"delta": true, "restore": true, "assignlicense": true, "revokesigninsessions": true, "getbyids": true,
+	"delta": true, "restore": true, "assignlicense": true, "reprocesslicenseassignment": true, "revokesigninsessions": true, "getbyids": true,
 	"getmembergroups": true, "checkmembergroups": true, "renew": true, "validateproperties": true,
 }
 

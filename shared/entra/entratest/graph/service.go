@@ -27,6 +27,8 @@ type Service struct {
 	limits   *faults.Limiter
 	base     func(*http.Request) string
 	requests requestLog
+
+	licensing licenceLock
 }
 
 // New makes the Graph of a state.

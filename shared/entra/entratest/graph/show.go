@@ -19,7 +19,7 @@ var things = []string{
 // value is a property of an object as Graph shows it.
 func (c *call) value(o *state.Object, name string) any {
 	if o.Kind == state.Group && !slices.Contains(basicGroup, name) && !c.has(readGroups...) {
-		return nil
+		return nothing(o.Kind, name)
 	}
 	switch name {
 	case "id":
@@ -36,18 +36,31 @@ func (c *call) value(o *state.Object, name string) any {
 	case "onPremisesExtensionAttributes":
 		return o.Record(name)
 	}
+	if v, computed := c.licenceValue(o, name); computed {
+		return v
+	}
 	v := o.Props[name]
-	if v == nil && (state.TableOf(o.Kind).Properties[name].Type == state.Strings || slices.Contains(things, name)) {
-		return []any{}
+	if v == nil {
+		return nothing(o.Kind, name)
 	}
 	return v
+}
+
+// nothing is what a property without a value is shown as.
+func nothing(kind, name string) any {
+	if state.TableOf(kind).Properties[name].Type == state.Strings || slices.Contains(things, name) {
+		return []any{}
+	}
+	return nil
 }
 
 // show is an object with the selected properties.
 func (c *call) show(o *state.Object, names []string) map[string]any {
 	out := make(map[string]any, len(names)+1)
 	for _, n := range names {
-		out[n] = c.value(o, n)
+		if n != "hasMembersWithLicenseErrors" { // only to filter by
+			out[n] = c.value(o, n)
+		}
 	}
 	return out
 }
@@ -129,9 +142,8 @@ func (c *call) expand(o *state.Object, body map[string]any) *odata.Error {
 	if !strings.EqualFold(expansion.Relation, "manager") || o.Kind != state.User {
 		return odata.BadRequest("Parsing OData Select and Expand failed: Could not find a property named '%s'.", expansion.Relation)
 	}
-	m := c.managerOf(o)
-	if m == nil {
-		return nil
+	if expansion.Levels != 1 && !(c.eventual() && c.options.Count()) {
+		return odata.NeedsAdvanced("$levels")
 	}
 	names := state.Users.Standard()
 	if expansion.Select != nil {
@@ -144,8 +156,20 @@ func (c *call) expand(o *state.Object, body map[string]any) *odata.Error {
 		}
 		names = append(names, known)
 	}
-	out := c.show(m, names)
-	out["@odata.type"] = users.odataType()
-	body["manager"] = out
+	c.expandManager(o, body, names, expansion.Levels)
 	return nil
+}
+
+// expandManager adds the manager, and its manager in turn, as often as levels says.
+// [K]: that a circle ends at who was there before.
+func (c *call) expandManager(o *state.Object, body map[string]any, names []string, levels int) {
+	seen := map[string]bool{}
+	for m := c.managerOf(o); m != nil && levels != 0 && !seen[m.ID]; m = c.managerOf(m) {
+		seen[m.ID] = true
+		levels--
+		out := c.show(m, names)
+		out["@odata.type"] = users.odataType()
+		body["manager"] = out
+		body = out
+	}
 }

@@ -21,6 +21,7 @@ var users = &resource{
 	audit: auditing{noun: "User", category: "UserManagement", activities: map[string]activity{
 		"create":  {"Add user", "Add"},
 		"update":  {"Update user", "Update"},
+		"license": {"Change user license", "Update"},
 		"delete":  {"Delete user", "Delete"},
 		"restore": {"Restore user", "Update"},
 		"purge":   {"Hard Delete user", "Delete"},

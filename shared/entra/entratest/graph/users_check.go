@@ -46,6 +46,8 @@ func (c *call) checkUserBody(body map[string]any, own *state.Object) (map[string
 		}
 		p, ok := state.Users.Properties[name]
 		switch {
+		case name == "manager": // only by its $ref
+			return nil, badRequest("Property manager in payload has a value that does not match schema.")
 		case !ok:
 			return nil, unknownProperty(name, "User")
 		case name == "id" && own != nil && strings.EqualFold(state.Text(v), own.ID):

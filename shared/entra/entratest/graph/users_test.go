@@ -323,32 +323,6 @@ func TestRevokeSessions(t *testing.T) {
 	}
 }
 
-func TestLicences(t *testing.T) {
-	t.Parallel()
-	l := newLab(t, labOptions{})
-	add := `{"addLicenses":[{"skuId":"` + skuID + `","disabledPlans":[]}],"removeLicenses":[]}`
-	if got := l.do("POST", "/users/"+plainID+"/assignLicense", add).message(); got != "License assignment cannot be done for user with invalid usage location." {
-		t.Errorf("without usageLocation: %q", got)
-	}
-	for _, id := range []string{plainID, ownerID} {
-		l.want(204, "PATCH", "/users/"+id, `{"usageLocation":"CH"}`)
-	}
-	l.want(200, "POST", "/users/"+plainID+"/assignLicense", add)
-	if got := l.do("POST", "/users/"+ownerID+"/assignLicense", add).message(); got != "Subscription with SKU "+skuID+" does not have any available licenses." {
-		t.Errorf("no seats left: %q", got)
-	}
-	l.want(400, "POST", "/users/"+plainID+"/assignLicense", `{"addLicenses":[]}`)
-	if got := l.do("PATCH", "/users/"+plainID, `{"mail":"x@fabrikam.example"}`).status; got != 400 {
-		t.Errorf("mail of an account with a mailbox = %d, want 400", got)
-	}
-	skus := l.want(200, "GET", "/subscribedSkus", "").body["value"].([]any)
-	if n := skus[0].(map[string]any)["consumedUnits"]; n != 1.0 {
-		t.Errorf("consumedUnits = %v", n)
-	}
-	l.want(200, "POST", "/users/"+plainID+"/assignLicense", `{"addLicenses":[],"removeLicenses":["`+skuID+`"]}`)
-	l.want(200, "POST", "/users/"+ownerID+"/assignLicense", add)
-}
-
 func TestGzipBody(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, labOptions{})

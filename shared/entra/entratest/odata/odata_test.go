@@ -228,7 +228,7 @@ func TestOptions(t *testing.T) {
 	if !o.Count() {
 		t.Error("Count = false")
 	}
-	if got, e := o.Expand(); e != nil || !reflect.DeepEqual(got, Expansion{"manager", []string{"id", "displayName"}}) {
+	if got, e := o.Expand(); e != nil || !reflect.DeepEqual(got, Expansion{"manager", []string{"id", "displayName"}, 1}) {
 		t.Errorf("Expand = %+v, %v", got, e)
 	}
 	if got := o.Without("$top", "$expand", "$select").Encode(); got != "%24count=TRUE&x=1" || o["$top"] != "5" {
@@ -243,6 +243,15 @@ func TestOptions(t *testing.T) {
 		if _, e := (Options{"$top": top}).Top(100, 999); e == nil {
 			t.Errorf("$top=%s is taken", top)
 		}
+	}
+	for text, levels := range map[string]int{"manager($levels=max;$select=id)": AllLevels, "manager($select=id;$levels=3)": 3, "manager($levels=0)": 0, "manager($levels=-1)": 0, "manager($levels=all)": 0} {
+		got, e := Options{"$expand": text}.Expand()
+		if got.Levels != levels || (e == nil) != (levels != 0) {
+			t.Errorf("Expand of %s = %+v, %v", text, got, e)
+		}
+	}
+	if o, e := ParseOptions("$expand=manager($levels=max;$select=id)&$count=true"); e != nil || o["$expand"] != "manager($levels=max;$select=id)" || !o.Count() {
+		t.Errorf("a bare semicolon: %v, %v", o, e)
 	}
 	if _, e := (Options{"$expand": "manager($filter=x)"}).Expand(); e == nil {
 		t.Error("an expansion with a filter is taken")

@@ -17,7 +17,7 @@ var known = map[string]bool{
 
 // ParseOptions reads a query; an option of OData may be there once, and must exist.
 func ParseOptions(query string) (Options, *Error) {
-	values, err := url.ParseQuery(query)
+	values, err := url.ParseQuery(strings.ReplaceAll(query, ";", "%3B")) // clients write it bare within $expand
 	if err != nil {
 		return nil, Refuse("Request_BadRequest", "The query of the request is malformed.")
 	}
@@ -95,21 +95,38 @@ func names(list string) []string {
 type Expansion struct {
 	Relation string // empty: nothing is expanded
 	Select   []string
+	Levels   int // how many steps of the relation; AllLevels with $levels=max
 }
+
+// AllLevels is what $levels=max asks for.
+const AllLevels = -1
 
 // Expand reads $expand, in which one relation can be named.
 func (o Options) Expand() (Expansion, *Error) {
 	text := strings.TrimSpace(o["$expand"])
 	relation, inner, nested := strings.Cut(strings.TrimSuffix(text, ")"), "(")
-	out := Expansion{Relation: relation}
+	out := Expansion{Relation: relation, Levels: 1}
 	if !nested || inner == "" {
 		return out, nil
 	}
-	option, list, _ := strings.Cut(inner, "=")
-	if !strings.EqualFold(option, "$select") {
-		return Expansion{}, BadRequest("Parsing OData Select and Expand failed.")
+	for _, part := range strings.Split(inner, ";") {
+		option, value, _ := strings.Cut(part, "=")
+		switch strings.ToLower(option) {
+		case "$select":
+			out.Select = names(value)
+		case "$levels":
+			n, err := strconv.Atoi(value)
+			switch {
+			case strings.EqualFold(value, "max"):
+				n = AllLevels
+			case err != nil || n < 1:
+				return Expansion{}, BadRequest("Parsing OData Select and Expand failed.")
+			}
+			out.Levels = n
+		default:
+			return Expansion{}, BadRequest("Parsing OData Select and Expand failed.")
+		}
 	}
-	out.Select = names(list)
 	return out, nil
 }
 

@@ -14,9 +14,9 @@ import (
 
 // account finds a tenant and an account, which may be deleted.
 func account(tx *state.Tx, tenantID, ref string) (*state.Tenant, *state.Object, error) {
-	t := tx.Tenant(tenantID)
-	if t == nil {
-		return nil, nil, state.ErrNoTenant
+	t, err := settled(tx, tenantID)
+	if err != nil {
+		return nil, nil, err
 	}
 	o := t.Find(ref)
 	if o == nil || o.Kind != state.User || o.Gone {
@@ -73,10 +73,11 @@ func (p *Portal) AccountIDs(tenantID, after string, limit int) (ids []string, mo
 func (p *Portal) Mutations(tenantID string) []state.Mutation {
 	tx := p.state.Begin()
 	defer tx.End()
-	if t := tx.Tenant(tenantID); t != nil {
-		return slices.Clone(t.Mutations())
+	t, err := settled(tx, tenantID)
+	if err != nil {
+		return nil
 	}
-	return nil
+	return slices.Clone(t.Mutations())
 }
 
 // byHand is the mutation of somebody who works in Microsoft's own portal.
@@ -111,6 +112,7 @@ func (p *Portal) EditAccountAs(tenantID, actor, idOrUPN string, edit map[string]
 		delete(given, "onPremisesExtensionAttributes")
 	}
 	maps.Copy(next.Props, given)
+	t.DescribeLicences(next, given, tx.Now())
 	names, before, after := state.Difference(o, next)
 	if len(names) == 0 {
 		return nil
@@ -297,6 +299,7 @@ func newAccount(tx *state.Tx, t *state.Tenant, given map[string]any) (*state.Obj
 	maps.Copy(o.Props, props)
 	delete(o.Props, "passwordProfile")
 	maps.DeleteFunc(o.Props, func(_ string, v any) bool { return v == nil })
+	t.DescribeLicences(o, props, o.Created)
 	if err := unique(t, o); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"bindery/shared/entra/entratest/licensing"
 	"bindery/shared/entra/entratest/state"
 )
 
@@ -95,9 +96,9 @@ func joined(kinds map[GroupKind]map[string]any) string {
 // group finds a tenant and a group, which may be deleted, by its id, or an active one
 // by its displayName.
 func group(tx *state.Tx, tenantID, ref string) (*state.Tenant, *state.Object, error) {
-	t := tx.Tenant(tenantID)
-	if t == nil {
-		return nil, nil, state.ErrNoTenant
+	t, err := settled(tx, tenantID)
+	if err != nil {
+		return nil, nil, err
 	}
 	if o := t.Object(ref); o != nil && o.Kind == state.Group && !o.Gone {
 		return t, o, nil
@@ -174,7 +175,10 @@ func (p *Portal) AddGroup(tenantID, actor string, spec GroupSpec) (string, error
 	change.PutLifecycle(o, slices.Collect(maps.Keys(o.Props))...)
 	change.Log(m)
 	for r, refs := range map[state.Relation][]string{state.Members: spec.Members, state.Owners: spec.Owners} {
-		for _, ref := range refs {
+		for i, ref := range refs {
+			if slices.Contains(refs[:i], ref) {
+				return "", fmt.Errorf("%s is named twice among the %s", ref, r)
+			}
 			if err := link(tx, t, change, o, actor, r, ref, true); err != nil {
 				return "", err
 			}
@@ -240,6 +244,9 @@ func (p *Portal) DeleteGroup(tenantID, actor, idOrName string) error {
 	}
 	if !o.Active() {
 		return fmt.Errorf("the group %s is deleted already", o.ID)
+	}
+	if licensing.Licensed(o) {
+		return errors.New("a group with active licenses assigned cannot be deleted")
 	}
 	m := byHand("delete", o)
 	if err := actedBy(tx, t, actor, &m); err != nil {

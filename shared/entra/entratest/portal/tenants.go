@@ -139,16 +139,11 @@ func newBuilder(tx *state.Tx, random *state.Random, spec TenantSpec) (*builder, 
 	if err != nil {
 		return nil, err
 	}
-	skus := slices.Clone(spec.Licences)
-	for i := range skus {
-		if skus[i].SKUPartNumber == "" {
-			return nil, fmt.Errorf("licences[%d] needs a skuPartNumber", i)
-		}
-		if skus[i].SKUID == "" {
-			skus[i].SKUID = random.ID()
-		}
+	subscriptions, err := newSKUs(random, spec.Licences)
+	if err != nil {
+		return nil, err
 	}
-	draft := tx.Draft(state.Organization{ID: id, Name: spec.Name, Created: tx.Now(), Domains: domains, SKUs: skus, GroupSettings: spec.GroupSettings, GroupLifetime: spec.GroupLifetime})
+	draft := tx.Draft(state.Organization{ID: id, Name: spec.Name, Created: tx.Now(), Domains: domains, SKUs: subscriptions, GroupSettings: spec.GroupSettings, GroupLifetime: spec.GroupLifetime})
 	return &builder{tx: tx, random: random, draft: draft, groups: map[string]string{}}, nil
 }
 

@@ -22,6 +22,7 @@ type Mutation struct {
 	Actor     string         `json:"actor,omitempty"` // id of the account that did it
 	ActorUPN  string         `json:"actorUserPrincipalName,omitempty"`
 	AppID     string         `json:"appId,omitempty"`
+	AppName   string         `json:"appName,omitempty"` // of a service of Microsoft's own, when no account did it
 	RequestID string         `json:"requestId,omitempty"`
 	ID        string         `json:"id"`
 }
@@ -90,6 +91,7 @@ func (s *Store) number(o *Object, touched []string) {
 
 // Commit makes the change durable as one line of the journal file, and then visible.
 func (c *Change) Commit() error {
+	c.licensing()
 	now := c.s.Now()
 	for i := range c.log {
 		c.log[i].Time = now
@@ -155,6 +157,10 @@ func (d *Draft) Put(o *Object) {
 	}
 	d.s.number(o, touched)
 	o.StateVersion = o.Version
+	if o.Kind == Group && len(LicencesOf(o)) > 0 {
+		now := d.s.Now()
+		o.Licensing = &GroupLicensing{Asked: now, Due: now} // given before anybody looks
+	}
 	d.put(o)
 }
 

@@ -24,11 +24,13 @@ var Groups = &Table{
 		"displayName":                   {Type: String, Max: 256, Write: true, Basic: true, Standard: true},
 		"expirationDateTime":            {Type: Time, Basic: true, Standard: true},
 		"groupTypes":                    {Type: Strings, Write: true, Basic: true, Standard: true},
+		"hasMembersWithLicenseErrors":   {Type: Bool, Basic: true}, // to filter by, never shown
 		"hideFromAddressLists":          {Type: Bool, Write: true, Single: true},
 		"hideFromOutlookClients":        {Type: Bool, Write: true, Single: true},
 		"isAssignableToRole":            {Type: Bool, Create: true, Basic: true, Standard: true},
 		"isManagementRestricted":        {Type: Bool},
 		"isSubscribedByMail":            {Type: Bool, Write: true, Single: true},
+		"licenseProcessingState":        {Type: Thing},
 		"mail":                          {Type: String, Basic: true, Standard: true},
 		"mailEnabled":                   {Type: Bool, Write: true, Basic: true, Standard: true},
 		"mailNickname":                  {Type: String, Max: 64, Write: true, Basic: true, Standard: true},

@@ -28,6 +28,7 @@ type Object struct {
 	Touched       map[string]int64 `json:"touched"`        // version of the last change of each property
 	Manager       string           `json:"manager,omitempty"`
 	FormerManager string           `json:"formerManager,omitempty"`
+	Licensing     *GroupLicensing  `json:"licensing,omitempty"`   // of a group that has or had licences
 	Creator       string           `json:"creator,omitempty"`     // of a group: who made it
 	Photo         *Photo           `json:"photo,omitempty"`       // of a user
 	Converted     bool             `json:"converted,omitempty"`   // of a user: it was an external one

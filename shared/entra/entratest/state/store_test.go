@@ -248,3 +248,159 @@ func TestRolesAndGroups(t *testing.T) {
 		t.Errorf("in the group, Bob's roles are %v", got)
 	}
 }
+
+// Links are kept one by one: a restart finds them, those that were taken away too, and a
+// file in which groups held them themselves is read.
+func TestLinksAreKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openContoso(t, dir)
+	s.Advance(time.Hour)
+	relink := func(r Relation, id string, is bool) {
+		t.Helper()
+		tx := s.Begin()
+		defer tx.End()
+		c := tx.Change(tx.Tenant(contoso))
+		next := tx.Tenant(contoso).Object(staffID).Clone()
+		c.Put(next, string(r))
+		c.Link(next, r, id, is)
+		if err := c.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	relink(Members, bobID, true)
+	relink(Members, annID, false)
+	relink(Owners, annID, true)
+	check := func(s *Store) {
+		t.Helper()
+		tx := s.Begin()
+		defer tx.End()
+		tenant := tx.Tenant(contoso)
+		if got := tenant.Links(Members, staffID); !slices.Equal(got, []string{bobID}) {
+			t.Errorf("members = %v", got)
+		}
+		if got := tenant.Links(Owners, staffID); !slices.Equal(got, []string{annID}) {
+			t.Errorf("owners = %v", got)
+		}
+		if v := tenant.LinkVersions(Members, staffID, time.Time{}, 0); v[bobID] <= 0 || v[annID] >= 0 || -v[annID] <= v[bobID] {
+			t.Errorf("versions = %v", v)
+		}
+		if tx.Version() != tenant.Object(staffID).Version {
+			t.Errorf("the version is %d, of the group %d", tx.Version(), tenant.Object(staffID).Version)
+		}
+	}
+	check(s)
+	tx := s.Begin()
+	tenant := tx.Tenant(contoso)
+	if got := tenant.LinksAt(Members, staffID, tx.Now(), time.Minute); !slices.Equal(got, []string{annID}) {
+		t.Errorf("a minute ago the members were %v", got)
+	}
+	if got := tenant.GroupsTo(Members, annID, tx.Now(), time.Minute); !slices.Equal(got, []string{staffID}) {
+		t.Errorf("a minute ago Ann was in %v", got)
+	}
+	if got := tenant.GroupsTo(Members, annID, tx.Now(), 0); len(got) != 0 {
+		t.Errorf("Ann is in %v", got)
+	}
+	tx.End()
+	s.Close()
+	s = open(t, dir)
+	check(s)
+	s.Close()
+	j, err := compact(filepath.Join(dir, journalName), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.close()
+	check(open(t, dir))
+
+	former := t.TempDir()
+	lines := `[{"k":"tenant","id":"` + contoso + `","v":{"id":"` + contoso + `","name":"Contoso","domains":[]}}]
+[{"k":"object","t":"` + contoso + `","id":"` + staffID + `","v":{"id":"` + staffID + `","kind":"group","props":{},"version":7,"members":{"` + bobID + `":5,"` + annID + `":-6},"owners":["` + annID + `"]}}]
+`
+	if err := os.WriteFile(filepath.Join(former, journalName), []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check(open(t, former))
+}
+
+// What is gone for good is in no group any more, and of its links each is taken away
+// once.
+func TestUnlink(t *testing.T) {
+	t.Parallel()
+	s := openContoso(t, "")
+	tx := s.Begin()
+	defer tx.End()
+	tenant := tx.Tenant(contoso)
+	c := tx.Change(tenant)
+	next := tenant.Object(staffID).Clone()
+	c.Put(next, "owners")
+	c.Link(next, Owners, annID, true)
+	if err := c.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	c = tx.Change(tenant)
+	c.Unlink(annID)
+	if err := c.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	group := tenant.Object(staffID)
+	if len(tenant.Links(Members, staffID)) != 0 || len(tenant.Links(Owners, staffID)) != 0 {
+		t.Error("links are left")
+	}
+	if group.Touched["members"] != group.Version || group.Touched["owners"] != group.Version {
+		t.Errorf("touched = %v of version %d", group.Touched, group.Version)
+	}
+}
+
+// A deleted Microsoft 365 group keeps its alias and address, and every group its
+// uniqueName, until it cannot be restored any more.
+func TestNamesOfDeletedGroups(t *testing.T) {
+	t.Parallel()
+	s := openContoso(t, "")
+	tx := s.Begin()
+	tenant := tx.Tenant(contoso)
+	add := func(props map[string]any) {
+		o := tx.NewObject(Group)
+		o.Props = props
+		o.Deleted = tx.Now()
+		c := tx.Change(tenant)
+		c.PutLifecycle(o)
+		if err := c.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(map[string]any{"groupTypes": []any{"Unified"}, "mailNickname": "club", "proxyAddresses": []any{"SMTP:club@contoso.example"}, "uniqueName": "u-1"})
+	add(map[string]any{"groupTypes": []any{}, "mailNickname": "plain", "uniqueName": "u-2"})
+	conflict := func(kind string, props map[string]any) string {
+		if c := tenant.Conflict(&Object{ID: "x", Kind: kind, Props: props}); c != nil {
+			return c.Property
+		}
+		return ""
+	}
+	tests := []struct {
+		kind  string
+		props map[string]any
+		want  string
+	}{
+		{Group, map[string]any{"groupTypes": []any{"Unified"}, "mailNickname": "Club"}, "mailNickname"},
+		{Group, map[string]any{"mailNickname": "Club"}, ""}, // a security group's is not unique
+		{Group, map[string]any{"groupTypes": []any{"Unified"}, "mailNickname": "plain"}, ""},
+		{Group, map[string]any{"uniqueName": "U-1"}, "uniqueName"},
+		{Group, map[string]any{"uniqueName": "u-2"}, "uniqueName"},
+		{User, map[string]any{"proxyAddresses": []any{"smtp:club@contoso.example"}}, "proxyAddresses"},
+	}
+	for _, tt := range tests {
+		if got := conflict(tt.kind, tt.props); got != tt.want {
+			t.Errorf("%s %v conflicts by %q, want %q", tt.kind, tt.props, got, tt.want)
+		}
+	}
+	tx.End()
+	s.Advance(KeepDeleted)
+	tx = s.Begin()
+	defer tx.End()
+	for _, tt := range tests {
+		if got := conflict(tt.kind, tt.props); got != "" {
+			t.Errorf("after 30 days %s %v conflicts by %q", tt.kind, tt.props, got)
+		}
+	}
+}

@@ -10,13 +10,14 @@ import (
 
 // Organization is the part of a tenant that is kept in one piece.
 type Organization struct {
-	ID      string              `json:"id"`
-	Name    string              `json:"name"`
-	Created time.Time           `json:"created"`
-	Domains []Domain            `json:"domains"`
-	SKUs    []SKU               `json:"skus,omitempty"`
-	Grants  map[string]Grant    `json:"grants,omitempty"` // by id
-	Roles   map[string][]string `json:"roles,omitempty"`  // template id -> sorted ids of users and groups
+	ID        string              `json:"id"`
+	Name      string              `json:"name"`
+	Created   time.Time           `json:"created"`
+	Domains   []Domain            `json:"domains"`
+	SKUs      []SKU               `json:"skus,omitempty"`
+	Licensing Licensing           `json:"licensing,omitzero"`
+	Grants    map[string]Grant    `json:"grants,omitempty"` // by id
+	Roles     map[string][]string `json:"roles,omitempty"`  // template id -> sorted ids of users and groups
 
 	GroupSettings map[string]string `json:"groupSettings,omitempty"` // of Microsoft 365 groups, by name
 	GroupLifetime int               `json:"groupLifetime,omitempty"` // days after which they expire; 0: never
@@ -59,13 +60,6 @@ func (d Domain) Verified() bool { return d.IsVerified == nil || *d.IsVerified }
 
 // Federated tells whether the domain's users sign in elsewhere.
 func (d Domain) Federated() bool { return d.AuthenticationType == "Federated" }
-
-// SKU is a subscription with a number of seats.
-type SKU struct {
-	SKUPartNumber string `json:"skuPartNumber"`
-	SKUID         string `json:"skuId,omitempty"`
-	Enabled       int    `json:"enabled"`
-}
 
 // Grant is an oauth2PermissionGrant: what an account, or with an empty UserOID
 // everybody, lets an application do.
@@ -136,12 +130,15 @@ type Tenant struct {
 	links   map[Relation]*linkTable
 	now     func() time.Time
 	log     []Mutation
+	seats   map[string]int  // by the id of the SKU: active users who have it
+	waiting map[string]bool // groups whose licences have not reached their members yet
 }
 
 func newTenant(o Organization, now func() time.Time) *Tenant {
 	return &Tenant{
 		Organization: o.Clone(), objects: map[string]*Object{}, ids: map[string][]string{},
 		unique: map[Index]map[string]string{ByName: {}, ByAnchor: {}, ByAddress: {}, ByUniqueName: {}, ByAlias: {}}, named: map[string][]string{}, links: newLinkTables(), now: now,
+		seats: map[string]int{}, waiting: map[string]bool{},
 	}
 }
 
@@ -275,6 +272,7 @@ func (t *Tenant) put(o *Object) {
 	}
 	t.objects[o.ID] = o
 	t.index(o, true)
+	t.noteWaiting(o)
 }
 
 // index adds an active object's values to the indexes, or takes them out.
@@ -296,6 +294,7 @@ func (t *Tenant) index(o *Object, add bool) {
 	if !o.Active() {
 		return
 	}
+	t.countSeats(o, add)
 	for _, property := range table.Names {
 		for _, name := range o.Values(property) {
 			t.indexName(strings.ToLower(name), o.ID, add)
