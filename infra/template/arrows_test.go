@@ -45,6 +45,7 @@ var arrows = []arrow{
 	{[]string{"shared/core/passwords"}, []string{"shared/directory"}, coreAlone},
 	{[]string{"shared/core/protect"}, []string{"shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/runs"}, []string{"shared/core/plan", "shared/core/quota", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/reconcile/groups"}, []string{"shared/core/mapping", "shared/core/plan", "shared/core/protect", "shared/core/reconcile", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/reconcile"}, []string{"shared/core/incident", "shared/core/mapping", "shared/core/passwords", "shared/core/plan", "shared/core/protect", "shared/core/quota", "shared/core/runs", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/schedule"}, []string{"shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/jobs"}, []string{"shared/core/incident", "shared/directory", "shared/store"}, coreAlone},

@@ -322,3 +322,20 @@ func TestWho(t *testing.T) {
 		t.Error("Who without the scope = nil error")
 	}
 }
+
+func TestWhoOfMembers(t *testing.T) {
+	log := &auditLog{}
+	w, a := auditWorld(t, log)
+	now := w.Now()
+	of := func(id, member, group string, at time.Time, by string) directory.DirectoryAudit {
+		return directory.DirectoryAudit{ID: id, At: at, Activity: "Add member to group", Result: "success", ByUser: &directory.UserIdentity{UserPrincipalName: by},
+			Targets: []directory.TargetResource{{ID: member, Type: "User"}, {ID: group, Type: "Group"}}}
+	}
+	log.events = []directory.DirectoryAudit{
+		of("1", "ann", "sales", now.Add(-time.Hour), "old@x"), of("2", "ANN", "sales", now.Add(-time.Minute), "bob@x"), of("3", "ben", "works", now.Add(-time.Minute), "eve@x"),
+	}
+	got, err := a.LastMemberEditors(t.Context(), &w.conn, "sales", []directory.AccountID{"ann", "ben"}, now.Add(-2*time.Hour))
+	if err != nil || len(got) != 1 || got["ann"].Name != "bob@x" {
+		t.Errorf("LastMemberEditors = %+v, %v", got, err)
+	}
+}

@@ -18,41 +18,68 @@ import (
 // says what is missing to read the log (the codes above); nothing else depends
 // on it, so a caller goes on without the answer.
 func (a *Audit) LastEditors(ctx context.Context, c *directory.Connection, account directory.AccountID, properties []string, since time.Time) (map[string]directory.Actor, error) {
-	if problem := mayRead(c); problem != nil {
-		return nil, problem
-	}
-	wait, err := a.Stores.Pace.TakeReport(ctx, c.Tenant.ID)
-	if err != nil {
-		return nil, err
-	}
-	if wait > 0 {
-		return nil, &directory.ThrottledError{RetryAfter: wait, Scope: directory.ThrottledTenantApp}
-	}
-	tenant, err := a.Open(ctx, c)
-	if err != nil {
-		return nil, readProblem(err)
-	}
-	page, err := tenant.Audits(ctx, directory.DirectoryAuditQuery{Since: since, Until: a.now(), Target: account}, "")
-	if throttled, ok := errors.AsType[*directory.ThrottledError](err); ok {
-		return nil, throttled
-	}
-	if err != nil {
-		return nil, readProblem(err)
-	}
-	sort.SliceStable(page.Events, func(i, j int) bool { return page.Events[i].At.After(page.Events[j].At) })
 	actors := map[string]directory.Actor{}
-	for i := range page.Events {
-		e := &page.Events[i]
-		if e.Result != "" && !strings.EqualFold(e.Result, "success") {
-			continue
-		}
+	err := a.lastEvents(ctx, c, account, since, func(e *directory.DirectoryAudit) {
 		for _, name := range properties {
 			if _, known := actors[name]; !known && changesProperty(e, account, name) {
 				actors[name] = actorOf(e, c)
 			}
 		}
+	})
+	return actors, err
+}
+
+// LastMemberEditors finds out, as LastEditors does, who last added members to a tenant
+// group or removed them, by member.
+func (a *Audit) LastMemberEditors(ctx context.Context, c *directory.Connection, group directory.TenantGroupID, members []directory.AccountID, since time.Time) (map[directory.AccountID]directory.Actor, error) {
+	actors := map[directory.AccountID]directory.Actor{}
+	err := a.lastEvents(ctx, c, directory.AccountID(group), since, func(e *directory.DirectoryAudit) {
+		for _, m := range members {
+			// An event of a membership has both as its targets (docs of directoryAudit).
+			if _, known := actors[m]; !known && isAbout(e, m) && isAbout(e, directory.AccountID(group)) {
+				actors[m] = actorOf(e, c)
+			}
+		}
+	})
+	return actors, err
+}
+
+// isAbout reports whether an object is among the targets of an event.
+func isAbout(e *directory.DirectoryAudit, id directory.AccountID) bool {
+	return slices.ContainsFunc(e.Targets, func(t directory.TargetResource) bool { return strings.EqualFold(t.ID, string(id)) })
+}
+
+// lastEvents calls do with what the log says was done to an object since a time, the
+// last of it first.
+func (a *Audit) lastEvents(ctx context.Context, c *directory.Connection, target directory.AccountID, since time.Time, do func(*directory.DirectoryAudit)) error {
+	if problem := mayRead(c); problem != nil {
+		return problem
 	}
-	return actors, nil
+	wait, err := a.Stores.Pace.TakeReport(ctx, c.Tenant.ID)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return &directory.ThrottledError{RetryAfter: wait, Scope: directory.ThrottledTenantApp}
+	}
+	tenant, err := a.Open(ctx, c)
+	if err != nil {
+		return readProblem(err)
+	}
+	page, err := tenant.Audits(ctx, directory.DirectoryAuditQuery{Since: since, Until: a.now(), Target: target}, "")
+	if throttled, ok := errors.AsType[*directory.ThrottledError](err); ok {
+		return throttled
+	}
+	if err != nil {
+		return readProblem(err)
+	}
+	sort.SliceStable(page.Events, func(i, j int) bool { return page.Events[i].At.After(page.Events[j].At) })
+	for i := range page.Events {
+		if e := &page.Events[i]; e.Result == "" || strings.EqualFold(e.Result, "success") {
+			do(e)
+		}
+	}
+	return nil
 }
 
 // changesProperty reports whether an event changed a property of an account.

@@ -306,7 +306,7 @@ func TestCrash(t *testing.T) {
 }
 
 // crashStride is at every how many-th call the trouble comes.
-const crashStride = 1
+const crashStride = 11
 
 func crash(t *testing.T, at, of int, kind string) {
 	w, g := crashWorld(t)

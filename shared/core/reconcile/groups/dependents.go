@@ -7,8 +7,9 @@ import (
 	"bindery/shared/directory"
 )
 
-// Dependents are the memberships that may have waited for an account or a tenant group,
-// for reconcile.Config.Dependents: those that say so.
+// Dependents are, for reconcile.Config.Dependents, the memberships that may have waited
+// for an account or a tenant group: those that say so. A group that is being let go waits
+// for its memberships.
 func Dependents(c Config) func(ctx context.Context, conn *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
 	return func(ctx context.Context, conn *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
 		switch {
@@ -31,7 +32,16 @@ func Dependents(c Config) func(ctx context.Context, conn *directory.Connection, 
 			members, err := c.waitingIn(ctx, conn, group)
 			return append(nested, members...), err
 		}
-		return nil, nil
+		group, _, is := memberOf(ref)
+		if !is {
+			return nil, nil
+		}
+		of := directory.GroupRef(group)
+		found, err := c.Records.BindingsOf(ctx, conn.ID, []directory.Ref{of})
+		if b, there := found[of]; there && b.Epoch == conn.Epoch && b.Release != "" {
+			return []directory.Ref{of}, err
+		}
+		return nil, err
 	}
 }
 

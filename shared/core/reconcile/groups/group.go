@@ -27,7 +27,7 @@ type Export struct {
 	// Adopt is the tenant group that an admin has named; "": one is created.
 	Adopt directory.TenantGroupID
 	// Renew has a tenant group that somebody deleted restored, or made anew once it is
-	// gone for good; otherwise that is reported.
+	// gone for good; otherwise that is reported. So has the setting onSoftDeleted.
 	Renew bool
 	// Welcome has Microsoft write to those who become members of a Microsoft 365 group.
 	Welcome bool

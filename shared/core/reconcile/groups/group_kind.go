@@ -42,7 +42,7 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 	if err != nil {
 		return nil, err
 	}
-	settings := o.s.Connection().Settings
+	settings := o.s.Connection().Settings.Defaulted()
 	var list []groupSubject
 	var at []directory.TenantGroupID
 	var claims []directory.AccountID
@@ -53,6 +53,7 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 		}
 		s := groupSubject{record: b, policy: settings.Foreign(directory.ForeignGroups), fresh: o.fresh(b), now: w.Now()}
 		if e, exported := exports[directory.GroupID(ref.ID)]; exported {
+			e.Renew = e.Renew || settings.OnSoftDeleted == "restore"
 			s.export = &e
 		}
 		id := boundTo(b, s.export)
@@ -124,6 +125,9 @@ func (o *tenantGroups) tell(out *reconcile.Decided, w reconcile.Work, s *groupSu
 	}
 	if s.fresh.Any() && s.found != nil && s.differs() {
 		later = reconcile.Grace
+	}
+	if d.Problem != nil && d.Problem.Code == directory.CodeGroupMembersLeft {
+		later = time.Minute
 	}
 	gone := len(d.Changes) == 0 && s.record.Release != "" && d.Problem == nil && later == 0
 	if s.export != nil && len(d.Changes) > 0 {

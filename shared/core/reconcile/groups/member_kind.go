@@ -365,7 +365,7 @@ func (o *memberships) attribute(ctx context.Context, w reconcile.Work, list []me
 			return
 		}
 		for _, s := range subjects {
-			if by, known := found[folded(s.member.id)]; known && by.Name != "" {
+			if by, known := found[s.member.id]; known && by.Name != "" {
 				s.by = &by
 			}
 		}

@@ -188,6 +188,7 @@ func (m *model) step(t *rapid.T) {
 // is wanted, the next one is empty, and nobody is removed whom others put there but from
 // an exact group, where protected accounts stay as well.
 func TestPlanApplyPlan(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel()
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
@@ -217,6 +218,7 @@ func TestPlanApplyPlan(t *testing.T) {
 // TestUndoGivesBack: what a run did to memberships is taken back, whether their records
 // are there or not, and an undo of the undo does it again.
 func TestUndoGivesBack(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel()
 		for range rapid.IntRange(0, 8).Draw(t, "steps") {

@@ -193,3 +193,38 @@ func TestWorkers(t *testing.T) {
 	}
 	w.verifyJournal("four workers", before)
 }
+
+// TestGuardByGroup: a run that takes many of the members of one group is held, and says
+// which; of a large group as many may go.
+func TestGuardByGroup(t *testing.T) {
+	t.Parallel()
+	w, users := bound(t, 60)
+	small, large := w.export("Small"), w.export("Large")
+	w.add(small, users[:15]...)
+	w.add(large, users...)
+	w.sync()
+	w.calm()
+	w.wait(25 * time.Hour)
+	w.sync()
+	var refs []directory.Ref
+	for _, u := range users[:12] {
+		refs = append(refs, directory.MemberOf(large, u.ID))
+	}
+	w.release(directory.ReleaseRemove, refs...)
+	w.sync()
+	w.want("12 member-remove:applied")
+	w.wait(8 * 24 * time.Hour)
+	w.sync()
+	refs = nil
+	for _, u := range users[:12] {
+		refs = append(refs, directory.MemberOf(small, u.ID))
+	}
+	w.release(directory.ReleaseRemove, refs...)
+	w.sync()
+	run, _ := w.lastRun()
+	if run.State != directory.RunHeld || len(run.Held.Limits) == 0 || run.Held.Limits[0].Scope != string(small) || !strings.Contains(run.Held.Reasons[0], "Small") {
+		t.Fatalf("the run is %s, held for %+v", run.State, run.Held)
+	}
+	w.approve(run.ID)
+	w.want("12 member-remove:applied")
+}

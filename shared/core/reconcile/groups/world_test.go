@@ -57,15 +57,28 @@ type world struct {
 
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) { return w.rt.RoundTrip(r) }
 
-// fixedToken is a TokenSource with one token.
-type fixedToken string
-
-func (t fixedToken) Token(context.Context) (directory.Secret, error) {
-	return directory.NewSecret(string(t)), nil
+// tokens is a TokenSource: who signs in anew when a token is refused.
+type tokens struct {
+	mu      sync.Mutex
+	current string
+	signIn  func(ctx context.Context) (string, error)
 }
 
-func (t fixedToken) Renew(context.Context, directory.Secret) (directory.Secret, error) {
-	return directory.NewSecret(string(t)), nil
+func (t *tokens) Token(context.Context) (directory.Secret, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return directory.NewSecret(t.current), nil
+}
+
+func (t *tokens) Renew(ctx context.Context, rejected directory.Secret) (directory.Secret, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if rejected.Reveal() != t.current {
+		return directory.NewSecret(t.current), nil
+	}
+	var err error
+	t.current, err = t.signIn(ctx)
+	return directory.NewSecret(t.current), err
 }
 
 func newWorld(t *testing.T, spec ...func(*entratest.TenantSpec)) *world {
@@ -86,14 +99,18 @@ func newWorld(t *testing.T, spec ...func(*entratest.TenantSpec)) *world {
 	_, err = w.sim.CreateTenant(tenant)
 	w.must(err)
 	w.must(w.sim.RegisterApp(entratest.App{ID: simApp, Secret: "s3cret", RedirectURIs: []string{simBack}, MultiTenant: true}))
-	w.rt = dropLic{w.sim.Transport()}
+	w.rt = w.sim.Transport()
 	app := browser.Client{Base: simBase, ID: simApp, Secret: "s3cret", RedirectURL: simBack}
-	token, err := app.Token(t.Context(), w.sim.Transport(), adminUPN,
-		"openid profile offline_access User.ReadWrite.All Group.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory GroupMember.Read.All")
+	source := &tokens{signIn: func(ctx context.Context) (string, error) {
+		token, err := app.Token(ctx, w.sim.Transport(), adminUPN,
+			"openid profile offline_access User.ReadWrite.All Group.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory GroupMember.Read.All")
+		return token.AccessToken, err
+	}}
+	_, err = source.Renew(t.Context(), directory.Secret{})
 	w.must(err)
 	graph, err := entra.New(entra.Config{BaseURL: simBase + "/v1.0", Transport: w, Now: w.now})
 	w.must(err)
-	api := graph.Tenant(fixedToken(token.AccessToken))
+	api := graph.Tenant(source)
 	w.config = reconcile.Config{
 		Now: w.now, SecondLook: -1,
 		Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return api, nil },
