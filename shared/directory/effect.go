@@ -237,6 +237,11 @@ func rowsByEffect() map[Effect]*EffectRow {
 	return rows
 }
 
+// SerialPhase reports whether the changes of a phase go one at a time.
+func SerialPhase(phase int) bool {
+	return slices.ContainsFunc(Effects, func(r EffectRow) bool { return r.Phase == phase && r.Serial })
+}
+
 // Known reports whether this version of Bindery knows an effect.
 func (e Effect) Known() bool {
 	_, known := effectRows[e]

@@ -111,13 +111,22 @@ func hourWrite(c directory.ConnectionID, chunk int, counts map[string]int64, now
 	return table.Write{Update: &table.Update{Key: hourKey(c, now.Unix()/3600, chunk%hourParts), AddNumbers: counts, SetExpires: &until}}
 }
 
-// GainedSince is how many bindings got an account in the hours from one on, of
-// what AppliedSince returned.
-func GainedSince(hours map[int64]map[string]int64, from int64) int {
+// gainedName names the number of bindings of a kind that got their account, or
+// object, in an hour.
+func gainedName(kind directory.Kind) string {
+	if kind == directory.KindAccount {
+		return numAccounts
+	}
+	return numAccounts + "#" + string(kind)
+}
+
+// GainedSince is how many bindings of a kind got an account, or object, in the hours
+// from one on, of what AppliedSince returned.
+func GainedSince(hours map[int64]map[string]int64, kind directory.Kind, from int64) int {
 	n := int64(0)
 	for hour, counts := range hours {
 		if hour >= from {
-			n += counts[numAccounts]
+			n += counts[gainedName(kind)]
 		}
 	}
 	return int(n)

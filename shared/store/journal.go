@@ -121,8 +121,8 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 		}
 		writes = append(writes, more...)
 	}
-	if w.newAccounts > 0 {
-		counts[numAccounts] += w.newAccounts // approved or not: what is new raises no allowance yet
+	for name, n := range w.newAccounts {
+		counts[name] += n // approved or not: what is new raises no allowance yet
 	}
 	writes = append(writes, w.counters()...)
 	if len(counts) > 0 {

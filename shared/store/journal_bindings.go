@@ -17,7 +17,7 @@ type bindingWriter struct {
 	items map[table.Key]table.Item // of the bindings and of what is claimed
 
 	bound       map[directory.Kind]gains
-	newAccounts int64 // bindings of accounts that got theirs
+	newAccounts map[string]int64 // bindings that got their account, or object, by the name of the number
 	arrivals    arrivals
 }
 
@@ -30,8 +30,11 @@ func (w *bindingWriter) gain(kind directory.Kind, bound, accounts int64) {
 	g.bound += bound
 	g.accounts += accounts
 	w.bound[kind] = g
-	if accounts > 0 && kind == directory.KindAccount {
-		w.newAccounts += accounts
+	if accounts > 0 {
+		if w.newAccounts == nil {
+			w.newAccounts = map[string]int64{}
+		}
+		w.newAccounts[gainedName(kind)] += accounts
 	}
 }
 

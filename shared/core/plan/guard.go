@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -163,7 +164,9 @@ func guardFormer(h *directory.Held, f Facts, former directory.LoosenedGuard) {
 	guardEffects(was, f, former.Limits)
 	is := h.Limits
 	was.Limits = slices.DeleteFunc(was.Limits, func(x directory.Exceeded) bool {
-		return slices.ContainsFunc(is, func(y directory.Exceeded) bool { return x.Kind == y.Kind && x.Effect == y.Effect && x.Slice == y.Slice })
+		return slices.ContainsFunc(is, func(y directory.Exceeded) bool {
+			return x.Kind == y.Kind && x.Effect == y.Effect && x.Slice == y.Slice && x.Scope == y.Scope
+		})
 	})
 	if len(was.Limits) == 0 {
 		return
@@ -212,6 +215,7 @@ func guardEffect(h *directory.Held, f partFacts, e directory.Effect, limit direc
 	if total == 0 {
 		return // what was done before is no reason to hold other work
 	}
+	guardScopes(h, f, e)
 	for _, p := range periods {
 		n, allowed := total+p.history.total(e), allowance(p.count, p.share, f.Bound.All)
 		if n <= allowed {
@@ -228,6 +232,38 @@ func guardEffect(h *directory.Held, f partFacts, e directory.Effect, limit direc
 	}
 	for _, d := range limit.By {
 		guardParts(h, f, e, d, periods)
+	}
+}
+
+// guardScopes compares what happens in each scope with the share of it that may, in the
+// run and in the day: whatever else is allowed, no group loses most of its members
+// unseen, in one run or in many.
+func guardScopes(h *directory.Held, f partFacts, e directory.Effect) {
+	a := e.Row().Scoped
+	if a == nil {
+		return
+	}
+	list, counts := f.Run.scopes(e)
+	recent, day := f.Recent.history(), f.Day.history()
+	held := 0
+	for _, s := range list {
+		for _, p := range []period{
+			{name: directory.PeriodRun, when: "in this run", history: recent},
+			{name: directory.PeriodDay, when: "in the last 24 hours", history: day},
+		} {
+			n, allowed := counts[s.ID]+p.history.scope(e, s.ID), allowance(a.Count, a.Share, s.Size)
+			if n <= allowed {
+				continue
+			}
+			if held++; held <= mostParts {
+				x := directory.Exceeded{Kind: f.kind, Effect: e, Period: p.name, Slice: "group " + cmp.Or(s.Name, s.ID), Scope: s.ID, Count: n, Limit: allowed}
+				exceed(h, x, p, counts[s.ID], larger(a.Count, a.Share, s.Size, "members of the group"))
+			}
+			break
+		}
+	}
+	if held > mostParts {
+		h.Reasons = append(h.Reasons, fmt.Sprintf("and likewise in %d more groups", held-mostParts))
 	}
 }
 

@@ -42,7 +42,7 @@ func Exempt(h *directory.Held, c *directory.Change) bool {
 func Limited(limits map[directory.Effect]directory.Limit, t Tally) bool {
 	t = t.guarded()
 	for _, e := range directory.GuardedEffects {
-		if t.Total(e) > 0 && len(periodsOf(e, limits[e], nil, nil, nil)) > 0 {
+		if t.Total(e) > 0 && (e.Row().Scoped != nil || len(periodsOf(e, limits[e], nil, nil, nil)) > 0) {
 			return true
 		}
 	}

@@ -22,6 +22,23 @@ type Cell struct {
 	Domain     string
 	// FirstLoad marks what no limit of the guard counts: see directory.Change.
 	FirstLoad bool
+	// Scope is what the change counts for by itself, of an effect with such a limit.
+	Scope Scope
+}
+
+// Scope is a part that changes name by themselves, as a group whose members change.
+type Scope struct {
+	ID   string
+	Name string
+	Size int // of how many a limit's share is
+}
+
+// scopeOf is the scope in which a change counts as an effect.
+func scopeOf(c *directory.Change, e directory.Effect) Scope {
+	if c.Scope == "" || e.Row().Scoped == nil {
+		return Scope{}
+	}
+	return Scope{c.Scope, c.ScopeName, c.ScopeSize}
 }
 
 // Tally counts changes by effect, department and domain. A change counts once
@@ -42,7 +59,7 @@ func (t Tally) Add(changes []directory.Change) {
 	for i := range changes {
 		c := &changes[i]
 		for e := range effectsOf(c) {
-			t[Cell{c.Object.Kind, e, c.Department, c.Domain, c.FirstLoad && e == directory.EffectUpdateSensitive}]++
+			t[Cell{c.Object.Kind, e, c.Department, c.Domain, c.FirstLoad && e == directory.EffectUpdateSensitive, scopeOf(c, e)}]++
 		}
 	}
 }
@@ -126,6 +143,25 @@ func (t Tally) By(d directory.Dimension) []Part {
 		return cmp.Or(cmp.Compare(foldName(a.Name), foldName(b.Name)), cmp.Compare(a.Name, b.Name)) < 0
 	})
 	return parts
+}
+
+// scopes counts an effect in each scope, ordered by ID. Of several sizes of one, as of
+// plans of different times, the largest counts.
+func (t Tally) scopes(e directory.Effect) (list []Scope, counts map[string]int) {
+	byID := map[string]Scope{}
+	counts = map[string]int{}
+	for cell, n := range t {
+		if cell.Effect != e || cell.Scope.ID == "" {
+			continue
+		}
+		s := byID[cell.Scope.ID]
+		byID[cell.Scope.ID] = Scope{cell.Scope.ID, max(s.Name, cell.Scope.Name), max(s.Size, cell.Scope.Size)}
+		counts[cell.Scope.ID] += n
+	}
+	for _, id := range slices.Sorted(maps.Keys(byID)) {
+		list = append(list, byID[id])
+	}
+	return list, counts
 }
 
 func (c Cell) name(d directory.Dimension) string {
@@ -240,12 +276,21 @@ type Counter map[string]int64
 
 const hashLength = 8
 
+// scopeMark stands in a name in the place of the domain when it is about a scope, which
+// stands in that of the department. It is no hash.
+const scopeMark = "zzzzzzzz"
+
 // Counter returns the numbers of the guarded effects.
 func (t Tally) Counter() Counter {
 	c := Counter{}
 	for cell, n := range t.guarded() {
-		if row := cell.Effect.Row(); row.Guarded && n != 0 {
-			c[kindPrefix(cell.Kind)+string(row.Letter)+hashName(cell.Department)+hashName(cell.Domain)] += int64(n)
+		row := cell.Effect.Row()
+		if !row.Guarded || n == 0 {
+			continue
+		}
+		c[kindPrefix(cell.Kind)+string(row.Letter)+hashName(cell.Department)+hashName(cell.Domain)] += int64(n)
+		if cell.Scope.ID != "" {
+			c[kindPrefix(cell.Kind)+string(row.Letter)+hashName(cell.Scope.ID)+scopeMark] += int64(n)
 		}
 	}
 	return c
@@ -264,7 +309,7 @@ func isCount(name string) bool {
 	if rest, other := strings.CutPrefix(name, "kind:"); other {
 		_, name, _ = strings.Cut(rest, ":")
 	}
-	return len(name) == 1+2*hashLength
+	return len(name) == 1+2*hashLength && !strings.ContainsAny(name, "#:")
 }
 
 // of is the part of a counter that is about objects of a kind, as if these were
@@ -303,6 +348,7 @@ type history map[string]int64
 const (
 	inDepartment = ".p"
 	inDomain     = ".m"
+	inScope      = ".s"
 )
 
 func (c Counter) history() history {
@@ -312,6 +358,10 @@ func (c Counter) history() history {
 			continue
 		}
 		letter := name[:1]
+		if name[1+hashLength:] == scopeMark {
+			h[letter+inScope+name[1:1+hashLength]] += n
+			continue
+		}
 		h[letter] += n
 		h[letter+inDepartment+name[1:1+hashLength]] += n
 		h[letter+inDomain+name[1+hashLength:]] += n
@@ -327,6 +377,10 @@ func (h history) part(e directory.Effect, d directory.Dimension, name string) in
 		in = inDomain
 	}
 	return int(h[string(e.Row().Letter)+in+hashName(name)])
+}
+
+func (h history) scope(e directory.Effect, id string) int {
+	return int(h[string(e.Row().Letter)+inScope+hashName(id)])
 }
 
 // Hour is the bucket in which what is applied at a time is counted.

@@ -120,6 +120,9 @@ func (a *applier) applyPhases(ctx context.Context, t *task) (stopped bool, err e
 // moved says that a wave has been looked at, so that the run begins again from the
 // front.
 func (a *applier) applyPhase(ctx context.Context, t *task) (moved bool, err error) {
+	if err := a.goSerial(ctx, t); err != nil {
+		return false, err
+	}
 	ahead := &window{a: a, t: t, left: runs.Unsent(t.run)}
 	var f *flight      // prepared while the last one was on its way
 	var behind *flight // the last one, answered but not journalled
@@ -151,7 +154,37 @@ func (a *applier) applyPhase(ctx context.Context, t *task) (moved bool, err erro
 		if err := a.rest(ctx, t, wait); err != nil {
 			return false, err
 		}
+		if err := a.letPass(ctx, t); err != nil {
+			return false, err
+		}
 	}
+}
+
+// goSerial notes that what is left of a run goes one change at a time from here on.
+func (a *applier) goSerial(ctx context.Context, t *task) error {
+	if t.at.Serial || !directory.SerialPhase(t.at.Phase) {
+		return nil
+	}
+	t.at.Serial = true
+	return a.queue.save(ctx, t.run, t.at)
+}
+
+// errAside says that a run that goes one change at a time makes way for other work.
+var errAside = errors.New("other work goes first")
+
+// letPass has other work go between two changes that go one at a time.
+func (a *applier) letPass(ctx context.Context, t *task) error {
+	if !t.at.Serial {
+		return nil
+	}
+	other, err := a.queue.otherThan(ctx, t.run.ID)
+	if err != nil || !other {
+		return err
+	}
+	if err := a.queue.save(ctx, t.run, t.at); err != nil {
+		return err
+	}
+	return errAside
 }
 
 // lookAtWaves looks at waves whose time has come.

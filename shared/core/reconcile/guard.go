@@ -229,7 +229,7 @@ func (g *guard) addHistory(ctx context.Context, r *store.RunRecord, f *plan.Fact
 	if f.Bound.All, err = g.boundAccounts(ctx, hours); err != nil {
 		return err
 	}
-	if f.Others, err = g.boundObjects(ctx, f.Run); err != nil {
+	if f.Others, err = g.boundObjects(ctx, f.Run, hours); err != nil {
 		return err
 	}
 	pending, touched, err := g.pending(ctx, r, f.Run)
@@ -310,7 +310,13 @@ func (g *guard) pending(ctx context.Context, but *store.RunRecord, looked plan.T
 // it may still have to send.
 func (g *guard) apart(ctx context.Context, r *store.RunRecord, looked plan.Tally) (bool, error) {
 	if len(r.Kinds) > 0 {
-		return false, nil // only accounts were counted
+		// Only accounts were counted. What else there is counts as what it is, but for
+		// emptied values.
+		for _, e := range directory.GuardedEffects {
+			if looked.Total(e) > 0 && (r.Counts[e] > 0 || e == directory.EffectUpdateToEmpty) {
+				return false, nil
+			}
+		}
 	}
 	var parts runs.Parts
 	err := g.runs.Note(ctx, r.ID, store.NoteParts, &parts)
@@ -377,7 +383,7 @@ func (g *guard) boundAccounts(ctx context.Context, hours map[int64]map[string]in
 	if err != nil {
 		return 0, err
 	}
-	young := store.GainedSince(hours, plan.Hour(g.s.now().Add(-plan.Day)))
+	young := store.GainedSince(hours, directory.KindAccount, plan.Hour(g.s.now().Add(-plan.Day)))
 	if !a.Counted {
 		// The connection is new, or an earlier version did not count: once all
 		// bindings are looked at.
@@ -415,27 +421,20 @@ func (g *guard) heldForADay(b *directory.Binding) bool {
 	return b.AccountID != "" && !since.After(g.s.now().Add(-plan.Day))
 }
 
-// boundObjects counts what of other kinds than accounts an allowance's share is of:
-// see boundAccounts. Those are few, and counted when a run changes some.
-func (g *guard) boundObjects(ctx context.Context, t plan.Tally) (map[directory.Kind]plan.Bound, error) {
+// boundObjects is what of other kinds than accounts an allowance's share is of: see
+// boundAccounts.
+func (g *guard) boundObjects(ctx context.Context, t plan.Tally, hours map[int64]map[string]int64) (map[directory.Kind]plan.Bound, error) {
 	out := map[directory.Kind]plan.Bound{}
 	for _, kind := range t.Kinds() {
 		if kind == "" {
 			continue
 		}
-		all := 0
-		err := g.eachBinding(ctx, kind, func(list []directory.Binding) error {
-			for i := range list {
-				if g.heldForADay(&list[i]) {
-					all++
-				}
-			}
-			return nil
-		})
+		_, all, err := g.counts.BoundObjects(ctx, kind, g.s.conn.ID, g.s.lease.Epoch)
 		if err != nil {
 			return nil, err
 		}
-		out[kind] = plan.Bound{All: all}
+		young := store.GainedSince(hours, kind, plan.Hour(g.s.now().Add(-plan.Day)))
+		out[kind] = plan.Bound{All: max(0, all-young)}
 	}
 	return out, nil
 }

@@ -157,6 +157,15 @@ func (w *invocation) work(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if run != nil && isSerial(run) {
+			made, err := w.beside(ctx)
+			if err != nil {
+				return err
+			}
+			if made {
+				continue
+			}
+		}
 		if run == nil {
 			again, err := w.idle(ctx)
 			if err != nil || !again {
@@ -175,6 +184,9 @@ func (w *invocation) bring(ctx context.Context, run *store.RunRecord) error {
 	t, err := w.open(ctx)
 	if err == nil {
 		err = w.step(ctx, t, run)
+	}
+	if errors.Is(err, errAside) {
+		return nil
 	}
 	if err != nil {
 		return w.runFailed(ctx, run, err)
@@ -343,6 +355,21 @@ func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 		return false, &errPause{after: w.config.SecondLook, why: "a second look", second: true}
 	}
 	return false, nil
+}
+
+// beside is what goes before the next change of a run that goes one change at a time:
+// the tenant is read when that is due, and marks become a run.
+func (w *invocation) beside(ctx context.Context) (made bool, err error) {
+	if due, link := w.cadence.due(); due {
+		if err := w.readRound(ctx, link); err != nil {
+			return false, err
+		}
+	}
+	newer, err := w.queue.newerMarks(ctx)
+	if err != nil || !newer {
+		return false, err
+	}
+	return w.queue.makeFromMarks(ctx, directory.TriggerEdit)
 }
 
 // looksAgain reports whether the slice, which has nothing left to do, is followed by a

@@ -152,7 +152,7 @@ func (p *runPlan) nextObjects(ctx context.Context) ([]directory.Ref, error) {
 		return nil, err
 	}
 	p.t.at.Marks, p.t.at.Planned = next, next == ""
-	return refsOf(marks), nil
+	return p.planner.queue.withoutSerial(ctx, refsOf(marks))
 }
 
 // everything goes through all bindings, one kind after the other, for a dry run

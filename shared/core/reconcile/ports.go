@@ -198,6 +198,7 @@ type countStore interface {
 	AppliedSince(ctx context.Context, c directory.ConnectionID, since time.Time) (map[int64]map[string]int64, error)
 	BoundAccounts(ctx context.Context, id directory.ConnectionID, epoch int64) (store.Accounts, error)
 	CountAccounts(ctx context.Context, l *store.Lease, a store.Accounts, all, gained int) error
+	BoundObjects(ctx context.Context, kind directory.Kind, id directory.ConnectionID, epoch int64) (bound, inTenant int, err error)
 }
 
 // userStore is the users themselves.

@@ -27,6 +27,8 @@ type runQueue struct {
 	drafts   []*store.RunRecord // runs that were made here, are not stored, and are not taken up yet
 	known    openIDs
 	handed   handed // what a draft was made of, until it is planned
+
+	serial serialRuns
 }
 
 // openIDs are the runs that have not ended, as this slice last listed them and
@@ -190,6 +192,7 @@ func (q *runQueue) next(ctx context.Context) (next *store.RunRecord, leaversDue 
 	if err != nil {
 		return nil, leaversDue, err
 	}
+	q.noteSerial(open)
 	var wait *errPause
 	for i := range open {
 		r := &open[i]
@@ -199,6 +202,7 @@ func (q *runQueue) next(ctx context.Context) (next *store.RunRecord, leaversDue 
 		}
 		switch {
 		case r.State == directory.RunHeld:
+		case ahead > time.Second && isSerial(r): // and nobody waits for it
 		case ahead > time.Second: // sooner is no reason to be called again
 			if r.Urgent && (leaversDue.IsZero() || r.Waiting.Until.Before(leaversDue)) {
 				leaversDue = r.Waiting.Until
@@ -219,7 +223,7 @@ func (q *runQueue) next(ctx context.Context) (next *store.RunRecord, leaversDue 
 	return next, leaversDue, nil
 }
 
-// turn orders runs that can go on. Of those for leavers one that had to wait
+// turn orders runs that can go on; those that go one change at a time come last. Of those for leavers one that had to wait
 // comes after the others: it may have to wait again, which ends the slice.
 func turn(r *store.RunRecord) int {
 	switch {
@@ -227,6 +231,8 @@ func turn(r *store.RunRecord) int {
 		return 0
 	case r.Urgent:
 		return 1
+	case isSerial(r):
+		return 3
 	}
 	return 2
 }
@@ -393,6 +399,9 @@ func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger)
 	if err != nil {
 		return false, err
 	}
+	if q.noteSerial(open); q.serial.any() {
+		return q.makeBeside(ctx, open, trigger)
+	}
 	limit := planPage
 	if slices.ContainsFunc(open, heldOfMarks) {
 		limit = 1 // most of them may be that run's
@@ -402,6 +411,20 @@ func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger)
 	if err != nil || len(marks) == 0 {
 		return false, err
 	}
+	if newer, err := q.supersedeOlder(ctx, open); err != nil || !newer {
+		return false, err
+	}
+	if limit == 1 {
+		q.draftOf(trigger, q.s.now(), handed{})
+	} else {
+		q.draftOf(trigger, began, handed{refs: refsOf(marks), next: next})
+	}
+	return true, nil
+}
+
+// supersedeOlder ends held runs of all who were marked, when others are marked by now;
+// false: what is marked is theirs.
+func (q *runQueue) supersedeOlder(ctx context.Context, open []store.RunRecord) (newer bool, err error) {
 	for i := range open {
 		held := &open[i]
 		if !heldOfMarks(*held) {
@@ -414,11 +437,6 @@ func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger)
 		if err := q.supersede(ctx, held); err != nil {
 			return false, err
 		}
-	}
-	if limit == 1 {
-		q.draftOf(trigger, q.s.now(), handed{})
-	} else {
-		q.draftOf(trigger, began, handed{refs: refsOf(marks), next: next})
 	}
 	return true, nil
 }

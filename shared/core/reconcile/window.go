@@ -78,6 +78,13 @@ func (w *window) choice(air *flight) *choice {
 	}
 	flow := w.a.flow(w.a.s.quota(), waiting)
 	c := &choice{phase: w.t.at.Phase, room: flow.Width * flow.Size, busy: map[directory.Ref]bool{}, given: map[string]bool{}}
+	if directory.SerialPhase(c.phase) {
+		c.room = 1
+		if air != nil {
+			c.room = 0 // one at a time
+		}
+		return c
+	}
 	if air != nil {
 		maps.Copy(c.busy, air.refs())
 		// The next one may be wider; what there is no room for then goes later.

@@ -38,6 +38,9 @@ type Progress struct {
 	// Applying: phase, and chunk within it.
 	Phase int `json:"phase,omitempty"`
 	Chunk int `json:"chunk,omitempty"`
+	// Serial says that all that is left to send goes one change at a time, and that
+	// whatever else there is to do goes in between.
+	Serial bool `json:"serial,omitempty"`
 	// Clean says that nothing of the run is unseen: nothing has been sent of it, or the
 	// outcome of each creation that has is journalled, or among UnknownOutcomes. A slice
 	// takes it back, durably, before it sends anything, and says it again when it ends in
@@ -132,7 +135,7 @@ func (p *Progress) HoldRest() {
 }
 
 // FromFront has the changes gone through from the first phase on.
-func (p *Progress) FromFront() { p.Phase, p.Chunk = 0, 0 }
+func (p *Progress) FromFront() { p.Phase, p.Chunk, p.Serial = 0, 0, false }
 
 // NextPhase goes on with the next phase.
 func (p *Progress) NextPhase() { p.Phase, p.Chunk = p.Phase+1, 0 }

@@ -246,7 +246,7 @@ func testJournal(s *suite) {
 		s.Errorf("%d have an account, %v", a.N, err)
 	}
 	hours, err := s.Counters.AppliedSince(ctx, c.ID, s.Now())
-	if s.must(err); hours[s.Now().Unix()/3600]["create"] != 1 || store.GainedSince(hours, 0) != 1 {
+	if s.must(err); hours[s.Now().Unix()/3600]["create"] != 1 || store.GainedSince(hours, directory.KindAccount, 0) != 1 {
 		s.Errorf("hours %v", hours)
 	}
 	days, err := s.Audit.Days(ctx, c.ID, time.Time{}, time.Time{})
