@@ -46,11 +46,33 @@ func (s *Users) Reports(ctx context.Context, manager directory.UserID, cursor st
 	return list, page.Next, nil
 }
 
+// editedBeside are the writes by which the edit of a bound user reaches records of
+// other kinds than the account's, in the edit's own transaction: those of the manager,
+// and of licences, which need a usageLocation.
+func (d *db) editedBeside(ctx context.Context, act directory.AuditEvent, old, next *directory.User, conn directory.ConnectionID) ([]table.Write, error) {
+	if conn == "" {
+		return nil, nil
+	}
+	writes, err := d.editedManager(ctx, act, old, next, conn)
+	if err != nil || old.UsageLocation == next.UsageLocation {
+		return writes, err
+	}
+	it, there, err := d.find(ctx, bindingKey(directory.LicenceOf(next.ID), conn))
+	if err != nil {
+		return nil, fail("licences", err)
+	}
+	if there {
+		mark := markWrite(it, it.Numbers[numUserVersion], false, d.now())
+		mark.Update.SetNumbers[numRecheck] = 1
+		writes = append(writes, mark)
+	}
+	return writes, nil
+}
+
 // editedManager are the writes by which the edit of a bound user's manager reaches the
-// record of it, in the edit's own transaction: the record is marked, or made when the
-// connection writes managers.
+// record of it: the record is marked, or made when the connection writes managers.
 func (d *db) editedManager(ctx context.Context, act directory.AuditEvent, old, next *directory.User, conn directory.ConnectionID) ([]table.Write, error) {
-	if old.ManagerID == next.ManagerID || conn == "" {
+	if old.ManagerID == next.ManagerID {
 		return nil, nil
 	}
 	ref := directory.ManagerOf(next.ID)

@@ -341,12 +341,12 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 		k := userBindingKey(u.ID)
 		writes = append(writes, table.Write{Check: &k, If: table.Condition{Absent: true}})
 	}
-	managers, err := d.editedManager(ctx, act, old, &next, conn)
+	objects, err := d.editedBeside(ctx, act, old, &next, conn)
 	if err != nil {
 		return "", err
 	}
 	beside := len(writes)
-	writes = append(writes, managers...)
+	writes = append(writes, objects...)
 	switch {
 	case old.Deleted == nil && next.Deleted != nil:
 		picture := photoKey(u.ID)
@@ -378,8 +378,10 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 		if _, hit := f[mark]; hit {
 			return "", errBindingMoved
 		}
-		if _, hit := f[beside]; hit && len(managers) > 0 {
-			return "", errBindingMoved
+		for i := range objects {
+			if _, hit := f[beside+i]; hit {
+				return "", errBindingMoved
+			}
 		}
 		return "", fmt.Errorf("update user: %w", directory.ErrStale)
 	}

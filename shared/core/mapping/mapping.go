@@ -58,7 +58,7 @@ func New(s directory.Settings, domains []directory.Domain) *Mapper {
 		switch {
 		case a.Export == directory.UseAlways:
 			m.managed = append(m.managed, a)
-		case a.Export == directory.UseBySetting && rule.Export:
+		case a.Export == directory.UseBySetting && (rule.Export || a.Property == directory.PropUsageLocation && s.DefaultUsageLocation != ""):
 			m.managed = append(m.managed, a)
 			m.optional = append(m.optional, newExport(a, rule))
 		}
@@ -173,7 +173,11 @@ func (m *Mapper) Desired(u *directory.User) (directory.Properties, []directory.P
 	}
 	for i := range m.optional {
 		e := &m.optional[i]
-		if v := e.value(u); !v.IsNull() || e.clear {
+		v := e.value(u)
+		if v.IsNull() && e.Property == directory.PropUsageLocation {
+			v = directory.StringValue(m.settings.DefaultUsageLocation)
+		}
+		if !v.IsNull() || e.clear {
 			want[e.Property] = v
 		}
 	}

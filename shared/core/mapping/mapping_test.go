@@ -362,3 +362,36 @@ func FuzzAddress(f *testing.F) {
 		}
 	})
 }
+
+// TestDefaultUsageLocation: a user without a country gets the settings', and it is
+// managed although its export is off.
+func TestDefaultUsageLocation(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, own, fallback string
+		export              bool
+		want                string
+		managed             bool
+	}{
+		{name: "neither", own: "DE"},
+		{name: "exported", own: "DE", export: true, want: "DE", managed: true},
+		{name: "the default", fallback: "CH", want: "CH", managed: true},
+		{name: "the user's own", own: "DE", fallback: "CH", want: "DE", managed: true},
+		{name: "exported and empty", fallback: "CH", export: true, want: "CH", managed: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := directory.Settings{DefaultUsageLocation: tt.fallback}
+			if tt.export {
+				s.Attributes = map[string]directory.AttributeRule{directory.PropUsageLocation: {Export: true}}
+			}
+			m := mapping.New(s, []directory.Domain{{Name: "hq.example"}})
+			u := directory.User{}
+			u.Email, u.UsageLocation = "ann@hq.example", tt.own
+			values, _ := m.Desired(&u)
+			if got := values[directory.PropUsageLocation].String(); got != tt.want || slices.Contains(m.Managed(), directory.PropUsageLocation) != tt.managed {
+				t.Errorf("%q of %v, want %q", got, m.Managed(), tt.want)
+			}
+		})
+	}
+}

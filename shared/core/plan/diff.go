@@ -260,13 +260,16 @@ func (d *differ) leaves(name string, observed directory.Value) bool {
 // atCreation reports whether what the directory wants of a property counts for
 // accounts that have no value of it: the mailNickname, which is the alias of
 // the mailbox and made of the address, unless the settings want it to follow;
-// and a displayName that stands in for the name of a user who has none.
+// a displayName that stands in for the name of a user who has none; and the default
+// usageLocation, or one that is not exported.
 func atCreation(c Config, u *directory.User, name string) bool {
 	switch name {
 	case directory.PropMailNickname:
 		return !c.Settings.UpdateMailNickname
 	case directory.PropDisplayName:
 		return mapping.Nameless(u)
+	case directory.PropUsageLocation:
+		return c.Settings.DefaultUsageLocation != "" && (!c.Settings.Attributes[name].Export || mapping.Text(u.UsageLocation) == "")
 	}
 	return false
 }

@@ -92,6 +92,37 @@ func testManagers(s *suite) {
 	}
 }
 
+func testLicencesMarked(s *suite) {
+	c := s.connection("hq")
+	ann := s.user("ann@hq.example")
+	s.bind(&c, ann)
+	ref := directory.LicenceOf(ann.ID)
+	s.must(s.Bindings.BindMissing(s.Context(), &c, by.Subject, []store.Selection{{Object: ref, Version: 1}}))
+	l := s.lease(&c)
+	s.must(s.Runs.Journal(s.Context(), &l, &c, store.Journal{Bindings: []store.BindingChange{{Ref: ref, Mutate: func(b *directory.Binding) bool {
+		b.Applied = 1
+		return true
+	}}}}))
+	marked := func() bool {
+		found, err := s.Bindings.BindingsOf(s.Context(), c.ID, []directory.Ref{ref})
+		s.must(err)
+		b := found[ref]
+		return b.Marked && b.Recheck && b.Wanted == 1
+	}
+	next := ann
+	next.Department = "Sales"
+	_, err := s.Users.UpdateUser(s.Context(), quiet, &ann, &next)
+	if s.must(err); marked() {
+		s.Error("the edit of a department marks licences")
+	}
+	ann = next
+	next.UsageLocation = "CH"
+	_, err = s.Users.UpdateUser(s.Context(), quiet, &ann, &next)
+	if s.must(err); !marked() {
+		s.Error("the edit of a usageLocation does not mark licences")
+	}
+}
+
 func testReports(s *suite) {
 	boss, next := s.user("boss@hq.example"), s.user("next@hq.example")
 	var want []directory.UserID

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"KindsAreApart", testKinds},
 		{"KindsAreJournalled", testKindJournal},
 		{"ManagersHaveRecords", testManagers},
+		{"LicencesAreMarkedByTheirCountry", testLicencesMarked},
 		{"ManagersHaveReports", testReports},
 		{"EpochsAreSwept", testSweep},
 		{"OlderRecordsAreRead", testOlderRecords},

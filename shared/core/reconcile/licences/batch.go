@@ -112,7 +112,8 @@ func (b *batch) Find(_ context.Context, list []reconcile.Unanswered) ([]reconcil
 func (b *batch) Clarify(context.Context, []directory.Change, map[int]store.Result) {}
 
 // Consequence notes in the ledger what was given and taken. Whoever waits for more is
-// looked at again, and so gets a place in line.
+// looked at again, and so gets a place in line; so is whoever has nothing of ours any
+// more, of whom no record need stay.
 func (b *batch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 	q := reconcile.Consequence{Written: func(bd *directory.Binding) {
 		if f.Applied {
@@ -123,6 +124,9 @@ func (b *batch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 		if p.Code == directory.CodeWaitingForSeat && f.Well() {
 			q.Later = time.Second
 		}
+	}
+	if f.Change.Effect == directory.EffectLicenceRemove && f.Applied && f.Well() && f.Run.Kind != directory.KindUndo {
+		q.Later = time.Second
 	}
 	return q
 }

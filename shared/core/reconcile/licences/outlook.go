@@ -315,14 +315,14 @@ func notPermitted(s *directory.Settings) *directory.Problem {
 
 // location is the usageLocation that an account has by the time that licences are given.
 func location(s *directory.Settings, h *holding) string {
-	own := ""
-	if s.Attributes[directory.PropUsageLocation].Export || h.account.AccountID == "" {
-		own = h.user.UsageLocation
+	will := ""
+	if s.Attributes[directory.PropUsageLocation].Export || s.DefaultUsageLocation != "" { // see package mapping
+		will = cmp.Or(h.user.UsageLocation, s.DefaultUsageLocation)
 	}
 	if h.held != nil {
-		own = cmp.Or(h.held.UsageLocation, own)
+		return cmp.Or(h.held.UsageLocation, will)
 	}
-	return cmp.Or(own, s.DefaultUsageLocation)
+	return will
 }
 
 // wishOf finds the product and the services that a rule names.

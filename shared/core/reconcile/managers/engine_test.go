@@ -84,6 +84,8 @@ func TestUndone(t *testing.T) {
 func (w *world) foreign(u, manager directory.User) {
 	w.Helper()
 	boss, _ := w.sim.Account(simTenant, manager.Email)
+	a, _ := w.sim.Account(simTenant, u.Email)
+	w.theirs[a["id"].(string)+" "+boss["id"].(string)] = true
 	body := strings.NewReader(`{"@odata.id":"` + simBase + `/v1.0/users/` + boss["id"].(string) + `"}`)
 	r, err := http.NewRequestWithContext(w.Context(), http.MethodPut, simBase+"/v1.0/users/"+u.Email+"/manager/$ref", body)
 	w.do(err)

@@ -41,6 +41,8 @@ type world struct {
 	engine *reconcile.Engine
 	conn   directory.Connection
 	line   *line
+	theirs map[string]bool // what others did, as verifyJournal has it
+	open   reconcile.Open
 	skew   atomic.Int64
 	send   func() error // befalls the queue; nil: nothing
 }
@@ -69,7 +71,7 @@ func (w *world) Renew(ctx context.Context, _ directory.Secret) (directory.Secret
 
 func newWorld(t *testing.T, edit ...func(*directory.Settings)) *world {
 	t.Helper()
-	w := &world{T: t, table: memory.New()}
+	w := &world{T: t, table: memory.New(), theirs: map[string]bool{}}
 	var err error
 	w.sim, err = entratest.New(entratest.Options{BaseURL: simBase, Seed: 3, Now: w.now})
 	w.do(err)
@@ -85,7 +87,8 @@ func newWorld(t *testing.T, edit ...func(*directory.Settings)) *world {
 	graph, err := entra.New(entra.Config{BaseURL: simBase + "/v1.0", Transport: w.line, Now: w.now})
 	w.do(err)
 	tenant := graph.Tenant(w)
-	w.start(func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return tenant, nil })
+	w.open = func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return tenant, nil }
+	w.start(w.open)
 	w.conn = directory.Connection{
 		ID: directory.NewConnectionID(w.now()), Name: "Corp", Status: directory.StatusActive, Epoch: 1,
 		Tenant:   &directory.Tenant{ID: simTenant, Domains: []directory.Domain{{Name: simDomain, AuthenticationType: "Managed", IsDefault: true}}},
