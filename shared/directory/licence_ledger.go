@@ -53,6 +53,9 @@ func LicencePlansOff(v Value) (off []ServicePlanID, has bool) {
 	return off, !v.IsNull()
 }
 
+// ScopeGroups is the permission to make groups, to edit them and their members.
+const ScopeGroups = "Group.ReadWrite.All"
+
 // HasScope reports whether the connection was granted a permission, as far as it is
 // known what it was granted. Microsoft may write it with Graph's address in front.
 func (c *Connection) HasScope(scope string) bool {

@@ -55,6 +55,9 @@ type Settings struct {
 	UpdateMailNickname bool `json:"updateMailNickname,omitempty"`
 	// Manager says whether the managers of users are written.
 	Manager ManagerSettings `json:"manager,omitzero"`
+	// Groups lets uses export groups, which needs a permission of its own at the next
+	// authorisation.
+	Groups bool `json:"groups,omitempty"`
 	// Licences lets rules give licences, which needs a permission of its own at the
 	// next authorisation.
 	Licences bool `json:"licences,omitempty"`

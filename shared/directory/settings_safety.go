@@ -89,7 +89,7 @@ var settingsSafety = []safetyRow{
 	// an import brings and what may be read in Microsoft's log weakens no rule. Nor does
 	// a licence that is given: what is taken away, the guard counts.
 	{[]string{"domainMap.*", "defaultDomain", "attributes.*.from", "interval", "import.attributes", "import.state", "import.photos", "auditLog",
-		"licences", "defaultUsageLocation"}, nil},
+		"groups", "licences", "defaultUsageLocation"}, nil},
 }
 
 // toward judges a setting that is loose or not.

@@ -45,6 +45,9 @@ func scopesFor(c *directory.Connection) []string {
 	if c.Settings.AuditLog {
 		scopes = append(scopes, directory.ScopeAuditLog)
 	}
+	if c.Settings.Groups {
+		scopes = append(scopes, directory.ScopeGroups)
+	}
 	if c.Settings.Licences {
 		scopes = append(scopes, directory.ScopeLicences)
 	}

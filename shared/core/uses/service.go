@@ -148,6 +148,9 @@ func (s *Service) Put(ctx context.Context, by directory.Caller, id directory.Con
 		if err := mayUse(c, old, rules, by); err != nil {
 			return err
 		}
+		if err := mayExport(c, rules); err != nil {
+			return err
+		}
 		if err := keepsExport(u, rules); err != nil {
 			return err
 		}
@@ -250,6 +253,28 @@ func mayUse(c *directory.Connection, old, next directory.UseRules, by directory.
 		r.Fields = append(r.Fields, directory.FieldError{Field: key, Detail: "needs a decision"})
 	}
 	return r
+}
+
+// mayExport refuses an export, or licences, that the connection lacks the permission for.
+func mayExport(c *directory.Connection, next directory.UseRules) error {
+	for _, need := range []struct {
+		wanted, set    bool
+		setting, scope string
+	}{
+		{next.Export != nil, c.Settings.Groups, "groups", directory.ScopeGroups},
+		{len(next.Licences) > 0, c.Settings.Licences, "licences", directory.ScopeLicences},
+	} {
+		if !need.wanted || need.set && c.HasScope(need.scope) {
+			continue
+		}
+		then := "Authorise the connection again: Microsoft asks for that permission."
+		if !need.set {
+			then = "Set " + need.setting + " in the connection's settings, and authorise it again."
+		}
+		return directory.Refuse(directory.ErrConflict, directory.CodeScopeMissing,
+			fmt.Sprintf("The connection \"%s\" lacks the permission %s; nothing was changed.", c.Name, need.scope), then)
+	}
+	return nil
 }
 
 // keepsExport refuses an edit that would make another group of the tenant of an export:
