@@ -407,13 +407,22 @@ type UserPage struct {
 // at most limit. A call looks at a bounded number of users: a page may hold
 // fewer than limit, or none, and still have a Next.
 func (s *Users) ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (UserPage, error) {
+	return s.list(ctx, cursor, limit, func(u *directory.User) bool { return u.Deleted == nil && (keep == nil || keep(u)) })
+}
+
+// ListDeletedUsers lists deleted users that can be restored, likewise.
+func (s *Users) ListDeletedUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (UserPage, error) {
+	return s.list(ctx, cursor, limit, func(u *directory.User) bool { return u.Deleted != nil && keep(u) })
+}
+
+func (s *Users) list(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (UserPage, error) {
 	var out UserPage
 	for range 8 {
 		next, err := s.db.listShards(ctx, cursor, limit-len(out.Users), func(shard int) table.Query {
 			return table.Query{Index: 1, Partition: usersPartition(shard)}
 		}, func(it table.Item) error {
 			u, err := decodeUser(it)
-			if err == nil && u.Deleted == nil && (keep == nil || keep(&u)) {
+			if err == nil && !s.db.expired(it) && keep(&u) {
 				out.Users = append(out.Users, u)
 			}
 			return err

@@ -35,6 +35,7 @@ func StoresOf(s *store.Store) Stores {
 type userReader interface {
 	User(ctx context.Context, id directory.UserID) (directory.User, error)
 	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
+	ListDeletedUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
 	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
 }
 

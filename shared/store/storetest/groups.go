@@ -425,3 +425,58 @@ func testMembersAtOnce(s *suite) {
 		s.Errorf("%d are counted, at version %d", g.Members, g.MembersVersion)
 	}
 }
+
+// testManagers: of edits at once that would make a circle of managers, one is refused.
+func testManagers(s *suite) {
+	ctx := s.Context()
+	users := make([]directory.User, 4)
+	for i := range users {
+		users[i] = s.user(fmt.Sprintf("u%d@corp.example", i))
+	}
+	manage := func(u, m directory.UserID) error {
+		for {
+			old, err := s.Users.User(ctx, u)
+			if err != nil {
+				return err
+			}
+			next := old
+			next.ManagerID = m
+			_, err = s.Users.UpdateUser(ctx, quiet, &old, &next)
+			if !errors.Is(err, directory.ErrStale) {
+				return err
+			}
+		}
+	}
+	n := s.atOnce(len(users), directory.ErrConflict, func(i int) error {
+		err := manage(users[i].ID, users[(i+1)%len(users)].ID)
+		if cycle, is := errors.AsType[*store.ManagerCycle](err); is && (len(cycle.Users) != len(users) || cycle.Users[0].ID != users[i].ID) {
+			return fmt.Errorf("the circle %v", cycle.Users)
+		}
+		return err
+	})
+	if n != len(users)-1 {
+		s.Errorf("%d links of a ring of %d were made", n, len(users))
+	}
+
+	// A manager who is deleted still counts, and is listed as such.
+	boss, ann := s.user("boss@corp.example"), s.user("ann@corp.example")
+	s.must(manage(boss.ID, ann.ID))
+	old, err := s.Users.User(ctx, boss.ID)
+	s.must(err)
+	gone, now := old, s.Now()
+	gone.Deleted = &now
+	_, err = s.Users.UpdateUser(ctx, quiet, &old, &gone)
+	s.must(err)
+	s.want(manage(ann.ID, boss.ID), directory.ErrConflict)
+	all := func(*directory.User) bool { return true }
+	page, err := s.Users.ListDeletedUsers(ctx, "", 10, all)
+	if s.must(err); len(page.Users) != 1 || page.Users[0].ID != boss.ID {
+		s.Errorf("deleted: %v", page.Users)
+	}
+	s.pass(store.TombstoneLife)
+	page, err = s.Users.ListDeletedUsers(ctx, "", 10, all)
+	if s.must(err); len(page.Users) != 0 {
+		s.Errorf("deleted long ago: %v", page.Users)
+	}
+	s.must(manage(ann.ID, boss.ID))
+}

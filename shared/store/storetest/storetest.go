@@ -81,6 +81,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"MembersThatAreGoneArePurged", testMembersPurged},
 		{"NoGroupIsInItself", testNoCycle},
 		{"UsersOfGroupsAreTold", testUsedGroups},
+		{"NoUserIsAmongTheirManagers", testManagers},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
