@@ -227,7 +227,8 @@ const TombstoneLife = 30 * 24 * time.Hour
 // UpdateUser stores u, read at u.Version, and raises the version. In the same
 // transaction it moves the unique address and name, and, when the user has a
 // binding, marks that as dirty: urgent when the edit takes the user's access
-// away. old is the user as read. It returns the connection that has work now,
+// away. When it changes whether the user counts as a member of groups, or can be bound,
+// it leaves a note for those who use them (Groups.TellUsers). old is the user as read. It returns the connection that has work now,
 // or "". ErrStale when somebody else was faster, also with a manager above the user;
 // *AddressTaken, *ManagerCycle.
 func (s *Users) UpdateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User) (directory.ConnectionID, error) {
@@ -346,6 +347,9 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 		writes = append(writes, userCountWrite(u.ID, -1), table.Write{Delete: &picture}, purgeWrite(directory.UserMember(u.ID), next.Deleted.Add(TombstoneLife)))
 	case old.Deleted != nil && next.Deleted == nil:
 		writes = append(writes, userCountWrite(u.ID, 1))
+	}
+	if MembershipCounts(old, &next) {
+		writes = append(writes, table.Write{Put: d.note(changedKey(directory.UserMember(u.ID)))})
 	}
 	if next.ManagerID != old.ManagerID {
 		above, err := d.managerWrites(ctx, &next)

@@ -263,7 +263,7 @@ func testUsedGroups(s *suite) {
 	// tell has everybody told, as the schedule does it.
 	tell := func() (told []directory.ConnectionID) {
 		s.Helper()
-		changed, err := s.Groups.ChangedGroups(ctx, 10)
+		changed, err := s.Groups.Changed(ctx, 10)
 		s.must(err)
 		for _, id := range changed {
 			conns, err := s.Groups.TellUsers(ctx, id)
@@ -287,8 +287,33 @@ func testUsedGroups(s *suite) {
 	if len(read) != 1 || read[0].GroupID != top.ID {
 		s.Fatalf("due after an edit two groups below: %v", read)
 	}
-	if again, err := s.Groups.ChangedGroups(ctx, 10); err != nil || len(again) != 0 {
+	if again, err := s.Groups.Changed(ctx, 10); err != nil || len(again) != 0 {
 		s.Errorf("still to be told: %v, %v", again, err)
+	}
+
+	// Whether a user is a member concerns those who use the group, other edits do not.
+	user, err := s.Users.User(ctx, ann.User())
+	s.must(err)
+	for _, concerns := range []bool{false, true, true} {
+		s.must(s.Groups.EndDueUse(ctx, read[0]))
+		next, now := user, s.Now()
+		switch {
+		case !concerns:
+			next.State = directory.StateSuspended
+		case user.Deleted == nil:
+			next.Deleted = &now
+		default:
+			next.Deleted = nil
+		}
+		_, err := s.Users.UpdateUser(ctx, quiet, &user, &next)
+		s.must(err)
+		tell()
+		if due := due(); (len(due) == 1) != concerns {
+			s.Errorf("due after the edit of a member, which concerns them %t: %v", concerns, due)
+		} else if concerns {
+			read = due
+		}
+		user = next
 	}
 
 	// An edit after what is due was read keeps it due.
