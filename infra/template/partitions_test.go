@@ -12,8 +12,8 @@ import (
 // can do its work all the same is what `make test-lambda` shows.
 var apart = map[string]map[string][]string{
 	"ScheduleRole": {
-		"Read":  {"E#*", "N#*", "A#*", "P#*", "F#*", "S#*"}, // of users the bindings that wait
-		"Write": {"U#*", "E#*", "N#*", "A#*", "P#*", "F#*", "S#*"},
+		"Read":  {"E#*", "N#*", "GN#*", "A#*", "P#*", "F#*", "S#*"}, // of users the bindings that wait
+		"Write": {"U#*", "E#*", "N#*", "GN#*", "A#*", "P#*", "F#*", "S#*"},
 	},
 	"DeactivateRole": {
 		"Read":  {"E#*", "N#*", "P#*", "S#*", "J#*", "CHAIN*"},

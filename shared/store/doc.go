@@ -22,7 +22,7 @@
 //	                                  follow for them
 //	Groups.ChangeMembers              memberships with their group, the groups that were put into it or taken
 //	                                  out of it, and the count of nestings: no group is in itself
-//	  all of them                     the note that those who use the group are to be told (changed group)
+//	  both                            the note that those who use the group are to be told (changed)
 //	Bindings.Bind, Retract, Sweep     the binding, with its claim, its problem, the counter and the former
 //	                                  row: each says something of bindings that must not be said otherwise
 //	Bindings.MoveNow, MoveAfter,      the binding, with the user whose address moves along: in between
@@ -90,12 +90,12 @@
 //	                                                      / <user>                        / <marked at>#<user>
 //	binding of    O#<kind>#<id>          C#<connection>   B#<connection>#<epoch>#objects  M#<connection>#<epoch>#<lane>
 //	  other kinds                                         / <kind>#<id>                   / <marked at>#<kind>#<id>
-//	member of     U#<user>, G#<group>    in#<group>
+//	member of     UG#<user>, G#<group>   in#<group>
 //	group         G#<group>              profile          groups#<shard> / <group>
 //	membership    G#<group>              m#user#<user>, m#group#<group>
 //	group's name  GN#<folded name>       name
 //	nestings      GROUPS                 nesting
-//	changed group GROUPS#changed         <group>
+//	changed       GROUPS#changed         group#<group>, user#<user>
 //	due use       GD#<connection>        <group>
 //	use           C#<connection>         use#<group>
 //	use's member  UM#<connection>#<epoch>#<group>

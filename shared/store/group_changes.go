@@ -19,7 +19,18 @@ func (d *db) changedWrites(g *directory.Group) []table.Write {
 	if len(g.UsedBy) == 0 && g.Parents == 0 {
 		return nil
 	}
-	return []table.Write{{Put: d.note(changedGroupKey(g.ID))}}
+	return []table.Write{{Put: d.note(changedKey(directory.GroupMember(g.ID)))}}
+}
+
+// MembershipCounts reports whether an edit of a user changes who the members of groups
+// are, or which of them can be bound.
+func MembershipCounts(old, next *directory.User) bool {
+	counts := func(u *directory.User) (living, staged bool) {
+		return u.Deleted == nil, u.State == directory.StateStaged
+	}
+	livedBefore, stagedBefore := counts(old)
+	lives, staged := counts(next)
+	return livedBefore != lives || stagedBefore != staged
 }
 
 func (d *db) note(key table.Key) *table.Item {
@@ -39,33 +50,37 @@ func (d *db) endNote(ctx context.Context, key table.Key, stamp string) error {
 	return err
 }
 
-// ChangedGroups lists groups of which those who use them have not been told yet, up to
+// Changed lists groups that were edited, and users who were deleted, restored, or are
+// no longer staged, of which those who use the groups have not been told yet, up to
 // limit.
-func (s *Groups) ChangedGroups(ctx context.Context, limit int) ([]directory.GroupID, error) {
-	page, err := s.db.table.Query(ctx, table.Query{Partition: changedGroupsAt, Limit: limit})
+func (s *Groups) Changed(ctx context.Context, limit int) ([]directory.MemberRef, error) {
+	page, err := s.db.table.Query(ctx, table.Query{Partition: changedAt, Limit: limit})
 	if err != nil {
 		return nil, fail("changed groups", err)
 	}
-	ids := make([]directory.GroupID, len(page.Items))
+	list := make([]directory.MemberRef, len(page.Items))
 	for i := range page.Items {
-		ids[i] = directory.GroupID(page.Items[i].Sort)
+		list[i] = memberNamed(page.Items[i].Sort)
 	}
-	return ids, nil
+	return list, nil
 }
 
 // TellUsers notes for every connection that uses a group, or one above it, that its use
-// is due, if the group was changed and nobody has done so. It returns those
-// connections. It may be repeated.
-func (s *Groups) TellUsers(ctx context.Context, id directory.GroupID) ([]directory.ConnectionID, error) {
-	it, found, err := s.db.find(ctx, changedGroupKey(id))
+// is due, if the group was changed and nobody has done so; of a user, likewise for the
+// groups that the user is in. It returns those connections. It may be repeated.
+func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]directory.ConnectionID, error) {
+	it, found, err := s.db.find(ctx, changedKey(m))
 	if err != nil || !found {
 		return nil, fail("changed group", err)
 	}
-	above, _, err := s.db.above(ctx, id)
+	look, _, err := s.db.above(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	groups, err := s.db.groups(ctx, append(above, id))
+	if g := m.Group(); g != "" {
+		look = append(look, g)
+	}
+	groups, err := s.db.groups(ctx, look)
 	if err != nil {
 		return nil, err
 	}

@@ -126,20 +126,20 @@ func (d *db) allGroupsOf(ctx context.Context, m directory.MemberRef) ([]director
 	}
 }
 
-// above walks from a group up to those that it is in, however deep, nearest first. below
-// is for each of them one that is directly in it, on the way from g.
-func (d *db) above(ctx context.Context, g directory.GroupID) (order []directory.GroupID, below map[directory.GroupID]directory.GroupID, err error) {
-	below = map[directory.GroupID]directory.GroupID{}
-	for look := []directory.GroupID{g}; len(look) > 0; look = look[1:] {
-		parents, err := d.allGroupsOf(ctx, directory.GroupMember(look[0]))
+// above walks from a member up to the groups that it is in, however deep, nearest first.
+// below is for each of them one that is directly in it, on the way from m.
+func (d *db) above(ctx context.Context, m directory.MemberRef) (order []directory.GroupID, below map[directory.GroupID]directory.MemberRef, err error) {
+	below = map[directory.GroupID]directory.MemberRef{}
+	for look := []directory.MemberRef{m}; len(look) > 0; look = look[1:] {
+		parents, err := d.allGroupsOf(ctx, look[0])
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, p := range parents {
-			if _, known := below[p]; !known && p != g {
+			if _, known := below[p]; !known && directory.GroupMember(p) != m {
 				below[p] = look[0]
 				order = append(order, p)
-				look = append(look, p)
+				look = append(look, directory.GroupMember(p))
 			}
 		}
 	}
@@ -196,7 +196,7 @@ func (s *Groups) noCycle(ctx context.Context, g directory.GroupID, members []dir
 	if err != nil {
 		return table.Write{}, fail("nesting", err)
 	}
-	_, below, err := s.db.above(ctx, g)
+	_, below, err := s.db.above(ctx, directory.GroupMember(g))
 	if err != nil {
 		return table.Write{}, err
 	}
@@ -208,7 +208,7 @@ func (s *Groups) noCycle(ctx context.Context, g directory.GroupID, members []dir
 			continue
 		}
 		circle := []directory.GroupID{g}
-		for at := m; at != g; at = below[at] {
+		for at := m; at != g; at = below[at].Group() {
 			circle = append(circle, at)
 		}
 		return table.Write{}, &GroupCycle{Groups: circle}

@@ -27,8 +27,8 @@ import (
 // # Who is told of an edit
 //
 // A connection that uses a group (Group.UsedBy) also uses those below it. An edit of a
-// group that is used, or is in another group, leaves a note in its transaction (the
-// changed group). TellUsers, which whoever edited calls at once, and the schedule after
+// group that is used, or is in another group, leaves a note in its transaction (changed);
+// so does the edit by which a user begins or ceases to count as a member. TellUsers, which whoever edited calls at once, and the schedule after
 // a crash, looks which groups are above it by then and notes for each connection that
 // uses one of them that this use is due (DueUse); then it takes the first note away. A
 // nesting that comes meanwhile leaves a note of its own. Notes are taken away only as

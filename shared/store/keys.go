@@ -18,7 +18,7 @@ const (
 	activityPartition = "ACTIVITY" // of index 2
 	headsAt           = "CHAINS"
 	pendingLinksAt    = "UNLINKED"
-	changedGroupsAt   = "GROUPS#changed"
+	changedAt         = "GROUPS#changed"
 	purgesAt          = "PURGES"
 )
 
@@ -238,11 +238,13 @@ func memberOfKey(m directory.MemberRef, g directory.GroupID) table.Key {
 	return table.Key{Partition: memberPartition(m), Sort: memberOfPrefix + string(g)}
 }
 
+// memberPartition is apart from the user's own: whoever ends memberships has no business
+// with users.
 func memberPartition(m directory.MemberRef) string {
 	if g := m.Group(); g != "" {
 		return groupKey(g).Partition
 	}
-	return profileKey(m.User()).Partition
+	return "UG#" + m.ID
 }
 
 const (
@@ -253,8 +255,8 @@ const (
 // nestingKey counts how often a group was put into another one.
 var nestingKey = table.Key{Partition: "GROUPS", Sort: "nesting"}
 
-func changedGroupKey(g directory.GroupID) table.Key {
-	return table.Key{Partition: changedGroupsAt, Sort: string(g)}
+func changedKey(m directory.MemberRef) table.Key {
+	return table.Key{Partition: changedAt, Sort: memberName(m)}
 }
 
 func dueUseKey(c directory.ConnectionID, g directory.GroupID) table.Key {

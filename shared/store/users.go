@@ -228,7 +228,8 @@ const TombstoneLife = 30 * 24 * time.Hour
 // UpdateUser stores u, read at u.Version, and raises the version. In the same
 // transaction it moves the unique address and name, and, when the user has a
 // binding, marks that as dirty: urgent when the edit takes the user's access
-// away. old is the user as read. It returns the connection that has work now,
+// away. When it changes whether the user counts as a member of groups, or can be bound,
+// it leaves a note for those who use them (Groups.TellUsers). old is the user as read. It returns the connection that has work now,
 // or "". ErrStale when somebody else was faster, also with a manager above the user;
 // *AddressTaken, *ManagerCycle.
 func (s *Users) UpdateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User) (directory.ConnectionID, error) {
@@ -354,6 +355,9 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 	case old.Deleted != nil && next.Deleted == nil:
 		writes = append(writes, userCountWrite(u.ID, 1))
 	}
+	if MembershipCounts(old, &next) {
+		writes = append(writes, table.Write{Put: d.note(changedKey(directory.UserMember(u.ID)))})
+	}
 	if next.ManagerID != old.ManagerID {
 		above, err := d.managerWrites(ctx, &next)
 		if err != nil {
@@ -419,13 +423,22 @@ type UserPage struct {
 // at most limit. A call looks at a bounded number of users: a page may hold
 // fewer than limit, or none, and still have a Next.
 func (s *Users) ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (UserPage, error) {
+	return s.list(ctx, cursor, limit, func(u *directory.User) bool { return u.Deleted == nil && (keep == nil || keep(u)) })
+}
+
+// ListDeletedUsers lists deleted users that can be restored, likewise.
+func (s *Users) ListDeletedUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (UserPage, error) {
+	return s.list(ctx, cursor, limit, func(u *directory.User) bool { return u.Deleted != nil && keep(u) })
+}
+
+func (s *Users) list(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (UserPage, error) {
 	var out UserPage
 	for range 8 {
 		next, err := s.db.listShards(ctx, cursor, limit-len(out.Users), func(shard int) table.Query {
 			return table.Query{Index: 1, Partition: usersPartition(shard)}
 		}, func(it table.Item) error {
 			u, err := decodeUser(it)
-			if err == nil && u.Deleted == nil && (keep == nil || keep(&u)) {
+			if err == nil && !s.db.expired(it) && keep(&u) {
 				out.Users = append(out.Users, u)
 			}
 			return err

@@ -185,6 +185,9 @@ func TestManagerGone(t *testing.T) {
 		t.Errorf("with a manager: %s", a.raw)
 	}
 	w.do("DELETE", "/v1/users/"+boss, "")
+	if got := w.items("/v1/users?deleted=true", "email"); !slices.Equal(got, []string{"boss@corp.example"}) {
+		t.Errorf("deleted users: %v", got)
+	}
 	if a := w.do("GET", "/v1/users/"+ann, ""); !strings.Contains(a.raw, `"managerGone":true`) || !strings.Contains(a.raw, boss) {
 		t.Errorf("with a manager who is deleted: %s", a.raw)
 	}

@@ -79,7 +79,7 @@ func (a *API) users() {
 	register(a, operation{id: "createUser", method: http.MethodPost, path: "/v1/users", scope: ScopeWrite, sources: true, status: 201,
 		summary: "Create a user", body: create, core: []string{allMembers}}, a.createUser)
 	register(a, operation{id: "listUsers", method: http.MethodGet, path: "/v1/users", scope: ScopeRead, sources: true,
-		summary: "List living users"}, a.listUsers)
+		summary: "List users: the living ones, or the deleted ones that can be restored"}, a.listUsers)
 	register(a, operation{id: "getUser", method: http.MethodGet, path: "/v1/users/{id}", scope: ScopeRead, sources: true,
 		summary: "Read a user, also a deleted one that can be restored"}, a.getUser)
 	register(a, operation{id: "editUser", method: http.MethodPatch, path: "/v1/users/{id}", scope: ScopeWrite, sources: true,
@@ -112,12 +112,13 @@ func (a *API) createUser(ctx context.Context, by Caller, in *raw) (*createdUser,
 
 func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
 	Paging
-	Email  string `query:"email" maxLength:"320" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"The whole address"`
-	State  string `query:"state" enum:"staged,active,suspended"`
-	Source string `query:"source" enum:"manual,scim,ad,m365"`
-	Text   string `query:"text" maxLength:"200" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"A part of a name, an address or an ID"`
+	Email   string `query:"email" maxLength:"320" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"The whole address"`
+	State   string `query:"state" enum:"staged,active,suspended"`
+	Source  string `query:"source" enum:"manual,scim,ad,m365"`
+	Text    string `query:"text" maxLength:"200" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"A part of a name, an address or an ID"`
+	Deleted bool   `query:"deleted" doc:"Deleted users that can be restored, and no others"`
 }) (*listOutput[directory.User], error) {
-	f := people.Filter{Email: in.Email, State: directory.UserState(in.State), Source: directory.Source(in.Source), Text: in.Text}
+	f := people.Filter{Email: in.Email, State: directory.UserState(in.State), Source: directory.Source(in.Source), Text: in.Text, Deleted: in.Deleted}
 	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.User, string, error) {
 		p, err := a.Users.List(ctx, f, in.Next, limit)
 		return p.Users, p.Next, err

@@ -282,13 +282,18 @@ func (s *Groups) parents(ctx context.Context, m directory.MemberRef) ([]director
 	}
 }
 
+// mostTold is how many of those who were edited one tick of the schedule takes up.
+const mostTold = 100
+
 // Tend is the groups' part of what is done at each tick of the schedule: it has those
 // told who use groups that were edited, if whoever edited them died before, and ends the
 // memberships of those who can no longer be restored.
 func (s *Groups) Tend(ctx context.Context) error {
-	changed, err := s.groups.ChangedGroups(ctx, 100)
-	for _, id := range changed {
-		s.tell(ctx, id, true)
+	changed, err := s.groups.Changed(ctx, mostTold)
+	for _, m := range changed {
+		if err == nil {
+			err = s.teller.try(ctx, m)
+		}
 	}
 	for none := false; err == nil && !none; {
 		none, err = s.groups.PurgeMembers(ctx)

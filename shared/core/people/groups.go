@@ -21,14 +21,13 @@ import (
 type Groups struct {
 	groups groupStore
 	users  userFinder
-	waker  Waker
+	teller teller
 	now    func() time.Time
-	log    *slog.Logger
 }
 
 // NewGroups returns Groups.
 func NewGroups(cfg UsersConfig) *Groups {
-	return &Groups{groups: cfg.Stores.Groups, users: cfg.Stores.Find, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
+	return &Groups{groups: cfg.Stores.Groups, users: cfg.Stores.Find, teller: teller{cfg.Stores.Groups, cfg.Wake, orSilent(cfg.Log)}, now: orNow(cfg.Now)}
 }
 
 // groupShape is the shape of groups. What a file says of a member is an attribute of its
@@ -277,20 +276,38 @@ func (s *Groups) edit(ctx context.Context, by directory.Caller, id directory.Gro
 	}
 }
 
-// tell has those told who use a group that was edited.
-func (s *Groups) tell(ctx context.Context, id directory.GroupID, any bool) {
-	if !any {
-		return
+// tell has those told who use a group that was edited, if there is anybody.
+func (s *Groups) tell(ctx context.Context, id directory.GroupID, somebody bool) {
+	if somebody {
+		s.teller.tell(ctx, directory.GroupMember(id))
 	}
-	connections, err := s.groups.TellUsers(ctx, id)
-	if err != nil {
-		s.log.Warn("those who use an edited group were not told; the schedule makes up for it", "groupId", id, "error", err)
+}
+
+// teller has those told who use groups.
+type teller struct {
+	groups interface {
+		TellUsers(ctx context.Context, m directory.MemberRef) ([]directory.ConnectionID, error)
 	}
+	waker Waker
+	log   *slog.Logger
+}
+
+// tell has those told who use a group that was edited, or that an edited user is in. When
+// that fails, the schedule makes up for it.
+func (t teller) tell(ctx context.Context, m directory.MemberRef) {
+	if err := t.try(ctx, m); err != nil {
+		t.log.Warn("those who use a group were not told of an edit; the schedule makes up for it", "member", m, "error", err)
+	}
+}
+
+func (t teller) try(ctx context.Context, m directory.MemberRef) error {
+	connections, err := t.groups.TellUsers(ctx, m)
 	for _, c := range connections {
-		if err := s.waker.Wake(ctx, c, 0); err != nil {
-			s.log.Warn("wake-up not sent; the schedule makes up for it", "connectionId", c, "error", err)
+		if err := t.waker.Wake(ctx, c, 0); err != nil {
+			t.log.Warn("wake-up not sent; the schedule makes up for it", "connectionId", c, "error", err)
 		}
 	}
+	return err
 }
 
 // GroupFilter chooses groups; a zero member chooses all living ones.

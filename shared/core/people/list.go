@@ -14,6 +14,8 @@ type Filter struct {
 	State  directory.UserState
 	Source directory.Source
 	Text   string // part of a name, an address or an ID, case-folded
+	// Deleted chooses those that are deleted and can be restored, and no others.
+	Deleted bool
 }
 
 func (f *Filter) validate() error {
@@ -46,7 +48,7 @@ func badFilter(faults []directory.FieldError) error {
 }
 
 func (f *Filter) keeps(u *directory.User) bool {
-	if u.Deleted != nil || f.State != "" && u.State != f.State || f.Source != "" && u.Source != f.Source ||
+	if (u.Deleted != nil) != f.Deleted || f.State != "" && u.State != f.State || f.Source != "" && u.Source != f.Source ||
 		f.Email != "" && directory.FoldAddress(u.Email) != directory.FoldAddress(f.Email) {
 		return false
 	}
@@ -64,11 +66,14 @@ func searched(u *directory.User) []string {
 	return texts
 }
 
-// List lists users, deleted ones left out, in a stable order. A page may hold fewer than limit
+// List lists users in a stable order: the living ones, or the deleted ones. A page may hold fewer than limit
 // users, or none, and still have a Next.
 func (s *Users) List(ctx context.Context, f Filter, cursor string, limit int) (store.UserPage, error) {
 	if err := f.validate(); err != nil {
 		return store.UserPage{}, err
+	}
+	if f.Deleted { // who holds no address
+		return s.read.ListDeletedUsers(ctx, cursor, limit, f.keeps)
 	}
 	if f.Email == "" {
 		return s.read.ListUsers(ctx, cursor, limit, f.keeps)

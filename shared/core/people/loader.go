@@ -203,6 +203,9 @@ func (l *loader) updateOnce(ctx context.Context, line loadLine, id directory.Use
 	if conn != "" {
 		l.out.woken[conn] = true
 	}
+	if store.MembershipCounts(&old, &u) {
+		l.edits.teller.tell(ctx, directory.UserMember(u.ID))
+	}
 	l.did("updated", differs)
 	l.note(line)
 	return nil

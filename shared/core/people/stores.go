@@ -35,6 +35,7 @@ func StoresOf(s *store.Store) Stores {
 type userReader interface {
 	User(ctx context.Context, id directory.UserID) (directory.User, error)
 	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
+	ListDeletedUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
 	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
 }
 
@@ -65,8 +66,8 @@ type groupStore interface {
 	MembershipsAmong(ctx context.Context, g directory.GroupID, members []directory.MemberRef) (map[directory.MemberRef]directory.Membership, error)
 	GroupsOf(ctx context.Context, m directory.MemberRef, after directory.GroupID, limit int) ([]directory.GroupID, directory.GroupID, error)
 	ChangeMembers(ctx context.Context, act directory.AuditEvent, g *directory.Group, c store.MemberChange) (told bool, err error)
-	ChangedGroups(ctx context.Context, limit int) ([]directory.GroupID, error)
-	TellUsers(ctx context.Context, id directory.GroupID) ([]directory.ConnectionID, error)
+	Changed(ctx context.Context, limit int) ([]directory.MemberRef, error)
+	TellUsers(ctx context.Context, m directory.MemberRef) ([]directory.ConnectionID, error)
 	PurgeMembers(ctx context.Context) (none bool, err error)
 }
 

@@ -32,16 +32,17 @@ type UsersConfig struct {
 
 // Users keeps the users of the directory. It may be used by many goroutines.
 type Users struct {
-	read  userReader
-	write userWriter
-	waker Waker
-	now   func() time.Time
-	log   *slog.Logger
+	read   userReader
+	write  userWriter
+	teller teller
+	waker  Waker
+	now    func() time.Time
+	log    *slog.Logger
 }
 
 // NewUsers returns Users.
 func NewUsers(cfg UsersConfig) *Users {
-	return &Users{read: cfg.Stores.Read, write: cfg.Stores.Write, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
+	return &Users{read: cfg.Stores.Read, write: cfg.Stores.Write, teller: teller{cfg.Stores.Groups, cfg.Wake, orSilent(cfg.Log)}, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
 }
 
 // wake asks for a slice of a connection; "" is none.
@@ -233,6 +234,9 @@ func (s *Users) edit(ctx context.Context, by directory.Caller, id directory.User
 			return old, s.Taken(ctx, err)
 		}
 		s.wakeEdited(ctx, conn, u.ID)
+		if store.MembershipCounts(&old, &u) {
+			s.teller.tell(ctx, directory.UserMember(u.ID))
+		}
 		return u, nil
 	}
 }

@@ -263,7 +263,7 @@ func testUsedGroups(s *suite) {
 	// tell has everybody told, as the schedule does it.
 	tell := func() (told []directory.ConnectionID) {
 		s.Helper()
-		changed, err := s.Groups.ChangedGroups(ctx, 10)
+		changed, err := s.Groups.Changed(ctx, 10)
 		s.must(err)
 		for _, id := range changed {
 			conns, err := s.Groups.TellUsers(ctx, id)
@@ -287,8 +287,33 @@ func testUsedGroups(s *suite) {
 	if len(read) != 1 || read[0].GroupID != top.ID {
 		s.Fatalf("due after an edit two groups below: %v", read)
 	}
-	if again, err := s.Groups.ChangedGroups(ctx, 10); err != nil || len(again) != 0 {
+	if again, err := s.Groups.Changed(ctx, 10); err != nil || len(again) != 0 {
 		s.Errorf("still to be told: %v, %v", again, err)
+	}
+
+	// Whether a user is a member concerns those who use the group, other edits do not.
+	user, err := s.Users.User(ctx, ann.User())
+	s.must(err)
+	for _, concerns := range []bool{false, true, true} {
+		s.must(s.Groups.EndDueUse(ctx, read[0]))
+		next, now := user, s.Now()
+		switch {
+		case !concerns:
+			next.State = directory.StateSuspended
+		case user.Deleted == nil:
+			next.Deleted = &now
+		default:
+			next.Deleted = nil
+		}
+		_, err := s.Users.UpdateUser(ctx, quiet, &user, &next)
+		s.must(err)
+		tell()
+		if due := due(); (len(due) == 1) != concerns {
+			s.Errorf("due after the edit of a member, which concerns them %t: %v", concerns, due)
+		} else if concerns {
+			read = due
+		}
+		user = next
 	}
 
 	// An edit after what is due was read keeps it due.
@@ -424,4 +449,59 @@ func testMembersAtOnce(s *suite) {
 	if s.must(err); g.Members != len(want) || g.MembersVersion != int64(len(want)) {
 		s.Errorf("%d are counted, at version %d", g.Members, g.MembersVersion)
 	}
+}
+
+// testManagers: of edits at once that would make a circle of managers, one is refused.
+func testManagers(s *suite) {
+	ctx := s.Context()
+	users := make([]directory.User, 4)
+	for i := range users {
+		users[i] = s.user(fmt.Sprintf("u%d@corp.example", i))
+	}
+	manage := func(u, m directory.UserID) error {
+		for {
+			old, err := s.Users.User(ctx, u)
+			if err != nil {
+				return err
+			}
+			next := old
+			next.ManagerID = m
+			_, err = s.Users.UpdateUser(ctx, quiet, &old, &next)
+			if !errors.Is(err, directory.ErrStale) {
+				return err
+			}
+		}
+	}
+	n := s.atOnce(len(users), directory.ErrConflict, func(i int) error {
+		err := manage(users[i].ID, users[(i+1)%len(users)].ID)
+		if cycle, is := errors.AsType[*store.ManagerCycle](err); is && (len(cycle.Users) != len(users) || cycle.Users[0].ID != users[i].ID) {
+			return fmt.Errorf("the circle %v", cycle.Users)
+		}
+		return err
+	})
+	if n != len(users)-1 {
+		s.Errorf("%d links of a ring of %d were made", n, len(users))
+	}
+
+	// A manager who is deleted still counts, and is listed as such.
+	boss, ann := s.user("boss@corp.example"), s.user("ann@corp.example")
+	s.must(manage(boss.ID, ann.ID))
+	old, err := s.Users.User(ctx, boss.ID)
+	s.must(err)
+	gone, now := old, s.Now()
+	gone.Deleted = &now
+	_, err = s.Users.UpdateUser(ctx, quiet, &old, &gone)
+	s.must(err)
+	s.want(manage(ann.ID, boss.ID), directory.ErrConflict)
+	all := func(*directory.User) bool { return true }
+	page, err := s.Users.ListDeletedUsers(ctx, "", 10, all)
+	if s.must(err); len(page.Users) != 1 || page.Users[0].ID != boss.ID {
+		s.Errorf("deleted: %v", page.Users)
+	}
+	s.pass(store.TombstoneLife)
+	page, err = s.Users.ListDeletedUsers(ctx, "", 10, all)
+	if s.must(err); len(page.Users) != 0 {
+		s.Errorf("deleted long ago: %v", page.Users)
+	}
+	s.must(manage(ann.ID, boss.ID))
 }

@@ -36,7 +36,7 @@ func (s *suite) manager(c *directory.Connection, u directory.User) directory.Bin
 	return found[directory.ManagerOf(u.ID)]
 }
 
-func testManagers(s *suite) {
+func testManagerRecords(s *suite) {
 	c := s.connection("hq")
 	boss, ann, bob := s.user("boss@hq.example"), s.user("ann@hq.example"), s.user("bob@hq.example")
 	s.bind(&c, boss, ann)

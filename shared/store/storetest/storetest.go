@@ -24,7 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"UsersMove", testMove},
 		{"KindsAreApart", testKinds},
 		{"KindsAreJournalled", testKindJournal},
-		{"ManagersHaveRecords", testManagers},
+		{"ManagersHaveRecords", testManagerRecords},
 		{"LicencesAreMarkedByTheirCountry", testLicencesMarked},
 		{"ManagersHaveReports", testReports},
 		{"EpochsAreSwept", testSweep},
@@ -88,6 +88,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"UsesAdvanceUnderTheLease", testUsesAdvance},
 		{"UsesAreSwept", testUsesSwept},
 		{"NestedMembersAreListedOnce", testNestedMembers},
+		{"NoUserIsAmongTheirManagers", testManagers},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
