@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -98,34 +99,65 @@ func (c *call) mixed(ids []string, position int) (*reply, *odata.Error) {
 	if e != nil {
 		return nil, e
 	}
+	slices.Sort(ids)
+	count := c.eventual() && c.options.Count()
+	if !m.asks && !m.number && !count {
+		objects, next := c.walkMixed(ids, m)
+		return c.showMixed(objects, m, next, nil), nil
+	}
 	var objects []*state.Object
 	for _, id := range ids {
-		o := c.related(id)
-		if o == nil || m.kind != "" && !strings.EqualFold(o.Kind, m.kind) || m.asks && !m.query.matches(c, o) {
-			continue
+		if o := c.related(id); m.holds(o) && (!m.asks || m.query.matches(c, o)) {
+			objects = append(objects, o)
 		}
-		objects = append(objects, o)
 	}
 	if m.number {
 		return &reply{status: http.StatusOK, raw: []byte(strconv.Itoa(len(objects))), kind: "text/plain"}, nil
 	}
-	slices.SortFunc(objects, func(a, b *state.Object) int { return strings.Compare(a.ID, b.ID) })
 	if m.query.order != nil {
 		slices.SortStableFunc(objects, func(a, b *state.Object) int { return odata.Compare(m.query.order, sortText(a), sortText(b)) })
 	}
-	total := len(objects)
+	var total any
+	if count && !m.continued {
+		total = len(objects)
+	}
 	objects, next := cutMixed(objects, m.page)
+	return c.showMixed(objects, m, next, total), nil
+}
+
+// holds tells whether an object is of the kind that is asked for; none is not.
+func (m mix) holds(o *state.Object) bool {
+	return o != nil && (m.kind == "" || strings.EqualFold(o.Kind, m.kind))
+}
+
+// walkMixed takes one page of sorted ids, and looks no further.
+func (c *call) walkMixed(ids []string, m mix) (objects []*state.Object, next *odata.PageToken) {
+	for _, id := range ids[sort.SearchStrings(ids, m.from.After+"\x00"):] {
+		o := c.related(id)
+		if !m.holds(o) {
+			continue
+		}
+		if len(objects) == m.top {
+			return objects, &odata.PageToken{After: objects[len(objects)-1].ID}
+		}
+		objects = append(objects, o)
+	}
+	return objects, nil
+}
+
+// showMixed is the answer with one page; total is how many there are in all, or nil.
+func (c *call) showMixed(objects []*state.Object, m mix, next *odata.PageToken, total any) *reply {
 	items := []any{}
 	for _, o := range objects {
 		items = append(items, c.directoryObject(o.ID))
 	}
 	body := map[string]any{"@odata.context": c.context("directoryObjects"), "value": items}
-	if c.eventual() && c.options.Count() && !m.continued {
+	if total != nil {
 		body["@odata.count"] = total
 	}
 	next = c.spoil(body, m.page, next)
 	c.goOn(body, m.page, next)
-	return &reply{status: http.StatusOK, body: body}, nil
+	return &reply{status: http.StatusOK, body: body}
 }
 
 // related is an object behind a relation: active, and as this call sees it. A role

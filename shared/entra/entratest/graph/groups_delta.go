@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -37,14 +36,16 @@ func (c *call) linksDelta(item map[string]any, o *state.Object, t odata.DeltaTok
 		if !slices.Contains(t.Relations, string(r)) {
 			continue
 		}
-		versions := c.t.LinkVersions(r, o.ID, c.now(), c.lag)
+		after, goesOn := strings.CutPrefix(from, string(r)+"/")
+		if !goesOn && from > string(r) { // this relation was told with an earlier slice
+			continue
+		}
+		if !goesOn {
+			after = ""
+		}
 		list := []any{}
-		for _, id := range slices.Sorted(maps.Keys(versions)) {
-			key := string(r) + "/" + id
-			if from != "" && key <= from {
-				continue
-			}
-			told := c.linkDelta(o, id, versions[id], t.Since, former)
+		for id, version := range c.t.LinkVersions(r, o.ID, after, c.now(), c.lag) {
+			told := c.linkDelta(o, id, version, t.Since, former)
 			if told == nil {
 				continue
 			}
@@ -53,7 +54,7 @@ func (c *call) linksDelta(item map[string]any, o *state.Object, t odata.DeltaTok
 				break
 			}
 			list = append(list, told)
-			last = key
+			last = string(r) + "/" + id
 			n++
 		}
 		if len(list) > 0 {

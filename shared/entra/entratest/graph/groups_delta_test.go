@@ -151,6 +151,9 @@ func TestDeltaOfMembers(t *testing.T) {
 	step("-" + plainID) // both, and what came of it
 	l.want(204, "DELETE", "/users/"+ownerID, "")
 	step()
+	if got, _ := l.follow("/groups/delta?$select=members"); !slices.Equal(got.groups[id]["members"], []string{mailboxID}) {
+		t.Errorf("a first round tells of %v", got.groups[id]["members"])
+	}
 	l.want(200, "POST", "/directory/deletedItems/"+ownerID+"/restore", "")
 	step()
 	l.want(204, "DELETE", "/users/"+ownerID, "")

@@ -315,6 +315,19 @@ var groupErrors = []errorRow{
 		},
 	},
 	{
+		row: "10 the other owner is deleted", code: bad, text: "The group must have at least one owner, hence this owner cannot be removed.", fine: fine,
+		set: func(l *groupLab) {
+			l.link(l.id[portal.SecurityGroup], state.Owners, plainID)
+			l.link(l.id[portal.SecurityGroup], state.Owners, mailboxID)
+			l.want(204, "DELETE", "/users/"+mailboxID, "")
+		},
+		call: func(l *groupLab) result { return l.remove(l.id[portal.SecurityGroup], "owners", plainID) },
+		near: func(l *groupLab) result {
+			l.want(200, "POST", "/directory/deletedItems/"+mailboxID+"/restore", "")
+			return l.remove(l.id[portal.SecurityGroup], "owners", plainID)
+		},
+	},
+	{
 		row: "11 too many owners", code: quotaExceeded, text: "Unable to perform operation as '101' would exceed the maximum quota count '100' for forward-link 'owners'.", fine: fine,
 		set: func(l *groupLab) { l.fillOwners(100) },
 		// It is told of owners who are there already, too.

@@ -408,3 +408,41 @@ func TestAuditOfGroups(t *testing.T) {
 		t.Errorf("modified = %v", member["modifiedProperties"])
 	}
 }
+
+// Items of a batch add and remove members each at its own cost; a number among the
+// answers is in base64, as all that is no JSON.
+func TestGroupsInABatch(t *testing.T) {
+	t.Parallel()
+	l := newGroupLab(t, labOptions{})
+	id := l.id[portal.SecurityGroup]
+	many := l.accounts(8)
+	l.link(id, state.Members, plainID)
+	item := func(n int, method, url, body string) string {
+		if body != "" {
+			body = `,"headers":{"Content-Type":"application/json"},"body":` + body
+		}
+		return fmt.Sprintf(`{"id":"%d","method":%q,"url":%q%s}`, n, method, url, body)
+	}
+	l.s.ResetRequests()
+	got := l.want(200, "POST", "/$batch", `{"requests":[`+strings.Join([]string{
+		item(1, "PATCH", "/groups/"+id, "{"+bind("members", many[:7]...)+"}"),
+		item(2, "POST", "/groups/"+id+"/members/$ref", ref(many[7])),
+		item(3, "DELETE", "/groups/"+id+"/members/"+plainID+"/$ref", ""),
+		item(4, "DELETE", "/groups/"+id+"/members/"+ownerID+"/$ref", ""),
+		`{"id":"5","method":"GET","url":"/groups/` + id + `/members/$count","headers":{"ConsistencyLevel":"eventual"}}`,
+	}, ",")+`]}`)
+	want := map[string]string{"1": "204 <nil>", "2": "204 <nil>", "3": "204 <nil>", "5": "200 OA=="}
+	for _, v := range listOf(got.body["responses"]) {
+		answer := v.(map[string]any)
+		if n := state.Text(answer["id"]); want[n] != "" && fmt.Sprint(answer["status"], " ", answer["body"]) != want[n] || n == "4" && answer["status"] != 400.0 {
+			t.Errorf("item %s = %v", n, answer)
+		}
+	}
+	writes := 0
+	for _, r := range l.s.Requests() {
+		writes += r.Writes
+	}
+	if writes != 3+1+1+1 {
+		t.Errorf("the batch cost %d writes, want 6", writes)
+	}
+}

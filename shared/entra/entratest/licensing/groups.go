@@ -31,7 +31,7 @@ func process(tx *state.Tx, t *state.Tenant, g *state.Object) error {
 		return err
 	}
 	all := g.Touched["assignedLicenses"] > g.Licensing.Done || g.StateVersion > g.Licensing.Done
-	members := t.LinkVersions(state.Members, g.ID, tx.Now(), 0)
+	members := maps.Collect(t.LinkVersions(state.Members, g.ID, "", tx.Now(), 0))
 	for _, id := range inOrder(members) {
 		o := t.Object(id)
 		if o == nil || o.Kind != state.User || !o.Active() {

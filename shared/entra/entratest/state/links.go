@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/json"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ var Relations = []Relation{Members, Owners}
 
 // link leads from a group to one object.
 type link struct {
+	id      string
 	version int64 // of the last change; negative: it was taken away
 	past    []formerLink
 }
@@ -57,17 +59,33 @@ type linkChange struct {
 	version  int64
 }
 
-// linkTable has the links of one relation: of each group by the object that they lead
-// to, and of each object the groups that ever led to it.
+// linkTable has the links of one relation: of each group, and of each object the groups
+// that ever led to it.
 type linkTable struct {
-	from map[string]map[string]*link
+	from map[string]*groupLinks
 	to   map[string]map[string]bool
+}
+
+// groupLinks are all links that a group ever had.
+type groupLinks struct {
+	byID   map[string]*link
+	list   []*link
+	sorted bool // the list is in the order of ids
+}
+
+// inOrder are the links in the order of ids.
+func (g *groupLinks) inOrder() []*link {
+	if !g.sorted {
+		slices.SortFunc(g.list, func(a, b *link) int { return strings.Compare(a.id, b.id) })
+		g.sorted = true
+	}
+	return g.list
 }
 
 func newLinkTables() map[Relation]*linkTable {
 	out := map[Relation]*linkTable{}
 	for _, r := range Relations {
-		out[r] = &linkTable{from: map[string]map[string]*link{}, to: map[string]map[string]bool{}}
+		out[r] = &linkTable{from: map[string]*groupLinks{}, to: map[string]map[string]bool{}}
 	}
 	return out
 }
@@ -77,13 +95,15 @@ func (t *Tenant) set(c linkChange, now time.Time) {
 	table := t.links[c.relation]
 	of := table.from[c.group]
 	if of == nil {
-		of = map[string]*link{}
+		of = &groupLinks{byID: map[string]*link{}}
 		table.from[c.group] = of
 	}
-	l := of[c.id]
+	l := of.byID[c.id]
 	if l == nil {
-		l = &link{}
-		of[c.id] = l
+		l = &link{id: c.id}
+		of.byID[c.id] = l
+		of.list = append(of.list, l)
+		of.sorted = false
 	}
 	l.past = append(l.past, formerLink{now, l.version})
 	for len(l.past) > 1 && now.Sub(l.past[0].until) > MaxLag {
@@ -96,9 +116,17 @@ func (t *Tenant) set(c linkChange, now time.Time) {
 	table.to[c.id][c.group] = true
 }
 
+// find is the link of a group to an object, nil when there never was one.
+func (t *linkTable) find(group, id string) *link {
+	if of := t.from[group]; of != nil {
+		return of.byID[id]
+	}
+	return nil
+}
+
 // Linked tells whether a relation of a group leads to an object, directly.
 func (t *Tenant) Linked(r Relation, group, id string) bool {
-	l := t.links[r].from[group][strings.ToLower(id)]
+	l := t.links[r].find(group, strings.ToLower(id))
 	return l != nil && l.version > 0
 }
 
@@ -111,25 +139,34 @@ func (t *Tenant) Links(r Relation, group string) []string {
 // LinksAt is Links as a replica that is lag behind has them.
 func (t *Tenant) LinksAt(r Relation, group string, now time.Time, lag time.Duration) []string {
 	var out []string
-	for id, l := range t.links[r].from[group] {
-		if l.at(now, lag) > 0 {
+	for id, version := range t.LinkVersions(r, group, "", now, lag) {
+		if version > 0 {
 			out = append(out, id)
 		}
 	}
-	slices.Sort(out)
 	return out
 }
 
-// LinkVersions are the versions of all links that a group ever had, by id, as a replica
-// that is lag behind has them: negative for those that were taken away.
-func (t *Tenant) LinkVersions(r Relation, group string, now time.Time, lag time.Duration) map[string]int64 {
-	out := map[string]int64{}
-	for id, l := range t.links[r].from[group] {
-		if v := l.at(now, lag); v != 0 {
-			out[id] = v
+// LinkVersions are the ids and versions of all links that a group ever had, in the order
+// of ids behind one, as a replica that is lag behind has them; a version is negative when
+// the link was taken away. The links must not be changed meanwhile.
+func (t *Tenant) LinkVersions(r Relation, group, after string, now time.Time, lag time.Duration) iter.Seq2[string, int64] {
+	return func(yield func(string, int64) bool) {
+		of := t.links[r].from[group]
+		if of == nil {
+			return
+		}
+		list := of.inOrder()
+		from, met := slices.BinarySearchFunc(list, after, func(l *link, id string) int { return strings.Compare(l.id, id) })
+		if met {
+			from++
+		}
+		for _, l := range list[from:] {
+			if v := l.at(now, lag); v != 0 && !yield(l.id, v) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // GroupsTo are the ids of the groups, deleted ones too, whose relation leads to an
@@ -138,7 +175,7 @@ func (t *Tenant) GroupsTo(r Relation, id string, now time.Time, lag time.Duratio
 	var out []string
 	table := t.links[r]
 	for group := range table.to[id] {
-		if table.from[group][id].at(now, lag) > 0 {
+		if table.find(group, id).at(now, lag) > 0 {
 			out = append(out, group)
 		}
 	}
@@ -193,7 +230,7 @@ func (t *Tenant) allLinks() []linkChange {
 	var out []linkChange
 	for _, r := range Relations {
 		for group, of := range t.links[r].from {
-			for id, l := range of {
+			for id, l := range of.byID {
 				out = append(out, linkChange{group, r, id, l.version})
 			}
 		}
