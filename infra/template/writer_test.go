@@ -14,8 +14,9 @@ import (
 // mayWrite are the only files from which a request other than GET can go to
 // Microsoft, each with its reason.
 var mayWrite = map[string]string{
-	"shared/entra/write.go": "makes the requests of account writes",
-	"shared/entra/batch.go": "posts batches, of reads as well",
+	"shared/entra/write.go":        "makes the requests of account writes",
+	"shared/entra/write_groups.go": "makes those of groups, members, managers and licences",
+	"shared/entra/batch.go":        "posts batches, of reads as well",
 }
 
 // TestOneWriter: every request that could change something at Microsoft comes

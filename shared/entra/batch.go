@@ -150,6 +150,10 @@ func deletable(path string) bool {
 	return deletableRE().MatchString(guidRE().ReplaceAllString(path, "ID"))
 }
 
+// deletes reports whether a request deletes something by itself: what is deleted goes
+// by batches, whose items are held against the list.
+func deletes(r *http.Request) bool { return r.Method == http.MethodDelete }
+
 // decodeBatch sorts the answers, which come in any order.
 func decodeBatch(raw []byte, n int) ([]batchAnswer, error) {
 	var envelope struct {

@@ -50,6 +50,13 @@ func TestReadFaults(t *testing.T) {
 				"Lookup":       func() error { _, err := w.tenant.Lookup(t.Context(), []string{plainID}, nil); return err },
 				"Organization": func() error { _, err := w.tenant.Organization(t.Context()); return err },
 				"RoleHolders":  func() error { _, err := w.tenant.RoleHolders(t.Context()); return err },
+				"Groups":       func() error { _, err := w.tenant.Groups(t.Context(), []directory.TenantGroupID{staffID}); return err },
+				"ListGroups":   func() error { _, err := w.tenant.ListGroups(t.Context(), directory.TenantGroupQuery{}, ""); return err },
+				"Members":      func() error { _, err := w.tenant.Members(t.Context(), []directory.TenantGroupID{staffID}); return err },
+				"GroupDelta":   func() error { _, err := w.tenant.GroupDelta(t.Context(), nil, ""); return err },
+				"ListManagers": func() error { _, err := w.tenant.ListManagers(t.Context(), ""); return err },
+				"SKUs":         func() error { _, err := w.tenant.SKUs(t.Context()); return err },
+				"Licences":     func() error { _, err := w.tenant.Licences(t.Context(), []directory.AccountID{plainID}); return err },
 			} {
 				before := len(w.sim.Requests())
 				if err := read(); !row.good(err) {

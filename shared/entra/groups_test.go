@@ -241,6 +241,42 @@ func TestMemberPagesThatFail(t *testing.T) {
 	}
 }
 
+// TestMemberPagesToTheEnd: pages that go on and on are no members, nor is a roll whose
+// pages turn in a circle.
+func TestMemberPagesToTheEnd(t *testing.T) {
+	t.Parallel()
+	w := newGroupWorld(t)
+	read := func() (members int, complete bool, err error) {
+		t.Helper()
+		found, err := w.tenant.Members(t.Context(), []directory.TenantGroupID{staffID})
+		if err != nil || found[0].Value == nil {
+			t.Fatal(found, err)
+		}
+		var roll directory.MemberRoll
+		err = roll.Add(found[0].Value)
+		for n := 0; err == nil && roll.Next() != "" && n < 5000; n++ {
+			var page directory.MemberPage
+			if page, err = w.tenant.MoreMembers(t.Context(), roll.Next()); err == nil {
+				err = roll.Add(&page)
+			}
+		}
+		list, complete := roll.Members()
+		return len(list), complete, err
+	}
+	w.fault(entratest.Fault{Kind: "page-empty", Path: "/members", Times: 3})
+	if n, complete, err := read(); n != 2 || !complete || err != nil {
+		t.Errorf("after empty pages: %d, %v, %v", n, complete, err)
+	}
+	for _, kind := range []string{"page-loop-same", "page-loop-cycle"} {
+		w.fault(entratest.Fault{Kind: kind, Path: "/members"})
+		n, complete, err := read()
+		if _, loops := directory.PagingLoop(err); !loops || n != 0 || complete {
+			t.Errorf("%s: %d, %v, %v", kind, n, complete, err)
+		}
+		w.sim.ClearFaults()
+	}
+}
+
 // deltaMarks reads a round to its end and merges the marks of each group.
 func (w *world) deltaMarks(groups []directory.TenantGroupID, link string) (marks map[directory.TenantGroupID]string, next string) {
 	w.Helper()
@@ -329,8 +365,12 @@ func TestGroupDeltaFaults(t *testing.T) {
 	w := newGroupWorld(t)
 	_, link := w.deltaMarks([]directory.TenantGroupID{staffID, salesID}, "")
 	w.write(directory.Write{Effect: directory.EffectMemberAdd, GroupID: staffID, AccountID: memberID})
-	for _, kind := range []string{"delta-duplicate", "delta-replay", "delta-split", "delta-shuffle", "delta-empty-page"} {
-		w.fault(entratest.Fault{Kind: kind, Times: 1})
+	for _, kind := range []string{"delta-duplicate", "delta-replay", "delta-split", "delta-shuffle", "delta-empty-page", "delta-slice", "delta-false-removal"} {
+		fault := entratest.Fault{Kind: kind, Times: 1}
+		if kind == "delta-slice" {
+			fault.Size = 1
+		}
+		w.fault(fault)
 		if marks, _ := w.deltaMarks(nil, link); !strings.Contains(marks[staffID], "+06u") {
 			t.Errorf("%s: %q", kind, marks)
 		}

@@ -75,6 +75,21 @@ func TestForeignLinks(t *testing.T) {
 		if _, err := w.tenant.List(t.Context(), nil, link); !errors.Is(err, directory.ErrForeignLink) {
 			t.Errorf("List(%q) = %v, want ErrForeignLink", link, err)
 		}
+		for what, follow := range map[string]func() error{
+			"ListGroups": func() error {
+				_, err := w.tenant.ListGroups(t.Context(), directory.TenantGroupQuery{}, link)
+				return err
+			},
+			"MoreMembers":  func() error { _, err := w.tenant.MoreMembers(t.Context(), link); return err },
+			"GroupDelta":   func() error { _, err := w.tenant.GroupDelta(t.Context(), nil, link); return err },
+			"GroupDeltas":  func() error { _, err := w.tenant.GroupDeltas(t.Context(), []string{link}); return err },
+			"ListManagers": func() error { _, err := w.tenant.ListManagers(t.Context(), link); return err },
+			"ListLicences": func() error { _, err := w.tenant.ListLicences(t.Context(), link); return err },
+		} {
+			if err := follow(); !errors.Is(err, directory.ErrForeignLink) {
+				t.Errorf("%s(%q) = %v, want ErrForeignLink", what, link, err)
+			}
+		}
 		for _, member := range []string{"@odata.nextLink", "@odata.deltaLink"} {
 			w.round = func(*http.Request) (*http.Response, error) {
 				return answer(200, `{"value":[],"`+member+`":"`+link+`"}`), nil

@@ -137,7 +137,7 @@ type courier struct{ graph *Graph }
 func (c courier) Intercept(p khttp.Pipeline, index int, req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	call := callOf(ctx)
-	if req.Method == http.MethodDelete { // what is deleted goes by batches, whose items are held against a list
+	if deletes(req) {
 		return nil, fmt.Errorf("%w: a DELETE outside of a batch", directory.ErrNotSent)
 	}
 	var body []byte

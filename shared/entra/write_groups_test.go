@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	abs "github.com/microsoft/kiota-abstractions-go"
 
@@ -349,6 +350,30 @@ func TestMembershipFaults(t *testing.T) {
 	outs, err := w.tenant.Write(t.Context(), []directory.Write{addMember(unifiedID, boxID), addMember(salesID, boxID), removeMember(staffID, boxID)})
 	if err != nil || outs[0].Problem != nil || outs[2].Problem != nil || !outs[1].Retry || outs[1].RetryAfter.Seconds() != 3 {
 		t.Errorf("throttled amid a batch: %+v, %v", outs, err)
+	}
+}
+
+// A membership of what was made moments ago is refused for a while, and does not
+// count as gone.
+func TestMembersOfYoungGroups(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{404, 400} {
+		w := newGroupWorld(t)
+		w.fault(entratest.Fault{Kind: "member-lag", Seconds: 60, Status: status})
+		made := w.write(newGroup(newGroupName))
+		if made.Problem != nil {
+			t.Fatal(made.Problem)
+		}
+		add := addMember(made.GroupID, plainID)
+		if out := w.write(add); out.Problem == nil || !out.NotVisible || out.Retry || out.Unknown || out.Already || out.Problem.Kind != directory.ProblemTransient {
+			t.Errorf("right away, %d: %+v", status, out)
+		}
+		if err := w.sim.Advance(2 * time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if out := w.write(add); out.Problem != nil || out.Already {
+			t.Errorf("two minutes later: %+v", out)
+		}
 	}
 }
 
