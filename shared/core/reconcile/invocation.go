@@ -180,6 +180,7 @@ func (w *invocation) bring(ctx context.Context, run *store.RunRecord) error {
 // step brings a run forward until it ends, is held, or the slice must end.
 func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord) error {
 	w.s.sum.RunID = r.ID
+	delete(w.reached, r.ID) // an admin may have decided since
 	at, err := runs.ProgressOf(r)
 	if err != nil {
 		return err
@@ -439,8 +440,8 @@ func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err erro
 	if w.tools != nil {
 		at.Clean = w.tools.observe.answers.leavesClean(r.ID, at.Clean)
 	}
-	if now := w.reached[r.ID]; now != nil && now.Phase == at.Phase {
-		at.Chunk = now.Chunk // those before have nothing left to send in the phase
+	if now := w.reached[r.ID]; now != nil && now.Phase >= at.Phase {
+		at.Phase, at.Chunk = now.Phase, now.Chunk // what is before has nothing left to send
 	}
 	pause, paused := pauseOf(err)
 	throttled, isThrottled := errors.AsType[*directory.ThrottledError](err)
