@@ -223,7 +223,7 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 		return w.holdUnread(ctx, t)
 	}
 	if r.State == directory.RunPlanning {
-		w.s.lease.Pace.Few = false
+		w.s.lease.Pace.Brief = false
 		err := tools.planner.plan(ctx, t)
 		if errors.Is(err, errNotAlone) {
 			w.withOthers()
@@ -313,7 +313,7 @@ func (w *invocation) resumeUnread(ctx context.Context) error {
 // due, marks become a run, and a slice that found nothing looks once more.
 func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 	if due, link := w.cadence.due(); due {
-		w.s.lease.Pace.Few = false
+		w.s.lease.Pace.Brief = false
 		if err := w.readRound(ctx, link); err != nil {
 			return false, err
 		}
