@@ -23,8 +23,9 @@ type Pace struct {
 	Wrote time.Time `json:"wr,omitzero"`
 	// Noted is when a binding was last changed by a holder of the lease.
 	Noted time.Time `json:"no,omitzero"`
-	// Few says that the work at hand has few writes left.
-	Few bool `json:"few,omitempty"`
+	// Brief says that the work at hand wants the lease for a shorter time: while nobody
+	// works on it, time is lost.
+	Brief bool `json:"few,omitempty"`
 	// DomainsAt is when the tenant's domains were last read.
 	DomainsAt time.Time `json:"do,omitzero"`
 	// DomainsFor is the run for whose full round they were last read, DoubtedAt

@@ -238,13 +238,14 @@ func TestDaysUntilLongAgo(t *testing.T) {
 
 // A loosening is told once, as is what waits for somebody else; people are not named.
 func TestWatchTellsOfSafety(t *testing.T) {
+	const admin = "ann@corp.example" // which no random ID in a text contains
 	w := newWorld(t)
 	watch, e := w.watch()
-	looser, proposal := w.conn.Settings, directory.Proposal{ID: "prp_1", Kind: directory.ProposalSettings, By: "ann", Loosens: []string{"mode"}, Expires: w.Now().Add(time.Hour)}
+	looser, proposal := w.conn.Settings, directory.Proposal{ID: "prp_1", Kind: directory.ProposalSettings, By: admin, Loosens: []string{"mode"}, Expires: w.Now().Add(time.Hour)}
 	looser.OnDelete = "delete"
 	w.edit(func(c *directory.Connection) {
-		c.Set(looser, "ann", w.Now())
-		c.Proposals = []directory.Proposal{proposal, {ID: "prp_0", By: "ann", Expires: w.Now()}}
+		c.Set(looser, admin, w.Now())
+		c.Proposals = []directory.Proposal{proposal, {ID: "prp_0", By: admin, Expires: w.Now()}}
 	})
 	for range 2 {
 		w.must(w.look(watch))
@@ -254,13 +255,13 @@ func TestWatchTellsOfSafety(t *testing.T) {
 		t.Fatalf("told: %+v, %+v", loosened, proposals)
 	}
 	for _, n := range e.heard {
-		if strings.Contains(n.Text, "ann") || n.ConnectionID != w.conn.ID {
+		if strings.Contains(n.Text, admin) || n.ConnectionID != w.conn.ID {
 			t.Errorf("%+v", n)
 		}
 	}
 	looser.InitialAccess = "temporary-password"
 	w.Advance(time.Minute)
-	w.edit(func(c *directory.Connection) { c.Set(looser, "ann", w.Now()); c.Proposals = nil })
+	w.edit(func(c *directory.Connection) { c.Set(looser, admin, w.Now()); c.Proposals = nil })
 	w.must(w.look(watch))
 	if loosened = e.of(directory.NotificationLoosened); len(loosened) != 2 || !strings.Contains(loosened[1].Text, "initialAccess") {
 		t.Errorf("told: %+v", loosened)

@@ -138,6 +138,12 @@ func (t Tenant) rest(missing, forAll float64) time.Duration {
 // timeFor is how long the bucket takes to gain so many writes.
 func (t Tenant) timeFor(tokens float64) time.Duration { return seconds(tokens / t.rate()) }
 
+// RunsOver reports whether the bucket would be full, and more, if nothing was taken for
+// so long.
+func (t Tenant) RunsOver(in time.Duration) bool {
+	return t.q.Writes+in.Seconds()*t.rate() > tenantWrites
+}
+
 // Spend takes resource units of reads, and returns how long to wait first.
 func (t Tenant) Spend(units int) time.Duration {
 	t.q.Units -= float64(units)

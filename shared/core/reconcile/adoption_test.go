@@ -67,15 +67,10 @@ func TestImportedKeepsItsAccount(t *testing.T) {
 	}
 
 	// A deactivation, and the same selection again.
-	_, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID)
+	w.deactivate()
+	_, _, err := w.store.Bindings.Sweep(t.Context(), &w.conn, simTenant, 1)
 	w.do(err)
-	_, _, err = w.store.Bindings.Sweep(t.Context(), &w.conn, simTenant, 1)
-	w.do(err)
-	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
-		c.Status = directory.StatusActive
-		return nil
-	})
-	w.do(err)
+	w.activate()
 	bind()
 	in("after a deactivation")
 
@@ -116,13 +111,8 @@ func TestAdoptedBeforeIsKnown(t *testing.T) {
 	if b := w.binding(jo); b.Status != directory.BindingInSync || b.AccountID != id || b.Adopt != "" || w.named(id) != "55512345@"+simDomain {
 		t.Fatalf("adopted: the binding is %s with %+v", b.Status, b.Problem)
 	}
-	_, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID)
-	w.do(err)
-	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
-		c.Status = directory.StatusActive
-		return nil
-	})
-	w.do(err)
+	w.deactivate()
+	w.activate()
 	stale := w.binding(jo)
 	w.do(w.store.Bindings.Bind(t.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &jo, Stale: &stale}})) // before the sweep
 	w.sync()

@@ -282,7 +282,7 @@ const fewUnasked = 20
 func (a *applier) left(ctx context.Context, t *task) (int, error) {
 	if left := runs.Unsent(t.run); left <= fewUnasked && a.s.now().Sub(t.storedAt) < justStored {
 		t.storedAt = time.Time{}
-		a.s.lease.Pace.Few = true
+		a.s.lease.Pace.Brief = true
 		return left, nil
 	}
 	state, left, err := a.queue.left(ctx, t.run.ID)
@@ -293,7 +293,7 @@ func (a *applier) left(ctx context.Context, t *task) (int, error) {
 		a.s.sum.State = state
 		return 0, &errPause{after: 0, why: "the run was " + string(state)}
 	}
-	a.s.lease.Pace.Few = left <= lastWrites
+	a.s.noteBrief(left, 0)
 	return left, nil
 }
 

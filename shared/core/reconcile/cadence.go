@@ -132,7 +132,7 @@ func (c *cadence) over(r *store.RunRecord) *store.RunEnd {
 	if end.Wrote.RunID != r.ID {
 		return nil // something is left to do about its users
 	}
-	if settings, all := c.s.allPlanned(); all && ofMarks(r) {
+	if settings, planned := c.s.allPlanned(); planned && ofMarks(r) {
 		end.Settled = settings
 	}
 	return &end

@@ -18,12 +18,13 @@ import (
 const (
 	// LeaseTTL is how long a lease lasts from its last renewal.
 	LeaseTTL = 60 * time.Second
-	// lastLease is how long it lasts while a run has few writes left. In the
-	// middle of a load the tenant's bucket fills while a dead worker's lease runs
-	// out, so that nothing is lost; at the end all of that is delay.
-	lastLease = 35 * time.Second
-	// lastWrites is how many writes are few: what the bucket gains in a LeaseTTL.
-	lastWrites = 1200
+	// briefLease is how long it lasts where a dead worker costs time, see
+	// session.noteBrief: a request of a batch, which ends requestMargin before, still
+	// has many times as long as flights are made to take.
+	briefLease = 25 * time.Second
+	// lastWrites is how many writes are few: what the bucket gains in a LeaseTTL, and
+	// while the successor of a dead worker sends that.
+	lastWrites = 1500
 	// requestMargin is how long before the lease's end every request must have
 	// ended, so that nothing is in flight when somebody else takes over.
 	requestMargin = 10 * time.Second
@@ -181,10 +182,14 @@ func (w *invocation) acquire(ctx context.Context, id directory.ConnectionID) err
 
 func (w *invocation) takeLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error) {
 	leases := w.config.Stores.Leases
-	if w.peeked != nil {
-		return leases.TakeLease(ctx, w.peeked, rand.Text(), LeaseTTL)
+	if w.peeked == nil {
+		return leases.AcquireLease(ctx, id, rand.Text(), LeaseTTL)
 	}
-	return leases.AcquireLease(ctx, id, rand.Text(), LeaseTTL)
+	ttl := LeaseTTL
+	if w.peeked.Pace.Brief && !w.peeked.NoneOpen() {
+		ttl = briefLease // a run goes on; one that is planned first need not renew it
+	}
+	return leases.TakeLease(ctx, w.peeked, rand.Text(), ttl)
 }
 
 // notAcquired ends a slice that did not get the lease.

@@ -367,6 +367,7 @@ func (f *flight) takeQuota(ctx context.Context, left int) (taken bool, err error
 			return err == nil, err
 		}
 		if wait > longestNap {
+			f.s.noteBrief(left, wait)
 			return false, &errPause{after: wait, why: "the write quota is used up"}
 		}
 		if err := f.endLast(ctx); err != nil { // in a nap leavers are served

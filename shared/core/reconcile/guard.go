@@ -119,7 +119,7 @@ func (g *guard) store(ctx context.Context, t *task, notes []store.Note) error {
 	if !isDraft(t.run) || !passing(t.run) {
 		return g.chunks.AppendChunk(ctx, &g.s.lease, t.run, t.unstored, notes...)
 	}
-	g.s.lease.Pace.Few = true // no more than fewChanges
+	g.s.lease.Pace.Brief = true // no more than fewChanges
 	return g.s.changed(g.chunks.BeginRun(ctx, &g.s.lease, t.run, t.unstored, g.s.leaseTTL(), notes...))
 }
 

@@ -198,6 +198,7 @@ func (w *invocation) bring(ctx context.Context, run *store.RunRecord) error {
 // step brings a run forward until it ends, is held, or the slice must end.
 func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord) error {
 	w.s.sum.RunID = r.ID
+	delete(w.reached, r.ID) // an admin may have decided since
 	at, err := runs.ProgressOf(r)
 	if err != nil {
 		return err
@@ -240,7 +241,7 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 		return w.holdUnread(ctx, t)
 	}
 	if r.State == directory.RunPlanning {
-		w.s.lease.Pace.Few = false
+		w.s.lease.Pace.Brief = false
 		err := tools.planner.plan(ctx, t)
 		if errors.Is(err, errNotAlone) {
 			w.withOthers()
@@ -330,7 +331,7 @@ func (w *invocation) resumeUnread(ctx context.Context) error {
 // due, marks become a run, and a slice that found nothing looks once more.
 func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 	if due, link := w.cadence.due(); due {
-		w.s.lease.Pace.Few = false
+		w.s.lease.Pace.Brief = false
 		if err := w.readRound(ctx, link); err != nil {
 			return false, err
 		}
@@ -488,8 +489,8 @@ func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err erro
 	if w.tools != nil {
 		at.Clean = w.tools.observe.answers.leavesClean(r.ID, at.Clean)
 	}
-	if now := w.reached[r.ID]; now != nil && now.Phase == at.Phase {
-		at.Chunk = now.Chunk // those before have nothing left to send in the phase
+	if now := w.reached[r.ID]; now != nil && now.Phase >= at.Phase {
+		at.Phase, at.Chunk = now.Phase, now.Chunk // what is before has nothing left to send
 	}
 	pause, paused := pauseOf(err)
 	throttled, isThrottled := errors.AsType[*directory.ThrottledError](err)

@@ -273,13 +273,8 @@ func TestDealtWithByAnotherRun(t *testing.T) {
 func TestLeftOnTheLeaseReactivated(t *testing.T) {
 	w, ann := editWorld(t)
 	run := w.dieBegun(ann, false)
-	_, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID)
-	w.do(err)
-	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
-		c.Status = directory.StatusActive
-		return nil
-	})
-	w.do(err)
+	w.deactivate()
+	w.activate()
 	w.settle()
 	if got := w.account("ann@" + simDomain)["department"]; got != "Old" {
 		t.Errorf("sent in the next epoch: %v", got)

@@ -125,10 +125,19 @@ func (s *session) changed(err error) error {
 }
 
 func (s *session) leaseTTL() time.Duration {
-	if s.lease.Pace.Few {
-		return lastLease
+	if s.lease.Pace.Brief {
+		return briefLease
 	}
 	return LeaseTTL
+}
+
+// noteBrief finds out for how long the lease is wanted by whoever goes on after a while
+// with a run that has so many writes left. In the middle of a load the tenant's bucket
+// fills while a dead worker's lease runs out, and the next worker sends all the more, so
+// that nothing is lost. At the end that is delay, and so it is where the bucket would run
+// over meanwhile.
+func (s *session) noteBrief(left int, after time.Duration) {
+	s.lease.Pace.Brief = left <= lastWrites || s.quota().RunsOver(after+LeaseTTL)
 }
 
 // request bounds a request so that it ends before the lease does.

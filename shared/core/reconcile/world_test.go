@@ -159,6 +159,24 @@ func (d *duration) Add(by time.Duration)  { d.ns.Add(int64(by)) }
 func (d *duration) Load() time.Duration   { return time.Duration(d.ns.Load()) }
 func (d *duration) Store(v time.Duration) { d.ns.Store(int64(v)) }
 
+// deactivate lets the connection go, without the sweep; w.conn stays as it was.
+func (w *world) deactivate() {
+	w.Helper()
+	_, _, err := w.store.Connections.DeactivateConnection(w.Context(), directory.AuditEvent{}, w.conn.ID)
+	w.do(err)
+}
+
+// activate authorises a connection again that was let go.
+func (w *world) activate() {
+	w.Helper()
+	var err error
+	w.conn, err = w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
+		c.Status = directory.StatusActive
+		return nil
+	})
+	w.do(err)
+}
+
 func (w *world) now() time.Time { return time.Now().Add(w.skew.Load()) }
 
 // wantInSync holds that users are in sync.
