@@ -302,7 +302,7 @@ const (
 	JobAddresses JobKind = "renew-addresses"
 )
 
-// ReadsFile reports whether jobs of a kind read files of users: the function load
+// ReadsFile reports whether jobs of a kind read files of users or groups: the function load
 // does these, and sync all others.
 func (k JobKind) ReadsFile() bool {
 	switch k {

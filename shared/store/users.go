@@ -355,16 +355,11 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 	case old.Deleted != nil && next.Deleted == nil:
 		writes = append(writes, userCountWrite(u.ID, 1))
 	}
-	if MembershipCounts(old, &next) {
-		writes = append(writes, table.Write{Put: d.note(changedKey(directory.UserMember(u.ID)))})
+	others, err := d.othersWrites(ctx, old, &next)
+	if err != nil {
+		return "", err
 	}
-	if next.ManagerID != old.ManagerID {
-		above, err := d.managerWrites(ctx, &next)
-		if err != nil {
-			return "", err
-		}
-		writes = append(writes, above...)
-	}
+	writes = append(writes, others...)
 	edited := usersSubject(&next)
 	edited.connection, edited.properties = conn, userChanges(old, &next)
 	writes = append(writes, d.record(act, edited)...)
@@ -394,6 +389,20 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 	}
 	*u = next
 	return conn, nil
+}
+
+// othersWrites are those that an edit of a user needs for the sake of others: of those who
+// use groups, and of the managers above.
+func (d *db) othersWrites(ctx context.Context, old, next *directory.User) ([]table.Write, error) {
+	var writes []table.Write
+	if MembershipCounts(old, next) {
+		writes = append(writes, table.Write{Put: d.note(changedKey(directory.UserMember(next.ID)))})
+	}
+	if next.ManagerID == old.ManagerID {
+		return writes, nil
+	}
+	above, err := d.managerWrites(ctx, next)
+	return append(writes, above...), err
 }
 
 // ExpireUser lets a tombstone go TombstoneLife after its deletion; nothing is
