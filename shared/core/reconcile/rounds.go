@@ -77,7 +77,7 @@ func (rd *rounds) readForRun(ctx context.Context, t *task) (read bool, err error
 
 // readsRound reports whether a run asks for the marks to be brought up to date.
 func readsRound(r *store.RunRecord) bool {
-	chosen := len(r.UserIDs) > 0 || r.DryRun && (r.Full || r.Settings != nil || r.Release != "")
+	chosen := r.Chosen() || r.DryRun && (r.Full || r.Settings != nil || r.Release != "")
 	return !chosen && (r.Full || r.Trigger == directory.TriggerAdmin)
 }
 
