@@ -119,8 +119,12 @@ func (o *tenantGroups) begin(ctx context.Context, w reconcile.Work) (reconcile.R
 
 func pageOf(stream string, page directory.TenantGroupDelta) reconcile.RoundPage {
 	out := reconcile.RoundPage{}
-	for _, id := range page.IDs() {
-		out.IDs = append(out.IDs, directory.AccountID(id))
+	for i := range page.Marks {
+		m := &page.Marks[i]
+		out.IDs = append(out.IDs, directory.AccountID(m.ID))
+		for _, member := range m.Members { // a large group comes on page after page (GG 7)
+			out.IDs = append(out.IDs, directory.AccountID(m.ID)+" "+member.ID)
+		}
 	}
 	if page.Next != "" {
 		out.Next = stream + page.Next
