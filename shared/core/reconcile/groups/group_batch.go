@@ -2,6 +2,7 @@ package groups
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"bindery/shared/core/protect"
@@ -150,7 +151,7 @@ func (b *groupBatch) Sort(c *directory.Change, out directory.Outcome) reconcile.
 	switch {
 	case c.Effect == directory.EffectGroupCreate && out.Problem.Code == directory.CodeObjectConflict:
 		return reconcile.Verdict{Find: true} // perhaps the answer to our own creation was lost
-	case c.Effect == directory.EffectGroupRestore && out.NotVisible:
+	case c.Effect == directory.EffectGroupRestore && (out.NotVisible || out.Problem.MicrosoftStatus == http.StatusNotFound):
 		return reconcile.Verdict{Find: true} // or that to our own restoration: the group is not in the bin any more
 	case out.NotVisible && b.justMade(c):
 		return reconcile.Verdict{Wait: waitVisible}

@@ -22,12 +22,17 @@ func (w *world) want(effectsWanted string) directory.Run {
 	return run
 }
 
-// wantNothing holds that no run was made since one: invariant 9.
+// wantNothing holds that no run since one has planned anything: invariant 9.
 func (w *world) wantNothing(since directory.RunID) {
 	w.Helper()
 	w.sync()
-	if run, changes := w.lastRun(); run.ID != since {
-		w.Errorf("another run after it, %s, with %s%s", run.State, effects(changes), problems(changes))
+	for _, r := range w.allRuns() {
+		if r.ID == since {
+			return
+		}
+		if changes := w.changes(r); len(changes) > 0 {
+			w.Errorf("another run after it, %s, with %s%s", r.State, effects(changes), problems(changes))
+		}
 	}
 }
 

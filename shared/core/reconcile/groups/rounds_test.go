@@ -7,9 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"bindery/shared/core/reconcile/groups"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 )
@@ -102,9 +102,9 @@ func TestLostChanges(t *testing.T) {
 	w.rt = silent{w.rt}
 	w.round()
 	w.wantMembers(sales, "user001", "user002")
-	w.wait(26 * time.Hour)
+	_, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Full: true})
+	w.must(err)
 	w.sync()
-	w.round()
 	w.wantMembers(sales, "user000", "user001", "user002")
 }
 
