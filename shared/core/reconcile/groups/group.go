@@ -380,7 +380,7 @@ func releaseGroup(s groupSubject) plan.Decision {
 	}
 	switch {
 	case deletes && len(s.found.Licences) > 0:
-		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupLicensed, "The tenant group gives licences to its members; Microsoft deletes none that does.",
+		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupHasLicenses, "The tenant group gives licences to its members; Microsoft deletes none that does.",
 			"Take the licences from the group in Entra; it is tried again by itself. Or end the export with keep.", id)
 		return out
 	case deletes:
