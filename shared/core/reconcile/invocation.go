@@ -103,7 +103,6 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	journal := notedJournal{st.Journal, recent, w.just, w.dependents}
 	t.observe = &observer{s: s, tenant: tenant, bindings: w.just, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, answers: newAddressAnswers(w.outcomes)}
 	t.shield = &shield{s: s, tenant: tenant, reader: w.protected, observe: t.observe}
-	s.shield = t.shield
 	cfg := t.shield.config(s.conn.Settings)
 	t.shield.selected = cfg.Mapper.Selected()
 	digester := mapping.NewDigester(cfg.Mapper, s.settingsDigest())

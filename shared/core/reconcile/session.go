@@ -26,8 +26,6 @@ type session struct {
 	end        store.RunEnd // what the release of the lease writes
 	sum        Summary
 	wrote      written
-	// shield is who is protected in the tenant, once its API is open.
-	shield *shield
 }
 
 // written is what the last run of this slice has left on bindings with accounts.

@@ -196,6 +196,7 @@ func (u *groupUndo) values() {
 func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 	var out plan.Undone
 	net := map[pair]bool{} // what the run made of each membership
+	unseen := map[pair]bool{}
 	var order []pair
 	adopted := false
 	for i := range changes {
@@ -209,6 +210,7 @@ func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 			order = append(order, p)
 		}
 		net[p] = c.Effect == directory.EffectMemberAdd
+		unseen[p] = unseen[p] || !net[p] && !wasMember(c)
 	}
 	for _, p := range order {
 		is := s.in[p]
@@ -235,6 +237,8 @@ func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 		case s.record == nil && net[p]:
 			l(plan.LeftReleased)
 			continue
+		case unseen[p]:
+			continue // it was removed to be sure, and nobody has seen it
 		}
 		c := s.change(e, p, why)
 		if s.record != nil {
@@ -250,6 +254,17 @@ func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 		out.Changes = append(out.Changes, c)
 	}
 	return out
+}
+
+// wasMember reports whether a change found the membership.
+func wasMember(c *directory.Change) bool {
+	for _, p := range c.Properties {
+		if p.Name == propMember {
+			was, _ := p.Before.Bool()
+			return was
+		}
+	}
+	return false
 }
 
 // pairOf is the membership that a change wrote. One that was planned before group or
