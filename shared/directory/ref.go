@@ -1,6 +1,9 @@
 package directory
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Kind names what is kept in step: accounts, tenant groups and others. The
 // engine, the guard and the reports treat all kinds alike.
@@ -121,6 +124,11 @@ func (r Ref) membership() (g GroupID, member string, ok bool) {
 		return "", "", false
 	}
 	return GroupID(group), member, true
+}
+
+// Compare orders Refs by kind, accounts first, and by ID.
+func (r Ref) Compare(other Ref) int {
+	return cmp.Or(cmp.Compare(r.Kind, other.Kind), cmp.Compare(r.ID, other.ID))
 }
 
 // IsZero reports whether r names nothing.

@@ -60,15 +60,10 @@ type Config struct {
 	Attest Attest
 	// Kinds are those of objects that are kept in step besides accounts.
 	Kinds []Kind
-	// Expand makes and releases records of what is due by the connection's uses of
-	// groups, a page at a time: again has it called once more. It is called under the
-	// lease before marks are looked at, and costs next to nothing when nothing is due.
-	// nil: nothing ever is.
-	Expand func(ctx context.Context, s Slice) (again bool, err error)
 	// Dependents names the objects that may have waited for another one (Verdict.Later),
 	// which has its counterpart in the tenant now, or none any more, or whose account
 	// can be written to again, or was blocked or unblocked by us. They are marked. What
-	// is missed when a slice dies is found when its time has come, and by a full run.
+	// is missed when a slice dies is found when its time has come.
 	// nil: nothing depends on anything.
 	Dependents func(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error)
 	Now        func() time.Time // nil means time.Now

@@ -33,6 +33,8 @@ type invocation struct {
 	just      *justRead
 	// dependents are those of objects that this slice has changed.
 	dependents *dependents
+	// changesKinds says that it has worked on objects of other kinds than accounts.
+	changesKinds bool
 }
 
 // tools are what works with a tenant, for as long as the connection's record is
@@ -115,6 +117,8 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	for _, k := range c.Kinds {
 		kinds.add(k.Name(), k.Open(Slice{s}, tenant))
 	}
+	t.rounds.kinds = kinds
+	s.protection = t.shield.now
 	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, runs: st.Runs, counts: st.Counts, users: st.Users, bindings: st.Bindings, calls: st.Calls}
 	moves := moves{s: s, send: c.Send}
 	t.planner = &planner{s: s, shield: t.shield, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
@@ -238,6 +242,7 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 	if r.State == directory.RunApplying && tools.shield.now().Unread() != "" {
 		return w.holdUnread(ctx, t)
 	}
+	defer func() { w.changesKinds = w.changesKinds || len(r.Kinds) > 0 }()
 	if r.State == directory.RunPlanning {
 		w.s.lease.Pace.Few = false
 		err := tools.planner.plan(ctx, t)
@@ -332,6 +337,12 @@ func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 		w.s.lease.Pace.Few = false
 		if err := w.readRound(ctx, link); err != nil {
 			return false, err
+		}
+	}
+	if w.changesKinds && w.tools != nil {
+		w.changesKinds = false
+		if err := w.tools.rounds.beginKinds(ctx, w.leavers); err != nil {
+			return false, w.outside(ctx, err)
 		}
 	}
 	if w.cadence.nothingElse() {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"bindery/shared/core/protect"
 	"bindery/shared/core/quota"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -25,6 +26,8 @@ type session struct {
 	secondLook time.Duration
 	end        store.RunEnd // what the release of the lease writes
 	sum        Summary
+	// protection is who is protected, as far as it has been read.
+	protection func() *protect.Protection
 	wrote      written
 }
 
