@@ -21,7 +21,7 @@ type ProblemType struct {
 // problemTypes is the registry of problems, in parts: each code of codes.go once.
 // It is no variable, so that a function that tells of no problem does not carry it.
 func problemTypes() [][]ProblemType {
-	return [][]ProblemType{graphProblems, groupProblems, signInProblems, pageProblems, bindingProblems, runProblems, undoProblems, requestProblems, fileProblems, findings}
+	return [][]ProblemType{graphProblems, groupProblems, exportProblems, signInProblems, pageProblems, bindingProblems, runProblems, undoProblems, requestProblems, fileProblems, findings}
 }
 
 // ProblemTypeOf returns the row of a code; that of a code that nobody knows has

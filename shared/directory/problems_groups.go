@@ -94,3 +94,18 @@ var groupProblems = []ProblemType{
 		Means: "Microsoft could not give or change the licence, and names no reason, or another licence of the same group is the reason.",
 		Next:  "Look at the other licences of the group and at the account in the Microsoft 365 admin center."},
 }
+
+// exportProblems are what keeps exported groups and their members from being in sync,
+// and what is found out about them.
+var exportProblems = []ProblemType{
+	{Code: CodeGroupGone, Means: "The tenant group was deleted at Microsoft for good, or is not there."},
+	{Code: CodeGroupSoftDeleted, Means: "Somebody deleted the tenant group at Microsoft; it can be restored for 30 days."},
+	{Code: CodeGroupOtherKind, Means: "The tenant group that is to be adopted is of another kind than the export."},
+	{Code: CodeGroupTaken, Means: "The tenant group is the export of another group."},
+	{Code: CodeGroupNotRead, Means: "The tenant group could not be read, so it is not known what to write."},
+	{Code: CodeGroupLicensed, Means: "The tenant group gives licences to its members; Microsoft deletes none that does."},
+	{Code: CodeGroupMembersLeft, Means: "Memberships are still to be dealt with before the tenant group is let go."},
+	{Code: CodeGroupWaits, Means: "The tenant group of the export is not there, so nobody can be a member of it."},
+	{Code: CodeMemberNotBound, Means: "The member has no account through this connection, and so is no member of the tenant group."},
+	{Code: CodeMemberWaits, Means: "The member's account is not there yet; the membership follows it."},
+}

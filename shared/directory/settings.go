@@ -105,6 +105,13 @@ const (
 	ForeignReport ForeignPolicy = "report"
 )
 
+// What ForeignChange speaks of besides properties of accounts: names and descriptions
+// of exported groups, and who their members are.
+const (
+	ForeignGroups  = "groups"
+	ForeignMembers = "members"
+)
+
 // AdoptedName says whether adopting an account may change its sign-in name.
 type AdoptedName string
 
@@ -214,7 +221,7 @@ func (s *Settings) Validate() error {
 	}
 	oneOf(bad, "mode", string(s.Mode), "automatic", "approve")
 	for _, name := range slices.Sorted(maps.Keys(s.ForeignChange)) {
-		if name != "default" && name != PropManager && name != PropLicences && !IsProperty(name) {
+		if name != "default" && name != PropManager && name != PropLicences && name != ForeignGroups && name != ForeignMembers && !IsProperty(name) {
 			bad("foreignChange."+name, "is not a property that is managed")
 		}
 		oneOf(bad, "foreignChange."+name, string(s.ForeignChange[name]), "revert", "report")

@@ -60,6 +60,9 @@ type Config struct {
 	Attest Attest
 	// Kinds are those of objects that are kept in step besides accounts.
 	Kinds []Kind
+	// Uses has what connections do with groups followed by bindings and records of
+	// kinds; nil: they do nothing with groups.
+	Uses Uses
 	// Dependents names the objects that may have waited for another one (Verdict.Later),
 	// which has its counterpart in the tenant now, or none any more, or whose account
 	// can be written to again, or was blocked or unblocked by us. They are marked. What

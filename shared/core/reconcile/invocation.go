@@ -350,6 +350,9 @@ func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 		w.leavers.quiet = time.Time{}
 		return w.leavers.makeRun(ctx)
 	}
+	if err := w.expand(ctx); err != nil {
+		return false, err
+	}
 	trigger := directory.TriggerEdit
 	if w.cadence.read {
 		trigger = directory.TriggerSchedule
@@ -381,6 +384,16 @@ func (w *invocation) beside(ctx context.Context) (made bool, err error) {
 		return false, err
 	}
 	return w.queue.makeFromMarks(ctx, directory.TriggerEdit)
+}
+
+// expand has what the connection does with groups followed by records, whose marks then
+// become a run.
+func (w *invocation) expand(ctx context.Context) error {
+	if w.config.Uses == nil || !w.s.conn.UsesGroups {
+		return nil
+	}
+	_, err := w.config.Uses.Expand(ctx, &w.s.lease, &w.s.conn, w.leavers.attend)
+	return err
 }
 
 // looksAgain reports whether the slice, which has nothing left to do, is followed by a

@@ -49,8 +49,8 @@ func (s Slice) Fresh(b *directory.Binding) directory.Recent { return s.s.recent(
 // NoteWrite notes on a record what was written.
 func NoteWrite(b *directory.Binding, c *directory.Change, now time.Time) { noteWrite(b, c, now) }
 
-// Backoff is how long a record rests after so many failed tries.
-func Backoff(b *directory.Binding) time.Duration { return backoff(attemptsOf(b) + 1) }
+// Rest is how long a record rests after one more failed try.
+func Rest(b *directory.Binding) time.Duration { return backoff(attemptsOf(b) + 1) }
 
 // Unwritten is what it means for a record that nothing is to be written: still are
 // the declined changes that would be proposed again. later has it looked at again

@@ -290,7 +290,7 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 	case h.account.Resting() || h.account.Status == directory.BindingReadOnly:
 		d.status, d.problem = h.account.Status, h.account.Problem
 	case h.unread != nil:
-		d.status, d.problem, d.later = directory.BindingFailed, h.unread, reconcile.Backoff(h.record)
+		d.status, d.problem, d.later = directory.BindingFailed, h.unread, reconcile.Rest(h.record)
 	case !s.Licences || !c.HasScope(directory.ScopeLicences):
 		d.status, d.problem = directory.BindingFailed, notPermitted(s)
 	case h.account.AccountID == "" && h.account.Status != directory.BindingPending:

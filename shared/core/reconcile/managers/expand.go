@@ -10,7 +10,7 @@ import (
 	"bindery/shared/store"
 )
 
-// Records of managers are made by edits and bindings (store/managers.go). Here they
+// Records of managers are made by edits and bindings (store/manager_records.go). Here they
 // are made of everybody with each full round: when the settings have changed, when an
 // admin asks for a full run, and once a week. Nothing else tells that a manager was
 // changed at Microsoft: what differs is marked.

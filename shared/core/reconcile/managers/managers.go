@@ -187,7 +187,7 @@ func (o *objects) Decide(ctx context.Context, w reconcile.Work, refs []directory
 		if p := unread[x]; p != nil {
 			d := plan.Decision{Status: directory.BindingFailed, Problem: p, Base: x.record.Base, Findings: x.record.Findings}
 			out.Refused++
-			out.Unwritten = append(out.Unwritten, reconcile.Unwritten(w.Run.ID, x.record, d, x.record.Declined, reconcile.Backoff(x.record), now))
+			out.Unwritten = append(out.Unwritten, reconcile.Unwritten(w.Run.ID, x.record, d, x.record.Declined, reconcile.Rest(x.record), now))
 			continue
 		}
 		o.add(&out, w, x, decide(&settings, x))

@@ -1,0 +1,143 @@
+package groups
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"bindery/shared/core/plan"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+const (
+	// justMade is for how long Microsoft may not know something everywhere that was made
+	// lately (GG 8).
+	justMade = 10 * time.Minute
+	// waitVisible is after which time it is asked again.
+	waitVisible = 5 * time.Second
+	// lookLater is when something is looked at again that waits for another object,
+	// whoever tells of it sooner.
+	lookLater = 15 * time.Minute
+)
+
+// opened is what both kinds have of a connection at work.
+type opened struct {
+	Config
+	s     reconcile.Slice
+	reads *reads
+	// planned are the objects that this slice has planned, by run; sent is how often it
+	// has sent a change of which it is not known that it did not take effect.
+	planned map[planned]bool
+	sent    map[directory.ChangeID]int
+}
+
+// planned is an object of a run.
+type planned struct {
+	run directory.RunID
+	ref directory.Ref
+}
+
+func open(c Config, s reconcile.Slice, t reconcile.Tenant) opened {
+	tenant, able := t.(Tenant)
+	if !able {
+		panic("groups: the tenant's API knows no groups") // a mistake of whoever put the program together
+	}
+	return opened{Config: c, s: s, reads: newReads(tenant, s.Now), planned: map[planned]bool{}, sent: map[directory.ChangeID]int{}}
+}
+
+// bound reads the records that count.
+func (o *opened) bound(ctx context.Context, refs []directory.Ref) (map[directory.Ref]*directory.Binding, error) {
+	found, err := o.Records.BindingsOf(ctx, o.s.Connection().ID, refs)
+	out := make(map[directory.Ref]*directory.Binding, len(found))
+	for ref, b := range found {
+		if b.Epoch == o.s.Epoch() && b.ConnectionID == o.s.Connection().ID {
+			out[ref] = &b
+		}
+	}
+	return out, err
+}
+
+// fresh says which properties were written so lately that a read may be older.
+func (o *opened) fresh(b *directory.Binding) directory.Recent {
+	return b.Recent(o.s.Now().Add(-reconcile.Grace))
+}
+
+// decided takes in what was decided about a record: its changes, completed, or what it
+// means for the record that there are none.
+func (o *opened) decided(out *reconcile.Decided, w reconcile.Work, b *directory.Binding, d plan.Decision, gone bool, later time.Duration) {
+	var still []string
+	if b.Release == "" { // whose removal was declined stays, until it is let go once more
+		d, still = plan.Withhold(d, b.Declined)
+	}
+	out.Looked = append(out.Looked, b)
+	if d.Problem != nil {
+		out.Refused++
+	}
+	if len(d.Changes) == 0 {
+		out.Unwritten = append(out.Unwritten, o.acknowledged(w, b, d, still, gone, later))
+		return
+	}
+	d.Changes[len(d.Changes)-1].Findings = d.Findings
+	for i := range d.Changes {
+		reconcile.Stamp(&d.Changes[i], b, w.Now().UTC())
+	}
+	out.Changes = append(out.Changes, d.Changes...)
+	o.planned[planned{w.Run.ID, b.Ref()}] = true
+	if b.Agreed == 0 {
+		out.Editors = append(out.Editors, b.SelectedBy)
+	}
+	if b.Release != "" {
+		out.Editors = append(out.Editors, b.ReleasedBy)
+	}
+	out.Editors = append(out.Editors, b.ResumedBy)
+}
+
+// acknowledged is what a decision without changes means for the record.
+func (o *opened) acknowledged(w reconcile.Work, read *directory.Binding, d plan.Decision, still []string, gone bool, later time.Duration) store.BindingChange {
+	wanted, run, now := read.Wanted, w.Run.ID, w.Now().UTC()
+	bc := store.BindingChange{Ref: read.Ref(), Remove: gone, Later: later}
+	if d.Problem != nil && bc.Later == 0 && d.Status != directory.BindingRefused && d.Status != directory.BindingPaused {
+		bc.Later = reconcile.Backoff(attempts(read) + 1)
+	}
+	bc.Mutate = func(b *directory.Binding) bool {
+		if b.Resting() != read.Resting() || b.Release != read.Release {
+			return false // it is planned anew
+		}
+		b.Applied, b.Recheck, b.RunID = max(b.Applied, wanted), false, run
+		b.Findings = d.Findings
+		if b.Resting() {
+			return true
+		}
+		b.Status, b.Declined, b.Problem = d.Status, still, since(b.Problem, d.Problem, now)
+		if d.Base != nil {
+			b.Base = d.Base
+		}
+		if d.Status == directory.BindingInSync && d.Problem == nil {
+			b.Agree(wanted)
+		}
+		return true
+	}
+	return bc
+}
+
+func attempts(b *directory.Binding) int {
+	if b.Problem == nil {
+		return 0
+	}
+	return b.Problem.Attempts
+}
+
+// since carries the time and the count of a problem that has not changed.
+func since(old, p *directory.Problem, now time.Time) *directory.Problem {
+	if p == nil {
+		return nil
+	}
+	q := *p
+	q.Since, q.Attempts = now, 1
+	if old != nil && old.Code == q.Code {
+		q.Since, q.Attempts = cmp.Or(old.Since, now), old.Attempts+1
+	}
+	return &q
+}

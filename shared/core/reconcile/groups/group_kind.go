@@ -1,0 +1,443 @@
+package groups
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"bindery/shared/core/plan"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// groupKind is the kind of tenant groups.
+type groupKind struct{ Config }
+
+func (k *groupKind) Name() directory.Kind { return directory.KindGroup }
+
+func (k *groupKind) Open(s reconcile.Slice, t reconcile.Tenant) reconcile.Objects {
+	return &tenantGroups{open(k.Config, s, t)}
+}
+
+// tenantGroups is the kind at work on a connection.
+type tenantGroups struct{ opened }
+
+// boundTo is the tenant group of a record, or the one that it is to get; "": none.
+func boundTo(b *directory.Binding, e *Export) directory.TenantGroupID {
+	if b.AccountID == "" && e != nil {
+		return e.Adopt
+	}
+	return directory.TenantGroupID(b.AccountID)
+}
+
+// subjects reads all that deciding about groups needs.
+func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records map[directory.Ref]*directory.Binding, refs []directory.Ref) ([]groupSubject, error) {
+	ids := make([]directory.GroupID, 0, len(refs))
+	for _, ref := range refs {
+		ids = append(ids, directory.GroupID(ref.ID))
+	}
+	exports, err := o.Source.Exports(ctx, o.s.Connection(), ids)
+	if err != nil {
+		return nil, err
+	}
+	settings := o.s.Connection().Settings
+	var list []groupSubject
+	var at []directory.TenantGroupID
+	var claims []directory.AccountID
+	for _, ref := range refs {
+		b := records[ref]
+		if b == nil {
+			continue
+		}
+		s := groupSubject{record: b, policy: settings.Foreign(directory.ForeignGroups), fresh: o.fresh(b), now: w.Now()}
+		if e, exported := exports[directory.GroupID(ref.ID)]; exported {
+			s.export = &e
+		}
+		id := boundTo(b, s.export)
+		if id != "" {
+			at = append(at, id)
+			claims = append(claims, directory.AccountID(id))
+		}
+		list = append(list, s)
+	}
+	found, err := o.reads.groupsNow(ctx, w, at)
+	if err != nil {
+		return nil, err
+	}
+	owners, err := o.Owners.ObjectOwners(ctx, directory.KindGroup, o.s.Connection(), claims)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		s := &list[i]
+		if id := boundTo(s.record, s.export); id != "" {
+			see := found[id]
+			s.found, s.deleted, s.missing = see.group, see.deleted, see.group == nil
+			s.owner = owners[directory.AccountID(id)]
+		}
+		if s.record.Release != "" {
+			if s.members, err = o.memberships(ctx, s.record); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return list, nil
+}
+
+// memberships is how many records of memberships a group has, as far as that matters:
+// none, or some.
+func (o *tenantGroups) memberships(ctx context.Context, b *directory.Binding) (int, error) {
+	list, _, err := o.Records.ListBindingsUnder(ctx, directory.KindMember, directory.MembersOf(directory.GroupID(b.Object.ID)), b.ConnectionID, b.Epoch, "", 100)
+	return len(list), err
+}
+
+// Decide reads and decides groups. Of those that are to be compared it finds the
+// memberships that are not as they were agreed, and of exact ones the strangers.
+func (o *tenantGroups) Decide(ctx context.Context, w reconcile.Work, refs []directory.Ref) (reconcile.Decided, error) {
+	var out reconcile.Decided
+	records, err := o.bound(ctx, refs)
+	if err != nil {
+		return out, err
+	}
+	subjects, err := o.subjects(ctx, w, records, refs)
+	if err != nil {
+		return out, err
+	}
+	for i := range subjects {
+		s := &subjects[i]
+		if err := o.compare(ctx, w, s, &out); err != nil {
+			return out, err
+		}
+		o.tell(&out, w, s, decideGroup(*s))
+	}
+	return out, nil
+}
+
+// tell takes in what was decided about a group.
+func (o *tenantGroups) tell(out *reconcile.Decided, w reconcile.Work, s *groupSubject, d plan.Decision) {
+	later := time.Duration(0)
+	if s.missing && s.record.AccountID != "" && s.record.LastWrite.Add(justMade).After(o.s.Now()) && s.deleted == nil {
+		// A group that was made moments ago is not known everywhere (GG 8).
+		d, later = plan.Decision{Status: s.record.Status, Base: s.record.Base, Problem: s.record.Problem, Findings: s.record.Findings}, waitVisible
+	}
+	if s.fresh.Any() && s.found != nil && s.differs() {
+		later = reconcile.Grace
+	}
+	gone := len(d.Changes) == 0 && s.record.Release != "" && d.Problem == nil && later == 0
+	if s.export != nil && len(d.Changes) > 0 {
+		out.Editors = append(out.Editors, s.export.By...)
+		out.Editors = append(out.Editors, s.export.Group.EditorsSince(s.record.LastWrite)...)
+	}
+	o.decided(out, w, s.record, d, gone, later)
+}
+
+// differs reports whether a group shows something else than was agreed.
+func (s *groupSubject) differs() bool {
+	observed := valuesOf(s.found)
+	for name, base := range s.record.Base {
+		if is, read := observed[name]; read && !is.Equal(base) {
+			return true
+		}
+	}
+	return false
+}
+
+// compare holds the members of a group against the records of its memberships, where
+// that is asked for: those that differ are marked, and strangers get records. Nothing
+// is decided about them here: their removal goes by records of their own, so that each
+// is journalled, declined, undone and found again by itself, and none is planned that
+// is not durable.
+func (o *tenantGroups) compare(ctx context.Context, w reconcile.Work, s *groupSubject, out *reconcile.Decided) error {
+	exact := s.export != nil && s.export.Exact && s.export.Expanded
+	if s.found == nil || s.record.AccountID == "" || s.record.Release != "" || s.record.Resting() || s.export == nil || !exact && !s.record.Recheck || s.found.ReadOnly() != nil {
+		return nil
+	}
+	rolls, err := o.reads.rollsNow(ctx, w, []directory.TenantGroupID{s.found.ID})
+	if err != nil {
+		return err
+	}
+	in := rolls[s.found.ID]
+	if in.missing {
+		return nil
+	}
+	known := map[directory.AccountID]bool{}
+	var differ []directory.Ref
+	err = o.eachMembership(ctx, s.record, func(b *directory.Binding) {
+		if a := knows(b); a != "" {
+			known[a] = true
+		}
+		if p := agreedPair(b); b.Applied >= b.Wanted && !b.Marked && !b.Resting() && b.Base != nil && (p.group != s.found.ID || in.has(p.member) != hasAgreed(b)) {
+			differ = append(differ, b.Ref())
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if !w.Run.DryRun && len(differ) > 0 {
+		if err := o.Marks.MarkRecheck(ctx, o.s.Lease(), differ, o.s.Now()); err != nil {
+			return err
+		}
+		out.Again = time.Second
+	}
+	if !exact {
+		return nil
+	}
+	return o.addStrangers(ctx, w, s, in, known, out)
+}
+
+// eachMembership calls do with the records of a group's memberships.
+func (o *tenantGroups) eachMembership(ctx context.Context, b *directory.Binding, do func(*directory.Binding)) error {
+	prefix := directory.MembersOf(directory.GroupID(b.Object.ID))
+	for cursor := ""; ; {
+		list, next, err := o.Records.ListBindingsUnder(ctx, directory.KindMember, prefix, b.ConnectionID, b.Epoch, cursor, 500)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			do(&list[i])
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// addStrangers makes records of the members of an exact group whom our directory does
+// not want there. A dry run, which makes none, shows their removal at once.
+func (o *tenantGroups) addStrangers(ctx context.Context, w reconcile.Work, s *groupSubject, in *roll, known map[directory.AccountID]bool, out *reconcile.Decided) error {
+	candidates := strangers(in.members, nil, known)
+	group := directory.GroupID(s.record.Object.ID)
+	owned, err := o.owned(ctx, group, candidates)
+	if err != nil {
+		return err
+	}
+	now := w.Now().UTC()
+	by := ""
+	if len(s.export.By) > 0 {
+		by = s.export.By[0]
+	}
+	var made []memberRecord
+	for _, a := range candidates {
+		if owned[a] {
+			continue
+		}
+		b := &directory.Binding{
+			Object: directory.StrangerOf(group, a), ConnectionID: s.record.ConnectionID, Epoch: s.record.Epoch, TenantID: s.record.TenantID,
+			Status: directory.BindingPending, Wanted: 1, SelectedBy: by, SelectedAt: now,
+		}
+		if w.Run.DryRun {
+			made = append(made, memberRecord{b.Object, b})
+			continue
+		}
+		out.Unwritten = append(out.Unwritten, store.BindingChange{Ref: b.Object, Create: b, Mutate: func(*directory.Binding) bool { return true }})
+		out.Again = time.Second
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	members := &memberships{o.opened}
+	return members.decideEach(ctx, w, made, out)
+}
+
+// owned are those of some objects of the tenant that our directory wants in a group, by
+// records that are read directly: a listing may be behind.
+func (o *opened) owned(ctx context.Context, group directory.GroupID, ids []directory.AccountID) (map[directory.AccountID]bool, error) {
+	out := map[directory.AccountID]bool{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	refOf := map[directory.Ref]directory.AccountID{}
+	for _, kind := range []directory.Kind{directory.KindAccount, directory.KindGroup} {
+		owners, err := o.Owners.ObjectOwners(ctx, kind, o.s.Connection(), ids)
+		if err != nil {
+			return nil, err
+		}
+		for id, owner := range owners {
+			ref := directory.NestedIn(group, directory.GroupID(owner.ID))
+			if kind == directory.KindAccount {
+				ref = directory.MemberOf(group, owner.User())
+			}
+			refOf[ref] = id
+		}
+	}
+	refs := make([]directory.Ref, 0, len(refOf))
+	for ref := range refOf {
+		refs = append(refs, ref)
+	}
+	records, err := o.bound(ctx, refs)
+	for ref, b := range records {
+		if b.Release == "" {
+			out[folded(refOf[ref])] = true
+		}
+	}
+	return out, err
+}
+
+// Explain decides about one group.
+func (o *tenantGroups) Explain(ctx context.Context, w reconcile.Work, ref directory.Ref) (reconcile.Explained, error) {
+	records, err := o.bound(ctx, []directory.Ref{ref})
+	if err != nil {
+		return reconcile.Explained{}, err
+	}
+	subjects, err := o.subjects(ctx, w, records, []directory.Ref{ref})
+	if err != nil {
+		return reconcile.Explained{}, err
+	}
+	if len(subjects) == 0 {
+		return reconcile.Explained{}, fmt.Errorf("group %s: %w", ref.ID, directory.ErrBusy)
+	}
+	return explained(decideGroup(subjects[0])), nil
+}
+
+func explained(d plan.Decision) reconcile.Explained {
+	out := reconcile.Explained{Changes: d.Changes, Problem: d.Problem, Findings: d.Findings}
+	out.Trace.Decision = plan.TraceDecision{Status: d.Status, Problem: d.Problem, Findings: d.Findings, Changes: slices.Clone(d.Changes)}
+	if out.Trace.Decision.Changes == nil {
+		out.Trace.Decision.Changes = []directory.Change{}
+	}
+	return out
+}
+
+// Undo plans the inverse of changes of groups.
+func (o *tenantGroups) Undo(ctx context.Context, w reconcile.Work, changes []directory.Change) (plan.Undone, error) {
+	var out plan.Undone
+	refs, parts := byRef(changes)
+	records, err := o.bound(ctx, refs)
+	if err != nil {
+		return out, err
+	}
+	o.reads.forget()
+	subjects, err := o.subjects(ctx, w, records, refs)
+	if err != nil {
+		return out, err
+	}
+	of := map[directory.Ref]groupSubject{}
+	for i := range subjects {
+		of[subjects[i].record.Ref()] = subjects[i]
+	}
+	for _, ref := range refs {
+		s := of[ref]
+		id := idOf(parts[ref])
+		if id != "" && (s.record == nil || s.record.AccountID != id) {
+			found, err := o.reads.groupsNow(ctx, w, []directory.TenantGroupID{directory.TenantGroupID(id)})
+			if err != nil {
+				return out, err
+			}
+			owners, err := o.Owners.ObjectOwners(ctx, directory.KindGroup, o.s.Connection(), []directory.AccountID{id})
+			if err != nil {
+				return out, err
+			}
+			see := found[directory.TenantGroupID(id)]
+			s.found, s.deleted, s.missing, s.owner = see.group, see.deleted, see.group == nil, owners[id]
+		}
+		u := undoGroup(s, w.Run.UndoOf, parts[ref])
+		out.Changes, out.Left = append(out.Changes, u.Changes...), append(out.Left, u.Left...)
+	}
+	return out, nil
+}
+
+// idOf is the object in the tenant that the last of some changes wrote to.
+func idOf(changes []directory.Change) directory.AccountID {
+	for i := len(changes) - 1; i >= 0; i-- {
+		if changes[i].AccountID != "" {
+			return changes[i].AccountID
+		}
+	}
+	return ""
+}
+
+// byRef parts changes by their objects, in the order in which these occur.
+func byRef(changes []directory.Change) ([]directory.Ref, map[directory.Ref][]directory.Change) {
+	parts := map[directory.Ref][]directory.Change{}
+	var refs []directory.Ref
+	for _, c := range changes {
+		if parts[c.Ref()] == nil {
+			refs = append(refs, c.Ref())
+		}
+		parts[c.Ref()] = append(parts[c.Ref()], c)
+	}
+	return refs, parts
+}
+
+// Drifted reads the groups of changes: exactly what was approved is written, or
+// nothing.
+func (o *tenantGroups) Drifted(ctx context.Context, w reconcile.Work, all []directory.Change, places []int) (map[int]reconcile.Verdict, error) {
+	var ids []directory.TenantGroupID
+	for _, i := range places {
+		if all[i].AccountID != "" {
+			ids = append(ids, directory.TenantGroupID(all[i].AccountID))
+		}
+	}
+	o.reads.forget()
+	found, err := o.reads.groupsNow(ctx, w, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := map[int]reconcile.Verdict{}
+	for _, i := range places {
+		c := &all[i]
+		see := found[directory.TenantGroupID(c.AccountID)]
+		if c.AccountID == "" || c.Effect == directory.EffectRelease || c.Effect == directory.EffectGroupRestore {
+			continue
+		}
+		if v := drifted(c, see.group); v.State != "" {
+			out[i] = v
+		}
+	}
+	return out, nil
+}
+
+func drifted(c *directory.Change, g *directory.TenantGroup) reconcile.Verdict {
+	p := &directory.Problem{Code: directory.CodeOutdated, Next: "The next run plans it anew."}
+	v := reconcile.Verdict{State: directory.ChangeOutdated, Problem: p}
+	if g == nil {
+		p.Message = "The tenant group changed after this was planned: it is not there any more."
+		return v
+	}
+	if foreign := g.ReadOnly(); foreign != nil {
+		return reconcile.Verdict{State: directory.ChangeRefused, Problem: about(foreign, string(g.ID))}
+	}
+	observed := valuesOf(g)
+	for _, pc := range c.Properties {
+		if is, read := observed[pc.Name]; read && !is.Equal(pc.Before) {
+			p.Message = "The tenant group changed after this was planned: " + pc.Name + " is not what it was."
+			return v
+		}
+	}
+	return reconcile.Verdict{}
+}
+
+// Names are none: the names of groups need not differ.
+func (o *tenantGroups) Names(*directory.Change) (gives, takes string) { return "", "" }
+
+// Taken is what is wrong when a tenant group belongs to another group.
+func (o *tenantGroups) Taken(by directory.Ref) *directory.Problem { return taken(by) }
+
+// ReadBack reads groups that were written to.
+func (o *tenantGroups) ReadBack(ctx context.Context, w reconcile.Work, changes []*directory.Change) ([]plan.ReadBack, error) {
+	ids := make([]directory.TenantGroupID, len(changes))
+	for n, c := range changes {
+		ids[n] = directory.TenantGroupID(c.AccountID)
+	}
+	o.reads.forget()
+	found, err := o.reads.groupsNow(ctx, w, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]plan.ReadBack, len(changes))
+	for n, c := range changes {
+		g := found[ids[n]].group
+		out[n] = plan.ReadAgrees
+		if (g == nil) != (c.Effect == directory.EffectGroupDelete) {
+			out[n] = plan.Unread(w.Now().Sub(c.At))
+		}
+	}
+	return out, nil
+}
+
+// Batch sends changes of groups.
+func (o *tenantGroups) Batch(w reconcile.Work) reconcile.Batch {
+	return &groupBatch{o: o, w: w}
+}

@@ -1,0 +1,302 @@
+package groups
+
+import (
+	"fmt"
+
+	"bindery/shared/core/plan"
+	"bindery/shared/directory"
+)
+
+// The properties of a membership, in changes and as the base of its record.
+const (
+	// propMember says whether there is the membership.
+	propMember = "member"
+	// propGroup and propAccount are the tenant group and the object in it; Null as long
+	// as one of them is not there yet.
+	propGroup   = "group"
+	propAccount = "account"
+)
+
+// pair is a membership in the tenant: who is in which group.
+type pair struct {
+	group  directory.TenantGroupID
+	member directory.AccountID
+}
+
+// known reports whether both are there.
+func (p pair) known() bool { return p.group != "" && p.member != "" }
+
+// agreedPair is the membership that a record was last brought to.
+func agreedPair(b *directory.Binding) pair {
+	return pair{directory.TenantGroupID(b.Base[propGroup].String()), directory.AccountID(b.Base[propAccount].String())}
+}
+
+// hasAgreed reports whether the membership of the base is there, as far as we know.
+func hasAgreed(b *directory.Binding) bool {
+	yes, _ := b.Base[propMember].Bool()
+	return yes
+}
+
+// agreedOn is the base of a membership that is there, or of one that we have taken.
+func agreedOn(p pair, is bool) directory.Properties {
+	return directory.Properties{
+		propMember: directory.BoolValue(is), propGroup: directory.StringValue(string(p.group)), propAccount: directory.StringValue(string(p.member)),
+	}
+}
+
+// groupFacts are what deciding about a membership needs to know of its group.
+type groupFacts struct {
+	// export is how the connection exports the group; nil: not any more.
+	export *Export
+	id     directory.TenantGroupID // "": there is none yet
+	// coming says that the group is about to be made, or restored.
+	coming bool
+	// problem is why nothing is written to it.
+	problem *directory.Problem
+	// gone says that the tenant group is not there, for good; deleted that it is in the
+	// recycle bin.
+	gone, deleted bool
+	// size is how many members it has.
+	size int
+}
+
+// memberFacts are what is known of whom a membership is of.
+type memberFacts struct {
+	// name is what people call the member, by its userPrincipalName or its own name.
+	name               string
+	department, domain string
+	id                 directory.AccountID // "": there is none yet
+	// coming says that an account, or a nested group, is about to be made.
+	coming bool
+	// missing is why there is none; the finding of who is no member for it.
+	missing *directory.Problem
+	// deleted says that the user is deleted in our directory: what a leaver keeps is for
+	// the leaver's timeline to say.
+	deleted bool
+	// protected is why the account must not be taken out of groups that others put it in.
+	protected string
+	editors   []string
+}
+
+// memberSubject is one record of a membership with all that was read about it.
+type memberSubject struct {
+	ref    directory.Ref
+	record *directory.Binding // nil: it has been let go, which matters to an undo only
+	group  groupFacts
+	member memberFacts
+	policy directory.ForeignPolicy
+	// in is who is in which group, of the pairs that were asked about.
+	in map[pair]bool
+	// fresh says that what was read may be older than our last write.
+	fresh bool
+	// owned says of a stranger that our directory wants the account in the group by now.
+	owned bool
+	by    *directory.Actor // who changed it at Microsoft, if that is known
+}
+
+// wanted is the membership that our directory wants.
+func (s *memberSubject) wanted() pair { return pair{s.group.id, s.member.id} }
+
+// stranger reports whether it is about somebody whom our directory does not want in an
+// exact group.
+func (s *memberSubject) stranger() bool { return strangerOf(s.ref) != "" }
+
+// strangerOf is the object of the tenant that the Ref of a stranger's membership names;
+// "" when r is none.
+func strangerOf(r directory.Ref) directory.AccountID {
+	_, a, _ := r.Stranger()
+	return a
+}
+
+// groupName is what people call the group.
+func (s *memberSubject) groupName() string {
+	if s.group.export != nil {
+		return quoted(directory.StringValue(s.group.export.Group.Name))
+	}
+	return "the group"
+}
+
+// memberDecision is a decision about a membership. gone says that its record has no
+// reason to be any more.
+type memberDecision struct {
+	plan.Decision
+	gone bool
+}
+
+func (s *memberSubject) change(e directory.Effect, p pair, reason string) directory.Change {
+	c := directory.Change{
+		Object: s.ref, AccountID: p.member, UserPrincipalName: s.member.name, Department: s.member.department, Domain: s.member.domain,
+		Effect: e, Reason: reason, Irreversible: e.Row().Irreversible,
+	}
+	is := e == directory.EffectMemberAdd
+	group := directory.StringValue(string(p.group))
+	c.Properties = []directory.PropertyChange{
+		{Name: propMember, Before: directory.BoolValue(!is), After: directory.BoolValue(is)},
+		{Name: propGroup, Before: group, After: group},
+	}
+	return c
+}
+
+// decideMember says what is to be done about a membership.
+//
+//	record        in the group   what happens
+//	-----------   ------------   -------------------------------------------------------
+//	wanted        no             add; what was agreed before and somebody took: put back,
+//	                             or reported, by foreignChange
+//	wanted        yes            nothing; it is ours only if we gave it
+//	let go        yes, ours      remove
+//	let go        yes, others'   nothing; in an exact group remove
+//	let go        no             nothing, and the record goes
+//	stranger      yes            remove, unless the account is protected
+//	stranger      no             nothing
+//
+// Soon after a write of ours what was read may be older: then the base counts, and a
+// removal is sent although the read shows it already.
+func decideMember(s memberSubject) memberDecision {
+	b := s.record
+	out := memberDecision{Decision: plan.Decision{Status: directory.BindingInSync, Base: b.Base}}
+	switch {
+	case b.Release != "" && b.Status == directory.BindingPaused && b.Release != directory.ReleaseKeep:
+		out.Status, out.Problem = directory.BindingPaused, problem(directory.CodeBindingPaused, "The membership is paused; nothing is done about it.",
+			"Resume it, or let it go with keep.", s.ref.ID)
+	case b.Release != "":
+		s.release(&out)
+	case b.Resting():
+		out.Status, out.Problem, out.Findings = directory.BindingPaused, b.Problem, b.Findings
+	case s.group.export == nil:
+		// Whoever ends an export lets its memberships go.
+	case s.stranger():
+		s.expel(&out)
+	default:
+		s.keep(&out)
+	}
+	return out
+}
+
+// keep keeps somebody in the group whom our directory wants there.
+func (s *memberSubject) keep(out *memberDecision) {
+	old, want := agreedPair(s.record), s.wanted()
+	switch {
+	case s.group.problem != nil:
+		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
+		return
+	case s.member.deleted && want.member == "":
+		return
+	case s.member.missing != nil:
+		out.Findings = append(out.Findings, *s.member.missing)
+		return
+	case want.group == "" && !s.group.coming:
+		out.Findings = append(out.Findings, *problem(directory.CodeGroupWaits, "The tenant group of the export is not there.", "See what keeps the export of the group.", s.ref.ID))
+		return
+	}
+	if old.known() && want.known() && old != want && s.record.Created && hasAgreed(s.record) && s.in[old] {
+		// The user has another account by now: the old one is in the group by us.
+		out.Changes = append(out.Changes, s.change(directory.EffectMemberRemove, old, "removed from "+s.groupName()+" because its user has another account now"))
+	}
+	same := old == want && hasAgreed(s.record)
+	switch {
+	case !want.known():
+		out.Changes = append(out.Changes, s.add(want, s.why()))
+	case s.in[want]:
+		out.Base = agreedOn(want, true)
+	case s.member.deleted:
+	case same && s.fresh:
+	case same && s.policy == directory.ForeignReport:
+		p := problem(directory.CodeForeignChange, fmt.Sprintf("%s was taken out of the tenant group of %s in Microsoft 365%s; by the connection's settings that is only reported.",
+			s.member.name, s.groupName(), s.by), "Take the member out of the directory's group as well, or set foreignChange to revert.", string(want.member))
+		p.By = s.by
+		out.Findings = append(out.Findings, *p)
+	case same:
+		why := "somebody removed it in Microsoft 365"
+		if s.by != nil {
+			why = "it was removed in Microsoft 365" + s.by.String()
+		}
+		out.Changes = append(out.Changes, s.add(want, why))
+	default:
+		out.Changes = append(out.Changes, s.add(want, s.why()))
+	}
+	if len(out.Changes) > 0 {
+		out.Status = directory.BindingPending
+	}
+}
+
+func (s *memberSubject) why() string { return "the directory's group has this member" }
+
+func (s *memberSubject) add(p pair, why string) directory.Change {
+	return s.change(directory.EffectMemberAdd, p, "added to "+s.groupName()+" because "+why)
+}
+
+// release takes away what we gave.
+func (s *memberSubject) release(out *memberDecision) {
+	old := agreedPair(s.record)
+	exact := s.group.export != nil && s.group.export.Exact
+	if s.record.Release == directory.ReleaseRestore && s.stranger() {
+		s.giveBack(out)
+		return
+	}
+	switch {
+	case s.record.Release == directory.ReleaseKeep, !old.known(), s.stranger(), !hasAgreed(s.record), !s.record.Created && !exact, s.group.gone:
+		out.gone = true
+	case s.group.deleted:
+		// Somebody may restore the group, and with it the membership.
+		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupSoftDeleted,
+			"The tenant group is in the recycle bin, and the membership with it.", "It is looked at again by itself.", string(old.group))
+	case s.group.problem != nil:
+		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
+	case !s.in[old] && !s.fresh:
+		out.gone = true
+	case !s.record.Created && s.member.protected != "":
+		s.spare(out)
+	default:
+		out.Changes = append(out.Changes, s.change(directory.EffectMemberRemove, old, "removed from "+s.groupName()+" because the directory's group does not have this member any more"))
+		out.Status = directory.BindingPending
+	}
+}
+
+// expel takes somebody out of an exact group whom our directory does not want there.
+func (s *memberSubject) expel(out *memberDecision) {
+	p := s.wanted()
+	took := agreedPair(s.record) == p && !hasAgreed(s.record) && s.record.Base != nil
+	switch {
+	case s.owned, !s.group.export.Exact:
+		out.gone = true
+	case s.group.problem != nil:
+		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
+	case !p.known(), s.group.deleted, s.group.gone:
+		out.gone = !took
+	case !s.in[p]:
+		out.gone = !took // whom we have removed can be given back
+	case took && s.fresh:
+	case s.member.protected != "":
+		s.spare(out)
+	default:
+		why := "the directory's group does not have this member, and its export is exact"
+		if s.by != nil {
+			why += "; added" + s.by.String()
+		}
+		out.Changes = append(out.Changes, s.change(directory.EffectMemberRemove, p, "removed from "+s.groupName()+" because "+why))
+		out.Status = directory.BindingPending
+	}
+}
+
+// giveBack puts somebody back whom an exact export has taken out.
+func (s *memberSubject) giveBack(out *memberDecision) {
+	old := agreedPair(s.record)
+	took := old.known() && !hasAgreed(s.record)
+	switch {
+	case !took, s.group.gone, s.in[old] && !s.fresh:
+		out.gone = true
+	case s.group.problem != nil:
+		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
+	default:
+		out.Changes = append(out.Changes, s.change(directory.EffectMemberAdd, old, "added to "+s.groupName()+" again because it was removed from it only while the export was exact"))
+		out.Status = directory.BindingPending
+	}
+}
+
+// spare leaves a protected account where others put it.
+func (s *memberSubject) spare(out *memberDecision) {
+	out.Status = directory.BindingReadOnly
+	out.Problem = problem(directory.CodeAccountProtected, "The account is protected: "+s.member.protected+". It stays in "+s.groupName()+", where we did not put it.",
+		"Take it out by hand, or lift its protection, or add its user to the directory's group.", string(s.member.id))
+}

@@ -1,0 +1,176 @@
+package groups
+
+import (
+	"context"
+	"time"
+
+	"bindery/shared/core/protect"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// memberBatch is what memberships are sent with.
+type memberBatch struct {
+	o       *memberships
+	w       reconcile.Work
+	records map[directory.Ref]*directory.Binding
+	around  *surroundings
+	pairs   map[directory.ChangeID]pair // of the changes that may go
+}
+
+// Records reads the records of memberships.
+func (b *memberBatch) Records(ctx context.Context, refs []directory.Ref) (map[directory.Ref]*directory.Binding, error) {
+	var err error
+	b.records, err = b.o.bound(ctx, refs)
+	return b.records, err
+}
+
+// Confirm finds the group and the account of each change: one that was planned before
+// they were there is for those that its run has made since.
+func (b *memberBatch) Confirm(ctx context.Context, changes []*directory.Change) ([]reconcile.Verdict, error) {
+	list := make([]memberRecord, len(changes))
+	for n, c := range changes {
+		list[n] = memberRecord{c.Object, b.records[c.Object]}
+	}
+	var err error
+	if b.around, err = b.o.around(ctx, list); err != nil {
+		return nil, err
+	}
+	verdicts := make([]reconcile.Verdict, len(changes))
+	for n, c := range changes {
+		s := b.o.subject(b.around, list[n])
+		verdicts[n] = b.confirm(c, &s)
+	}
+	return verdicts, nil
+}
+
+func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.Verdict {
+	p := pairOf(c, nil)
+	if c.Effect == directory.EffectMemberRemove {
+		if s.stranger() && s.member.protected != "" {
+			return reconcile.Verdict{State: directory.ChangeRefused, Problem: protect.Problem(s.member.protected)}
+		}
+		if s.stranger() && s.owned {
+			return outdated("The directory wants this member by now.")
+		}
+		b.pairs[c.ID] = p
+		return reconcile.Verdict{}
+	}
+	if p.group == "" {
+		p.group = s.group.id
+	}
+	if p.member == "" {
+		p.member = s.member.id
+	}
+	switch {
+	case p.group == "":
+		return reconcile.Verdict{Later: lookLater, Problem: problem(directory.CodeGroupWaits, "The tenant group of the export is not there yet.", "The membership follows once it is.", s.ref.ID)}
+	case p.member == "":
+		return reconcile.Verdict{Later: lookLater, Problem: problem(directory.CodeMemberWaits, "The member's account is not there yet.", "The membership follows once it is.", s.ref.ID)}
+	}
+	b.pairs[c.ID] = p
+	return reconcile.Verdict{}
+}
+
+// Intend has nothing to make durable: whatever is sent twice takes effect once.
+func (b *memberBatch) Intend(context.Context, []*directory.Change) error { return nil }
+
+// Combine has the additions to one group go in one request. A group is in one request
+// of a flight only, since Microsoft does not take two writes to it side by side (GG 3.4).
+func (b *memberBatch) Combine(changes []*directory.Change) [][]int {
+	var list [][]int
+	open := map[directory.TenantGroupID]int{} // its request
+	for i, c := range changes {
+		p := b.pairs[c.ID]
+		n, begun := open[p.group]
+		switch {
+		case !begun:
+			open[p.group] = len(list)
+			list = append(list, []int{i})
+		case len(list[n]) < directory.MostMembersAtOnce && changes[list[n][0]].Effect == c.Effect:
+			list[n] = append(list[n], i)
+		}
+	}
+	return list
+}
+
+// Weigh is how many writes Microsoft counts for n members who are added at once
+// (GG 3.2).
+func (b *memberBatch) Weigh(n int) int { return (n + 2) / 3 }
+
+// Write is the request of a change.
+func (b *memberBatch) Write(c *directory.Change) protect.Write {
+	b.o.sent[c.ID]++
+	p := b.pairs[c.ID]
+	w := protect.Write{UserPrincipalName: c.UserPrincipalName}
+	w.Object, w.Effect, w.GroupID, w.AccountID = c.Object, c.Effect, p.group, p.member
+	return w
+}
+
+// Sort says what an answer means that is no success and asks for no other try.
+func (b *memberBatch) Sort(c *directory.Change, out directory.Outcome) reconcile.Verdict {
+	b.o.sent[c.ID]-- // it certainly did not take effect
+	switch {
+	case out.Shared:
+		return reconcile.Verdict{Alone: true}
+	case out.NotVisible && b.justMade(c):
+		return reconcile.Verdict{Wait: waitVisible}
+	case out.NotVisible && c.Effect == directory.EffectMemberAdd:
+		return reconcile.Verdict{Later: lookLater, Problem: problem(directory.CodeMemberWaits,
+			"Microsoft does not know the tenant group, or the member.", "It is looked at again by itself.", c.Object.ID)}
+	case out.NotVisible:
+		return reconcile.Verdict{Later: time.Minute, Problem: problem(directory.CodeGroupGone,
+			"Microsoft does not know the tenant group, or the member.", "It is looked at again by itself.", c.Object.ID)}
+	}
+	return reconcile.Verdict{}
+}
+
+// justMade reports whether the group or the member is so new that it may not be known
+// everywhere.
+func (b *memberBatch) justMade(c *directory.Change) bool {
+	g, member, _ := memberOf(c.Object)
+	young := func(r *directory.Binding) bool {
+		return r != nil && r.AccountSince.Add(justMade).After(b.o.s.Now())
+	}
+	return young(b.around.groups[g]) || young(b.around.users[member.User()].Binding) || member.Group() != "" && young(b.around.groups[member.Group()])
+}
+
+// Find has changes sent again of which the answers do not tell: they take effect once.
+func (b *memberBatch) Find(_ context.Context, list []reconcile.Unanswered) ([]reconcile.Verdict, error) {
+	return make([]reconcile.Verdict, len(list)), nil
+}
+
+// Clarify has nothing to add.
+func (b *memberBatch) Clarify(context.Context, []directory.Change, map[int]store.Result) {}
+
+// Consequence is what a result means for the record of a membership. One that was there
+// before we gave it is not ours to take back, unless an earlier sending of this very
+// change may have given it.
+func (b *memberBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
+	c := f.Change
+	if !f.Applied || c.Effect == directory.EffectRelease {
+		return reconcile.Consequence{}
+	}
+	p, sent := b.pairs[c.ID]
+	already := f.Outcome != nil && f.Outcome.Already && b.o.planned[planned{b.w.Run.ID, c.Object}] && b.o.sent[c.ID] == 1
+	return reconcile.Consequence{Written: func(r *directory.Binding) {
+		if !sent {
+			return
+		}
+		noteMember(r, c.Effect, p, already)
+		r.LastWrite, r.Writes = f.Now, nil
+		if c.UserPrincipalName != "" {
+			r.UserPrincipalName = c.UserPrincipalName
+		}
+	}}
+}
+
+// Journalled forgets what was read: it is not so any more.
+func (b *memberBatch) Journalled(_ context.Context, all []directory.Change, results map[int]store.Result) error {
+	for i := range results {
+		delete(b.o.sent, all[i].ID)
+	}
+	b.o.reads.forget()
+	return nil
+}

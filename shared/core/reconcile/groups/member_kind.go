@@ -1,0 +1,490 @@
+package groups
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"bindery/shared/core/plan"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// memberKind is the kind of memberships in tenant groups.
+type memberKind struct{ Config }
+
+func (k *memberKind) Name() directory.Kind { return directory.KindMember }
+
+func (k *memberKind) Open(s reconcile.Slice, t reconcile.Tenant) reconcile.Objects {
+	return &memberships{open(k.Config, s, t)}
+}
+
+// memberships is the kind at work on a connection.
+type memberships struct{ opened }
+
+// memberRecord is the record of a membership; nil when it was let go.
+type memberRecord struct {
+	ref    directory.Ref
+	record *directory.Binding
+}
+
+// surroundings is what of ours some memberships hang on.
+type surroundings struct {
+	groups  map[directory.GroupID]*directory.Binding
+	exports map[directory.GroupID]Export
+	users   map[directory.UserID]store.Subject
+	owned   map[directory.Ref]bool // strangers whom our directory wants by now
+}
+
+// around reads what some memberships hang on.
+func (o *memberships) around(ctx context.Context, list []memberRecord) (*surroundings, error) {
+	var groupRefs, childRefs []directory.Ref
+	var groupIDs, childIDs []directory.GroupID
+	var users []directory.UserID
+	strangers := map[directory.GroupID][]directory.AccountID{}
+	for _, m := range list {
+		g, member, _ := memberOf(m.ref)
+		groupRefs, groupIDs = append(groupRefs, directory.GroupRef(g)), append(groupIDs, g)
+		switch {
+		case member.User() != "":
+			users = append(users, member.User())
+		case member.Group() != "":
+			childRefs, childIDs = append(childRefs, directory.GroupRef(member.Group())), append(childIDs, member.Group())
+		default:
+			strangers[g] = append(strangers[g], strangerOf(m.ref))
+		}
+	}
+	all, err := o.bound(ctx, uniqueRefs(append(groupRefs, childRefs...)))
+	if err != nil {
+		return nil, err
+	}
+	a := &surroundings{groups: map[directory.GroupID]*directory.Binding{}, owned: map[directory.Ref]bool{}}
+	for ref, b := range all {
+		a.groups[directory.GroupID(ref.ID)] = b
+	}
+	if a.exports, err = o.Source.Exports(ctx, o.s.Connection(), append(groupIDs, childIDs...)); err != nil {
+		return nil, err
+	}
+	if a.users, err = o.Records.Subjects(ctx, users); err != nil {
+		return nil, err
+	}
+	for g, ids := range strangers {
+		owned, err := o.owned(ctx, g, ids)
+		if err != nil {
+			return nil, err
+		}
+		for id := range owned {
+			a.owned[directory.StrangerOf(g, id)] = true
+		}
+	}
+	return a, nil
+}
+
+func uniqueRefs(refs []directory.Ref) []directory.Ref {
+	seen := map[directory.Ref]bool{}
+	var list []directory.Ref
+	for _, r := range refs {
+		if !seen[r] {
+			seen[r] = true
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// memberOf is the group of a membership, with its member; of a stranger's the zero
+// MemberRef.
+func memberOf(r directory.Ref) (g directory.GroupID, m directory.MemberRef, ok bool) {
+	if g, u, ok := r.Member(); ok {
+		return g, directory.UserMember(u), true
+	}
+	if g, child, ok := r.Nested(); ok {
+		return g, directory.GroupMember(child), true
+	}
+	g, _, ok = r.Stranger()
+	return g, directory.MemberRef{}, ok
+}
+
+// idOfRecord is the object in the tenant that a user's record, or a group's, has; ""
+// when it has none.
+func idOfRecord(b *directory.Binding) directory.AccountID {
+	if b == nil {
+		return ""
+	}
+	return b.AccountID
+}
+
+// subject is what is known of a membership without asking the tenant.
+func (o *memberships) subject(a *surroundings, m memberRecord) memberSubject {
+	g, member, _ := memberOf(m.ref)
+	settings := o.s.Connection().Settings
+	s := memberSubject{ref: m.ref, record: m.record, policy: settings.Foreign(directory.ForeignMembers), in: map[pair]bool{}}
+	if m.record != nil {
+		s.fresh = m.record.LastWrite.Add(reconcile.Grace).After(o.s.Now())
+	}
+	if e, exported := a.exports[g]; exported {
+		s.group.export = &e
+	}
+	if b := a.groups[g]; b != nil {
+		s.group.id = directory.TenantGroupID(b.AccountID)
+		s.group.coming = b.AccountID == "" && b.Release == "" && !b.Resting() && (b.Dirty() || b.Problem == nil)
+	}
+	switch {
+	case member.User() != "":
+		s.member = o.userFacts(a.users[member.User()], member.User())
+	case member.Group() != "":
+		child := a.groups[member.Group()]
+		s.member = memberFacts{name: string(member.Group()), id: idOfRecord(child), coming: child != nil && child.AccountID == ""}
+		if e, exported := a.exports[member.Group()]; exported {
+			s.member.name = e.Group.Name
+		}
+		if child == nil {
+			s.member.missing = problem(directory.CodeMemberNotBound, fmt.Sprintf("The group %s is not exported through this connection.", s.member.name), "Export it as well, or have nested groups flattened.", string(member.Group()))
+		}
+	default:
+		s.member = memberFacts{name: string(strangerOf(m.ref)), id: strangerOf(m.ref)}
+		s.owned = a.owned[m.ref]
+	}
+	if s.member.id != "" && member.Group() == "" {
+		s.member.protected, _ = o.s.Protected(s.member.id, s.member.name)
+	}
+	return s
+}
+
+// userFacts are what is known of a user as a member.
+func (o *memberships) userFacts(row store.Subject, id directory.UserID) memberFacts {
+	f := memberFacts{name: string(id), deleted: row.User == nil || row.User.Deleted != nil}
+	if row.User != nil {
+		f.name, f.department = row.User.Email, row.User.Department
+	}
+	b := row.Binding
+	if b != nil && (b.Epoch != o.s.Epoch() || b.ConnectionID != o.s.Connection().ID) {
+		b = nil
+	}
+	if b != nil {
+		if b.UserPrincipalName != "" {
+			f.name = b.UserPrincipalName
+		}
+		f.id = b.AccountID
+		f.coming = b.AccountID == "" && b.Release == "" && !b.Resting() && (b.Dirty() || b.Status == directory.BindingPending)
+	}
+	f.domain = directory.DomainOf(f.name)
+	switch {
+	case b == nil:
+		f.missing = problem(directory.CodeMemberNotBound, fmt.Sprintf("The user %s is not bound through this connection, and so is no member of the tenant group.", f.name),
+			"Bind the user, or have the connection select the members of the group.", string(id))
+	case b.AccountID == "" && !f.coming:
+		f.missing = problem(directory.CodeMemberNotBound, fmt.Sprintf("The user %s has no account in the tenant, and so is no member of the tenant group.", f.name),
+			"See what keeps the user's binding from being in sync.", string(id))
+	}
+	return f
+}
+
+// ask reads who is in which group for subjects: the pair that is wanted, and the one
+// that was agreed.
+func (o *memberships) ask(ctx context.Context, w reconcile.Work, list []memberSubject, more func(s *memberSubject) []pair) error {
+	var ids []directory.TenantGroupID
+	pairs := make([][]pair, len(list))
+	for i := range list {
+		s := &list[i]
+		for _, p := range append(more(s), s.wanted()) {
+			if p.known() {
+				pairs[i] = append(pairs[i], p)
+				ids = append(ids, p.group)
+			}
+		}
+		if s.group.id != "" {
+			ids = append(ids, s.group.id)
+		}
+	}
+	found, err := o.reads.groupsNow(ctx, w, distinct(ids))
+	if err != nil {
+		return err
+	}
+	var asked []directory.TenantGroupID
+	for i := range list {
+		for _, p := range pairs[i] {
+			if found[p.group].group != nil {
+				asked = append(asked, p.group)
+			}
+		}
+	}
+	rolls, err := o.reads.rollsNow(ctx, w, asked)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		s := &list[i]
+		o.facts(s, found)
+		for _, p := range pairs[i] {
+			if in := rolls[p.group]; in != nil && !in.missing {
+				s.in[p] = in.has(p.member)
+				if p.group == s.group.id {
+					s.group.size = len(in.members)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// facts are what the tenant says of a subject's group. For one that was let go it is
+// the group that we gave the membership in.
+func (o *memberships) facts(s *memberSubject, found map[directory.TenantGroupID]seen) {
+	id := s.group.id
+	if s.record != nil && s.record.Release != "" {
+		if old := agreedPair(s.record); old.group != "" {
+			id = old.group
+		}
+	}
+	see, read := found[id]
+	switch {
+	case id == "" || !read:
+	case see.group != nil:
+		if p := see.group.ReadOnly(); p != nil {
+			s.group.problem = about(p, string(id))
+		}
+	case see.deleted != nil:
+		s.group.deleted = true
+	default:
+		s.group.gone = true
+	}
+	if (s.group.deleted || s.group.gone) && id == s.group.id {
+		s.group.id, s.group.coming = "", false
+	}
+}
+
+func agreedOf(s *memberSubject) []pair {
+	if s.record == nil {
+		return nil
+	}
+	return []pair{agreedPair(s.record)}
+}
+
+// Decide reads and decides memberships.
+func (o *memberships) Decide(ctx context.Context, w reconcile.Work, refs []directory.Ref) (reconcile.Decided, error) {
+	var out reconcile.Decided
+	records, err := o.bound(ctx, refs)
+	if err != nil {
+		return out, err
+	}
+	var list []memberRecord
+	for _, ref := range refs {
+		if b := records[ref]; b != nil {
+			list = append(list, memberRecord{ref, b})
+		}
+	}
+	return out, o.decideEach(ctx, w, list, &out)
+}
+
+func (o *memberships) decideEach(ctx context.Context, w reconcile.Work, list []memberRecord, out *reconcile.Decided) error {
+	subjects, err := o.subjects(ctx, w, list, agreedOf)
+	if err != nil {
+		return err
+	}
+	o.attribute(ctx, w, subjects)
+	for i := range subjects {
+		s := &subjects[i]
+		d := decideMember(*s)
+		later := time.Duration(0)
+		if p := s.wanted(); s.fresh && len(d.Changes) == 0 && p.known() && s.in[p] != hasAgreed(s.record) {
+			later = reconcile.Grace // the read may be older than our write
+		}
+		for n := range d.Changes {
+			c := &d.Changes[n]
+			g, _, _ := memberOf(s.ref)
+			c.Scope, c.ScopeSize = string(g), s.group.size
+			if s.group.export != nil {
+				c.ScopeName = s.group.export.Group.Name
+			}
+		}
+		if s.group.export != nil && s.stranger() && len(d.Changes) > 0 {
+			out.Editors = append(out.Editors, s.group.export.By...)
+		}
+		o.decided(out, w, s.record, d.Decision, d.gone, later)
+	}
+	return nil
+}
+
+func (o *memberships) subjects(ctx context.Context, w reconcile.Work, list []memberRecord, more func(*memberSubject) []pair) ([]memberSubject, error) {
+	a, err := o.around(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	subjects := make([]memberSubject, len(list))
+	for i, m := range list {
+		subjects[i] = o.subject(a, m)
+	}
+	return subjects, o.ask(ctx, w, subjects, more)
+}
+
+// mostAsked is of how many groups a page asks who changed them.
+const mostAsked = 5
+
+// attribute finds out who at Microsoft changed memberships that are not as they were
+// agreed. What is not found out stays unsaid.
+func (o *memberships) attribute(ctx context.Context, w reconcile.Work, list []memberSubject) {
+	if o.Attribution == nil || w.Run.Urgent {
+		return
+	}
+	changed := map[directory.TenantGroupID][]*memberSubject{}
+	for i := range list {
+		s := &list[i]
+		p := s.wanted()
+		foreign := s.stranger() && s.in[p] || !s.stranger() && s.record.Release == "" && hasAgreed(s.record) && agreedPair(s.record) == p && !s.in[p]
+		if p.known() && foreign && !s.fresh && !s.record.Resting() {
+			changed[p.group] = append(changed[p.group], s)
+		}
+	}
+	asked := 0
+	for id, subjects := range changed {
+		if asked++; asked > mostAsked {
+			return
+		}
+		var who []directory.AccountID
+		since := o.s.Now()
+		for _, s := range subjects {
+			who = append(who, s.member.id)
+			if s.record.LastWrite.Before(since) {
+				since = s.record.LastWrite
+			}
+		}
+		if oldest := o.s.Now().Add(-30 * 24 * time.Hour); since.Before(oldest) {
+			since = oldest
+		}
+		var found map[directory.AccountID]directory.Actor
+		err := w.Read(ctx, 0, func(ctx context.Context) (err error) {
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			defer cancel()
+			found, err = o.Attribution(ctx, o.s.Connection(), id, who, since)
+			return err
+		})
+		if err != nil {
+			o.s.Log().Debug("who changed a group was not found out", "connectionId", o.s.Connection().ID, "error", err)
+			return
+		}
+		for _, s := range subjects {
+			if by, known := found[folded(s.member.id)]; known && by.Name != "" {
+				s.by = &by
+			}
+		}
+	}
+}
+
+// Explain decides about one membership.
+func (o *memberships) Explain(ctx context.Context, w reconcile.Work, ref directory.Ref) (reconcile.Explained, error) {
+	records, err := o.bound(ctx, []directory.Ref{ref})
+	if err != nil {
+		return reconcile.Explained{}, err
+	}
+	if records[ref] == nil {
+		return reconcile.Explained{}, fmt.Errorf("membership %s: %w", ref.ID, directory.ErrBusy)
+	}
+	subjects, err := o.subjects(ctx, w, []memberRecord{{ref, records[ref]}}, agreedOf)
+	if err != nil {
+		return reconcile.Explained{}, err
+	}
+	o.attribute(ctx, w, subjects)
+	return explained(decideMember(subjects[0]).Decision), nil
+}
+
+// Undo plans the inverse of changes of memberships.
+func (o *memberships) Undo(ctx context.Context, w reconcile.Work, changes []directory.Change) (plan.Undone, error) {
+	var out plan.Undone
+	refs, parts := byRef(changes)
+	records, err := o.bound(ctx, refs)
+	if err != nil {
+		return out, err
+	}
+	list := make([]memberRecord, len(refs))
+	for i, ref := range refs {
+		list[i] = memberRecord{ref, records[ref]}
+	}
+	o.reads.forget()
+	subjects, err := o.subjects(ctx, w, list, func(s *memberSubject) []pair {
+		var pairs []pair
+		for i := range parts[s.ref] {
+			pairs = append(pairs, pairOf(&parts[s.ref][i], s.record))
+		}
+		return pairs
+	})
+	if err != nil {
+		return out, err
+	}
+	for i := range subjects {
+		u := undoMember(subjects[i], parts[subjects[i].ref])
+		out.Changes, out.Left = append(out.Changes, u.Changes...), append(out.Left, u.Left...)
+	}
+	return out, nil
+}
+
+// read returns who is in which groups now, of changes.
+func (o *memberships) read(ctx context.Context, w reconcile.Work, changes []*directory.Change) (map[directory.TenantGroupID]*roll, error) {
+	var ids []directory.TenantGroupID
+	for _, c := range changes {
+		if p := pairOf(c, nil); p.known() {
+			ids = append(ids, p.group)
+		}
+	}
+	o.reads.forget()
+	return o.reads.rollsNow(ctx, w, ids)
+}
+
+// Drifted reads the groups of changes: who has become a member meanwhile is not added,
+// and who is none any more not removed.
+func (o *memberships) Drifted(ctx context.Context, w reconcile.Work, all []directory.Change, places []int) (map[int]reconcile.Verdict, error) {
+	list := make([]*directory.Change, len(places))
+	for n, i := range places {
+		list[n] = &all[i]
+	}
+	rolls, err := o.read(ctx, w, list)
+	if err != nil {
+		return nil, err
+	}
+	out := map[int]reconcile.Verdict{}
+	for n, i := range places {
+		p := pairOf(list[n], nil)
+		in := rolls[p.group]
+		switch {
+		case !p.known() || in == nil:
+		case in.missing:
+			out[i] = outdated("The tenant group is not there any more.")
+		case in.has(p.member) && list[n].Effect == directory.EffectMemberAdd:
+			out[i] = outdated("The membership is there by now.")
+		case !in.has(p.member) && list[n].Effect == directory.EffectMemberRemove:
+			out[i] = outdated("The membership is not there any more.")
+		}
+	}
+	return out, nil
+}
+
+// Names are none.
+func (o *memberships) Names(*directory.Change) (gives, takes string) { return "", "" }
+
+// ReadBack reads the groups of changes.
+func (o *memberships) ReadBack(ctx context.Context, w reconcile.Work, changes []*directory.Change) ([]plan.ReadBack, error) {
+	rolls, err := o.read(ctx, w, changes)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]plan.ReadBack, len(changes))
+	for n, c := range changes {
+		p := pairOf(c, nil)
+		out[n] = plan.ReadAgrees
+		if in := rolls[p.group]; in != nil && !in.missing && in.has(p.member) != (c.Effect == directory.EffectMemberAdd) {
+			out[n] = plan.Unread(w.Now().Sub(c.At))
+		}
+	}
+	return out, nil
+}
+
+// Taken is what is wrong when a membership is another one's; it is claimed for none.
+func (o *memberships) Taken(by directory.Ref) *directory.Problem {
+	return problem(directory.CodeObjectConflict, "The membership is another one's.", "", by.ID)
+}
+
+// Batch sends changes of memberships.
+func (o *memberships) Batch(w reconcile.Work) reconcile.Batch {
+	return &memberBatch{o: o, w: w, pairs: map[directory.ChangeID]pair{}}
+}

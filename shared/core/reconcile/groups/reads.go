@@ -1,0 +1,222 @@
+package groups
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+)
+
+// What reads cost of a tenant's quota (GG 1).
+const (
+	unitsOfGroup   = 1
+	unitsOfMembers = 2
+	// perRequest is how many groups are asked about in one request.
+	perRequest = 20
+	// rollLife is how old the members of a group may be that a plan is made of: as long
+	// as one slice may plan. What is sent is looked at once more by Microsoft, and what
+	// an admin approves later by us.
+	rollLife = 2 * time.Minute
+	// mostRolled is how many members are kept in memory. A group of a hundred thousand
+	// fits; read for every two hundred memberships it would cost the tenant's quota.
+	mostRolled = 250_000
+)
+
+// folded is how object IDs are compared.
+func folded(id directory.AccountID) directory.AccountID {
+	return directory.AccountID(strings.ToLower(string(id)))
+}
+
+// roll is who the direct members of a tenant group are, all of them.
+type roll struct {
+	members map[directory.AccountID]directory.TenantMemberType // by folded ID
+	missing bool                                               // there is no such group, or not yet
+	at      time.Time
+}
+
+func (r *roll) has(a directory.AccountID) bool {
+	_, in := r.members[folded(a)]
+	return in
+}
+
+// seen is a tenant group as it was read directly.
+type seen struct {
+	group   *directory.TenantGroup // nil: it is not there
+	deleted *directory.TenantGroup // it lies in the recycle bin
+	at      time.Time
+}
+
+// reads is what was read of a tenant in a slice. It is shared by both kinds.
+type reads struct {
+	tenant Tenant
+	now    func() time.Time
+	rolls  map[directory.TenantGroupID]*roll
+	groups map[directory.TenantGroupID]seen
+	rolled int
+}
+
+func newReads(t Tenant, now func() time.Time) *reads {
+	return &reads{tenant: t, now: now, rolls: map[directory.TenantGroupID]*roll{}, groups: map[directory.TenantGroupID]seen{}}
+}
+
+// forget has all be read anew: what was read is no answer to what is asked next.
+func (r *reads) forget() {
+	clear(r.rolls)
+	clear(r.groups)
+	r.rolled = 0
+}
+
+// groupsNow reads tenant groups; those that are not there are looked for in the recycle
+// bin.
+func (r *reads) groupsNow(ctx context.Context, w reconcile.Work, ids []directory.TenantGroupID) (map[directory.TenantGroupID]seen, error) {
+	var ask []directory.TenantGroupID
+	for _, id := range distinct(ids) {
+		if s, known := r.groups[id]; !known || r.now().Sub(s.at) > rollLife {
+			ask = append(ask, id)
+		}
+	}
+	var missing []directory.TenantGroupID
+	err := r.each(ctx, w, ask, r.tenant.Groups, func(id directory.TenantGroupID, g *directory.TenantGroup) {
+		r.groups[id] = seen{group: g, at: r.now()}
+		if g == nil {
+			missing = append(missing, id)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = r.each(ctx, w, missing, r.tenant.DeletedGroups, func(id directory.TenantGroupID, g *directory.TenantGroup) {
+		r.groups[id] = seen{deleted: g, at: r.now()}
+	})
+	out := make(map[directory.TenantGroupID]seen, len(ids))
+	for _, id := range ids {
+		out[id] = r.groups[id]
+	}
+	return out, err
+}
+
+// each asks about groups, some at a time. An answer that is none is an error: nothing
+// is ever taken for gone because it was not read.
+func (r *reads) each(ctx context.Context, w reconcile.Work, ids []directory.TenantGroupID,
+	ask func(context.Context, []directory.TenantGroupID) ([]directory.Read[directory.TenantGroup], error), take func(directory.TenantGroupID, *directory.TenantGroup),
+) error {
+	for part := range slices.Chunk(ids, perRequest) {
+		var found []directory.Read[directory.TenantGroup]
+		err := w.Read(ctx, unitsOfGroup*len(part), func(ctx context.Context) (err error) {
+			found, err = ask(ctx, part)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for n := range found {
+			if err := found[n].Err(); err != nil {
+				return err
+			}
+			take(part[n], found[n].Value)
+		}
+	}
+	return nil
+}
+
+// named reads tenant groups by their uniqueName.
+func (r *reads) named(ctx context.Context, w reconcile.Work, names []string) ([]directory.Read[directory.TenantGroup], error) {
+	var all []directory.Read[directory.TenantGroup]
+	for part := range slices.Chunk(names, perRequest) {
+		err := w.Read(ctx, unitsOfGroup*len(part), func(ctx context.Context) error {
+			found, err := r.tenant.GroupsByUniqueName(ctx, part)
+			all = append(all, found...)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// rollsNow reads the members of tenant groups, each of them to its end.
+func (r *reads) rollsNow(ctx context.Context, w reconcile.Work, ids []directory.TenantGroupID) (map[directory.TenantGroupID]*roll, error) {
+	out := make(map[directory.TenantGroupID]*roll, len(ids))
+	var ask []directory.TenantGroupID
+	for _, id := range distinct(ids) {
+		if known := r.rolls[id]; known != nil && r.now().Sub(known.at) <= rollLife {
+			out[id] = known
+			continue
+		}
+		ask = append(ask, id)
+	}
+	for part := range slices.Chunk(ask, perRequest) {
+		at := r.now()
+		var first []directory.Read[directory.MemberPage]
+		err := w.Read(ctx, unitsOfMembers*len(part), func(ctx context.Context) (err error) {
+			first, err = r.tenant.Members(ctx, part)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for n, id := range part {
+			if err := first[n].Err(); err != nil {
+				return nil, err
+			}
+			one := &roll{missing: true, at: at}
+			if page := first[n].Value; page != nil {
+				if one, err = r.roll(ctx, w, *page); err != nil {
+					return nil, err
+				}
+				one.at = at
+			}
+			out[id] = one
+			r.keep(id, one)
+		}
+	}
+	return out, nil
+}
+
+// roll reads what follows upon the first page of a group's members.
+func (r *reads) roll(ctx context.Context, w reconcile.Work, page directory.MemberPage) (*roll, error) {
+	var all directory.MemberRoll
+	for {
+		if err := all.Add(&page); err != nil {
+			return nil, err
+		}
+		members, complete := all.Members()
+		if complete {
+			one := &roll{members: make(map[directory.AccountID]directory.TenantMemberType, len(members))}
+			for _, m := range members {
+				one.members[folded(m.ID)] = m.Type
+			}
+			return one, nil
+		}
+		link := all.Next()
+		err := w.Read(ctx, unitsOfMembers, func(ctx context.Context) (err error) {
+			page, err = r.tenant.MoreMembers(ctx, link)
+			return err
+		})
+		if errors.Is(err, directory.ErrResync) || errors.Is(err, directory.ErrForeignLink) {
+			return nil, errors.Join(directory.ErrUnavailable, err) // the next slice reads from the start
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// keep remembers a roll, in the place of others where there are too many.
+func (r *reads) keep(id directory.TenantGroupID, one *roll) {
+	if r.rolled+len(one.members) > mostRolled {
+		clear(r.rolls)
+		r.rolled = 0
+	}
+	r.rolls[id] = one
+	r.rolled += len(one.members)
+}
+
+func distinct(ids []directory.TenantGroupID) []directory.TenantGroupID {
+	return slices.Compact(slices.Sorted(slices.Values(ids)))
+}
