@@ -112,6 +112,7 @@ func (c *Core) joinEngine() {
 		Attribution: c.Activity.Audits.LastEditors,
 		Uses:        uses.NewExpander(p.Store, assign.NewSelected(p.Store), p.Now, p.Log),
 	}
+	c.joinKinds(&engine)
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest
 	}
