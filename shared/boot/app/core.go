@@ -114,6 +114,7 @@ func (c *Core) joinEngine() {
 		Lost:        c.Connect.LoseAuthorization,
 		Attribution: c.Activity.Audits.LastEditors,
 	}
+	c.joinKinds(&engine)
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest
 	}

@@ -118,6 +118,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 		kinds.add(k.Name(), k.Open(Slice{s}, tenant))
 	}
 	t.rounds.kinds = kinds
+	s.protection = t.shield.now
 	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, runs: st.Runs, counts: st.Counts, users: st.Users, bindings: st.Bindings, calls: st.Calls}
 	moves := moves{s: s, send: c.Send}
 	t.planner = &planner{s: s, shield: t.shield, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"bindery/shared/core/protect"
 	"bindery/shared/core/quota"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -26,6 +27,8 @@ type session struct {
 	end        store.RunEnd // what the release of the lease writes
 	sum        Summary
 	wrote      written
+	// protection is who is protected, as far as it has been read.
+	protection func() *protect.Protection
 }
 
 // written is what the last run of this slice has left on bindings with accounts.
