@@ -163,6 +163,27 @@ func (c *Client) Patch(ctx context.Context, target string, body any) (Object, er
 	return c.call(ctx, http.MethodPatch, target, "application/merge-patch+json", string(raw))
 }
 
+// Put sends a value that takes the place of what is there.
+func (c *Client) Put(ctx context.Context, target string, body any) (Object, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	return c.call(ctx, http.MethodPut, target, "application/json", string(raw))
+}
+
+// Delete ends or deletes what a path names; body says what of it, nil: all.
+func (c *Client) Delete(ctx context.Context, target string, body any) (Object, error) {
+	if body == nil {
+		return c.call(ctx, http.MethodDelete, target, "", "")
+	}
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	return c.call(ctx, http.MethodDelete, target, "application/json", string(raw))
+}
+
 // Confirm reads who signed in to a connection and says that it is the right one,
 // as an admin does who has looked.
 func (c *Client) Confirm(ctx context.Context, connection string) (Object, error) {
