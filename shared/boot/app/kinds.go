@@ -3,20 +3,37 @@ package app
 import (
 	"context"
 
+	"bindery/shared/core/assign"
 	"bindery/shared/core/reconcile"
+	"bindery/shared/core/reconcile/groups"
 	"bindery/shared/core/reconcile/licences"
 	"bindery/shared/core/reconcile/managers"
 	"bindery/shared/core/uses"
 	"bindery/shared/directory"
 )
 
-// joinKinds gives the engine what it keeps in step besides accounts.
+// joinKinds gives the engine what it keeps in step besides accounts, and what records of
+// that are made of: the uses of groups.
 func (c *Core) joinKinds(engine *reconcile.Config) {
 	records := c.parts.Store
+	source := uses.NewSource(records)
+	exports := groups.Of(records, source)
 	managing := managers.New(managers.StoreOf(records))
-	licensing := licences.New(licences.StoreOf(records), uses.NewSource(records))
-	engine.Kinds = []reconcile.Kind{managing, licensing}
-	engine.Dependents = together(managing.Dependents, licensing.Dependents)
+	licensing := licences.New(licences.StoreOf(records), source)
+	engine.Uses = uses.NewExpander(records, assign.NewSelected(records), c.parts.Now, c.parts.Log)
+	engine.Kinds = append(groups.Kinds(exports), managing, licensing)
+	engine.Dependents = together(managing.Dependents, ofGroups(groups.Dependents(exports)), ofGroups(licensing.Dependents))
+}
+
+// ofGroups asks only where the connection does something with groups: nothing depends on
+// them else.
+func ofGroups(of dependents) dependents {
+	return func(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
+		if !c.UsesGroups {
+			return nil, nil
+		}
+		return of(ctx, c, ref)
+	}
 }
 
 // dependents is reconcile.Config.Dependents.
