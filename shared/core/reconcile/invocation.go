@@ -35,6 +35,7 @@ type invocation struct {
 	dependents *dependents
 	// changesKinds says that it has worked on objects of other kinds than accounts.
 	changesKinds bool
+	besideAt     time.Time // when other work was last looked for beside a run that goes one change at a time
 }
 
 // tools are what works with a tenant, for as long as the connection's record is
@@ -374,7 +375,12 @@ func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 
 // beside is what goes before the next change of a run that goes one change at a time:
 // the tenant is read when that is due, and marks become a run.
+// It is looked for now and then, so that the run comes forward whatever is marked.
 func (w *invocation) beside(ctx context.Context) (made bool, err error) {
+	if w.s.now().Sub(w.besideAt) < listEvery/2 {
+		return false, nil
+	}
+	w.besideAt = w.s.now()
 	if due, link := w.cadence.due(); due {
 		if err := w.readRound(ctx, link); err != nil {
 			return false, err
