@@ -31,9 +31,19 @@ const (
 	AuditLoadUsers    AuditKind = "load-users"
 	AuditCreateUpload AuditKind = "create-upload"
 
+	AuditCreateGroup   AuditKind = "create-group"
+	AuditEditGroup     AuditKind = "edit-group"
+	AuditDeleteGroup   AuditKind = "delete-group"
+	AuditRestoreGroup  AuditKind = "restore-group"
+	AuditAddMembers    AuditKind = "add-members"
+	AuditRemoveMembers AuditKind = "remove-members"
+	AuditLoadGroups    AuditKind = "load-groups"
+
 	AuditStartImport   AuditKind = "start-import"
 	AuditBind          AuditKind = "bind" // also what a job binds
 	AuditRelease       AuditKind = "release"
+	AuditUseGroup      AuditKind = "use-group"
+	AuditEndGroupUse   AuditKind = "end-group-use"
 	AuditPauseBinding  AuditKind = "pause-binding"
 	AuditResumeBinding AuditKind = "resume-binding"
 	AuditAdoptAccount  AuditKind = "adopt-account"
@@ -58,7 +68,7 @@ const (
 	AuditLoseAuthorization   AuditKind = "lose-authorization"
 )
 
-// What jobs do: their edits of users, and their end.
+// What jobs do: their edits of users and groups, and their end.
 const (
 	AuditImport    AuditKind = "import"
 	AuditLoad      AuditKind = "load"
@@ -74,7 +84,7 @@ const (
 // endKinds are the kinds of the ends of jobs.
 var endKinds = map[JobKind]AuditKind{
 	JobImport: AuditEndImport, JobBind: AuditEndBind, JobLoad: AuditEndLoad, JobCheck: AuditEndCheck,
-	JobPhotos: AuditEndPhotos, JobVerify: AuditEndVerify, JobAddresses: AuditEndRenew,
+	JobLoadGroups: AuditEndLoad, JobCheckGroups: AuditEndCheck, JobPhotos: AuditEndPhotos, JobVerify: AuditEndVerify, JobAddresses: AuditEndRenew,
 }
 
 // EndKind is the kind of the end of a job of this kind.

@@ -113,6 +113,13 @@ type Binding struct {
 	ReleasedBy string        `json:"releasedBy,omitempty"` // subject of who asked for it
 	SelectedBy string        `json:"selectedBy,omitempty"` // subject of the admin
 	SelectedAt time.Time     `json:"selectedAt"`
+	// Groups are those by whose use the user is bound; see GroupUse. Indirect says that
+	// nobody selected the user besides, so that the binding ends with the last of them.
+	Groups   []GroupID `json:"groups,omitempty"`
+	Indirect bool      `json:"indirect,omitempty"`
+	// LeftGroup is the group with which the last path ended, while the binding is being
+	// let go for that.
+	LeftGroup GroupID `json:"leftGroup,omitempty"`
 	// MoveTo is set while the binding is being let go in favour of another
 	// connection; MovedFrom is the one that the user came from.
 	MoveTo    *Move        `json:"moveTo,omitempty"`
@@ -134,6 +141,32 @@ type Binding struct {
 
 // Ref names what is bound.
 func (b *Binding) Ref() Ref { return refOf(b.Object, b.UserID) }
+
+// AddPath notes that a use of a group binds the user. A binding that was being let go
+// since its last path had ended goes on. It reports whether anything is new.
+func (b *Binding) AddPath(g GroupID) bool {
+	if slices.Contains(b.Groups, g) && b.LeftGroup == "" {
+		return false
+	}
+	if b.LeftGroup != "" {
+		b.Release, b.ReleasedBy, b.LeftGroup, b.Status = "", "", "", BindingPending
+	}
+	if !slices.Contains(b.Groups, g) {
+		b.Groups = append(slices.Clone(b.Groups), g)
+		slices.Sort(b.Groups)
+	}
+	return true
+}
+
+// EndPath notes that a use of a group binds the user no longer. last says that this was
+// the last path, so that the binding is to be let go.
+func (b *Binding) EndPath(g GroupID) (changed, last bool) {
+	if !slices.Contains(b.Groups, g) {
+		return false, false
+	}
+	b.Groups = slices.DeleteFunc(slices.Clone(b.Groups), func(other GroupID) bool { return other == g })
+	return true, b.Indirect && len(b.Groups) == 0
+}
 
 // PropertyWrites is one write of ours to an account.
 type PropertyWrites struct {

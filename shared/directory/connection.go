@@ -57,6 +57,9 @@ type Connection struct {
 	SettingsEditors []Edit `json:"settingsEditors,omitempty"`
 	// LastLoosening is when the settings last became looser.
 	LastLoosening *Loosening `json:"lastLoosening,omitempty"`
+	// UsesGroups says that the connection has done something with a group of the
+	// directory: whoever has a connection that never did need not look what is due.
+	UsesGroups bool `json:"usesGroups,omitempty"`
 	// Loosened are the guards that were in place of looser ones lately; see
 	// FormerGuards.
 	Loosened []LoosenedGuard `json:"loosened,omitempty"`

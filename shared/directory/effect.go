@@ -24,6 +24,9 @@ const (
 	// it writes nothing by itself, and its properties are the values before the
 	// binding.
 	EffectRelease Effect = "release"
+	// EffectDeselect gives an object back as a release does, since no group selects it any
+	// more: nobody asked for it by itself, so that the guard counts it.
+	EffectDeselect Effect = "deselect"
 	// EffectUpdateToEmpty is what the guard counts a change as that empties a
 	// value; no change carries it.
 	EffectUpdateToEmpty Effect = "update-to-empty"
@@ -181,6 +184,8 @@ var Effects = []EffectRow{
 	{Effect: EffectRestore, Words: "brings a deleted account back", Phase: PhaseChange, Opens: true, ByRoles: true,
 		Undo: UndoBlock, Irreversible: "The account stays: an undo blocks it, and never deletes it."},
 	{Effect: EffectRelease, Words: "gives the account back, and writes nothing by itself", Phase: PhaseChange, Remembers: true, Ends: true, Undo: UndoTakeAgain},
+	{Effect: EffectDeselect, Words: "lets the account go, whose user no group selects any more", Phase: PhaseChange, Remembers: true, Ends: true,
+		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'v', Undo: UndoTakeAgain},
 
 	{Effect: EffectGroupCreate, Words: "makes a new group", Phase: PhaseGroup, Gains: true, Opens: true, Adds: true,
 		Guarded: true, Letter: 'g', Undo: UndoGiveUp, Irreversible: "The group stays: an undo lets it go, and never deletes it."},

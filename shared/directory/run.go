@@ -315,8 +315,11 @@ const (
 	JobBind   JobKind = "bind"
 	JobLoad   JobKind = "load"
 	JobCheck  JobKind = "check" // a load that writes nothing: what it would do is counted
-	JobPhotos JobKind = "photos"
-	JobVerify JobKind = "verify-activity"
+	// JobLoadGroups and JobCheckGroups are the same of groups and their members.
+	JobLoadGroups  JobKind = "load-groups"
+	JobCheckGroups JobKind = "check-groups"
+	JobPhotos      JobKind = "photos"
+	JobVerify      JobKind = "verify-activity"
 	// JobAddresses brings addresses that earlier versions stored to the present
 	// form, once.
 	JobAddresses JobKind = "renew-addresses"
@@ -324,7 +327,13 @@ const (
 
 // ReadsFile reports whether jobs of a kind read files of users: the function load
 // does these, and sync all others.
-func (k JobKind) ReadsFile() bool { return k == JobLoad || k == JobCheck }
+func (k JobKind) ReadsFile() bool {
+	switch k {
+	case JobLoad, JobCheck, JobLoadGroups, JobCheckGroups:
+		return true
+	}
+	return false
+}
 
 // JobState is where a job stands.
 type JobState string
@@ -416,7 +425,7 @@ func (j *Job) Known() bool {
 		return false
 	}
 	switch j.Kind {
-	case JobImport, JobBind, JobLoad, JobCheck, JobPhotos, JobVerify, JobAddresses:
+	case JobImport, JobBind, JobLoad, JobCheck, JobLoadGroups, JobCheckGroups, JobPhotos, JobVerify, JobAddresses:
 		return true
 	}
 	return false
@@ -426,6 +435,7 @@ func (j *Job) Known() bool {
 type RefusedItem struct {
 	Line      int       `json:"line,omitempty"` // of a loaded file, from 1
 	UserID    UserID    `json:"userId,omitempty"`
+	GroupID   GroupID   `json:"groupId,omitempty"` // a group of our directory
 	AccountID AccountID `json:"accountId,omitempty"`
 	Name      string    `json:"name,omitempty"`
 	Code      string    `json:"code"`

@@ -234,6 +234,8 @@ type Selection struct {
 	// claimed in the same transaction.
 	AccountID         directory.AccountID
 	UserPrincipalName string
+	// Group is the group whose use selects the user; "" when somebody does.
+	Group directory.GroupID
 }
 
 // binding is the one that a selection makes.
@@ -246,6 +248,9 @@ func (sel *Selection) binding(c *directory.Connection, by string, now time.Time)
 	if sel.User != nil {
 		b.UserID, b.Wanted = sel.User.ID, sel.User.Version
 	}
+	if sel.Group != "" {
+		b.Groups, b.Indirect = []directory.GroupID{sel.Group}, true
+	}
 	return b
 }
 
@@ -257,6 +262,15 @@ const MaxBind = 19
 // version is as read. ErrStale when something moved: read again and repeat, one by
 // one if need be.
 func (s *Bindings) Bind(ctx context.Context, act directory.AuditEvent, c *directory.Connection, by string, list []Selection) error {
+	return s.bind(ctx, act, nil, c, by, list)
+}
+
+// BindUnder is Bind while the lease is ours. ErrLeaseLost when it is not.
+func (s *Bindings) BindUnder(ctx context.Context, act directory.AuditEvent, l *Lease, c *directory.Connection, by string, list []Selection) error {
+	return s.bind(ctx, act, l, c, by, list)
+}
+
+func (s *Bindings) bind(ctx context.Context, act directory.AuditEvent, l *Lease, c *directory.Connection, by string, list []Selection) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -297,11 +311,22 @@ func (s *Bindings) Bind(ctx context.Context, act directory.AuditEvent, c *direct
 		writes = append(writes, hourWrite(c.ID, 0, map[string]int64{numAccounts: accounts}, now))
 	}
 	writes = append(writes, s.db.record(act, subject{connection: c.ID, users: users})...)
-	err := s.db.table.Write(ctx, writes...)
-	if refused(err) {
-		return fmt.Errorf("bind: %w", directory.ErrStale)
+	if l != nil {
+		writes = append([]table.Write{l.check()}, writes...)
 	}
-	return fail("bind", err)
+	return staleOrLost("bind", l, s.db.table.Write(ctx, writes...))
+}
+
+// staleOrLost is the error of a transaction that held while records were as read, and,
+// with a lease, while that is ours: its check is the first write then.
+func staleOrLost(what string, l *Lease, err error) error {
+	if f, ok := failed(err); ok {
+		if _, lost := f[0]; lost && l != nil {
+			return fmt.Errorf("%s: %w", what, directory.ErrLeaseLost)
+		}
+		return fmt.Errorf("%s: %w", what, directory.ErrStale)
+	}
+	return fail(what, err)
 }
 
 // checkTarget holds while what can be bound through a connection can be.
@@ -338,6 +363,16 @@ func (s *Bindings) Retract(ctx context.Context, act directory.AuditEvent, l *Lea
 // UpdateBinding stores what an admin did to a binding (a release, a pause, a
 // retry), at the version read, and marks it as dirty when mark is set.
 func (s *Bindings) UpdateBinding(ctx context.Context, act directory.AuditEvent, b *directory.Binding, mark, urgent bool) error {
+	return s.updateBinding(ctx, act, nil, b, mark, urgent)
+}
+
+// UpdateBindingUnder is UpdateBinding while the lease is ours. ErrLeaseLost when it is
+// not.
+func (s *Bindings) UpdateBindingUnder(ctx context.Context, act directory.AuditEvent, l *Lease, b *directory.Binding, mark, urgent bool) error {
+	return s.updateBinding(ctx, act, l, b, mark, urgent)
+}
+
+func (s *Bindings) updateBinding(ctx context.Context, act directory.AuditEvent, l *Lease, b *directory.Binding, mark, urgent bool) error {
 	it, bound, err := s.db.find(ctx, bindingKey(b.Ref(), b.ConnectionID))
 	if err != nil {
 		return fail("update binding", err)
@@ -361,12 +396,14 @@ func (s *Bindings) UpdateBinding(ctx context.Context, act directory.AuditEvent, 
 	}
 	writes := append([]table.Write{w}, problemWrites(&old, b, s.db.expiry())...)
 	writes = append(writes, s.db.record(act, bindingSubject(b))...)
-	err = s.db.table.Write(ctx, writes...)
-	if refused(err) {
-		b.Version--
-		return fmt.Errorf("update binding: %w", directory.ErrStale)
+	if l != nil {
+		writes = append([]table.Write{l.check()}, writes...)
 	}
-	return fail("update binding", err)
+	err = staleOrLost("update binding", l, s.db.table.Write(ctx, writes...))
+	if err != nil {
+		b.Version--
+	}
+	return err
 }
 
 // TakePassword notes that the temporary password of a binding's account is

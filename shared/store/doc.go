@@ -17,6 +17,9 @@
 //	Users.CreateUsers, UpdateUser     the user, with the addresses it holds; an edit marks the binding,
 //	                                  since a version that is stored and not marked would never be written
 //	Groups.CreateGroups, UpdateGroup  the group, with the name it holds
+//	Uses.PutUse, DropUse              the use, with the group's list of who uses it
+//	Uses.Advance                      how far a use has been brought for members, with the records that
+//	                                  follow for them
 //	Groups.ChangeMembers              memberships with their group, the groups that were put into it or taken
 //	                                  out of it, and the count of nestings: no group is in itself
 //	  all of them                     the note that those who use the group are to be told (changed group)
@@ -94,6 +97,11 @@
 //	nestings      GROUPS                 nesting
 //	changed group GROUPS#changed         <group>
 //	due use       GD#<connection>        <group>
+//	use           C#<connection>         use#<group>
+//	use's member  UM#<connection>#<epoch>#<group>
+//	                                     user#<user>, group#<group>
+//	licensed by   UL#<connection>#<epoch>#<user>
+//	                                     <group>
 //	memberships   PURGES                 <due at>#user#<user>, <due at>#group#<group>
 //	  to be ended
 //	photo         P#<user>               photo

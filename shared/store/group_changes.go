@@ -113,6 +113,12 @@ func (s *Groups) DueUses(ctx context.Context, c directory.ConnectionID, after di
 	return list, next, nil
 }
 
+// DueUse reports whether what a connection does with a group is due.
+func (s *Groups) DueUse(ctx context.Context, c directory.ConnectionID, g directory.GroupID) (bool, error) {
+	_, found, err := s.db.find(ctx, dueUseKey(c, g))
+	return found, fail("due use", err)
+}
+
 // EndDueUse says that everything that was edited until a DueUse was read has been looked
 // at; an edit since stays due.
 func (s *Groups) EndDueUse(ctx context.Context, u DueUse) error {

@@ -281,15 +281,19 @@ func (s *Groups) UpdateGroup(ctx context.Context, act directory.AuditEvent, old,
 // MemberChange is an edit of the direct members of a group. No member is in it twice.
 type MemberChange struct {
 	Add    []directory.Membership
+	Own    []directory.Membership // members already, whose membership becomes another source's
 	Remove []directory.MemberRef
 }
+
+// Len is how many members the edit is of.
+func (c *MemberChange) Len() int { return len(c.Add) + len(c.Own) + len(c.Remove) }
 
 // MaxMemberChange is how many members one MemberChange may have: groups take four writes
 // of the transaction, users three.
 const MaxMemberChange = 23
 
 // ChangeMembers edits the direct members of g, as it was read before it was found out
-// which of them are members already: those of Add must not be, those of Remove must. All
+// which of them are members already: those of Add must not be, all others must. All
 // or none; g is as stored then. ErrStale when somebody else has edited the group since,
 // ErrNotFound when a group of Add is not there or is deleted, *GroupCycle when g is in
 // it. told as with UpdateGroup.
@@ -308,6 +312,10 @@ func (s *Groups) ChangeMembers(ctx context.Context, act directory.AuditEvent, g 
 		m.Group = next.ID
 		writes = append(writes, table.Write{Put: membershipItem(&m)}, table.Write{Put: &table.Item{Key: memberOfKey(m.Member, next.ID)}})
 		edited.member(m.Member, true)
+	}
+	for _, m := range c.Own {
+		m.Group = next.ID
+		writes = append(writes, table.Write{Put: membershipItem(&m)})
 	}
 	for _, m := range c.Remove {
 		there, back := membershipKey(next.ID, m), memberOfKey(m, next.ID)

@@ -261,6 +261,23 @@ func dueUseKey(c directory.ConnectionID, g directory.GroupID) table.Key {
 	return table.Key{Partition: "GD#" + string(c), Sort: string(g)}
 }
 
+// usePrefix begins the sort keys of a connection's uses of groups.
+const usePrefix = "use#"
+
+func useKey(c directory.ConnectionID, g directory.GroupID) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: usePrefix + string(g)}
+}
+
+// useMemberKey is where it stands how far a use has been brought for a member.
+func useMemberKey(c directory.ConnectionID, epoch int64, g directory.GroupID, m directory.MemberRef) table.Key {
+	return table.Key{Partition: "UM#" + string(c) + "#" + itoa(epoch) + "#" + string(g), Sort: memberName(m)}
+}
+
+// licensedKey is where it stands that a user is to have licences by a use.
+func licensedKey(c directory.ConnectionID, epoch int64, u directory.UserID, g directory.GroupID) table.Key {
+	return table.Key{Partition: "UL#" + string(c) + "#" + itoa(epoch) + "#" + string(u), Sort: string(g)}
+}
+
 func purgeKey(m directory.MemberRef, at time.Time) table.Key {
 	return table.Key{Partition: purgesAt, Sort: place(at, memberName(m))}
 }

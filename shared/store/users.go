@@ -228,7 +228,8 @@ const TombstoneLife = 30 * 24 * time.Hour
 // transaction it moves the unique address and name, and, when the user has a
 // binding, marks that as dirty: urgent when the edit takes the user's access
 // away. old is the user as read. It returns the connection that has work now,
-// or "". ErrStale when somebody else was faster, *AddressTaken.
+// or "". ErrStale when somebody else was faster, also with a manager above the user;
+// *AddressTaken, *ManagerCycle.
 func (s *Users) UpdateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User) (directory.ConnectionID, error) {
 	for {
 		b, bound, err := s.db.find(ctx, userBindingKey(u.ID))
@@ -345,6 +346,13 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 		writes = append(writes, userCountWrite(u.ID, -1), table.Write{Delete: &picture}, purgeWrite(directory.UserMember(u.ID), next.Deleted.Add(TombstoneLife)))
 	case old.Deleted != nil && next.Deleted == nil:
 		writes = append(writes, userCountWrite(u.ID, 1))
+	}
+	if next.ManagerID != old.ManagerID {
+		above, err := d.managerWrites(ctx, &next)
+		if err != nil {
+			return "", err
+		}
+		writes = append(writes, above...)
 	}
 	edited := usersSubject(&next)
 	edited.connection, edited.properties = conn, userChanges(old, &next)

@@ -60,12 +60,14 @@ type Config struct {
 	Connections Connections
 	Safety      Safety
 	Users       Users
+	Groups      Groups
 	Loads       Loads
 	Uploads     Uploads
 	Imports     Imports
 	Photos      Photos
 	Accounts    Accounts
 	Bindings    Bindings
+	Uses        Uses
 	Moves       Moves
 	Jobs        Jobs
 	Runs        Runs
@@ -101,8 +103,10 @@ func New(cfg Config) (*API, error) {
 	a.connections()
 	a.accounts()
 	a.bindings()
+	a.groupUses()
 	a.jobs()
 	a.users()
+	a.groups()
 	a.loads()
 	a.runs()
 	a.activity()
@@ -141,7 +145,7 @@ func newAPI(cfg Config) (*API, huma.Registry) {
 			OpenAPI:        "3.1.0",
 			OnAddOperation: []huma.AddOpFunc{boundLists},
 			Info: &huma.Info{Title: "Bindery", Version: "1",
-				Description: "Connects a directory of people to Microsoft 365 tenants and keeps the bound accounts as the directory says. " + bodyText},
+				Description: "Connects a directory of people and groups to Microsoft 365 tenants and keeps the bound accounts as the directory says. " + bodyText},
 			Components: &huma.Components{
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {
@@ -214,7 +218,7 @@ func (a *API) serveSpec(w http.ResponseWriter, _ *http.Request) {
 // unknown answers what no operation is for: 405 when the path has others.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := a.mux.Handler(other); pattern != "/" && pattern != "" {
@@ -254,10 +258,10 @@ const bodyText = "A body has at most 4,400,000 bytes. API Gateway hands it to La
 	"An answer has at most 4,400,000 bytes too: a page that would be larger is shorter and has a next."
 
 const scopesText = "A token with the scope that the operation names. None implies another. " +
-	"bindery/read: read. bindery/write: users, bindings, imports, runs, undo. bindery/admin: connections. " +
+	"bindery/read: read. bindery/write: users, groups, bindings, imports, runs, undo. bindery/admin: connections. " +
 	"bindery/approve: decisions, and whatever makes a safety rule weaker. Scopes are looked for in the claims scope and scp alone where the token has one of them, " +
 	"and in roles of a token that an app got for itself. " +
-	"A token with bindery/source.ad or bindery/source.scim writes as that source, and may be used for the operations on users that say so, whatever other scopes it has."
+	"A token with bindery/source.ad or bindery/source.scim writes as that source, and may be used for the operations on users and groups that say so, whatever other scopes it has."
 
 // description says what the scope of an operation does not.
 func (op *operation) description() string {

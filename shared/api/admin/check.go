@@ -454,7 +454,7 @@ func boundLists(_ *huma.OpenAPI, op *huma.Operation) {
 // describeIDs has the description say what an ID may be, wherever one is.
 func describeIDs(registry huma.Registry) {
 	for _, t := range []reflect.Type{
-		reflect.TypeFor[directory.UserID](), reflect.TypeFor[directory.ConnectionID](), reflect.TypeFor[directory.RunID](),
+		reflect.TypeFor[directory.UserID](), reflect.TypeFor[directory.GroupID](), reflect.TypeFor[directory.ConnectionID](), reflect.TypeFor[directory.RunID](),
 		reflect.TypeFor[directory.ChangeID](), reflect.TypeFor[directory.JobID](), reflect.TypeFor[directory.SignInID](),
 		reflect.TypeFor[directory.TenantID](), reflect.TypeFor[directory.AccountID](), reflect.TypeFor[directory.UploadID](),
 	} {

@@ -50,7 +50,7 @@ func (a *API) getJob(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if by.Feeds() && (j.Kind != directory.JobLoad && j.Kind != directory.JobCheck || j.AskedBy != by.Subject) {
+	if by.Feeds() && (!j.Kind.ReadsFile() || j.AskedBy != by.Subject) {
 		return nil, refuseSource(by.Source)
 	}
 	j.Next, err = listingOf(ctx).seal(j.Next)

@@ -28,10 +28,10 @@ type Uploads interface {
 func (a *API) loads() {
 	register(a, operation{id: "loadUsers", method: http.MethodPost, path: "/v1/users:load", scope: ScopeWrite, sources: true, status: 202,
 		summary: "Load users from CSV, an Excel workbook or JSON lines; a user with the address of a line is edited", more: loadText,
-		body: &huma.Schema{Type: "string"}, optional: true, types: []string{"application/x-ndjson", "text/csv", workbookType, rawType},
+		body: &huma.Schema{Type: "string"}, optional: true, types: fileTypes,
 		also: later(schema[Job](a))}, a.loadUsers)
 	register(a, operation{id: "createUpload", method: http.MethodPost, path: "/v1/uploads", scope: ScopeWrite, sources: true, status: 201,
-		summary: "Ask for a request that stores a file of users which is too large for a body", more: uploadText, body: schema[NewUpload](a), core: []string{"bytes", "contentType"}}, a.createUpload)
+		summary: "Ask for a request that stores a file of users or groups which is too large for a body", more: uploadText, body: schema[NewUpload](a), core: []string{"bytes", "contentType"}}, a.createUpload)
 }
 
 // What the description says of loads and uploads.
@@ -40,7 +40,7 @@ const (
 		"Separator (comma, semicolon, tab, vertical bar), encoding (UTF-8, UTF-16, Windows-1252), line breaks and the names of columns are recognised, also those of exports of Entra, Microsoft 365, Okta, JumpCloud, BambooHR and Personio, and the job says what was (file). " +
 		"A text in another encoding than UTF-8, and CSV in which more than 40 % of the bytes are quotation marks, backslashes and line breaks, is sent as application/octet-stream, which arrives in base64. " +
 		"A column that says who may sign in elsewhere counts for new users, unless applyStatus is said. Counts are created, updated, unchanged and statusDiffers, of users whose state such a column would change."
-	uploadText = "Send the file, of 1 to 100,000,000 bytes, by the method to the url with the headers and a Content-Length of exactly bytes, within the hour; then call POST /v1/users:load?upload={id} with the same token. " +
+	uploadText = "Send the file, of 1 to 100,000,000 bytes, by the method to the url with the headers and a Content-Length of exactly bytes, within the hour; then call POST /v1/users:load?upload={id}, or POST /v1/groups:load?upload={id}, with the same token. " +
 		"Whoever has the url can store this one file, once. It is deleted when it is loaded, and else after a day."
 )
 
@@ -52,7 +52,7 @@ type NewUpload struct {
 
 // Upload is the request that stores a file.
 type Upload struct {
-	ID      directory.UploadID `json:"id" doc:"For POST /v1/users:load?upload={id}."`
+	ID      directory.UploadID `json:"id" doc:"For POST /v1/users:load?upload={id} or POST /v1/groups:load?upload={id}."`
 	Bytes   int64              `json:"bytes"`
 	Method  string             `json:"method"`
 	URL     string             `json:"url" doc:"Whoever has it can store the file: keep it to yourself."`
@@ -70,6 +70,9 @@ func (a *API) createUpload(ctx context.Context, by Caller, in *sent[NewUpload]) 
 	return &output[Upload]{Upload{u.ID, u.Bytes, r.Method, r.URL, r.Headers, r.Expires}}, err
 }
 
+// fileTypes are the media types of a file of users or groups, as the description has them.
+var fileTypes = []string{"application/x-ndjson", "text/csv", workbookType, rawType}
+
 const workbookType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 // formats maps media types to formats; a type that says nothing lets the file speak.
@@ -82,16 +85,26 @@ var formats = map[string]people.Format{
 	"application/x-www-form-urlencoded": "", // what curl says when it is told nothing
 }
 
-func (a *API) loadUsers(ctx context.Context, by Caller, in *struct {
+// FileInput is a file to be loaded.
+type FileInput struct {
 	ContentType string `header:"Content-Type" maxLength:"200" hidden:"true"`
 	Upload      string `query:"upload" maxLength:"64" pattern:"^[!-~]*$" doc:"ID of an upload whose file is to be loaded; the request then has no body"`
-	Check       bool   `query:"check" doc:"Only check: all is read, matched and counted as a load would do it, and no user is written; the job's kind is check. An upload that is checked can still be loaded"`
 	Sheet       string `query:"sheet" maxLength:"31" doc:"Name of the sheet of a workbook; without it, the first that is shown"`
 	Unknown     string `query:"unknownColumns" enum:"refuse,ignore" doc:"What becomes of columns that nobody knows; without it, they refuse a file with our own names, and are ignored, and told, in another system's export"`
-	ApplyStatus bool   `query:"applyStatus" doc:"Let another system's column of who may sign in (Status, accountEnabled, Block credential) suspend and activate users who are here; without it, it counts for new ones only"`
 	raw
+}
+
+func (a *API) loadUsers(ctx context.Context, by Caller, in *struct {
+	FileInput
+	Check       bool `query:"check" doc:"Only check: all is read, matched and counted as a load would do it, and no user is written; the job's kind is check. An upload that is checked can still be loaded"`
+	ApplyStatus bool `query:"applyStatus" doc:"Let another system's column of who may sign in (Status, accountEnabled, Block credential) suspend and activate users who are here; without it, it counts for new ones only"`
 }) (*accepted, error) {
-	as := people.LoadOptions{Sheet: in.Sheet, Unknown: people.UnknownColumns(in.Unknown), ApplyStatus: in.ApplyStatus, CheckOnly: in.Check}
+	return a.load(ctx, by, &in.FileInput, people.LoadOptions{ApplyStatus: in.ApplyStatus, CheckOnly: in.Check})
+}
+
+// load starts the load of a file.
+func (a *API) load(ctx context.Context, by Caller, in *FileInput, as people.LoadOptions) (*accepted, error) {
+	as.Sheet, as.Unknown = in.Sheet, people.UnknownColumns(in.Unknown)
 	if in.Upload != "" {
 		if len(in.RawBody) > 0 {
 			return nil, directory.Refuse(directory.ErrInvalid, directory.CodeTwoFiles, "The request names an upload and has a body too.", "Send one of them.")

@@ -39,7 +39,7 @@ func (w *world) description() description {
 }
 
 // operations is every operation, the one scope that it needs, and whether a
-// token of a source may do it: it may read and edit users, and look after its
+// token of a source may do it: it may read and edit users and groups, and look after its
 // loads, and nothing else.
 var operations = map[string]struct {
 	scope   string
@@ -57,6 +57,11 @@ var operations = map[string]struct {
 	"GET /v1/connections/{id}/accounts":                        {ScopeRead, false},
 	"GET /v1/connections/{id}/audit":                           {ScopeRead, false},
 	"GET /v1/connections/{id}/bindings":                        {ScopeRead, false},
+	"DELETE /v1/connections/{id}/groups/{groupId}":             {ScopeAdmin, false},
+	"GET /v1/connections/{id}/groups":                          {ScopeRead, false},
+	"GET /v1/connections/{id}/groups/{groupId}":                {ScopeRead, false},
+	"GET /v1/connections/{id}/groups/{groupId}/members":        {ScopeRead, false},
+	"PUT /v1/connections/{id}/groups/{groupId}":                {ScopeAdmin, false},
 	"GET /v1/connections/{id}/health":                          {ScopeRead, false},
 	"GET /v1/connections/{id}/problems":                        {ScopeRead, false},
 	"GET /v1/connections/{id}/problems/{code}":                 {ScopeRead, false},
@@ -105,6 +110,17 @@ var operations = map[string]struct {
 	"POST /v1/users/{id}/suspend":                              {ScopeWrite, true},
 	"POST /v1/users/{id}/temporary-password":                   {ScopeApprove, false},
 	"POST /v1/users:load":                                      {ScopeWrite, true},
+	"DELETE /v1/groups/{id}":                                   {ScopeWrite, true},
+	"DELETE /v1/groups/{id}/members":                           {ScopeWrite, true},
+	"GET /v1/groups":                                           {ScopeRead, true},
+	"GET /v1/groups/{id}":                                      {ScopeRead, true},
+	"GET /v1/groups/{id}/members":                              {ScopeRead, true},
+	"GET /v1/users/{id}/groups":                                {ScopeRead, true},
+	"PATCH /v1/groups/{id}":                                    {ScopeWrite, true},
+	"POST /v1/groups":                                          {ScopeWrite, true},
+	"POST /v1/groups/{id}/members":                             {ScopeWrite, true},
+	"POST /v1/groups/{id}/restore":                             {ScopeWrite, true},
+	"POST /v1/groups:load":                                     {ScopeWrite, true},
 	"POST /v1/uploads":                                         {ScopeWrite, true},
 }
 
@@ -127,7 +143,7 @@ func TestDescription(t *testing.T) {
 			if !strings.Contains(op.Description, want.scope) || strings.Contains(op.Description, "bindery/source") != want.sources {
 				t.Errorf("%s is described as %q", name, op.Description)
 			}
-			if op.RequestBody != nil && op.RequestBody.Content[rawType] != nil && path != "/v1/users:load" {
+			if op.RequestBody != nil && op.RequestBody.Content[rawType] != nil && !strings.HasSuffix(path, ":load") {
 				t.Errorf("%s %s takes raw bytes", method, path)
 			}
 			if op.Responses["default"] == nil {

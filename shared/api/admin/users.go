@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -24,6 +23,7 @@ type Users interface {
 	SetState(ctx context.Context, by directory.Caller, id directory.UserID, state directory.UserState, version int64) (directory.User, error)
 	Delete(ctx context.Context, by directory.Caller, id directory.UserID, version int64) error
 	Restore(ctx context.Context, by directory.Caller, id directory.UserID, version int64) (directory.User, error)
+	ManagerGone(ctx context.Context, u *directory.User) (bool, error)
 }
 
 // Passwords shows temporary passwords; *passwords.Service does.
@@ -47,6 +47,17 @@ type userOutput struct {
 	Body directory.User
 }
 
+// ReadUser is a user as it is read by itself.
+type ReadUser struct {
+	directory.User
+	ManagerGone bool `json:"managerGone,omitempty" doc:"The user of managerId is deleted, or no longer there; nobody is manager until another one is named, or that one is restored."`
+}
+
+type readUser struct {
+	ETag string `header:"ETag"`
+	Body ReadUser
+}
+
 type createdUser struct {
 	ETag     string `header:"ETag"`
 	Location string `header:"Location"`
@@ -62,8 +73,6 @@ type editedUser struct {
 type Password struct {
 	Password string `json:"password" doc:"To be changed at the first sign-in; it is not shown again."`
 }
-
-func etag(u *directory.User) string { return fmt.Sprintf("%q", strconv.FormatInt(u.Version, 10)) }
 
 func (a *API) users() {
 	create, edit := a.profileSchemas()
@@ -98,7 +107,7 @@ func (a *API) profileSchemas() (create, edit *huma.Schema) {
 
 func (a *API) createUser(ctx context.Context, by Caller, in *raw) (*createdUser, error) {
 	u, err := a.Users.Create(ctx, by.Caller, in.RawBody)
-	return &createdUser{etag(&u.User), "/v1/users/" + string(u.ID), u}, err
+	return &createdUser{etagOf(u.Version), "/v1/users/" + string(u.ID), u}, err
 }
 
 func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
@@ -115,12 +124,17 @@ func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
 	})
 }
 
-func (a *API) getUser(ctx context.Context, _ Caller, in *UserPath) (*userOutput, error) {
-	return answerUser(a.Users.Get(ctx, directory.UserID(in.ID)))
+func (a *API) getUser(ctx context.Context, _ Caller, in *UserPath) (*readUser, error) {
+	u, err := a.Users.Get(ctx, directory.UserID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	gone, err := a.Users.ManagerGone(ctx, &u)
+	return &readUser{etagOf(u.Version), ReadUser{u, gone}}, err
 }
 
 func answerUser(u directory.User, err error) (*userOutput, error) {
-	return &userOutput{etag(&u), u}, err
+	return &userOutput{etagOf(u.Version), u}, err
 }
 
 func (a *API) editUser(ctx context.Context, by Caller, in *struct {
@@ -132,7 +146,7 @@ func (a *API) editUser(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	u, err := a.Users.Patch(ctx, by.Caller, directory.UserID(in.ID), in.RawBody, version)
-	return &editedUser{etag(&u.User), u}, err
+	return &editedUser{etagOf(u.Version), u}, err
 }
 
 func (a *API) deleteUser(ctx context.Context, by Caller, in *Editing) (*struct{}, error) {
@@ -180,6 +194,6 @@ func parseIfMatch(s string) (int64, error) {
 	if version, err := strconv.ParseInt(text, 10, 64); ok && closed && err == nil && version > 0 {
 		return version, nil
 	}
-	return 0, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "If-Match is not the ETag of any version of a user.",
-		"Read the user again and send its ETag, with its quotation marks.")
+	return 0, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "If-Match is not the ETag of any version.",
+		"Read it again and send its ETag, with its quotation marks.")
 }

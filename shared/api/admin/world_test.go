@@ -22,6 +22,7 @@ import (
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/runs"
 	"bindery/shared/core/safety"
+	"bindery/shared/core/uses"
 	"bindery/shared/directory"
 	"bindery/shared/platform/upload"
 	"bindery/shared/platform/workbook"
@@ -70,7 +71,8 @@ func newWorld(t *testing.T) *world {
 	started := jobs.New(jobs.Config{Store: s.Jobs, Wake: queue, Now: now, Log: log})
 	uploads := jobs.NewUploads(jobs.UploadsConfig{Store: s.Jobs, Files: files, Jobs: started, Now: now})
 	users := people.NewUsers(people.UsersConfig{Stores: people.StoresOf(s), Wake: queue, Now: now, Log: log})
-	loads := people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(s), Users: users, Jobs: started, Uploads: uploads, Sheets: people.Sheets(workbook.Open), Log: log})
+	groups := people.NewGroups(people.UsersConfig{Stores: people.StoresOf(s), Wake: queue, Now: now, Log: log})
+	loads := people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(s), Users: users, Groups: groups, Jobs: started, Uploads: uploads, Sheets: people.Sheets(workbook.Open), Log: log})
 	accounts := assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(s), Now: now,
 		Open: func(context.Context, *directory.Connection) (assign.Tenant, error) { return tenant{}, nil }})
 	bindings := assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(s), Runs: starter, Jobs: started, Wake: queue, Now: now, Log: log})
@@ -79,11 +81,12 @@ func newWorld(t *testing.T) *world {
 	lifts := &protect.Overrides{Store: s.Protection, Now: now}
 	api, err := New(Config{
 		Connections: connections{s, now}, Safety: &safety.Service{Store: s.Connections, Lifts: lifts, Now: now}, Runs: admins,
-		Users: users, Loads: loads, Uploads: uploads, Photos: photos, Accounts: accounts, Bindings: bindings, Jobs: started,
+		Users: users, Groups: groups, Loads: loads, Uploads: uploads, Photos: photos, Accounts: accounts, Bindings: bindings, Jobs: started,
 		Imports: people.NewImports(people.ImportsConfig{Stores: people.StoresOf(s), Users: users, Accounts: accounts, Bindings: bindings, Photos: photos, Jobs: started, Now: now, Log: log}),
 		Moves:   assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(s), Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
 		Stores:  StoresOf(s), Log: log,
 		Engine: engine, Doctor: &doctor.Doctor{Stores: doctor.StoresOf(s), Ask: func(context.Context, directory.ConnectionID) error { return nil }}, Lifts: lifts, Now: now,
+		Uses:      uses.New(uses.Config{Store: s, Wake: func(context.Context, directory.ConnectionID) error { return nil }, Now: now}),
 		Passwords: passwords.New(passwords.Config{Connections: s.Connections, Bindings: s.Bindings, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
 		Activity: &audit.Service{Reports: audit.Report{Stores: audit.ReportStoresOf(s)}, Sums: audit.Summary{Stores: audit.SummaryStoresOf(s), Now: now},
 			Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(s), Stores: audit.VerifyStoresOf(s), Jobs: started, Now: now}, Audits: &audit.Audit{Stores: audit.AuditStoresOf(s), Now: now}},

@@ -16,6 +16,7 @@ import (
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/runs"
 	"bindery/shared/core/schedule"
+	"bindery/shared/core/uses"
 	"bindery/shared/directory"
 )
 
@@ -24,12 +25,14 @@ import (
 type Core struct {
 	Connect   *connect.Service
 	Users     *people.Users
+	Groups    *people.Groups
 	Loads     *people.Loads
 	Imports   *people.Imports
 	Photos    *people.Photos
 	Forms     *people.Forms
 	Accounts  *assign.Candidates
 	Bindings  *assign.Bindings
+	Uses      *uses.Service
 	Moves     *assign.Moves
 	Jobs      *jobs.Service
 	Uploads   *jobs.Uploads
@@ -76,7 +79,7 @@ func NewCore(p Parts) *Core {
 		Realm: c.Connect.Realm, TokensUsed: c.Connect.TokensUsed, Needed: c.Connect.Needed,
 		Ask: c.wakes.WakeCheck,
 	}
-	c.sweeper = connect.NewSweeper(connect.SweeperConfig{Connections: p.Store.Connections, Bindings: p.Store.Bindings, Runs: c.Runs, Secrets: c.Connect, Now: p.Now})
+	c.sweeper = connect.NewSweeper(connect.SweeperConfig{Connections: p.Store.Connections, Bindings: p.Store.Bindings, Uses: p.Store.Uses, Runs: c.Runs, Secrets: c.Connect, Now: p.Now})
 	c.scheduler = schedule.New(c.scheduled())
 	return c
 }
@@ -107,6 +110,7 @@ func (c *Core) joinEngine() {
 		Open:        func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
 		Lost:        c.Connect.LoseAuthorization,
 		Attribution: c.Activity.Audits.LastEditors,
+		Uses:        uses.NewExpander(p.Store, assign.NewSelected(p.Store), p.Now, p.Log),
 	}
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest
@@ -119,20 +123,23 @@ func (c *Core) joinPeople() {
 	p := c.parts
 	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store.Jobs, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
 	c.Users = people.NewUsers(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Groups = people.NewGroups(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(p.Store), Now: p.Now,
 		Open: func(_ context.Context, conn *directory.Connection) (assign.Tenant, error) { return c.open(conn) }})
 	runs := runStarter{c.Runs}
 	c.Bindings = assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(p.Store), Runs: runs, Jobs: c.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Uses = uses.New(uses.Config{Store: p.Store, Wake: c.Wake, Now: p.Now, Log: p.Log})
 	c.Moves = assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(p.Store), Users: c.Users, Runs: runs, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Photos = people.NewPhotos(people.PhotosConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 		Open: func(_ context.Context, conn *directory.Connection) (people.PhotoReader, error) { return c.open(conn) }})
-	c.Loads = people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Jobs: c.Jobs, Uploads: c.Uploads, Sheets: p.OpenSheet, Log: p.Log})
+	c.Loads = people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Groups: c.Groups, Jobs: c.Jobs, Uploads: c.Uploads, Sheets: p.OpenSheet, Log: p.Log})
 	c.Imports = people.NewImports(people.ImportsConfig{
 		Stores: people.StoresOf(p.Store), Users: c.Users, Accounts: c.Accounts, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 	})
 	c.Forms = people.NewForms(people.FormsConfig{Stores: people.StoresOf(p.Store), Jobs: c.Jobs, Now: p.Now, Log: p.Log})
 	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store.Jobs, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
 		directory.JobImport: c.Imports.Import, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
+		directory.JobLoadGroups: c.Loads.Load, directory.JobCheckGroups: c.Loads.Load,
 		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew, directory.JobVerify: c.Activity.Verifier.Verify,
 	}})
 }
@@ -162,7 +169,7 @@ func (c *Core) scheduled() schedule.Config {
 	if p.ClientSecret != nil {
 		cfg.Chores = append(cfg.Chores, c.countClientSecret)
 	}
-	cfg.Chores = append(cfg.Chores, c.Forms.Tend)
+	cfg.Chores = append(cfg.Chores, c.Forms.Tend, c.Groups.Tend)
 	return cfg
 }
 

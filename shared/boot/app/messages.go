@@ -163,9 +163,8 @@ func (c *Core) Sweep(ctx context.Context, body []byte) error {
 	i := telemetry.InvocationOf(ctx)
 	i.Set("connectionId", string(w.ConnectionID))
 	swept, err := c.sweeper.Sweep(ctx, w.ConnectionID)
-	if swept.Gone {
+	if swept.Gone { // deleted since the message was sent
 		i.Set("skipped", "there is no such connection")
-		return nil // deleted since the message was sent
 	}
 	i.Count(telemetry.RowsSwept, swept.Bindings)
 	if swept.More {

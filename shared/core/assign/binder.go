@@ -38,6 +38,7 @@ type binder struct {
 	mapper      *mapping.Mapper
 	by          directory.Caller
 	others      map[directory.ConnectionID]*directory.Connection // nil: there is none any more
+	byGroup     *byGroup                                         // nil: somebody selects the users
 	out         Verdicts
 }
 
@@ -124,6 +125,12 @@ func (b *binder) one(ctx context.Context, ch Choice) error {
 }
 
 func (b *binder) write(ctx context.Context, list []store.Selection) error {
+	if g := b.byGroup; g != nil {
+		for i := range list {
+			list[i].Group = g.use.GroupID
+		}
+		return g.bindings.BindUnder(ctx, g.act(b.by, directory.AuditBind), g.lease, &b.conn, b.by.Subject, list)
+	}
 	return b.bindings.Bind(ctx, b.by.AuditEvent(directory.AuditBind), &b.conn, b.by.Subject, list)
 }
 
@@ -214,8 +221,7 @@ func (b *binder) held(ctx context.Context, row *directory.Binding, ch Choice) (b
 		if row.Epoch != b.conn.Epoch {
 			return false, nil
 		}
-		b.heldHere(row, ch)
-		return true, nil
+		return true, b.heldHere(ctx, row, ch)
 	}
 	other, err := b.other(ctx, row.ConnectionID)
 	if err != nil || other == nil || other.Epoch != row.Epoch {
@@ -226,16 +232,41 @@ func (b *binder) held(ctx context.Context, row *directory.Binding, ch Choice) (b
 }
 
 // heldHere gives a user its verdict that is bound through the connection already.
-func (b *binder) heldHere(row *directory.Binding, ch Choice) {
+func (b *binder) heldHere(ctx context.Context, row *directory.Binding, ch Choice) error {
 	switch {
+	case b.byGroup != nil && (row.Release == "" || row.LeftGroup != ""):
+		return b.alreadyHere(ch, b.byGroup.addPath(ctx, b.by, row))
 	case row.Release != "":
 		b.refuse(ch, directory.CodeBeingReleased, "The user is being released from this connection. Try again after the next sync.")
+		return nil
 	case ch.Account != "" && row.AccountID != "" && row.AccountID != ch.Account:
 		b.refuse(ch, directory.CodeBoundToOtherAccount, fmt.Sprintf("The user is bound to the account %s (%s) already.", row.AccountID, row.UserPrincipalName))
-	default:
-		b.out.Bound = append(b.out.Bound, ch.User)
-		b.out.Already = append(b.out.Already, ch.User)
+		return nil
+	case row.Indirect:
+		return b.alreadyHere(ch, b.makeDirect(ctx, row))
 	}
+	return b.alreadyHere(ch, nil)
+}
+
+// alreadyHere is the verdict of a user who was bound before, after err came of an edit of
+// that binding.
+func (b *binder) alreadyHere(ch Choice, err error) error {
+	if errors.Is(err, directory.ErrStale) {
+		b.refuse(ch, directory.CodeBusy, "The binding is being edited by others. Try again.")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b.out.Bound = append(b.out.Bound, ch.User)
+	b.out.Already = append(b.out.Already, ch.User)
+	return nil
+}
+
+// makeDirect notes that somebody selected a user whom only groups did.
+func (b *binder) makeDirect(ctx context.Context, row *directory.Binding) error {
+	row.Indirect, row.SelectedBy = false, b.by.Subject
+	return b.bindings.UpdateBinding(ctx, b.by.AuditEvent(directory.AuditBind), row, false, false)
 }
 
 // other reads another connection, once; nil when there is none any more.

@@ -55,6 +55,9 @@ func (s *Bindings) release(ctx context.Context, by directory.Caller, id director
 		then = c.Settings.Defaulted().OnRelease
 	}
 	act := by.AuditEvent(directory.AuditRelease)
+	if len(b.Groups) > 0 {
+		return nil, s.endDirect(ctx, act, &c, &b)
+	}
 	if then == directory.ReleaseKeep || b.AccountID == "" {
 		return nil, s.retract(ctx, act, &c, &b)
 	}
@@ -75,6 +78,26 @@ func (s *Bindings) release(ctx context.Context, by directory.Caller, id director
 		return nil, fmt.Errorf("run of a release: %w", err)
 	}
 	return &run, nil
+}
+
+// endDirect takes back that somebody selected a user whom groups select as well: the
+// binding stays, and ends with the last of these.
+func (s *Bindings) endDirect(ctx context.Context, act directory.AuditEvent, c *directory.Connection, b *directory.Binding) error {
+	if b.Indirect {
+		return directory.Refuse(directory.ErrConflict, directory.CodeBoundByGroup,
+			fmt.Sprintf("The user is bound through the connection \"%s\" as a member of %s.", c.Name, groupNames(b.Groups)),
+			"Take the user out of the group, or end the connection's use of it: the binding ends with the last one.")
+	}
+	b.Indirect = true
+	return s.bindings.UpdateBinding(ctx, act, b, false, false)
+}
+
+// groupNames names groups in a sentence.
+func groupNames(ids []directory.GroupID) string {
+	if len(ids) == 1 {
+		return "the group " + string(ids[0])
+	}
+	return fmt.Sprintf("%d groups, among them %s", len(ids), ids[0])
 }
 
 // retract removes a binding without any write to the account. A deleted user

@@ -77,7 +77,7 @@ func isComparable(e *Entry) bool {
 }
 
 func writesAccount(e directory.Effect) bool {
-	return e != directory.EffectAdopt && e != directory.EffectRelease
+	return !e.Row().Remembers
 }
 
 // readMicrosofts reads Microsoft's events of the page and around it. The problem says

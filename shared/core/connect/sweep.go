@@ -12,6 +12,7 @@ import (
 type SweeperConfig struct {
 	Connections Connections
 	Bindings    SweptBindings
+	Uses        SweptUses
 	Runs        OpenRuns
 	Secrets     SecretSweeper
 	Now         func() time.Time // nil means time.Now
@@ -29,6 +30,13 @@ type SweptBindings interface {
 	Sweep(ctx context.Context, c *directory.Connection, tenant directory.TenantID, epoch int64) (moved int, more bool, err error)
 }
 
+// SweptUses holds what connections do with groups.
+type SweptUses interface {
+	// SweepUses takes the uses of other epochs than the connection's away, up to a few
+	// hundred records a call, and reports whether any may be left.
+	SweepUses(ctx context.Context, c *directory.Connection) (more bool, err error)
+}
+
 // OpenRuns ends the runs of a connection that was let go.
 type OpenRuns interface {
 	EndOpenRuns(ctx context.Context, c *directory.Connection) error
@@ -40,7 +48,7 @@ type SecretSweeper interface {
 }
 
 // Sweeper clears away what past epochs of a connection left: bindings become
-// former ones, open runs end, and secrets are deleted until they are gone. Nothing
+// former ones, uses of groups end, open runs end, and secrets are deleted until they are gone. Nothing
 // of that is needed for a connection to be let go, which is one write; all of it
 // may be repeated.
 type Sweeper struct{ cfg SweeperConfig }
@@ -70,7 +78,9 @@ type Swept struct {
 func (s *Sweeper) Sweep(ctx context.Context, id directory.ConnectionID) (Swept, error) {
 	c, err := s.cfg.Connections.Connection(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
-		return Swept{Gone: true}, nil
+		// What was left when it was deleted is of no epoch that counts.
+		more, err := s.uses(ctx, &directory.Connection{ID: id})
+		return Swept{Gone: true, More: more}, err
 	}
 	if err != nil {
 		return Swept{}, err
@@ -79,6 +89,12 @@ func (s *Sweeper) Sweep(ctx context.Context, id directory.ConnectionID) (Swept, 
 	if swept.More {
 		return swept, err
 	}
+	more, usesErr := s.uses(ctx, &c)
+	if more {
+		swept.More = true
+		return swept, errors.Join(err, usesErr)
+	}
+	err = errors.Join(err, usesErr)
 	if err = errors.Join(err, s.cfg.Runs.EndOpenRuns(ctx, &c)); err != nil {
 		return swept, err
 	}
@@ -108,6 +124,19 @@ func (s *Sweeper) bindings(ctx context.Context, c *directory.Connection) (Swept,
 		}
 	}
 	return swept, nil
+}
+
+// uses ends what was done with groups in past epochs.
+func (s *Sweeper) uses(ctx context.Context, c *directory.Connection) (more bool, err error) {
+	for more = true; more; {
+		if more, err = s.cfg.Uses.SweepUses(ctx, c); err != nil {
+			return false, err
+		}
+		if more && s.outOfTime(ctx) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func (s *Sweeper) outOfTime(ctx context.Context) bool {

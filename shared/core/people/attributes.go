@@ -76,7 +76,12 @@ func set(p *directory.Profile, path, text string) {
 		}
 		return
 	}
-	m := maps.Clone(p.CustomAttributes)
+	p.CustomAttributes = withCustom(p.CustomAttributes, key, text)
+}
+
+// withCustom is a map of custom attributes with a text in it, or without it.
+func withCustom(m map[string]string, key, text string) map[string]string {
+	m = maps.Clone(m)
 	if text == "" {
 		delete(m, key)
 	} else {
@@ -86,9 +91,9 @@ func set(p *directory.Profile, path, text string) {
 		m[key] = text
 	}
 	if len(m) == 0 {
-		m = nil
+		return nil
 	}
-	p.CustomAttributes = m
+	return m
 }
 
 // paths lists the attributes of a profile that have a value, in order.

@@ -221,8 +221,8 @@ func (e edit) write(owners *map[string]directory.Source, src directory.Source, v
 		old, text := value(path), e[path]
 		owner, owned := (*owners)[path]
 		if old != text && owned && owner != src {
-			if isAddress(path) && directory.FoldAddress(old) == directory.FoldAddress(text) {
-				continue // the same address in other letters: the owner's spelling stays
+			if isAddress(path) && directory.FoldAddress(old) == directory.FoldAddress(text) || path == "name" && directory.FoldName(old) == directory.FoldName(text) {
+				continue // the same in other letters: the owner's spelling stays
 			}
 			foreign = append(foreign, directory.FieldError{Field: path, Detail: fmt.Sprintf("is owned by the source %q", owner)})
 			continue

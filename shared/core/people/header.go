@@ -196,16 +196,9 @@ func (h *headerRow) column(name string) (c column, fault string, unknown bool) {
 
 // readColumns reads a header row and reports every name that is wrong.
 func readColumns(s *shape, names []string, unknown UnknownColumns) (columns, error) {
-	names = slices.Clone(names)
-	for i, name := range names {
-		names[i] = tidyName(name)
-	}
-	for len(names) > 0 && names[len(names)-1] == "" {
-		names = names[:len(names)-1]
-	}
-	if len(names) > maxColumns {
-		return columns{}, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidHeader, fmt.Sprintf("The header row has %d names; at most %d are taken.", len(names), maxColumns),
-			"Leave out the columns that are no attribute of a user.")
+	names = tidyHeader(names)
+	if err := checkColumns(s, names); err != nil {
+		return columns{}, err
 	}
 	h := readHeaderRow(s, names)
 	c := columns{shape: s}
@@ -230,10 +223,7 @@ func readColumns(s *shape, names []string, unknown UnknownColumns) (columns, err
 			fault = "is there twice"
 		}
 		if fault != "" {
-			if !utf8.ValidString(name) {
-				name = fmt.Sprintf("column %d", i+1)
-			}
-			faults = append(faults, directory.FieldError{Field: name, Detail: fault})
+			faults = append(faults, columnFault(i, name, fault))
 		}
 		c.list = append(c.list, col)
 	}
@@ -249,6 +239,35 @@ func readColumns(s *shape, names []string, unknown UnknownColumns) (columns, err
 	}
 	c.sort()
 	return c, nil
+}
+
+// tidyHeader are the names of a header row in their tidy form, without empty ones at the
+// end.
+func tidyHeader(names []string) []string {
+	names = slices.Clone(names)
+	for i, name := range names {
+		names[i] = tidyName(name)
+	}
+	for len(names) > 0 && names[len(names)-1] == "" {
+		names = names[:len(names)-1]
+	}
+	return names
+}
+
+func checkColumns(s *shape, names []string) error {
+	if len(names) <= maxColumns {
+		return nil
+	}
+	return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidHeader, fmt.Sprintf("The header row has %d names; at most %d are taken.", len(names), maxColumns),
+		"Leave out the columns that are no attribute of a "+s.noun+".")
+}
+
+// columnFault is what is wrong with column i.
+func columnFault(i int, name, fault string) directory.FieldError {
+	if !utf8.ValidString(name) {
+		name = fmt.Sprintf("column %d", i+1)
+	}
+	return directory.FieldError{Field: name, Detail: fault}
 }
 
 // names are the names of the columns.

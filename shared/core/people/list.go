@@ -21,11 +21,22 @@ func (f *Filter) validate() error {
 	if fault := checkState(string(f.State)); f.State != "" && fault != "" {
 		faults = append(faults, directory.FieldError{Field: "state", Detail: fault})
 	}
-	switch f.Source {
-	case "", directory.SourceManual, directory.SourceSCIM, directory.SourceAD, directory.SourceM365:
-	default:
-		faults = append(faults, directory.FieldError{Field: "source", Detail: "must be manual, scim, ad or m365"})
+	if fault := sourceFault(f.Source); fault != "" {
+		faults = append(faults, directory.FieldError{Field: "source", Detail: fault})
 	}
+	return badFilter(faults)
+}
+
+func sourceFault(s directory.Source) string {
+	switch s {
+	case "", directory.SourceManual, directory.SourceSCIM, directory.SourceAD, directory.SourceM365:
+		return ""
+	}
+	return "must be manual, scim, ad or m365"
+}
+
+// badFilter makes one refusal of all faults, or nil of none.
+func badFilter(faults []directory.FieldError) error {
 	if faults == nil {
 		return nil
 	}

@@ -48,7 +48,8 @@ type loadWorker struct {
 	file     *file  // nil until it is opened
 	layout   layout // of file
 	rows     rowReader
-	repeats  *repeats // of a check
+	repeats  *repeats       // of a check
+	planned  *plannedGroups // of a check of groups
 	sheet    sheetWorker
 	elements jobs.List[loadLine] // of a job of an older version
 }
@@ -175,12 +176,10 @@ func (w *loadWorker) count(ctx context.Context, j *jobs.Job, in loadInput, at lo
 
 // load loads the next lines.
 func (w *loadWorker) load(ctx context.Context, j *jobs.Job, in loadInput, at loadPlace) (jobs.Result, error) {
-	if in.CheckOnly && w.repeats == nil {
-		r, err := w.readRepeats(ctx, j, in, at.filePlace)
-		if err != nil {
+	if in.CheckOnly {
+		if err := w.remember(ctx, j, in, at.filePlace); err != nil {
 			return jobs.Result{}, err
 		}
-		w.repeats = r
 	}
 	window, whole, err := w.file.from(ctx, at.Offset)
 	if err != nil {
@@ -219,9 +218,58 @@ func (w *loadWorker) readElements(ctx context.Context, j *jobs.Job, in loadInput
 	return result, j.SetPlace(next)
 }
 
+// remember reads, once a slice, what a check is to know of the lines before a place.
+func (w *loadWorker) remember(ctx context.Context, j *jobs.Job, in loadInput, until filePlace) error {
+	if in.Of == OfGroups {
+		return w.planAgain(ctx, j, in, until)
+	}
+	if w.repeats != nil {
+		return nil
+	}
+	r, err := w.readRepeats(ctx, j, in, until)
+	w.repeats = r
+	return err
+}
+
+// planAgain has the lines before a place checked once more, for what they would have
+// made of groups; the rest of what comes of it counted before.
+func (w *loadWorker) planAgain(ctx context.Context, j *jobs.Job, in loadInput, until filePlace) error {
+	if w.planned != nil {
+		return nil
+	}
+	p := newPlannedGroups()
+	var lines []loadLine
+	check := func() error {
+		_, err := w.loads.groupLoader(j, in, p).load(ctx, lines)
+		lines = nil
+		return err
+	}
+	err := w.eachLine(ctx, until.Offset, func(l loadLine) error {
+		if lines = append(lines, l); len(lines) < loadWindow {
+			return nil
+		}
+		return check()
+	})
+	if err == nil && len(lines) > 0 {
+		err = check()
+	}
+	if err == nil {
+		w.planned = p
+	}
+	return err
+}
+
+// write writes lines, or says what would become of them.
+func (w *loadWorker) write(ctx context.Context, j *jobs.Job, in loadInput, lines []loadLine) (loaded, error) {
+	if in.Of == OfGroups {
+		return w.loads.groupLoader(j, in, w.planned).load(ctx, lines)
+	}
+	return w.loads.loader(j, in, w.repeats).load(ctx, lines)
+}
+
 // loadLines loads the elements of one step, and notes on the job what came of them.
 func (w *loadWorker) loadLines(ctx context.Context, j *jobs.Job, in loadInput, lines []loadLine) (jobs.Result, error) {
-	done, err := w.loads.loader(j, in, w.repeats).load(ctx, lines)
+	done, err := w.write(ctx, j, in, lines)
 	if err != nil {
 		return jobs.Result{}, err
 	}
@@ -246,7 +294,8 @@ func (w *loadWorker) loadLines(ctx context.Context, j *jobs.Job, in loadInput, l
 // too, the file goes by its age.
 func (w *loadWorker) Abandon(ctx context.Context, j *jobs.Job) {
 	var in loadInput
-	if j.Kind != directory.JobLoad || j.ReadInput(&in) != nil || in.Upload == "" {
+	loads := j.Kind == directory.JobLoad || j.Kind == directory.JobLoadGroups
+	if !loads || j.ReadInput(&in) != nil || in.Upload == "" {
 		return
 	}
 	if err := w.loads.uploads.Delete(ctx, in.Upload); err != nil {

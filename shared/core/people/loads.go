@@ -17,11 +17,22 @@ import (
 const MaxBody = 4_400_000
 
 // UploadInstead says what to do with a file that is larger than MaxBody.
-const UploadInstead = "Upload the file instead: POST /v1/uploads with its size gives the request to store it with, and POST /v1/users:load?upload={id} loads it from there."
+const UploadInstead = "Upload the file instead: POST /v1/uploads with its size gives the request to store it with, and POST /v1/users:load?upload={id}, or POST /v1/groups:load?upload={id}, loads it from there."
+
+// Content says what a file is of.
+type Content string
+
+// The contents of files.
+const (
+	OfUsers  Content = ""
+	OfGroups Content = "groups" // groups and their members
+)
 
 // LoadOptions say how a file is to be read and loaded. What is not said of the
 // file, it says itself.
 type LoadOptions struct {
+	// Of says what the file is of; "" is users.
+	Of       Content  `json:"of,omitempty"`
 	Format   Format   `json:"format,omitempty"`
 	Encoding Encoding `json:"encoding,omitempty"`
 	// Sheet of a workbook, by its name; "" is the first one that is shown.
@@ -35,30 +46,51 @@ type LoadOptions struct {
 }
 
 // shape is that of the objects in the file.
-func (o LoadOptions) shape() *shape { return userShape }
+func (o LoadOptions) shape() *shape {
+	if o.Of == OfGroups {
+		return groupLineShape
+	}
+	return userShape
+}
 
+// kind is the kind of the job. A version that knows less leaves other kinds alone.
 func (o LoadOptions) kind() directory.JobKind {
-	if o.CheckOnly {
-		return directory.JobCheck // which an older version leaves alone
+	switch {
+	case o.Of == OfGroups && o.CheckOnly:
+		return directory.JobCheckGroups
+	case o.Of == OfGroups:
+		return directory.JobLoadGroups
+	case o.CheckOnly:
+		return directory.JobCheck
 	}
 	return directory.JobLoad
+}
+
+// audit is what asking for the load is.
+func (o LoadOptions) audit() directory.AuditKind {
+	if o.Of == OfGroups {
+		return directory.AuditLoadGroups
+	}
+	return directory.AuditLoadUsers
 }
 
 // LoadsConfig is what Loads stand on.
 type LoadsConfig struct {
 	Stores  Stores
 	Users   *Users
+	Groups  *Groups
 	Jobs    *jobs.Service
 	Uploads *jobs.Uploads
 	Sheets  OpenSheet    // nil in a process that reads no workbooks
 	Log     *slog.Logger // nil means silence
 }
 
-// Loads loads files of users. It may be used by many goroutines.
+// Loads loads files of users, and of groups. It may be used by many goroutines.
 type Loads struct {
 	find    userFinder
 	write   userWriter
 	users   *Users
+	groups  *Groups
 	jobs    *jobs.Service
 	uploads *jobs.Uploads
 	sheets  OpenSheet
@@ -67,7 +99,7 @@ type Loads struct {
 
 // NewLoads returns Loads.
 func NewLoads(cfg LoadsConfig) *Loads {
-	return &Loads{find: cfg.Stores.Find, write: cfg.Stores.Write, users: cfg.Users, jobs: cfg.Jobs, uploads: cfg.Uploads, sheets: cfg.Sheets, log: orSilent(cfg.Log)}
+	return &Loads{find: cfg.Stores.Find, write: cfg.Stores.Write, users: cfg.Users, groups: cfg.Groups, jobs: cfg.Jobs, uploads: cfg.Uploads, sheets: cfg.Sheets, log: orSilent(cfg.Log)}
 }
 
 // loadInput is the input of a load: of a file that came with the request, which
@@ -92,7 +124,7 @@ func (in *loadInput) parts() int {
 	return int((in.Size + jobs.MaxPart - 1) / jobs.MaxPart)
 }
 
-// StartLoad starts the load of a file of users, or the check of one. A file that
+// StartLoad starts the load of a file, or the check of one. A file that
 // cannot be read at all is refused at once; faults of single lines are reported
 // by the job.
 func (s *Loads) StartLoad(ctx context.Context, by directory.Caller, data []byte, as LoadOptions) (directory.Job, error) {
@@ -115,7 +147,7 @@ func (s *Loads) StartLoad(ctx context.Context, by directory.Caller, data []byte,
 	in := loadInput{Source: by.WritesAs(), Subject: by.Subject, LoadOptions: as, Size: f.size}
 	in.Format = l.format
 	return s.jobs.Start(ctx, jobs.Order{
-		Kind: as.kind(), By: by, Audit: directory.AuditLoadUsers, Input: in, Total: n, File: l.describe(),
+		Kind: as.kind(), By: by, Audit: as.audit(), Input: in, Total: n, File: l.describe(),
 		Parts: slices.Collect(slices.Chunk(data, jobs.MaxPart)),
 	})
 }
@@ -137,7 +169,7 @@ func (s *Loads) LoadUpload(ctx context.Context, by directory.Caller, id director
 	}
 	as.Format = l.format
 	order := jobs.Order{
-		Kind: as.kind(), By: by, Audit: directory.AuditLoadUsers, File: l.describe(),
+		Kind: as.kind(), By: by, Audit: as.audit(), File: l.describe(),
 		Input: loadInput{Source: u.Source, Subject: u.By, LoadOptions: as, Size: stored.Size, Upload: id, Version: stored.Version},
 	}
 	if !as.CheckOnly {

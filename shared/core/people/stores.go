@@ -15,6 +15,7 @@ type Stores struct {
 	Read        userReader
 	Find        userFinder
 	Write       userWriter
+	Groups      groupStore
 	Addresses   addressForms
 	Connections connectionReader
 	Bindings    bindingLister
@@ -26,7 +27,7 @@ type Stores struct {
 
 // StoresOf are those of a store.
 func StoresOf(s *store.Store) Stores {
-	return Stores{Read: s.Users, Find: s.Users, Write: s.Users, Addresses: s.Users, Connections: s.Connections, Bindings: s.Bindings,
+	return Stores{Read: s.Users, Find: s.Users, Write: s.Users, Groups: s.Groups, Addresses: s.Users, Connections: s.Connections, Bindings: s.Bindings,
 		Pages: s.Jobs, Photos: s.Photos, PhotosDue: s.Photos, PhotoPlans: s.Photos}
 }
 
@@ -50,6 +51,23 @@ type userWriter interface {
 	UpdateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User) (directory.ConnectionID, error)
 	UserToEdit(ctx context.Context, id directory.UserID) (store.Subject, error)
 	UpdateRead(ctx context.Context, act directory.AuditEvent, old *store.Subject, u *directory.User) (directory.ConnectionID, error)
+}
+
+// groupStore reads and writes groups and their members.
+type groupStore interface {
+	Group(ctx context.Context, id directory.GroupID) (directory.Group, error)
+	GroupsByID(ctx context.Context, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error)
+	GroupIDsByName(ctx context.Context, names []string) (map[string]directory.GroupID, error)
+	ListGroups(ctx context.Context, cursor string, limit int, keep func(*directory.Group) bool) (store.GroupPage, error)
+	CreateGroups(ctx context.Context, act directory.AuditEvent, groups ...*directory.Group) error
+	UpdateGroup(ctx context.Context, act directory.AuditEvent, old, g *directory.Group) (told bool, err error)
+	Members(ctx context.Context, q store.MembersQuery) ([]directory.Membership, directory.MemberRef, error)
+	MembershipsAmong(ctx context.Context, g directory.GroupID, members []directory.MemberRef) (map[directory.MemberRef]directory.Membership, error)
+	GroupsOf(ctx context.Context, m directory.MemberRef, after directory.GroupID, limit int) ([]directory.GroupID, directory.GroupID, error)
+	ChangeMembers(ctx context.Context, act directory.AuditEvent, g *directory.Group, c store.MemberChange) (told bool, err error)
+	ChangedGroups(ctx context.Context, limit int) ([]directory.GroupID, error)
+	TellUsers(ctx context.Context, id directory.GroupID) ([]directory.ConnectionID, error)
+	PurgeMembers(ctx context.Context) (none bool, err error)
 }
 
 // addressForms brings stored addresses to the present form.

@@ -1,10 +1,12 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"bindery/shared/directory"
@@ -263,6 +265,18 @@ func (s *Users) checkManager(ctx context.Context, u *directory.User) error {
 	return userShape.invalid([]directory.FieldError{{Field: "managerId", Detail: fault}})
 }
 
+// ManagerGone reports whether a user names a manager who is deleted, or no longer there.
+func (s *Users) ManagerGone(ctx context.Context, u *directory.User) (bool, error) {
+	if u.ManagerID == "" {
+		return false, nil
+	}
+	m, err := s.read.User(ctx, u.ManagerID)
+	if errors.Is(err, directory.ErrNotFound) {
+		return true, nil
+	}
+	return m.Deleted != nil, err
+}
+
 // ChangeAddress edits a user's e-mail address, as far as the caller may. Nothing is
 // stored.
 func (s *Users) ChangeAddress(u *directory.User, email string, by directory.Caller) error {
@@ -274,9 +288,12 @@ func (s *Users) ChangeAddress(u *directory.User, email string, by directory.Call
 	return err
 }
 
-// Taken turns the store's answer about an address in use into one for people; any
-// other error is returned as it is.
+// Taken turns the store's answer about an address in use, or a manager who would be
+// above themselves, into one for people; any other error is returned as it is.
 func (s *Users) Taken(ctx context.Context, err error) error {
+	if cycle, ok := errors.AsType[*store.ManagerCycle](err); ok {
+		return managerCycle(cycle.Users)
+	}
 	t, ok := errors.AsType[*store.AddressTaken](err)
 	if !ok {
 		return err
@@ -293,6 +310,20 @@ func (s *Users) Taken(ctx context.Context, err error) error {
 	}
 	return directory.Refuse(directory.ErrConflict, code, fmt.Sprintf("The %s %q belongs to the user %s.", what, t.Value, holder),
 		"Choose another one, or change that user first.")
+}
+
+// managerCycle says whose manager would be whose.
+func managerCycle(way []directory.User) error {
+	names := make([]string, 0, len(way)+1)
+	for i := range way {
+		names = append(names, cmp.Or(way[i].DisplayName, way[i].Email))
+	}
+	names = append(names, names[0])
+	detail := fmt.Sprintf("would be in a circle: %s", strings.Join(names, " reports to "))
+	r := directory.Refuse(directory.ErrConflict, directory.CodeManagerCycle, fmt.Sprintf("The user %s would be among their own managers.", way[0].ID),
+		"Choose another manager, or change one of those on the way first.")
+	r.Fields = []directory.FieldError{{Field: "managerId", Detail: detail}}
+	return r
 }
 
 func noUser(id directory.UserID) error {

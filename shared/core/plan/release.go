@@ -13,7 +13,7 @@ func Release(c Config, s Subject, policy directory.ReleasePolicy) Decision {
 	out := Decision{Status: directory.BindingInSync, Base: s.Binding.Base}
 	switch {
 	case policy == directory.ReleaseKeep, s.Binding.AccountID == "", s.Missing:
-		return out
+		return deselected(s, out)
 	case s.Binding.Status == directory.BindingPaused:
 		out.Status, out.Problem = directory.BindingPaused, problem(directory.CodeBindingPaused, "The binding is paused; nothing is written to its account.",
 			"Resume it, or release the user with keep.", string(s.Binding.AccountID))
@@ -41,6 +41,25 @@ func Release(c Config, s Subject, policy directory.ReleasePolicy) Decision {
 	if len(out.Changes) > 0 {
 		out.Status = directory.BindingPending
 	}
+	return deselected(s, out)
+}
+
+// deselected adds that the binding ends with the last group that selected the user: a
+// change of its own, also where nothing is written, so that the guard counts who is let
+// go by an edit of a group. It remembers the values from before the binding.
+func deselected(s Subject, out Decision) Decision {
+	if s.Binding.LeftGroup == "" {
+		return out
+	}
+	b := s.Binding
+	ch := newChange(s.User, b.AccountID, b.UserPrincipalName, directory.EffectDeselect, "let go because the user has left the group "+string(b.LeftGroup)+", the last one that selected it")
+	ch.Created, ch.Scope = b.Created, string(b.LeftGroup)
+	for _, name := range b.Before.Names() {
+		was := b.Before[name]
+		ch.Properties = append(ch.Properties, directory.PropertyChange{Name: name, Before: was, After: was})
+	}
+	out.Changes = append(out.Changes, ch)
+	out.Status = directory.BindingPending
 	return out
 }
 

@@ -14,6 +14,7 @@ func TestRelease(t *testing.T) {
 			s.Binding.Before = p
 		}
 	}
+	left := func(s *plan.Subject) { s.Binding.LeftGroup = "grp_1" }
 	for _, tt := range []struct {
 		name   string
 		policy directory.ReleasePolicy
@@ -32,6 +33,16 @@ func TestRelease(t *testing.T) {
 		{"block of an account that was not read", block, func(s *plan.Subject) { s.Account = nil }, "pending; !account-not-read"},
 		{"block of a synced account", block, func(s *plan.Subject) { s.Account.OnPremisesSync = true }, "read-only; !synced-on-premises"},
 		{"block of a paused binding", block, func(s *plan.Subject) { s.Binding.Status = directory.BindingPaused }, "paused; !binding-paused"},
+		{"keep, by the last group", keep, left, "deselect; pending"},
+		{"block, by the last group", block, left, "block accountEnabled=false; revoke; deselect; pending"},
+		{"block of a missing account, by the last group", block, func(s *plan.Subject) {
+			left(s)
+			s.Account, s.Missing = nil, true
+		}, "deselect; pending"},
+		{"block of a synced account, by the last group", block, func(s *plan.Subject) {
+			left(s)
+			s.Account.OnPremisesSync = true
+		}, "read-only; !synced-on-premises"},
 		{"restore", restore, before(directory.Properties{"department": text("Old"), "jobTitle": null, "mobilePhone": text("+9"), upn: text("old@corp.example"), onOff: yes}),
 			"update department=Old; update-sensitive mobilePhone=+9; rename userPrincipalName=old@corp.example; pending"},
 		{"restore of what is as before", restore, before(directory.Properties{"department": text(" sales "), "surname": text("Smith")}), "update department= sales ; pending"},

@@ -104,7 +104,7 @@ func (a *accounts) Drifted(ctx context.Context, w Work, all []directory.Change, 
 	var list []*directory.Change
 	for _, i := range places {
 		c := &all[i]
-		if c.AccountID == "" || c.Effect == directory.EffectRestore || c.Effect == directory.EffectRelease {
+		if c.AccountID == "" || c.Effect == directory.EffectRestore || c.Effect.Row().Ends {
 			continue
 		}
 		refs, at, list = append(refs, string(c.AccountID)), append(at, i), append(list, c)

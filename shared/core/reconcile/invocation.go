@@ -103,6 +103,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	journal := notedJournal{st.Journal, recent, w.just, w.dependents}
 	t.observe = &observer{s: s, tenant: tenant, bindings: w.just, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, answers: newAddressAnswers(w.outcomes)}
 	t.shield = &shield{s: s, tenant: tenant, reader: w.protected, observe: t.observe}
+	s.shield = t.shield
 	cfg := t.shield.config(s.conn.Settings)
 	t.shield.selected = cfg.Mapper.Selected()
 	digester := mapping.NewDigester(cfg.Mapper, s.settingsDigest())
@@ -118,7 +119,6 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 		kinds.add(k.Name(), k.Open(Slice{s}, tenant))
 	}
 	t.rounds.kinds = kinds
-	s.protection = t.shield.now
 	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, runs: st.Runs, counts: st.Counts, users: st.Users, bindings: st.Bindings, calls: st.Calls}
 	moves := moves{s: s, send: c.Send}
 	t.planner = &planner{s: s, shield: t.shield, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
@@ -350,6 +350,9 @@ func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 		w.leavers.quiet = time.Time{}
 		return w.leavers.makeRun(ctx)
 	}
+	if err := w.expand(ctx); err != nil {
+		return false, err
+	}
 	trigger := directory.TriggerEdit
 	if w.cadence.read {
 		trigger = directory.TriggerSchedule
@@ -376,11 +379,24 @@ func (w *invocation) beside(ctx context.Context) (made bool, err error) {
 			return false, err
 		}
 	}
+	if err := w.expand(ctx); err != nil {
+		return false, err
+	}
 	newer, err := w.queue.newerMarks(ctx)
 	if err != nil || !newer {
 		return false, err
 	}
 	return w.queue.makeFromMarks(ctx, directory.TriggerEdit)
+}
+
+// expand has what the connection does with groups followed by records, whose marks then
+// become a run.
+func (w *invocation) expand(ctx context.Context) error {
+	if w.config.Uses == nil || !w.s.conn.UsesGroups {
+		return nil
+	}
+	_, err := w.config.Uses.Expand(ctx, &w.s.lease, &w.s.conn, w.leavers.attend)
+	return err
 }
 
 // looksAgain reports whether the slice, which has nothing left to do, is followed by a

@@ -113,7 +113,8 @@ func (rd *rounds) asWritten(accounts []directory.Account, back directory.RunID, 
 	return len(shown) == len(wrote.Accounts) // what is not shown says something too
 }
 
-// workStands reports whether a run is open or a binding is marked.
+// workStands reports whether a run is open, a binding is marked, or a use of a group is
+// due.
 func (w *invocation) workStands(ctx context.Context, noMark bool) (bool, error) {
 	st := &w.config.Stores
 	if !w.s.lease.NoneOpen() {
@@ -124,6 +125,11 @@ func (w *invocation) workStands(ctx context.Context, noMark bool) (bool, error) 
 	}
 	if noMark {
 		return false, nil
+	}
+	if w.config.Uses != nil && w.s.conn.UsesGroups {
+		if due, err := w.config.Uses.Due(ctx, &w.s.conn); err != nil || due {
+			return true, err
+		}
 	}
 	marks, _, err := st.Marks.UrgentMarks(ctx, w.s.conn.ID, w.s.lease.Epoch, "", 1)
 	if err != nil || len(marks) > 0 {

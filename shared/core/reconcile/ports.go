@@ -60,6 +60,16 @@ type Open func(ctx context.Context, c *directory.Connection) (Tenant, error)
 // Send queues a wake-up.
 type Send func(ctx context.Context, w directory.WakeUp, delay time.Duration) error
 
+// Uses brings bindings, and records of kinds, up to date with what a connection does
+// with groups of the directory, while the lease is the caller's.
+type Uses interface {
+	// Due reports whether there is anything to be brought up to date.
+	Due(ctx context.Context, c *directory.Connection) (bool, error)
+	// Expand does it. attend is called between its parts, and an error of it ends it
+	// there. What is left is due the next time.
+	Expand(ctx context.Context, l *store.Lease, c *directory.Connection, attend func(context.Context) error) (some bool, err error)
+}
+
 // BatchSize is how many changes go into one request (Graph JSON batching).
 const BatchSize = 20
 

@@ -29,6 +29,7 @@ type runQueue struct {
 	handed   handed // what a draft was made of, until it is planned
 
 	serial serialRuns
+	due    func(ctx context.Context) (bool, error) // whether marks are still to be made; nil: they never are
 }
 
 // openIDs are the runs that have not ended, as this slice last listed them and

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"bindery/shared/core/protect"
 	"bindery/shared/core/quota"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -26,9 +25,9 @@ type session struct {
 	secondLook time.Duration
 	end        store.RunEnd // what the release of the lease writes
 	sum        Summary
-	// protection is who is protected, as far as it has been read.
-	protection func() *protect.Protection
 	wrote      written
+	// shield is who is protected in the tenant, once its API is open.
+	shield *shield
 }
 
 // written is what the last run of this slice has left on bindings with accounts.

@@ -19,7 +19,7 @@ const writesLife = 2 * Grace
 // noteWrite remembers on a binding what an applied change wrote. It comes before
 // the values are taken over.
 func noteWrite(b *directory.Binding, c *directory.Change, now time.Time) {
-	if c.Effect == directory.EffectAdopt || c.Effect == directory.EffectRelease {
+	if c.Effect.Row().Remembers {
 		return
 	}
 	for _, p := range c.Properties {

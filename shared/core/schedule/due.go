@@ -64,10 +64,23 @@ func (r *round) hasWork(ctx context.Context, l *store.ScheduledConnection, runs 
 		return s == waiting, nil
 	}
 	before := now.Add(-markPatience)
+	if used, err := r.useDue(ctx, l, before); err != nil || used {
+		return used, err
+	}
 	marked, err := r.cfg.Stores.Marks.OldMark(ctx, &l.Connection, 0, held, before)
 	lane := 1 + r.turn
 	if err != nil || marked || lane >= store.MarkLanes {
 		return marked, err
 	}
 	return r.cfg.Stores.Marks.OldMark(ctx, &l.Connection, lane, held, before)
+}
+
+// useDue reports whether a connection's use of a group is due since a while: the wake-up
+// of whoever made it so is lost.
+func (r *round) useDue(ctx context.Context, l *store.ScheduledConnection, before time.Time) (bool, error) {
+	if !l.UsesGroups {
+		return false, nil
+	}
+	due, _, err := r.cfg.Stores.Uses.DueUses(ctx, l.ID, "", 1)
+	return len(due) > 0 && due[0].At.Before(before), err
 }

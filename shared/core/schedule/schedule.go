@@ -41,13 +41,14 @@ const (
 type Stores struct {
 	Connections Connections
 	Marks       Marks
+	Uses        Uses
 	Rounds      Rounds
 	Jobs        Jobs
 }
 
 // StoresOf are those of a store.
 func StoresOf(s *store.Store) Stores {
-	return Stores{Connections: s.Schedule, Marks: s.Marks, Rounds: s.Schedule, Jobs: s.Jobs}
+	return Stores{Connections: s.Schedule, Marks: s.Marks, Uses: s.Groups, Rounds: s.Schedule, Jobs: s.Jobs}
 }
 
 // Connections are read page by page, with what stands beside each.
@@ -59,6 +60,11 @@ type Connections interface {
 // Marks tells whether one is old.
 type Marks interface {
 	OldMark(ctx context.Context, c *directory.Connection, lane int, after, before time.Time) (bool, error)
+}
+
+// Uses tells what of the uses of groups is due.
+type Uses interface {
+	DueUses(ctx context.Context, c directory.ConnectionID, after directory.GroupID, limit int) ([]store.DueUse, directory.GroupID, error)
 }
 
 // Rounds keeps the place of a round; SaveRound is directory.ErrStale when another

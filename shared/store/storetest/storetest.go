@@ -81,6 +81,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"MembersThatAreGoneArePurged", testMembersPurged},
 		{"NoGroupIsInItself", testNoCycle},
 		{"UsersOfGroupsAreTold", testUsedGroups},
+		{"UsesAreEditedAsRead", testUses},
+		{"UsesAdvanceUnderTheLease", testUsesAdvance},
+		{"UsesAreSwept", testUsesSwept},
+		{"NestedMembersAreListedOnce", testNestedMembers},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

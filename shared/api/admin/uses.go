@@ -1,0 +1,162 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"bindery/shared/core/uses"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Uses says what connections do with groups; *uses.Service does.
+type Uses interface {
+	Get(ctx context.Context, id directory.ConnectionID, g directory.GroupID) (uses.Used, error)
+	List(ctx context.Context, id directory.ConnectionID, after string, limit int) ([]directory.GroupUse, string, error)
+	Members(ctx context.Context, id directory.ConnectionID, g directory.GroupID, cursor string, limit int) ([]store.UseMember, string, error)
+	Put(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, rules directory.UseRules, version int64) (uses.Used, error)
+	End(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64) (uses.Used, error)
+}
+
+// GroupUse is what a connection does with a group, as the API shows it.
+type GroupUse struct {
+	ConnectionID directory.ConnectionID  `json:"connectionId"`
+	GroupID      directory.GroupID       `json:"groupId"`
+	Select       *directory.SelectRule   `json:"select,omitempty" doc:"The members of the group are bound."`
+	Export       *directory.ExportRule   `json:"export,omitempty" doc:"The group is kept in the tenant."`
+	Licences     []directory.LicenceRule `json:"licences,omitempty" doc:"What the members are licensed for."`
+	Ending       bool                    `json:"ending,omitempty" doc:"It was ended, and what it gave is being taken back, or kept, as it says."`
+	By           string                  `json:"by,omitempty" doc:"Who asked for it as it is."`
+	Created      time.Time               `json:"created"`
+	Updated      time.Time               `json:"updated"`
+	UpToDate     *UseProgress            `json:"upToDate,omitempty" doc:"When what follows from it was last brought up to date with the group's members, and for how many."`
+}
+
+// UseProgress is how far a use was brought when it was last brought up to date.
+type UseProgress struct {
+	At      time.Time `json:"at"`
+	Members int       `json:"members"`
+	Refused int       `json:"refused" doc:"Of them, those whom it selects and who cannot be bound; GET …/members lists them with the reason."`
+}
+
+func viewUse(u *directory.GroupUse) GroupUse {
+	return GroupUse{ConnectionID: u.ConnectionID, GroupID: u.GroupID, Select: u.Select, Export: u.Export, Licences: u.Licences,
+		Ending: u.Ending, By: u.By, Created: u.Created, Updated: u.Updated}
+}
+
+// UsedMember is a member of a used group, with what has come of the use for it.
+type UsedMember struct {
+	UserID   directory.UserID  `json:"userId,omitempty"`
+	GroupID  directory.GroupID `json:"groupId,omitempty" doc:"A group in the group that stays one in the tenant."`
+	Selected bool              `json:"selected" doc:"The user is bound by it."`
+	Exported bool              `json:"exported" doc:"The membership is kept in the tenant."`
+	Licensed bool              `json:"licensed" doc:"The user is licensed by it."`
+	Reason   string            `json:"reason,omitempty" doc:"Why the user is not bound although it is selected: a code."`
+	Since    time.Time         `json:"since"`
+}
+
+// UsePath names the use of a group in a path.
+type UsePath struct {
+	ConnectionPath
+	GroupID string `path:"groupId" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the group"`
+}
+
+// UseEditing is what every edit of a use takes: its version, if the caller cares.
+type UseEditing struct {
+	UsePath
+	IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of what is edited; without it the edit goes onto whatever is there"`
+}
+
+type useOutput struct {
+	ETag string `header:"ETag"`
+	Body GroupUse
+}
+
+func (a *API) groupUses() {
+	const path = "/v1/connections/{id}/groups"
+	register(a, operation{id: "listGroupUses", method: http.MethodGet, path: path, scope: ScopeRead,
+		summary: "List what a connection does with groups"}, a.listUses)
+	register(a, operation{id: "getGroupUse", method: http.MethodGet, path: path + "/{groupId}", scope: ScopeRead,
+		summary: "Read what a connection does with a group"}, a.getUse)
+	register(a, operation{id: "useGroup", method: http.MethodPut, path: path + "/{groupId}", scope: ScopeAdmin,
+		summary: "Say what a connection does with a group: bind its members, export it, license its members",
+		more:    "What gives Bindery more say over what others have made in the tenant (export.adopt, members \"exact\", onRelease \"delete\") needs bindery/approve besides.",
+		body:    schema[directory.UseRules](a), core: []string{allMembers}}, a.putUse)
+	register(a, operation{id: "endGroupUse", method: http.MethodDelete, path: path + "/{groupId}", scope: ScopeAdmin, status: 202,
+		summary: "End what a connection does with a group; what it gave is taken back, or kept, as the use says"}, a.endUse)
+	register(a, operation{id: "listUsedMembers", method: http.MethodGet, path: path + "/{groupId}/members", scope: ScopeRead,
+		summary: "List the members of a used group, with what has come of the use for each"}, a.listUsedMembers)
+}
+
+func (a *API) listUses(ctx context.Context, _ Caller, in *struct {
+	ConnectionPath
+	Paging
+}) (*listOutput[GroupUse], error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]GroupUse, string, error) {
+		list, next, err := a.Uses.List(ctx, directory.ConnectionID(in.ID), in.Next, limit)
+		views := make([]GroupUse, len(list))
+		for i := range list {
+			views[i] = viewUse(&list[i])
+		}
+		return views, next, err
+	})
+}
+
+func (a *API) getUse(ctx context.Context, _ Caller, in *UsePath) (*useOutput, error) {
+	return answerUse(a.Uses.Get(ctx, directory.ConnectionID(in.ID), directory.GroupID(in.GroupID)))
+}
+
+func answerUse(u uses.Used, err error) (*useOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	v := viewUse(&u.GroupUse)
+	if !u.State.At.IsZero() {
+		v.UpToDate = &UseProgress{u.State.At, u.State.Members, u.State.Refused}
+	}
+	return &useOutput{etagOf(u.Version), v}, nil
+}
+
+func (a *API) putUse(ctx context.Context, by Caller, in *struct {
+	UseEditing
+	raw
+}) (*useOutput, error) {
+	version, err := parseIfMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := directory.ParseUseRules(in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	return answerUse(a.Uses.Put(ctx, by.Caller, directory.ConnectionID(in.ID), directory.GroupID(in.GroupID), rules, version))
+}
+
+func (a *API) endUse(ctx context.Context, by Caller, in *UseEditing) (*useOutput, error) {
+	version, err := parseIfMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	return answerUse(a.Uses.End(ctx, by.Caller, directory.ConnectionID(in.ID), directory.GroupID(in.GroupID), version))
+}
+
+func (a *API) listUsedMembers(ctx context.Context, _ Caller, in *struct {
+	UsePath
+	Paging
+}) (*listOutput[UsedMember], error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]UsedMember, string, error) {
+		list, next, err := a.Uses.Members(ctx, directory.ConnectionID(in.ID), directory.GroupID(in.GroupID), in.Next, limit)
+		if err != nil {
+			return nil, "", err
+		}
+		views := make([]UsedMember, len(list))
+		for i, m := range list {
+			views[i] = UsedMember{
+				UserID: m.Member.User(), GroupID: m.Member.Group(), Reason: m.Code, Since: m.Since,
+				Selected: m.Parts.Has(store.UseSelected), Exported: m.Parts.Has(store.UseExported), Licensed: m.Parts.Has(store.UseLicensed),
+			}
+		}
+		return views, next, nil
+	})
+}

@@ -1,0 +1,99 @@
+package admin
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestGroupUses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	group := w.want(201, "", "POST", "/v1/groups", `{"name":"Staff"}`).text("id")
+	uses := "/v1/connections/" + string(w.conn.ID) + "/groups"
+	path := uses + "/" + group
+
+	w.want(404, "group-not-used", "GET", path, "")
+	w.want(404, "group-not-found", "PUT", uses+"/grp_nobody", `{"select":{}}`)
+	w.want(404, "not-found", "PUT", "/v1/connections/con_nobody/groups/"+group, `{"select":{}}`)
+	for body, field := range map[string]string{
+		`{}`:                      "select",
+		`{"select":{},"x":1}`:     "",
+		`{"export":{}}`:           "export.kind",
+		`{"export":{"kind":"x"}}`: "export.kind",
+		`{"export":{"kind":"security","members":"some"}}`:                                 "export.members",
+		`{"export":{"kind":"microsoft365","nested":"keep"}}`:                              "export.nested",
+		`{"export":{"kind":"security","adopt":"grp_1"}}`:                                  "export.adopt",
+		`{"export":{"kind":"security","welcomeMail":true}}`:                               "export.welcomeMail",
+		`{"licences":[{"sku":"SPE_E3"},{"sku":"spe_e3"}]}`:                                "licences[1].sku",
+		`{"licences":[{"sku":"SPE_E3","via":"group"}]}`:                                   "licences[0].via",
+		`{"licences":[{"sku":"a b"}]}`:                                                    "licences[0].sku",
+		`{"select":{"onRelease":"delete"}}`:                                               "select.onRelease",
+		`{"export":{"kind":"security","onRelease":"gone"},"licences":[{"sku":"SPE_E3"}]}`: "export.onRelease",
+	} {
+		a := w.want(422, "invalid-use", "PUT", path, body)
+		if !strings.Contains(a.raw, field) {
+			t.Errorf("%s: the answer does not name %q: %s", body, field, a.raw)
+		}
+	}
+	w.want(404, "group-not-used", "GET", path, "") // nothing was stored of them
+
+	put := w.want(200, "", "PUT", path, `{"select":{"onRelease":"keep"},"export":{"kind":"security"},"licences":[{"sku":"SPE_E3","disabledPlans":["SWAY","SWAY"]}]}`)
+	if put.header.Get("ETag") != `"1"` || !strings.Contains(put.raw, `"disabledPlans":["SWAY"]`) {
+		t.Errorf("put: %s %s", put.header.Get("ETag"), put.raw)
+	}
+	got := w.want(200, "", "GET", path, "")
+	if got.raw != put.raw {
+		t.Errorf("read: %s, put %s", got.raw, put.raw)
+	}
+	if list := w.want(200, "", "GET", uses, ""); !strings.Contains(list.raw, group) {
+		t.Errorf("listed: %s", list.raw)
+	}
+	if g := w.want(200, "", "GET", "/v1/groups/"+group, ""); !strings.Contains(g.raw, string(w.conn.ID)) {
+		t.Errorf("the group does not say who uses it: %s", g.raw)
+	}
+	w.want(412, "version-mismatch", "PUT", path, `{"select":{}}`, "If-Match", `"7"`)
+	w.want(409, "export-fixed", "PUT", path, `{"export":{"kind":"microsoft365"}}`)
+	w.want(200, "", "GET", path+"/members", "")
+
+	ended := w.want(202, "", "DELETE", path, "", "If-Match", `"1"`)
+	if ended.body["ending"] != true {
+		t.Errorf("ended: %s", ended.raw)
+	}
+	w.want(404, "group-not-used", "DELETE", path, "")
+}
+
+// TestGroupUsesNeedDecisions: what has Bindery take over, or take away, what others have
+// made needs bindery/approve.
+func TestGroupUsesNeedDecisions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	group := w.want(201, "", "POST", "/v1/groups", `{"name":"Staff"}`).text("id")
+	path := "/v1/connections/" + string(w.conn.ID) + "/groups/" + group
+	admin := map[string]string{"sub": "admin", "scope": ScopeRead + " " + ScopeAdmin}
+	for body, key := range map[string]string{
+		`{"export":{"kind":"security","members":"exact"}}`:                              "export.members",
+		`{"export":{"kind":"security","onRelease":"delete"}}`:                           "export.onRelease",
+		`{"export":{"kind":"security","adopt":"6f1b2a4c-0000-4000-8000-000000000001"}}`: "export.adopt",
+		`{"select":{"onRelease":"block"}}`:                                              "select.onRelease",
+	} {
+		a := w.as(admin, "PUT", path, body)
+		if a.status != 403 || a.text("code") != "needs-approve" || !strings.Contains(a.raw, key) {
+			t.Errorf("%s: %d %s", body, a.status, a.raw)
+		}
+	}
+	if a := w.as(admin, "PUT", path, `{"select":{},"export":{"kind":"security"}}`); a.status != 200 {
+		t.Errorf("what needs no decision: %d %s", a.status, a.raw)
+	}
+	w.want(200, "", "PUT", path, `{"export":{"kind":"security","members":"exact"}}`)
+	// What is as loose as it was needs none either, and tightening never does.
+	if a := w.as(admin, "PUT", path, `{"select":{},"export":{"kind":"security","members":"exact"}}`); a.status != 200 {
+		t.Errorf("as loose as before: %d %s", a.status, a.raw)
+	}
+	if a := w.as(admin, "PUT", path, `{"select":{},"export":{"kind":"security"}}`); a.status != 200 {
+		t.Errorf("tightened: %d %s", a.status, a.raw)
+	}
+	writer := map[string]string{"sub": "writer", "scope": ScopeRead + " " + ScopeWrite}
+	if a := w.as(writer, "PUT", path, `{"select":{}}`); a.status != 403 {
+		t.Errorf("who may edit groups only: %d %s", a.status, a.raw)
+	}
+}

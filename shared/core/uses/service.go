@@ -1,0 +1,289 @@
+package uses
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"bindery/shared/core/assign"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Service is what admins ask about the uses of groups. It may be used by many
+// goroutines.
+type Service struct {
+	connections connectionStore
+	groups      groupReader
+	uses        useEditor
+	wake        func(ctx context.Context, id directory.ConnectionID) error
+	now         func() time.Time
+	log         *slog.Logger
+}
+
+type connectionStore interface {
+	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+	// ModifyConnection lets change edit a connection and stores it, again when somebody
+	// else was faster.
+	ModifyConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
+}
+
+// groupReader reads groups; directory.ErrNotFound.
+type groupReader interface {
+	Group(ctx context.Context, id directory.GroupID) (directory.Group, error)
+}
+
+// useEditor stores and reads uses.
+type useEditor interface {
+	Use(ctx context.Context, c *directory.Connection, g directory.GroupID) (directory.GroupUse, error)
+	UseState(ctx context.Context, c *directory.Connection, g directory.GroupID) (store.UseState, error)
+	ListUses(ctx context.Context, c *directory.Connection, after directory.GroupID, limit int) ([]directory.GroupUse, directory.GroupID, error)
+	UseMembers(ctx context.Context, u *directory.GroupUse, after directory.MemberRef, limit int) ([]store.UseMember, directory.MemberRef, error)
+	PutUse(ctx context.Context, act directory.AuditEvent, c *directory.Connection, g *directory.Group, u *directory.GroupUse) error
+}
+
+// Config is what a Service stands on.
+type Config struct {
+	Store *store.Store
+	// Wake asks for a slice of a connection; a wake-up that is lost costs minutes.
+	Wake func(ctx context.Context, id directory.ConnectionID) error
+	Now  func() time.Time // nil means time.Now
+	Log  *slog.Logger     // nil means silence
+}
+
+// New returns a Service.
+func New(cfg Config) *Service {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, uses: cfg.Store.Uses, wake: cfg.Wake, now: cfg.Now, log: cfg.Log}
+}
+
+// maxTries bounds how often something is tried again because others were faster.
+const maxTries = 20
+
+// Used is a use as an admin sees it.
+type Used struct {
+	directory.GroupUse
+	State store.UseState
+}
+
+// Get reads what a connection does with a group. Errors: directory.ErrNotFound.
+func (s *Service) Get(ctx context.Context, id directory.ConnectionID, g directory.GroupID) (Used, error) {
+	c, err := s.connections.Connection(ctx, id)
+	if err != nil {
+		return Used{}, err
+	}
+	return s.used(ctx, &c, g)
+}
+
+func (s *Service) used(ctx context.Context, c *directory.Connection, g directory.GroupID) (Used, error) {
+	u, err := s.uses.Use(ctx, c, g)
+	if errors.Is(err, directory.ErrNotFound) {
+		return Used{}, directory.Refuse(directory.ErrNotFound, directory.CodeGroupNotUsed,
+			fmt.Sprintf("The connection \"%s\" does nothing with the group %q.", c.Name, g), "PUT says what it is to do.")
+	}
+	if err != nil {
+		return Used{}, err
+	}
+	state, err := s.uses.UseState(ctx, c, g)
+	if errors.Is(err, directory.ErrNotFound) { // it has just ended
+		err = nil
+	}
+	return Used{u, state}, err
+}
+
+// List lists what a connection does with groups, by group, from a cursor on, up to
+// limit; next is "" at the end.
+func (s *Service) List(ctx context.Context, id directory.ConnectionID, after string, limit int) (list []directory.GroupUse, next string, err error) {
+	c, err := s.connections.Connection(ctx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	list, more, err := s.uses.ListUses(ctx, &c, directory.GroupID(after), limit)
+	return list, string(more), err
+}
+
+// Members lists the members of a used group with what has come of the use for each,
+// from a cursor on, up to limit; next is "" at the end.
+func (s *Service) Members(ctx context.Context, id directory.ConnectionID, g directory.GroupID, cursor string, limit int) (list []store.UseMember, next string, err error) {
+	c, err := s.connections.Connection(ctx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	u, err := s.used(ctx, &c, g)
+	if err != nil {
+		return nil, "", err
+	}
+	var after directory.MemberRef
+	if kind, id, parted := strings.Cut(cursor, "/"); parted {
+		after = directory.MemberRef{Type: directory.MemberType(kind), ID: id}
+	}
+	list, more, err := s.uses.UseMembers(ctx, &u.GroupUse, after, limit)
+	if more != (directory.MemberRef{}) {
+		next = more.String()
+	}
+	return list, next, err
+}
+
+// Put says what a connection does with a group from now on. version is that of the use
+// that the caller has read; 0: of whatever there is. What follows from it is made by the
+// connection's next slice. Errors: directory.ErrNotFound, ErrStale, and refusals by
+// ErrInvalid, ErrForbidden and ErrConflict; then nothing was changed.
+func (s *Service) Put(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, rules directory.UseRules, version int64) (Used, error) {
+	if err := rules.Validate(); err != nil {
+		return Used{}, err
+	}
+	return s.edit(ctx, by, id, g, version, directory.AuditUseGroup, func(c *directory.Connection, u *directory.GroupUse) error {
+		old := u.UseRules
+		if u.Ending {
+			old = directory.UseRules{}
+		}
+		if err := mayUse(c, old, rules, by); err != nil {
+			return err
+		}
+		if err := keepsExport(u, rules); err != nil {
+			return err
+		}
+		u.UseRules, u.Ending = rules, false
+		return nil
+	})
+}
+
+// End has a connection do nothing with a group any more: what it gave is taken back, or
+// kept, as the use says.
+func (s *Service) End(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64) (Used, error) {
+	return s.edit(ctx, by, id, g, version, directory.AuditEndGroupUse, func(c *directory.Connection, u *directory.GroupUse) error {
+		if u.Version == 0 || u.Ending {
+			return directory.Refuse(directory.ErrNotFound, directory.CodeGroupNotUsed,
+				fmt.Sprintf("The connection \"%s\" does nothing with the group %q.", c.Name, g), "")
+		}
+		u.Ending = true
+		return nil
+	})
+}
+
+func (s *Service) edit(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change func(*directory.Connection, *directory.GroupUse) error) (Used, error) {
+	for range maxTries {
+		u, err := s.editOnce(ctx, by, id, g, version, kind, change)
+		if errors.Is(err, directory.ErrStale) && !isRefusal(err) {
+			continue
+		}
+		if err != nil {
+			return Used{}, err
+		}
+		if err := s.wake(ctx, id); err != nil {
+			s.log.Warn("wake-up not sent; the schedule makes up for it", "connectionId", id, "error", err)
+		}
+		return Used{GroupUse: u}, nil
+	}
+	return Used{}, fmt.Errorf("use of a group: %w", directory.ErrBusy)
+}
+
+func isRefusal(err error) bool {
+	_, is := errors.AsType[*directory.Refusal](err)
+	return is
+}
+
+func (s *Service) editOnce(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change func(*directory.Connection, *directory.GroupUse) error) (directory.GroupUse, error) {
+	c, err := assign.Working(ctx, s.connections, id)
+	if err != nil {
+		return directory.GroupUse{}, err
+	}
+	group, err := s.groups.Group(ctx, g)
+	if errors.Is(err, directory.ErrNotFound) {
+		return directory.GroupUse{}, directory.Refuse(directory.ErrNotFound, directory.CodeGroupNotFound, fmt.Sprintf("There is no group %q.", g), "")
+	}
+	if err != nil {
+		return directory.GroupUse{}, err
+	}
+	u, err := s.uses.Use(ctx, &c, g)
+	if errors.Is(err, directory.ErrNotFound) {
+		u, err = directory.GroupUse{ConnectionID: id, GroupID: g, Created: s.now().UTC()}, nil
+	}
+	if err != nil {
+		return u, err
+	}
+	if version != 0 && version != u.Version {
+		return u, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "What the connection does with the group has changed since it was read.",
+			"Read it again and send its ETag.")
+	}
+	if group.Deleted != nil && u.Version == 0 {
+		return u, directory.Refuse(directory.ErrConflict, directory.CodeGroupDeleted, "The group is deleted.", "Restore it first.")
+	}
+	if err := change(&c, &u); err != nil {
+		return u, err
+	}
+	if !c.UsesGroups {
+		c, err = s.connections.ModifyConnection(ctx, directory.AuditEvent{}, id, func(c *directory.Connection) error {
+			c.UsesGroups = true
+			return nil
+		})
+		if err != nil {
+			return u, err
+		}
+	}
+	u.EditedBy(by.Subject, s.now())
+	u.Updated = s.now().UTC()
+	act := by.AuditEvent(kind)
+	act.Detail = describe(&u)
+	return u, s.uses.PutUse(ctx, act, &c, &group, &u)
+}
+
+// mayUse refuses, key by key, what would loosen safety when the caller may not decide
+// about it.
+func mayUse(c *directory.Connection, old, next directory.UseRules, by directory.Caller) error {
+	keys := directory.SafetyOfUse(old, next).Loosened
+	if len(keys) == 0 || by.Approve {
+		return nil
+	}
+	r := directory.Refuse(directory.ErrForbidden, directory.CodeNeedsApprove,
+		"This gives Bindery more say over what others have made ("+strings.Join(keys, ", ")+"), which needs the scope bindery/approve; nothing was changed.",
+		"Use a token with that scope, besides bindery/admin, or leave these members out.")
+	for _, key := range keys {
+		r.Fields = append(r.Fields, directory.FieldError{Field: key, Detail: "needs a decision"})
+	}
+	return r
+}
+
+// keepsExport refuses an edit that would make another group of the tenant of an export:
+// that is the end of one use and the begin of another.
+func keepsExport(u *directory.GroupUse, next directory.UseRules) error {
+	was := u.Export
+	if was == nil || next.Export == nil || u.Version == 0 {
+		return nil
+	}
+	if was.Kind == next.Export.Kind && was.Adopt == next.Export.Adopt {
+		return nil
+	}
+	return directory.Refuse(directory.ErrConflict, directory.CodeExportFixed,
+		"The group is exported already; which kind of group it is in the tenant, and which one, cannot be changed.",
+		"End the use with DELETE, wait until it is gone, and PUT it anew.")
+}
+
+// describe says in a line what a use is, for the report of what admins did.
+func describe(u *directory.GroupUse) string {
+	if u.Ending {
+		return "The use ends."
+	}
+	var parts []string
+	if u.Select != nil {
+		parts = append(parts, "members are bound")
+	}
+	if e := u.Defaulted().Export; e != nil {
+		parts = append(parts, fmt.Sprintf("exported as %s, members %s", e.Kind, e.Members))
+		if e.Adopt != "" {
+			parts = append(parts, "takes over the group "+string(e.Adopt))
+		}
+	}
+	for _, r := range u.Licences {
+		parts = append(parts, "licence "+r.SKU)
+	}
+	return strings.Join(parts, "; ") + "."
+}

@@ -1,0 +1,138 @@
+package uses
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"bindery/shared/core/reconcile/groups"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Source tells the kinds of the engine what follows from uses: how groups are exported,
+// and whom they license.
+type Source struct {
+	groups sourceGroups
+	uses   sourceUses
+}
+
+type sourceGroups interface {
+	GroupsByID(ctx context.Context, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error)
+	DueUse(ctx context.Context, c directory.ConnectionID, g directory.GroupID) (bool, error)
+}
+
+type sourceUses interface {
+	UsesAmong(ctx context.Context, c *directory.Connection, ids []directory.GroupID) (map[directory.GroupID]directory.GroupUse, error)
+	UseState(ctx context.Context, c *directory.Connection, g directory.GroupID) (store.UseState, error)
+	LicensedBy(ctx context.Context, c *directory.Connection, u directory.UserID) (map[directory.GroupID]time.Time, error)
+}
+
+// NewSource returns the Source over a store.
+func NewSource(s *store.Store) *Source { return &Source{s.Groups, s.Uses} }
+
+// Exports returns those of some groups that the connection exports: living groups whose
+// use has an export and is not ending.
+func (s *Source) Exports(ctx context.Context, c *directory.Connection, ids []directory.GroupID) (map[directory.GroupID]groups.Export, error) {
+	used, err := s.uses.UsesAmong(ctx, c, ids)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.groups.GroupsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	exports := make(map[directory.GroupID]groups.Export, len(ids))
+	for id, u := range used {
+		g, there := found[id]
+		if u.Ending || u.Export == nil || !there || g.Deleted != nil {
+			continue
+		}
+		e := u.Defaulted().Export
+		x := groups.Export{
+			Group: &g, Kind: directory.TenantGroupKind(e.Kind), Exact: e.Members == directory.MembersExact, Adopt: directory.TenantGroupID(e.Adopt),
+			Welcome: e.WelcomeMail, By: editors(&u),
+		}
+		if x.Exact { // nobody else asks
+			if x.Expanded, err = s.expanded(ctx, c, id); err != nil {
+				return nil, err
+			}
+		}
+		exports[id] = x
+	}
+	return exports, nil
+}
+
+// expanded reports whether every member that the directory wants in a group has a record:
+// its use was brought up to date, and nothing came since.
+func (s *Source) expanded(ctx context.Context, c *directory.Connection, g directory.GroupID) (bool, error) {
+	state, err := s.uses.UseState(ctx, c, g)
+	if err != nil || state.At.IsZero() {
+		return false, err
+	}
+	due, err := s.groups.DueUse(ctx, c.ID, g)
+	return !due, err
+}
+
+// editors are the subjects of those who changed a use lately.
+func editors(u *directory.GroupUse) []string {
+	list := []string{u.By}
+	for _, e := range u.Editors {
+		if !slices.Contains(list, e.By) {
+			list = append(list, e.By)
+		}
+	}
+	return list
+}
+
+// Licensed is one rule by which a user is to have a licence.
+type Licensed struct {
+	directory.LicenceRule
+	Group directory.GroupID
+	Name  string    // of the group, for people
+	Since time.Time // when the user came to it
+	By    []string  // subjects of those who say so
+}
+
+// LicencesOf returns the rules by which users are to have licences directly, by user, of
+// the uses of groups that they are members of.
+func (s *Source) LicencesOf(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID][]Licensed, error) {
+	by := make(map[directory.UserID]map[directory.GroupID]time.Time, len(users))
+	var ids []directory.GroupID
+	for _, u := range users {
+		groups, err := s.uses.LicensedBy(ctx, c, u)
+		if err != nil {
+			return nil, err
+		}
+		by[u] = groups
+		for g := range groups {
+			ids = append(ids, g)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	used, err := s.uses.UsesAmong(ctx, c, ids)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.groups.GroupsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[directory.UserID][]Licensed, len(users))
+	for _, u := range users {
+		for _, g := range ids {
+			since, member := by[u][g]
+			use, is := used[g]
+			if !member || !is || use.Ending || found[g].Deleted != nil {
+				continue
+			}
+			for _, r := range use.Defaulted().Licences {
+				if r.Via == directory.LicenceViaUser {
+					all[u] = append(all[u], Licensed{r, g, found[g].Name, since, editors(&use)})
+				}
+			}
+		}
+	}
+	return all, nil
+}
