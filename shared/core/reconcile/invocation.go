@@ -104,6 +104,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	journal := notedJournal{st.Journal, recent, w.just, w.dependents}
 	t.observe = &observer{s: s, tenant: tenant, bindings: w.just, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, answers: newAddressAnswers(w.outcomes)}
 	t.shield = &shield{s: s, tenant: tenant, reader: w.protected, observe: t.observe}
+	s.shield = t.shield
 	cfg := t.shield.config(s.conn.Settings)
 	t.shield.selected = cfg.Mapper.Selected()
 	digester := mapping.NewDigester(cfg.Mapper, s.settingsDigest())
@@ -119,7 +120,6 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 		kinds.add(k.Name(), k.Open(Slice{s}, tenant))
 	}
 	t.rounds.kinds = kinds
-	s.protection = t.shield.now
 	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, runs: st.Runs, counts: st.Counts, users: st.Users, bindings: st.Bindings, calls: st.Calls}
 	moves := moves{s: s, send: c.Send}
 	t.planner = &planner{s: s, shield: t.shield, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,

@@ -249,10 +249,10 @@ func (s Slice) Lease() *store.Lease { return &s.s.lease }
 // Now is the time.
 func (s Slice) Now() time.Time { return s.s.now() }
 
-// Protected reports whether an account must not be written to, and why. It is known
-// wherever a kind decides, and when something is sent.
+// Protected says whether an account must not be written to, and why, as far as it has
+// been read; it has been when something is decided or sent.
 func (s Slice) Protected(id directory.AccountID, userPrincipalName string) (reason string, yes bool) {
-	return s.s.protection().Of(id, userPrincipalName)
+	return s.s.shield.now().Of(id, userPrincipalName)
 }
 
 // Log is where to log.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"bindery/shared/core/protect"
 	"bindery/shared/core/quota"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -27,8 +26,8 @@ type session struct {
 	end        store.RunEnd // what the release of the lease writes
 	sum        Summary
 	wrote      written
-	// protection is who is protected, as far as it has been read.
-	protection func() *protect.Protection
+	// shield is who is protected in the tenant, once its API is open.
+	shield *shield
 }
 
 // written is what the last run of this slice has left on bindings with accounts.

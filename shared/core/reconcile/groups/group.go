@@ -62,11 +62,6 @@ type groupSubject struct {
 	now      time.Time
 }
 
-// bound is the tenant group of the record; "" when it has none yet.
-func (s *groupSubject) bound() directory.TenantGroupID {
-	return directory.TenantGroupID(s.record.AccountID)
-}
-
 // name is what people call the group.
 func (s *groupSubject) name() string {
 	switch {

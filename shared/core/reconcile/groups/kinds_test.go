@@ -443,3 +443,26 @@ func TestWhoRemoved(t *testing.T) {
 		t.Errorf("the run has %+v", changes)
 	}
 }
+
+// TestUndoOfACreation: a group that an undone run made stays, emptied of what the run
+// gave it.
+func TestUndoOfACreation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	users := w.people(2)
+	sales := w.export("Sales")
+	w.add(sales, users...)
+	w.sync()
+	run := w.want("2 create:applied, 1 group-create:applied, 2 member-add:applied")
+	w.calm()
+	if undone := w.undo(run.ID); undone.State != directory.RunDone || undone.Left == 0 {
+		t.Errorf("the undo is %s, and leaves %d", undone.State, undone.Left)
+	}
+	w.wantMembers(sales)
+	if b := w.record(directory.GroupRef(sales)); b.AccountID == "" {
+		t.Errorf("the record is %+v", b)
+	}
+	last, _ := w.lastRun()
+	w.calm()
+	w.wantNothing(last.ID)
+}

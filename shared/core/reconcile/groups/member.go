@@ -75,7 +75,6 @@ type memberFacts struct {
 	deleted bool
 	// protected is why the account must not be taken out of groups that others put it in.
 	protected string
-	editors   []string
 }
 
 // memberSubject is one record of a membership with all that was read about it.
