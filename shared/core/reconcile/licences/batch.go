@@ -118,6 +118,7 @@ func (b *batch) Find(ctx context.Context, list []reconcile.Unanswered) ([]reconc
 	}
 	verdicts := make([]reconcile.Verdict, len(list))
 	for n, h := range found {
+		h.holder.Held = h.read // the ledger does not know of it yet
 		switch {
 		case h.held == nil:
 			verdicts[n] = reconcile.Verdict{Wait: 5 * time.Second}
