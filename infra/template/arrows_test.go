@@ -54,6 +54,7 @@ var arrows = []arrow{
 	{[]string{"shared/core/licensing"}, []string{"shared/directory"}, "who gets which licence is arithmetic on the vocabulary's values"},
 	{[]string{"shared/core/reconcile/managers"}, []string{"shared/core/plan", "shared/core/protect", "shared/core/reconcile", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/reconcile/licences"}, []string{"shared/core/licensing", "shared/core/plan", "shared/core/protect", "shared/core/reconcile", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/uses"}, []string{"shared/core/assign", "shared/core/reconcile/groups", "shared/core/reconcile/licences", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/schedule"}, []string{"shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/jobs"}, []string{"shared/core/incident", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/assign/assigntest"}, []string{"shared/directory"}, "a tenant in memory, for the tests of whoever reads one"},

@@ -18,6 +18,7 @@ func (c *Core) joinKinds(engine *reconcile.Config) {
 	records := c.parts.Store
 	source := uses.NewSource(records)
 	exports := groups.Of(records, source)
+	exports.Attribution = c.Activity.Audits.LastMemberEditors
 	managing := managers.New(managers.StoreOf(records))
 	licensing := licences.New(licences.StoreOf(records), source)
 	engine.Uses = uses.NewExpander(records, assign.NewSelected(records), c.parts.Now, c.parts.Log)
