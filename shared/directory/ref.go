@@ -123,6 +123,18 @@ func (r Ref) membership() (g GroupID, member string, ok bool) {
 	return GroupID(group), member, true
 }
 
+// Concerns is what r is told of with: a user's membership in a group, manager and
+// licences with the user's account, all else by itself.
+func (r Ref) Concerns() Ref {
+	if _, u, ok := r.Member(); ok {
+		return AccountOf(u)
+	}
+	if r.Kind == KindManager || r.Kind == KindLicence {
+		return AccountOf(UserID(r.ID))
+	}
+	return r
+}
+
 // IsZero reports whether r names nothing.
 func (r Ref) IsZero() bool { return r == Ref{} }
 
