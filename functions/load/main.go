@@ -1,4 +1,4 @@
-// Command load is the Lambda function that loads files of users: for each wake-up of
+// Command load is the Lambda function that loads files of users and groups: for each wake-up of
 // its queue one slice of one job. It reads what strangers send, CSV, JSON and
 // workbooks, and reaches no Microsoft.
 package main

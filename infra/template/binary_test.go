@@ -29,6 +29,7 @@ var outcomes = map[string]outcome{
 	"admin.get-connection":     {404, "not-found"},
 	"admin.create-connection":  {201, ""},
 	"admin.patch-connection":   {404, "not-found"},
+	"admin.use-group":          {404, "not-found"},
 	"admin.confirm-connection": {404, "not-found"},
 	"admin.delete-connection":  {404, "not-found"},
 	"admin.approve-proposal":   {404, "not-found"},

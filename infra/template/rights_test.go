@@ -36,6 +36,7 @@ var needs = []need{
 	{"writes its own log", all, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{"own log"}},
 	{"reads records by key and by prefix", []app.Function{app.Admin, app.Deactivate, app.Schedule, app.Sync}, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}, []string{"Table"}},
 	{"reads records by key", []app.Function{app.LoadFiles}, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem"}, []string{"Table"}},
+	{"reads which groups are above one (TestLoadKeys)", []app.Function{app.LoadFiles}, []string{"dynamodb:Query"}, []string{"Table"}},
 	{"lists connections, runs, bindings, users", []app.Function{app.Admin, app.Deactivate, app.Schedule, app.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index1"}},
 	{"lists what is to be written, and what was done", []app.Function{app.Admin, app.Schedule, app.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index2"}},
 	{"reads and writes single records of few partitions, and a connection with its lease (TestCallbackKeys)", callback, []string{"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}, []string{"Table"}},

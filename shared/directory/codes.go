@@ -295,7 +295,6 @@ const (
 	CodeGroupOtherKind   = "group-other-kind"
 	CodeGroupTaken       = "group-taken"
 	CodeGroupNotRead     = "group-not-read"
-	CodeGroupLicensed    = "group-licensed"
 	CodeGroupMembersLeft = "group-members-left"
 	CodeGroupWaits       = "group-waits"
 	CodeMemberNotBound   = "member-not-bound"

@@ -116,7 +116,7 @@ var requestProblems = []ProblemType{
 	{Code: CodePasswordUnversioned, Means: "An earlier version made the temporary password, and did not note its key."},
 }
 
-// fileProblems say what is wrong with a file of users, or a line of it.
+// fileProblems say what is wrong with a file of users or groups, or a line of it.
 var fileProblems = []ProblemType{
 	{Code: CodeTwoFiles, Means: "The request names an upload and has a body too."},
 	{Code: CodeUnsupportedCharset, Means: "The file's charset is not one that is read."},

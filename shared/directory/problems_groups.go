@@ -106,7 +106,6 @@ var exportProblems = []ProblemType{
 	{Code: CodeGroupOtherKind, Means: "The tenant group that is to be adopted is of another kind than the export."},
 	{Code: CodeGroupTaken, Means: "The tenant group is the export of another group."},
 	{Code: CodeGroupNotRead, Means: "The tenant group could not be read, so it is not known what to write."},
-	{Code: CodeGroupLicensed, Means: "The tenant group gives licences to its members; Microsoft deletes none that does."},
 	{Code: CodeGroupMembersLeft, Means: "Memberships are still to be dealt with before the tenant group is let go."},
 	{Code: CodeGroupWaits, Means: "The tenant group of the export is not there, so nobody can be a member of it."},
 	{Code: CodeMemberNotBound, Means: "The member has no account through this connection, and so is no member of the tenant group."},

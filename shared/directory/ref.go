@@ -1,6 +1,9 @@
 package directory
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Kind names what is kept in step: accounts, tenant groups and others. The
 // engine, the guard and the reports treat all kinds alike.
@@ -133,6 +136,11 @@ func (r Ref) Concerns() Ref {
 		return AccountOf(UserID(r.ID))
 	}
 	return r
+}
+
+// Compare orders Refs by kind, accounts first, and by ID.
+func (r Ref) Compare(other Ref) int {
+	return cmp.Or(cmp.Compare(r.Kind, other.Kind), cmp.Compare(r.ID, other.ID))
 }
 
 // IsZero reports whether r names nothing.

@@ -1,6 +1,9 @@
 package directory
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // RunState is where a run stands:
 //
@@ -118,6 +121,26 @@ type Run struct {
 	ApprovedBy string    `json:"approvedBy,omitempty"`
 	ApprovedAt time.Time `json:"approvedAt,omitzero"`
 	Error      *Problem  `json:"error,omitempty"` // why a run failed
+}
+
+// Chosen reports whether the run is about chosen users and objects only.
+func (r *Run) Chosen() bool { return len(r.UserIDs)+len(r.Objects) > 0 }
+
+// Refs are the chosen users and objects from a place up to another one, users first.
+func (r *Run) Refs(from, to int) []Ref {
+	users := len(r.UserIDs)
+	refs := AccountsOf(r.UserIDs[min(from, users):min(to, users)])
+	return append(refs, r.Objects[max(0, from-users):max(0, to-users)]...)
+}
+
+// Names reports whether the run has chosen an object.
+func (r *Run) Names(ref Ref) bool {
+	if u := ref.User(); u != "" {
+		_, in := slices.BinarySearch(r.UserIDs, u)
+		return in
+	}
+	_, in := slices.BinarySearchFunc(r.Objects, ref, Ref.Compare)
+	return in
 }
 
 // Waiting says until when and why a run does nothing.
@@ -302,7 +325,7 @@ const (
 	JobAddresses JobKind = "renew-addresses"
 )
 
-// ReadsFile reports whether jobs of a kind read files of users: the function load
+// ReadsFile reports whether jobs of a kind read files of users or groups: the function load
 // does these, and sync all others.
 func (k JobKind) ReadsFile() bool {
 	switch k {

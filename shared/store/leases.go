@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"bindery/shared/directory"
@@ -481,10 +482,41 @@ type ReadLink struct {
 	// row; until Rest the schedule begins none.
 	Loop *directory.Problem `json:"loop,omitempty"`
 	Rest time.Time          `json:"rest,omitzero"`
+	// Kinds is where the reading of other kinds than accounts stands (SaveKindLink).
+	Kinds map[directory.Kind]KindLink `json:"kinds,omitempty"`
 }
 
-// SaveLink stores where reading stands, while the lease is ours.
+// KindLink is where the reading of one kind of objects stands.
+type KindLink struct {
+	// Link is the next page of a round under way, or what starts the next one; "": that
+	// is from the start.
+	Link   string             `json:"link,omitempty"`
+	At     time.Time          `json:"at,omitzero"` // of the last page
+	Paging directory.Paging   `json:"paging,omitzero"`
+	Loop   *directory.Problem `json:"loop,omitempty"`
+	Rest   time.Time          `json:"rest,omitzero"`
+	// Expand is the place in the making of missing records, while that is under way.
+	Expand string `json:"expand,omitempty"`
+}
+
+// SaveKindLink stores where the reading of a kind stands, while the lease is ours.
+func (s *Leases) SaveKindLink(ctx context.Context, l *Lease, kind directory.Kind, k KindLink) error {
+	r := l.Link
+	r.Kinds = maps.Clone(r.Kinds)
+	if r.Kinds == nil {
+		r.Kinds = map[directory.Kind]KindLink{}
+	}
+	r.Kinds[kind] = k
+	return s.saveLink(ctx, l, r)
+}
+
+// SaveLink stores where the reading of accounts stands, while the lease is ours.
 func (s *Leases) SaveLink(ctx context.Context, l *Lease, r ReadLink) error {
+	r.Kinds = l.Link.Kinds
+	return s.saveLink(ctx, l, r)
+}
+
+func (s *Leases) saveLink(ctx context.Context, l *Lease, r ReadLink) error {
 	r.Epoch = l.Epoch
 	err := s.db.table.Write(ctx, l.check(), table.Write{
 		Update: &table.Update{Key: readLinkKey(l.ConnectionID), AddVersion: 1, SetBody: pack(encode(r))},

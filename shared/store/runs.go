@@ -355,9 +355,13 @@ func birth(r *directory.Run, expires time.Time) []byte {
 	for i, id := range r.UserIDs {
 		users[i] = string(id)
 	}
-	return sealed(sealsRun, runKey(r.ID), expires, string(r.ConnectionID), itoa(r.Epoch), string(r.Kind), fmt.Sprint(r.DryRun),
+	parts := []string{string(r.ConnectionID), itoa(r.Epoch), string(r.Kind), fmt.Sprint(r.DryRun),
 		string(r.UndoOf), string(r.Trigger), r.AskedBy, itoa(millis(r.StartedAt)),
-		fmt.Sprint(r.Full, r.Resumes), strings.Join(users, ","), strings.Join(r.Properties, ","))
+		fmt.Sprint(r.Full, r.Resumes), strings.Join(users, ","), strings.Join(r.Properties, ",")}
+	for _, ref := range r.Objects { // a run without any is sealed as it was before there were any
+		parts = append(parts, ref.String())
+	}
+	return sealed(sealsRun, runKey(r.ID), expires, parts...)
 }
 
 // approval is what an admin decided of a run. chosen is the note that names the

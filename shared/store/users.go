@@ -355,45 +355,58 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 	case old.Deleted != nil && next.Deleted == nil:
 		writes = append(writes, userCountWrite(u.ID, 1))
 	}
-	if MembershipCounts(old, &next) {
-		writes = append(writes, table.Write{Put: d.note(changedKey(directory.UserMember(u.ID)))})
+	others, err := d.othersWrites(ctx, old, &next)
+	if err != nil {
+		return "", err
 	}
-	if next.ManagerID != old.ManagerID {
-		above, err := d.managerWrites(ctx, &next)
-		if err != nil {
-			return "", err
-		}
-		writes = append(writes, above...)
-	}
+	writes = append(writes, others...)
 	edited := usersSubject(&next)
 	edited.connection, edited.properties = conn, userChanges(old, &next)
 	writes = append(writes, d.record(act, edited)...)
 	err = d.table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
-		if it, hit := f[0]; hit {
-			if it == nil {
-				return "", fail("update user", table.ErrNotFound)
-			}
-			return "", fmt.Errorf("update user: %w", directory.ErrStale)
-		}
-		if err := takenBy(&next, slots, f); err != nil {
-			return "", err
-		}
-		if _, hit := f[mark]; hit {
-			return "", errBindingMoved
-		}
-		for i := range objects {
-			if _, hit := f[beside+i]; hit {
-				return "", errBindingMoved
-			}
-		}
-		return "", fmt.Errorf("update user: %w", directory.ErrStale)
+		return "", editRefused(&next, f, slots, mark, beside, len(objects))
 	}
 	if err != nil {
 		return "", fail("update user", err)
 	}
 	*u = next
 	return conn, nil
+}
+
+// othersWrites are those that an edit of a user needs for the sake of others: of those who
+// use groups, and of the managers above.
+func (d *db) othersWrites(ctx context.Context, old, next *directory.User) ([]table.Write, error) {
+	var writes []table.Write
+	if MembershipCounts(old, next) {
+		writes = append(writes, table.Write{Put: d.note(changedKey(directory.UserMember(next.ID)))})
+	}
+	if next.ManagerID == old.ManagerID {
+		return writes, nil
+	}
+	above, err := d.managerWrites(ctx, next)
+	return append(writes, above...), err
+}
+
+// editRefused is the error of an edit of which some writes were refused. That of the
+// user is the first one; slots are those of names, mark is that of the binding, and so
+// many from beside on are those of records of other kinds.
+func editRefused(u *directory.User, f map[int]*table.Item, slots map[int]string, mark, beside, objects int) error {
+	if it, hit := f[0]; hit {
+		if it == nil {
+			return fail("update user", table.ErrNotFound)
+		}
+		return fmt.Errorf("update user: %w", directory.ErrStale)
+	}
+	if err := takenBy(u, slots, f); err != nil {
+		return err
+	}
+	for i := range f {
+		if i == mark || i >= beside && i < beside+objects {
+			return errBindingMoved
+		}
+	}
+	return fmt.Errorf("update user: %w", directory.ErrStale)
 }
 
 // ExpireUser lets a tombstone go TombstoneLife after its deletion; nothing is

@@ -14,7 +14,7 @@ import (
 	"bindery/shared/directory"
 )
 
-// Loads loads files of users; *people.Loads does.
+// Loads loads files of users and groups; *people.Loads does.
 type Loads interface {
 	StartLoad(ctx context.Context, by directory.Caller, data []byte, as people.LoadOptions) (directory.Job, error)
 	LoadUpload(ctx context.Context, by directory.Caller, id directory.UploadID, as people.LoadOptions) (directory.Job, error)

@@ -43,6 +43,7 @@ type Runs interface {
 type NewRun struct {
 	DryRun  bool               `json:"dryRun,omitempty" doc:"Only plan."`
 	UserIDs []directory.UserID `json:"userIds,omitempty" doc:"Only these users."`
+	Objects []directory.Ref    `json:"objects,omitempty" doc:"Only these objects of other kinds than accounts, beside the users."`
 	Full    bool               `json:"full,omitempty" doc:"Read and compare every bound account."`
 	// Settings are merged into the connection's, for this plan only.
 	Settings SettingsPatch `json:"settings,omitempty" doc:"What if; only with dryRun."`
@@ -55,6 +56,7 @@ type NewRun struct {
 type newRunBody struct {
 	DryRun   bool                    `json:"dryRun"`
 	UserIDs  []directory.UserID      `json:"userIds"`
+	Objects  []directory.Ref         `json:"objects"`
 	Full     bool                    `json:"full"`
 	Release  directory.ReleasePolicy `json:"release"`
 	Settings json.RawMessage         `json:"settings"`
@@ -112,6 +114,7 @@ type Approval struct {
 type NewUndo struct {
 	DryRun     bool               `json:"dryRun,omitempty" doc:"Only plan."`
 	UserIDs    []directory.UserID `json:"userIds,omitempty" doc:"Only what concerns these users."`
+	Objects    []directory.Ref    `json:"objects,omitempty" doc:"Only what concerns these objects of other kinds than accounts, beside the users."`
 	Properties []string           `json:"properties,omitempty" doc:"Only these properties; nothing is given back or restored."`
 }
 
@@ -124,14 +127,14 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if body.UserIDs != nil && len(body.UserIDs) == 0 {
+	if (body.UserIDs != nil || body.Objects != nil) && len(body.UserIDs)+len(body.Objects) == 0 {
 		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNoUsers, "The list userIds is empty, so the run would concern nobody.",
 			"Name users, or leave userIds out to sync everybody.")
 	}
 	if r := body.Release; r != "" && r != directory.ReleaseKeep && r != directory.ReleaseBlock && r != directory.ReleaseRestore {
 		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidRelease, fmt.Sprintf("%q is not a way to release.", string(r)), "There are keep, block and restore.")
 	}
-	req := runs.Request{DryRun: body.DryRun, Full: body.Full, UserIDs: body.UserIDs, Release: body.Release, Audit: directory.AuditStartRun}
+	req := runs.Request{DryRun: body.DryRun, Full: body.Full, UserIDs: body.UserIDs, Objects: body.Objects, Release: body.Release, Audit: directory.AuditStartRun}
 	if body.Settings != nil && string(body.Settings) != "null" {
 		s, err := mergeSettings(c.Settings, body.Settings)
 		if err != nil {
@@ -319,9 +322,9 @@ func (a *API) undoRun(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if in.body.UserIDs != nil && len(in.body.UserIDs) == 0 || in.body.Properties != nil && len(in.body.Properties) == 0 {
+	if (in.body.UserIDs != nil || in.body.Objects != nil) && len(in.body.UserIDs)+len(in.body.Objects) == 0 || in.body.Properties != nil && len(in.body.Properties) == 0 {
 		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNothingChosen, "A list is empty, so nothing would be undone.",
 			"Name users or properties, or leave the list out.")
 	}
-	return acceptedRun(a.Runs.Undo(ctx, by.Caller, &c, of, runs.UndoRequest{DryRun: in.body.DryRun, UserIDs: in.body.UserIDs, Properties: in.body.Properties}))
+	return acceptedRun(a.Runs.Undo(ctx, by.Caller, &c, of, runs.UndoRequest{DryRun: in.body.DryRun, UserIDs: in.body.UserIDs, Objects: in.body.Objects, Properties: in.body.Properties}))
 }

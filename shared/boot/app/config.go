@@ -51,7 +51,7 @@ type Config struct {
 	SealKeyID         string // HMAC key of KMS that seals what was done
 	HeadsBucket       string // where the heads of the chains are kept
 	EventBusName      string // where notices are published
-	UploadBucket      string // where files of users are uploaded to
+	UploadBucket      string // where files of users and groups are uploaded to
 	ClientSecretName  string // name or ARN of the secret with the Entra app's client secret
 
 	ClientID      string // of the Entra app

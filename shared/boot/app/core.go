@@ -14,9 +14,6 @@ import (
 	"bindery/shared/core/passwords"
 	"bindery/shared/core/people"
 	"bindery/shared/core/reconcile"
-	"bindery/shared/core/reconcile/groups"
-	"bindery/shared/core/reconcile/licences"
-	"bindery/shared/core/reconcile/managers"
 	"bindery/shared/core/runs"
 	"bindery/shared/core/schedule"
 	"bindery/shared/core/uses"
@@ -119,29 +116,6 @@ func (c *Core) joinEngine() {
 	}
 	c.joinKinds(&engine)
 	c.Engine = reconcile.New(engine)
-}
-
-// joinKinds joins what the engine keeps in step besides accounts, and what it is made of:
-// the uses of groups.
-func (c *Core) joinKinds(cfg *reconcile.Config) {
-	p := c.parts
-	source := uses.NewSource(p.Store)
-	exports := groups.Of(p.Store, source)
-	reports := managers.New(managers.StoreOf(p.Store))
-	cfg.Uses = uses.NewExpander(p.Store, assign.NewSelected(p.Store), p.Now, p.Log)
-	cfg.Kinds = append(groups.Kinds(exports), reports, licences.New(licences.StoreOf(p.Store), source))
-	members := groups.Dependents(exports)
-	cfg.Dependents = func(ctx context.Context, conn *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
-		refs, err := reports.Dependents(ctx, conn, ref)
-		if err != nil || !conn.UsesGroups { // nothing else has records then
-			return refs, err
-		}
-		waiting, err := members(ctx, conn, ref)
-		if u := ref.User(); u != "" {
-			waiting = append(waiting, directory.LicenceOf(u))
-		}
-		return append(refs, waiting...), err
-	}
 }
 
 // joinPeople joins users, bindings and jobs.

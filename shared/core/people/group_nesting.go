@@ -25,6 +25,8 @@ type Nesting struct {
 		GroupsByID(ctx context.Context, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error)
 		Members(ctx context.Context, q store.MembersQuery) ([]directory.Membership, directory.MemberRef, error)
 	}
+	// Page is how many users will be wanted of each group; 0: all of them.
+	Page int
 }
 
 // atMost memberships are in memory at once while the users of many groups are read.
@@ -40,38 +42,53 @@ func (n Nesting) Users(ctx context.Context, id directory.GroupID, after director
 			yield(UserIn{}, err)
 			return
 		}
-		heads := make([]*memberReader, len(groups))
-		for i, g := range groups {
-			heads[i] = &memberReader{nesting: n, next: directory.UserMember(after), query: store.MembersQuery{Group: g, Type: directory.MemberUser, Limit: max(25, min(1000, atMost/len(groups)))}}
-			if after == "" {
-				heads[i].next = directory.MemberRef{}
-			}
-		}
+		readers := n.readers(groups, after)
 		for {
-			var first *memberReader
-			for _, h := range heads {
-				if err := h.fill(ctx); err != nil {
-					yield(UserIn{}, err)
-					return
-				}
-				if len(h.list) > 0 && (first == nil || h.list[0].Member.ID < first.list[0].Member.ID) {
-					first = h
-				}
-			}
-			if first == nil {
+			u, err := nextUser(ctx, readers)
+			if err == nil && u.User == "" || !yield(u, err) || err != nil {
 				return
-			}
-			u := first.list[0].Member.User()
-			if !yield(UserIn{u, first.query.Group}, nil) {
-				return
-			}
-			for _, h := range heads { // whoever else has the same user
-				if len(h.list) > 0 && h.list[0].Member.User() == u {
-					h.list = h.list[1:]
-				}
 			}
 		}
 	}
+}
+
+// readers read the direct users of some groups behind one.
+func (n Nesting) readers(groups []directory.GroupID, after directory.UserID) []*memberReader {
+	page := atMost / max(1, len(groups))
+	if n.Page > 0 {
+		page = min(page, n.Page)
+	}
+	readers := make([]*memberReader, len(groups))
+	for i, g := range groups {
+		readers[i] = &memberReader{nesting: n, query: store.MembersQuery{Group: g, Type: directory.MemberUser, Limit: max(25, min(1000, page))}}
+		if after != "" {
+			readers[i].next = directory.UserMember(after)
+		}
+	}
+	return readers
+}
+
+// nextUser is the first user of all that readers are at, who is then behind each of
+// them; the zero UserIn at the end.
+func nextUser(ctx context.Context, readers []*memberReader) (UserIn, error) {
+	var first UserIn
+	for _, r := range readers {
+		if err := r.fill(ctx); err != nil {
+			return UserIn{}, err
+		}
+		if len(r.list) == 0 {
+			continue
+		}
+		if u := r.list[0].Member.User(); first.User == "" || u < first.User {
+			first = UserIn{u, r.query.Group}
+		}
+	}
+	for _, r := range readers {
+		if len(r.list) > 0 && r.list[0].Member.User() == first.User {
+			r.list = r.list[1:]
+		}
+	}
+	return first, nil
 }
 
 // memberReader reads the direct users of one group, page by page.
@@ -151,7 +168,7 @@ func (s *Groups) nested(ctx context.Context, id directory.GroupID, after directo
 		return nil, "", err
 	}
 	var in []UserIn
-	for u, err := range (Nesting{s.groups}).Users(ctx, id, after) {
+	for u, err := range (Nesting{s.groups, limit + 1}).Users(ctx, id, after) {
 		if err != nil {
 			return nil, "", err
 		}

@@ -420,7 +420,7 @@ func TestLargeGroup(t *testing.T) {
 	}
 	before := w.store.Calls()
 	seen := 0
-	for u, err := range (Nesting{w.store.Groups}).Users(t.Context(), g.ID, "") {
+	for u, err := range (Nesting{Groups: w.store.Groups}).Users(t.Context(), g.ID, "") {
 		w.must(err)
 		if u.User != directory.UserID(fmt.Sprintf("usr_%06d", seen)) {
 			t.Fatalf("user %d is %s", seen, u.User)

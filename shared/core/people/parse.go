@@ -13,7 +13,7 @@ import (
 	"bindery/shared/directory"
 )
 
-// Format is how a file of users is written.
+// Format is how a file is written.
 type Format string
 
 // The formats of a load.

@@ -13,7 +13,7 @@ import (
 // the journal says that this has got its counterpart in the tenant, or lost it, or can
 // be written to again. Nothing follows from it but marks: it is done once nothing is
 // under way, and what is forgotten when a slice dies is looked at when its time has
-// come, and by the next full run.
+// come.
 type dependents struct {
 	s     *session
 	of    func(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error)

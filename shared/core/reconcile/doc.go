@@ -21,6 +21,7 @@
 //	shield         who is protected, for planning and for sending (package protect)
 //	planner        makes a run's plan, a runPlan: of what is marked, or the inverse of a run (undo.go)
 //	kinds          decide, confirm, write and note their objects; accounts are the first (accounts.go)
+//	dependents     mark what has waited for an object that a kind has made or mended
 //	guard          gathers what package plan's guard looks at
 //	applier        sends a plan: in flights of several batches, and in waves
 //	invocation     has them do what is to be done
@@ -127,6 +128,25 @@
 //	waves         ReadBack           whether an object is as a change left it
 //	a person      Explain
 //
+// What not all kinds have is asked for by interfaces that they may have besides:
+//
+//	Combiner  of a Batch: several changes go in one request of the tenant
+//	Rounds    the tenant tells what has changed of the kind (kind_rounds.go)
+//	Expander  records follow from users and settings, and missing ones are made
+//
+// and three things are said by what is planned and answered:
+//
+//	Verdict.Later       a change waits for another object. It is outdated, its record
+//	                    rests, and is looked at when its time has come, or when
+//	                    Config.Dependents names it for an object that is there now
+//	                    (dependents.go). Plans may therefore be made of what the same
+//	                    run is only about to make: phases put that first.
+//	EffectRow.Serial    the tenant takes one such change at a time. They go last; a run
+//	                    that has nothing else left lets leavers, other runs and new
+//	                    marks go between any two of them (serial.go)
+//	Change.Scope        a part that the guard counts by itself: a group, for those who
+//	                    leave it
+//
 // A flight is of one kind; a chunk, a run, its guard, waves and journal are of all.
 // The guard's limits hold for each kind by itself; an effect that is beyond its limit
 // for one kind is held for all of a run. Accounts are decided last, since leavers are
@@ -134,10 +154,9 @@
 //
 // Accounts stand in this package: accounts*.go answer these questions, with the
 // observer, names, externals, passwords, domains and single values. lamp_kind_test.go
-// is a second kind, of which the engine knows nothing. Three things are accounts' own
-// so far: reading in rounds (a round marks bindings by what the tenant reports, and
-// there is one link), the lane of leavers, and runs for chosen users (Run.UserIDs);
-// another kind's objects are marked by who changes them (store.Marks.MarkWanted,
-// MarkRecheck). What is of a kind that is not there is left to a newer version: a
-// mark, and a run with changes of it (RunRecord.Kinds).
+// is a second kind, of which the engine knows nothing, and the other lamp_*_test.go
+// have it ask for all of the above. One thing is accounts' own: the lane of leavers.
+// Another kind's objects are marked by who changes them (store.Marks.MarkWanted,
+// MarkRecheck) and by its rounds. What is of a kind that is not there is left to a newer
+// version: a mark, and a run with changes of it (RunRecord.Kinds).
 package reconcile

@@ -67,7 +67,7 @@ type Config struct {
 	// Dependents names the objects that may have waited for another one (Verdict.Later),
 	// which has its counterpart in the tenant now, or none any more, or whose account
 	// can be written to again, or was blocked or unblocked by us. They are marked. What
-	// is missed when a slice dies is found when its time has come, and by a full run.
+	// is missed when a slice dies is found when its time has come.
 	// nil: nothing depends on anything.
 	Dependents func(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error)
 	Now        func() time.Time // nil means time.Now
@@ -160,6 +160,14 @@ func (e *Engine) newInvocation(wake directory.WakeUp, deadline time.Time) *invoc
 	w.queue = &runQueue{s: s, open: st.OpenRuns, runs: st.Runs, chunks: st.Chunks, marks: st.Marks, bindings: st.Bindings, journal: st.Journal}
 	for _, k := range e.config.Kinds {
 		w.queue.kinds = append(w.queue.kinds, k.Name())
+	}
+	if uses := e.config.Uses; uses != nil {
+		w.queue.due = func(ctx context.Context) (bool, error) {
+			if !s.conn.UsesGroups {
+				return false, nil
+			}
+			return uses.Due(ctx, &s.conn)
+		}
 	}
 	w.cadence = &cadence{s: s, send: e.config.Send, back: wake.ReadBack, stirred: func() bool { return w.dependents.any() || w.dependents.marked }}
 	w.leavers = &leavers{s: s, queue: w.queue, marks: st.Marks, send: e.config.Send, bring: w.bring, dealtWith: map[directory.UserID]time.Time{}}

@@ -145,6 +145,8 @@ func explaining(ref directory.Ref) *store.RunRecord {
 	r := &store.RunRecord{Run: directory.Run{Kind: directory.KindSync}}
 	if u := ref.User(); u != "" {
 		r.UserIDs = []directory.UserID{u}
+	} else {
+		r.Objects = []directory.Ref{ref}
 	}
 	return r
 }

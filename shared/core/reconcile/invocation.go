@@ -33,6 +33,9 @@ type invocation struct {
 	just      *justRead
 	// dependents are those of objects that this slice has changed.
 	dependents *dependents
+	// changesKinds says that it has worked on objects of other kinds than accounts.
+	changesKinds bool
+	besideAt     time.Time // when other work was last looked for beside a run that goes one change at a time
 }
 
 // tools are what works with a tenant, for as long as the connection's record is
@@ -116,6 +119,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	for _, k := range c.Kinds {
 		kinds.add(k.Name(), k.Open(Slice{s}, tenant))
 	}
+	t.rounds.kinds = kinds
 	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, runs: st.Runs, counts: st.Counts, users: st.Users, bindings: st.Bindings, calls: st.Calls}
 	moves := moves{s: s, send: c.Send}
 	t.planner = &planner{s: s, shield: t.shield, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
@@ -240,6 +244,7 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 	if r.State == directory.RunApplying && tools.shield.now().Unread() != "" {
 		return w.holdUnread(ctx, t)
 	}
+	defer func() { w.changesKinds = w.changesKinds || len(r.Kinds) > 0 }()
 	if r.State == directory.RunPlanning {
 		w.s.lease.Pace.Brief = false
 		err := tools.planner.plan(ctx, t)
@@ -336,6 +341,12 @@ func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 			return false, err
 		}
 	}
+	if w.changesKinds && w.tools != nil {
+		w.changesKinds = false
+		if err := w.tools.rounds.beginKinds(ctx, w.leavers); err != nil {
+			return false, w.outside(ctx, err)
+		}
+	}
 	if w.cadence.nothingElse() {
 		// But for leavers, who wait for no schedule: the wake-up of one may be lost.
 		w.leavers.quiet = time.Time{}
@@ -362,19 +373,14 @@ func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 	return false, nil
 }
 
-// expand has what the connection does with groups followed by records, whose marks then
-// become a run.
-func (w *invocation) expand(ctx context.Context) error {
-	if w.config.Uses == nil || !w.s.conn.UsesGroups {
-		return nil
-	}
-	_, err := w.config.Uses.Expand(ctx, &w.s.lease, &w.s.conn, w.leavers.attend)
-	return err
-}
-
 // beside is what goes before the next change of a run that goes one change at a time:
 // the tenant is read when that is due, and marks become a run.
+// It is looked for now and then, so that the run comes forward whatever is marked.
 func (w *invocation) beside(ctx context.Context) (made bool, err error) {
+	if w.s.now().Sub(w.besideAt) < listEvery/2 {
+		return false, nil
+	}
+	w.besideAt = w.s.now()
 	if due, link := w.cadence.due(); due {
 		if err := w.readRound(ctx, link); err != nil {
 			return false, err
@@ -388,6 +394,16 @@ func (w *invocation) beside(ctx context.Context) (made bool, err error) {
 		return false, err
 	}
 	return w.queue.makeFromMarks(ctx, directory.TriggerEdit)
+}
+
+// expand has what the connection does with groups followed by records, whose marks then
+// become a run.
+func (w *invocation) expand(ctx context.Context) error {
+	if w.config.Uses == nil || !w.s.conn.UsesGroups {
+		return nil
+	}
+	_, err := w.config.Uses.Expand(ctx, &w.s.lease, &w.s.conn, w.leavers.attend)
+	return err
 }
 
 // looksAgain reports whether the slice, which has nothing left to do, is followed by a

@@ -22,6 +22,7 @@ type stringHall struct {
 	hallPort
 	mu     sync.Mutex
 	broken map[string]bool // lamps that no request with them gets through
+	mends  bool            // but one with them alone does
 	calls  [][]string      // the names in each request of several
 	alone  []string        // and of each by itself
 }
@@ -47,6 +48,7 @@ func (h *stringHall) Write(ctx context.Context, writes []directory.Write) ([]dir
 			part, names = append(part, writes[i]), append(names, writes[i].Object.ID)
 			bad = bad || h.broken[writes[i].Object.ID]
 		}
+		bad = bad && !(h.mends && len(places) == 1)
 		h.mu.Lock()
 		if strings.Contains(name, " ") {
 			h.alone = append(h.alone, names...)

@@ -67,8 +67,17 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 		tools.rounds.ahead = &aheadPage{link: l.Link.Link, page: page}
 		return false, nil
 	}
+	kinds, unchanged, err := tools.rounds.kindsUnchanged(rctx, &l.Link)
+	if err != nil {
+		return false, w.outside(ctx, err)
+	}
+	if !unchanged {
+		tools.rounds.ahead = &aheadPage{link: l.Link.Link, page: page}
+		return false, nil
+	}
 	// What somebody writes under a lease that was taken since has not been looked at.
 	next := l.Link
+	next.Kinds = kinds
 	next.Link, next.At, next.Since = page.DeltaLink, looked.UTC(), looked.UTC()
 	w.cadence.madeWith(&next)
 	err = w.config.Stores.Rounds.RecordNoOp(ctx, l, next, looked)

@@ -122,7 +122,7 @@ func (p *runPlan) tooSlow(ctx context.Context, n int, err error) error {
 	p.t.at.Page = max(1, n/4)
 	switch {
 	case p.t.run.Kind == directory.KindUndo:
-	case len(p.t.run.UserIDs) > 0:
+	case p.t.run.Chosen():
 		p.t.at.Index, p.t.at.Planned = p.t.at.Index-n, false
 	default:
 		p.t.at.Marks, p.t.at.Planned = p.from, false
@@ -134,11 +134,12 @@ func (p *runPlan) tooSlow(ctx context.Context, n int, err error) error {
 // the cursor is stored together with what was decided.
 func (p *runPlan) nextObjects(ctx context.Context) ([]directory.Ref, error) {
 	p.from = p.t.at.Marks
-	if len(p.t.run.UserIDs) > 0 {
-		end := min(p.t.at.Index+p.page, len(p.t.run.UserIDs))
-		ids := p.t.run.UserIDs[p.t.at.Index:end]
-		p.t.at.Index, p.t.at.Planned = end, end == len(p.t.run.UserIDs)
-		return directory.AccountsOf(ids), nil
+	if p.t.run.Chosen() {
+		all := len(p.t.run.UserIDs) + len(p.t.run.Objects)
+		end := min(p.t.at.Index+p.page, all)
+		refs := p.t.run.Refs(p.t.at.Index, end)
+		p.t.at.Index, p.t.at.Planned = end, end == all
+		return refs, nil
 	}
 	if p.t.run.DryRun && (p.t.run.Full || p.t.run.Settings != nil || p.t.run.Release != "") {
 		return p.everything(ctx)
@@ -207,7 +208,7 @@ func (p *runPlan) decide(ctx context.Context, refs []directory.Ref) error {
 	if err != nil {
 		return p.tooSlow(ctx, len(refs), err)
 	}
-	if page.tooLarge() && len(refs) > 1 && len(p.t.run.UserIDs) > 0 {
+	if page.tooLarge() && len(refs) > 1 && p.t.run.Chosen() {
 		return p.decideHalves(ctx, refs)
 	}
 	if p.planner.queue.alone(p.t.run.ID) && !page.plain() {

@@ -220,6 +220,7 @@ type userStore interface {
 // roundStore is where the reading of a tenant stands.
 type roundStore interface {
 	SaveLink(ctx context.Context, l *store.Lease, r store.ReadLink) error
+	SaveKindLink(ctx context.Context, l *store.Lease, kind directory.Kind, k store.KindLink) error
 	// RecordNoOp does it without a lease, when nothing was read.
 	RecordNoOp(ctx context.Context, l store.Lease, link store.ReadLink, at time.Time) error
 }

@@ -29,6 +29,7 @@ type runQueue struct {
 	handed   handed // what a draft was made of, until it is planned
 
 	serial serialRuns
+	due    func(ctx context.Context) (bool, error) // whether marks are still to be made; nil: they never are
 }
 
 // openIDs are the runs that have not ended, as this slice last listed them and
@@ -284,7 +285,7 @@ func isDraft(r *store.RunRecord) bool { return r.Version == 0 }
 // redraft is a draft as it was made, before anything was planned for it.
 func redraft(r *store.RunRecord) store.RunRecord {
 	fresh := runs.NewRecord(r.ConnectionID, r.Epoch, r.StartedAt)
-	fresh.ID, fresh.Trigger, fresh.Urgent, fresh.UserIDs, fresh.Attempts = r.ID, r.Trigger, r.Urgent, r.UserIDs, r.Attempts
+	fresh.ID, fresh.Trigger, fresh.Urgent, fresh.UserIDs, fresh.Objects, fresh.Attempts = r.ID, r.Trigger, r.Urgent, r.UserIDs, r.Objects, r.Attempts
 	return fresh
 }
 
@@ -374,10 +375,7 @@ func (q *runQueue) supersedeCovered(ctx context.Context, r *store.RunRecord) err
 
 // covers reports whether a plan is about everybody whom an older one is about.
 func covers(r, older *store.RunRecord) bool {
-	named := len(r.UserIDs) == 0 || len(older.UserIDs) > 0 && !slices.ContainsFunc(older.UserIDs, func(id directory.UserID) bool {
-		_, in := slices.BinarySearch(r.UserIDs, id)
-		return !in
-	})
+	named := !r.Chosen() || older.Chosen() && !slices.ContainsFunc(older.Refs(0, len(older.UserIDs)+len(older.Objects)), func(ref directory.Ref) bool { return !r.Names(ref) })
 	switch {
 	case r.Kind == directory.KindUndo || older.Kind == directory.KindUndo:
 		return named && r.UndoOf == older.UndoOf && slices.Equal(r.Properties, older.Properties)
@@ -389,7 +387,7 @@ func covers(r, older *store.RunRecord) bool {
 
 // ofMarks reports whether a run plans for everybody who is marked.
 func ofMarks(r *store.RunRecord) bool {
-	return len(r.UserIDs) == 0 && r.Kind == directory.KindSync && !r.DryRun
+	return !r.Chosen() && r.Kind == directory.KindSync && !r.DryRun
 }
 
 // makeFromMarks makes a run when bindings are marked, unless all of them are

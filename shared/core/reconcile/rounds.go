@@ -41,6 +41,7 @@ type rounds struct {
 	runs      runStore
 	chunks    chunkStore
 	journal   journalStore
+	kinds     *kinds
 	ahead     *aheadPage // the first page of a round, read before the lease was taken
 
 	listing    *listing // of the bindings, for a full round; nil: they are read page by page
@@ -76,7 +77,7 @@ func (rd *rounds) readForRun(ctx context.Context, t *task) (read bool, err error
 
 // readsRound reports whether a run asks for the marks to be brought up to date.
 func readsRound(r *store.RunRecord) bool {
-	chosen := len(r.UserIDs) > 0 || r.DryRun && (r.Full || r.Settings != nil || r.Release != "")
+	chosen := r.Chosen() || r.DryRun && (r.Full || r.Settings != nil || r.Release != "")
 	return !chosen && (r.Full || r.Trigger == directory.TriggerAdmin)
 }
 
@@ -133,9 +134,17 @@ func (rd *rounds) readRound(ctx context.Context, l lane, link store.ReadLink) er
 		}
 	}
 	if !r.link.Full {
-		return nil
+		return rd.readKinds(ctx, l)
 	}
-	return rd.sweepUnseen(ctx, l, r)
+	if r.link.Sweep == "start" {
+		if err := rd.expandKinds(ctx, l); err != nil {
+			return err
+		}
+	}
+	if err := rd.sweepUnseen(ctx, l, r); err != nil {
+		return err
+	}
+	return rd.readKinds(ctx, l)
 }
 
 // readPage reads one page and marks what differs. done says that it was the last.

@@ -77,6 +77,11 @@ func (q *runQueue) otherThan(ctx context.Context, id directory.RunID) (bool, err
 			return true, nil
 		}
 	}
+	if q.due != nil {
+		if due, err := q.due(ctx); err != nil || due {
+			return due, err
+		}
+	}
 	return q.newerMarks(ctx)
 }
 

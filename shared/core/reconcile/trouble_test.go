@@ -144,8 +144,8 @@ func TestRetryOfMany(t *testing.T) {
 	}
 }
 
-// TestRetryBesideAnotherKind: a run can name users only, so the problems of other
-// kinds' objects keep nobody from being retried.
+// TestRetryBesideAnotherKind: objects of other kinds with a problem are retried with the
+// users.
 func TestRetryBesideAnotherKind(t *testing.T) {
 	w := newWorld(t)
 	ann := directory.NewUserID(w.now())
@@ -156,7 +156,7 @@ func TestRetryBesideAnotherKind(t *testing.T) {
 	}}
 	admins := w.runsOn(stores, func() error { return nil })
 	started, _, err := admins.Retry(t.Context(), caller("ada"), &w.conn, "cause", "")
-	if w.do(err); len(started) != 1 || !slices.Equal(started[0].UserIDs, []directory.UserID{ann}) {
+	if w.do(err); len(started) != 1 || !slices.Equal(started[0].UserIDs, []directory.UserID{ann}) || !slices.Equal(started[0].Objects, []directory.Ref{lampRef(1)}) {
 		t.Errorf("started %+v", started)
 	}
 	groups, _, err := admins.ProblemGroups(t.Context(), &w.conn)

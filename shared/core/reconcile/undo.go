@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sort"
 	"time"
 
 	"bindery/shared/core/plan"
@@ -52,11 +51,11 @@ func (p *runPlan) undoPart(ctx context.Context) error {
 	var refs []directory.Ref
 	for i := range changes {
 		c := &changes[i]
-		if _, in := slices.BinarySearch(p.t.run.UserIDs, c.UserID); c.State == directory.ChangeApplied && (in || len(p.t.run.UserIDs) == 0) {
+		if c.State == directory.ChangeApplied && (!p.t.run.Chosen() || p.t.run.Names(c.Ref())) {
 			refs = append(refs, c.Ref())
 		}
 	}
-	sort.Slice(refs, func(i, j int) bool { return compareRefs(refs[i], refs[j]) < 0 })
+	slices.SortFunc(refs, directory.Ref.Compare)
 	refs = slices.Compact(refs)
 	for {
 		start := min(p.t.at.Part, len(refs))
@@ -81,17 +80,12 @@ func (p *runPlan) undoPart(ctx context.Context) error {
 	}
 }
 
-// compareRefs orders accounts first.
-func compareRefs(a, b directory.Ref) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
-}
-
 // undoOf has each kind plan the undo of the applied changes of its objects.
 func (p *runPlan) undoOf(ctx context.Context, changes []directory.Change, refs []directory.Ref) (plan.Undone, error) {
 	var mine []directory.Change
 	agreed := map[directory.Ref]int64{}
 	for _, c := range changes {
-		if _, in := slices.BinarySearchFunc(refs, c.Ref(), compareRefs); in && c.State == directory.ChangeApplied {
+		if _, in := slices.BinarySearchFunc(refs, c.Ref(), directory.Ref.Compare); in && c.State == directory.ChangeApplied {
 			mine = append(mine, c)
 			agreed[c.Ref()] = c.Agreed
 		}

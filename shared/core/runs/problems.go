@@ -84,32 +84,37 @@ func (s *Service) Affected(ctx context.Context, c *directory.Connection, code, c
 // maxRetries is how many runs one retry of a cause starts.
 const maxRetries = 20
 
-// Retry plans all users with a cause again, in runs of at most MaxRunUsers. A
+// Retry plans all users and objects with a cause again, in runs of at most MaxRunUsers. A
 // paused binding stays paused. More users than one call takes are left for
 // another one, which begins at the cursor that is returned.
 func (s *Service) Retry(ctx context.Context, by directory.Caller, c *directory.Connection, code, cursor string) (runs []directory.Run, next string, err error) {
 	var users []directory.UserID
+	var objects []directory.Ref
 	for more := true; more; {
 		page, after, err := s.bindings.ListProblems(ctx, c.ID, c.Epoch, code, cursor, problemPage)
 		if err != nil {
 			return runs, "", err
 		}
 		page = slices.DeleteFunc(page, func(t store.ProblemRecord) bool {
-			return t.Status == directory.BindingPaused || !t.Object.IsZero() // a run can name users only
+			return t.Status == directory.BindingPaused
 		})
 		if len(page) > 0 && len(runs) == maxRetries {
 			return runs, cursor, nil
 		}
 		for i := range page {
-			users = append(users, page[i].UserID)
+			if t := &page[i]; t.Object.IsZero() {
+				users = append(users, t.UserID)
+			} else {
+				objects = append(objects, t.Object)
+			}
 		}
 		cursor, more = after, after != ""
-		if len(users) > 0 && (!more || len(users)+problemPage > MaxRunUsers) {
-			r, err := s.start(ctx, by, c, Request{UserIDs: users, Audit: directory.AuditRetryProblem}, nil) // some may have been released since
+		if n := len(users) + len(objects); n > 0 && (!more || n+problemPage > MaxRunUsers) {
+			r, err := s.start(ctx, by, c, Request{UserIDs: users, Objects: objects, Audit: directory.AuditRetryProblem}, nil) // some may have been released since
 			if err != nil {
 				return runs, "", err
 			}
-			runs, users = append(runs, r), nil
+			runs, users, objects = append(runs, r), nil, nil
 		}
 	}
 	if len(runs) == 0 {

@@ -41,6 +41,7 @@ type Changes interface {
 type Bindings interface {
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
+	BindingsOf(ctx context.Context, c directory.ConnectionID, refs []directory.Ref) (map[directory.Ref]directory.Binding, error)
 	UpdateBinding(ctx context.Context, act directory.AuditEvent, b *directory.Binding, mark, urgent bool) error
 	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 }

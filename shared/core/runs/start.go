@@ -17,6 +17,7 @@ type Request struct {
 	DryRun  bool
 	Full    bool
 	UserIDs []directory.UserID
+	Objects []directory.Ref // of other kinds than accounts
 	// Settings plans with other settings than the connection's; only with DryRun.
 	Settings *directory.Settings
 	// Release plans what letting the users go would do; only with DryRun.
@@ -26,7 +27,7 @@ type Request struct {
 	Audit directory.AuditKind
 }
 
-// MaxRunUsers is how many users a run may name.
+// MaxRunUsers is how many users and objects a run may name.
 const MaxRunUsers = 5000
 
 // Start records a run and wakes the engine. A sync may only name users who are
@@ -36,8 +37,8 @@ func (s *Service) Start(ctx context.Context, by directory.Caller, c *directory.C
 	if err := startable(c, &req); err != nil {
 		return directory.Run{}, err
 	}
-	if req.Kind == "" && len(req.UserIDs) > 0 {
-		if err := s.allBound(ctx, c, req.UserIDs); err != nil {
+	if req.Kind == "" {
+		if err := s.allBound(ctx, c, req.UserIDs, req.Objects); err != nil {
 			return directory.Run{}, err
 		}
 	}
@@ -47,9 +48,16 @@ func (s *Service) Start(ctx context.Context, by directory.Caller, c *directory.C
 // mostNamed is how many users a refusal names.
 const mostNamed = 100
 
-// allBound refuses users who are not bound through a connection, by name.
-func (s *Service) allBound(ctx context.Context, c *directory.Connection, ids []directory.UserID) error {
+// allBound refuses users and objects that are not bound through a connection, by name.
+func (s *Service) allBound(ctx context.Context, c *directory.Connection, ids []directory.UserID, objects []directory.Ref) error {
+	if len(ids)+len(objects) == 0 {
+		return nil
+	}
 	rows, err := s.bindings.Subjects(ctx, ids)
+	if err != nil {
+		return err
+	}
+	bound, err := s.bindings.BindingsOf(ctx, c.ID, objects)
 	if err != nil {
 		return err
 	}
@@ -73,15 +81,30 @@ func (s *Service) allBound(ctx context.Context, c *directory.Connection, ids []d
 			r.Fields = append(r.Fields, directory.FieldError{Field: fmt.Sprintf("userIds[%d]", i), Detail: string(id) + ": " + why})
 		}
 	}
+	for i, ref := range objects {
+		if b, there := bound[ref]; there && b.Epoch == c.Epoch {
+			continue
+		}
+		wrong++
+		if wrong <= mostNamed {
+			r.Fields = append(r.Fields, directory.FieldError{Field: fmt.Sprintf("objects[%d]", i), Detail: ref.String() + ": it is not bound"})
+		}
+	}
 	if wrong == 0 {
 		return nil
 	}
-	r.Detail = fmt.Sprintf("Not bound through this connection: %d of %d users.", wrong, len(ids))
+	r.Detail = fmt.Sprintf("Not bound through this connection: %d of %d.", wrong, len(ids)+len(objects))
+	if len(objects) == 0 {
+		r.Detail = fmt.Sprintf("Not bound through this connection: %d of %d users.", wrong, len(ids))
+	}
 	if wrong > mostNamed {
 		r.Detail += fmt.Sprintf(" The first %d are named.", mostNamed)
 	}
 	return r
 }
+
+// maxObjectID is how long the ID of an object is at most: it may be made of two.
+const maxObjectID = 160
 
 // startable refuses a run that cannot be.
 func startable(c *directory.Connection, req *Request) error {
@@ -96,9 +119,15 @@ func startable(c *directory.Connection, req *Request) error {
 	case req.Release != "" && !req.DryRun:
 		return directory.Refuse(directory.ErrInvalid, directory.CodeReleaseNeedsDryRun,
 			"What a release would do can only be asked for in a dry run.", "Set dryRun to true, or release the bindings.")
-	case len(req.UserIDs) > MaxRunUsers:
+	case len(req.UserIDs)+len(req.Objects) > MaxRunUsers:
 		return directory.Refuse(directory.ErrTooLarge, directory.CodeTooManyUsers,
 			fmt.Sprintf("A run may name at most %d users.", MaxRunUsers), "Leave userIds out to sync everybody, or split the list.")
+	}
+	for _, ref := range req.Objects {
+		if ref.Kind == "" || ref.Kind == directory.KindAccount || ref.ID == "" || len(ref.ID) > maxObjectID {
+			return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidUserID, fmt.Sprintf("%q is not an object of another kind than accounts.", ref.String()),
+				"Objects are those that a run's changes name; name users in userIds.")
+		}
 	}
 	for _, id := range req.UserIDs {
 		if !id.Valid() {
@@ -119,6 +148,12 @@ func (s *Service) start(ctx context.Context, by directory.Caller, c *directory.C
 	r.Settings, r.Release = req.Settings, req.Release
 	r.AskedBy = by.Subject
 	r.UserIDs = slices.Compact(slices.Sorted(slices.Values(req.UserIDs)))
+	r.Objects = slices.Compact(slices.SortedFunc(slices.Values(req.Objects), directory.Ref.Compare))
+	for _, ref := range r.Objects { // an older version leaves the run to whoever knows them
+		if !slices.Contains(r.Kinds, ref.Kind) {
+			r.Kinds = append(r.Kinds, ref.Kind)
+		}
+	}
 	r.Trigger = cmp.Or(req.Trigger, directory.TriggerAdmin)
 	r.Kind = cmp.Or(req.Kind, directory.KindSync)
 	if complete != nil {

@@ -13,6 +13,7 @@ import (
 type UndoRequest struct {
 	DryRun     bool
 	UserIDs    []directory.UserID
+	Objects    []directory.Ref
 	Properties []string
 }
 
@@ -39,7 +40,7 @@ func (s *Service) Undo(ctx context.Context, by directory.Caller, c *directory.Co
 				"Names are those of the run's changes.")
 		}
 	}
-	return s.start(ctx, by, c, Request{Kind: directory.KindUndo, DryRun: req.DryRun, UserIDs: req.UserIDs, Audit: directory.AuditUndoRun}, func(r *store.RunRecord) {
+	return s.start(ctx, by, c, Request{Kind: directory.KindUndo, DryRun: req.DryRun, UserIDs: req.UserIDs, Objects: req.Objects, Audit: directory.AuditUndoRun}, func(r *store.RunRecord) {
 		r.UndoOf, r.Properties, r.Resumes = of.ID, properties, of.Kind == directory.KindUndo
 	})
 }

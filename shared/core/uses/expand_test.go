@@ -108,7 +108,7 @@ func (w *world) setMember(g directory.GroupID, m directory.MemberRef, in bool) {
 }
 
 func (w *world) tell(g directory.GroupID) {
-	_, err := w.s.Groups.TellUsers(w.Context(), g)
+	_, err := w.s.Groups.TellUsers(w.Context(), directory.GroupMember(g))
 	w.must(err)
 }
 

@@ -36,6 +36,18 @@ func testKinds(s *suite) {
 			s.Errorf("%d bindings of the kind %q, want %d", n, kind, want)
 		}
 	}
+	for prefix, want := range map[string]int{"": 10, "l0": 10, "l03": 1, "l1": 0} {
+		n := 0
+		for cursor, first := "", true; first || cursor != ""; first = false {
+			page, next, err := s.Bindings.ListBindingsUnder(ctx, "lamp", prefix, a.ID, 1, cursor, 4)
+			s.must(err)
+			cursor = next
+			n += len(page)
+		}
+		if n != want {
+			s.Errorf("%d bindings of lamps whose IDs begin with %q, want %d", n, prefix, want)
+		}
+	}
 	if n, err := s.Counters.BoundCount(ctx, a.ID, 1); err != nil || n != 1 {
 		s.Errorf("%d users are counted, %v", n, err)
 	}

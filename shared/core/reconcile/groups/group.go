@@ -16,6 +16,9 @@ const (
 	propName        = directory.PropDisplayName
 	propDescription = "description"
 	propNickname    = directory.PropMailNickname
+	// propExact says in the base that strangers were looked for since the export is
+	// exact; from then on changes at Microsoft tell of new ones.
+	propExact = "exact"
 )
 
 // Export is a group of our directory with how a connection exports it.
@@ -52,14 +55,11 @@ type groupSubject struct {
 	// members is how many records of memberships there are yet, of a group that is
 	// being let go.
 	members int
-	fresh   directory.Recent
-	changed map[string]directory.Actor
-	now     time.Time
-}
-
-// bound is the tenant group of the record; "" when it has none yet.
-func (s *groupSubject) bound() directory.TenantGroupID {
-	return directory.TenantGroupID(s.record.AccountID)
+	// compared says that strangers have been looked for, now or before.
+	compared bool
+	fresh    directory.Recent
+	changed  map[string]directory.Actor
+	now      time.Time
 }
 
 // name is what people call the group.
@@ -207,6 +207,9 @@ func keepGroup(s groupSubject) plan.Decision {
 		return out
 	}
 	d := s.diff()
+	if _, known := d.base[propExact]; known || s.compared {
+		d.agree(propExact, directory.BoolValue(s.compared))
+	}
 	out.Base, out.Findings = d.base, d.findings
 	if u := d.update(); u != nil {
 		out.Changes, out.Status = append(out.Changes, *u), directory.BindingPending
@@ -372,7 +375,7 @@ func releaseGroup(s groupSubject) plan.Decision {
 	}
 	switch {
 	case deletes && len(s.found.Licences) > 0:
-		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupLicensed, "The tenant group gives licences to its members; Microsoft deletes none that does.",
+		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupHasLicenses, "The tenant group gives licences to its members; Microsoft deletes none that does.",
 			"Take the licences from the group in Entra; it is tried again by itself. Or end the export with keep.", id)
 		return out
 	case deletes:

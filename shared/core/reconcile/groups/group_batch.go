@@ -148,9 +148,9 @@ func (b *groupBatch) Write(c *directory.Change) protect.Write {
 // Sort says what an answer means that is no success and asks for no other try.
 func (b *groupBatch) Sort(c *directory.Change, out directory.Outcome) reconcile.Verdict {
 	switch {
-	case c.Effect == directory.EffectGroupCreate && out.Problem.Code == directory.CodeObjectConflict:
+	case c.Effect == directory.EffectGroupCreate && (out.Problem.Code == directory.CodeUniqueNameTaken || out.Problem.Code == directory.CodeObjectConflict):
 		return reconcile.Verdict{Find: true} // perhaps the answer to our own creation was lost
-	case c.Effect == directory.EffectGroupRestore && out.NotVisible:
+	case c.Effect == directory.EffectGroupRestore && (out.NotVisible || out.Problem.Code == directory.CodeDeletedGroupGone):
 		return reconcile.Verdict{Find: true} // or that to our own restoration: the group is not in the bin any more
 	case out.NotVisible && b.justMade(c):
 		return reconcile.Verdict{Wait: waitVisible}

@@ -154,8 +154,13 @@ func (s *groupSubject) differs() bool {
 // is journalled, declined, undone and found again by itself, and none is planned that
 // is not durable.
 func (o *tenantGroups) compare(ctx context.Context, w reconcile.Work, s *groupSubject, out *reconcile.Decided) error {
-	exact := s.export != nil && s.export.Exact && s.export.Expanded
-	if s.found == nil || s.record.AccountID == "" || s.record.Release != "" || s.record.Resting() || s.export == nil || !exact && !s.record.Recheck || s.found.ReadOnly() != nil {
+	if s.found == nil || s.record.AccountID == "" || s.record.Release != "" || s.record.Resting() || s.export == nil || s.found.ReadOnly() != nil {
+		return nil
+	}
+	exact := s.export.Exact && s.export.Expanded
+	before, _ := s.record.Base[propExact].Bool()
+	s.compared = exact && before
+	if !s.record.Recheck && (!exact || before) {
 		return nil
 	}
 	rolls, err := o.reads.rollsNow(ctx, w, []directory.TenantGroupID{s.found.ID})
@@ -185,7 +190,7 @@ func (o *tenantGroups) compare(ctx context.Context, w reconcile.Work, s *groupSu
 		}
 		out.Again = time.Second
 	}
-	if !exact {
+	if s.compared = exact; !exact {
 		return nil
 	}
 	return o.addStrangers(ctx, w, s, in, known, out)

@@ -277,7 +277,7 @@ func TestGroupDecisions(t *testing.T) {
 		{"delete what was there", func(s *groupSubject) { s.record.Release, s.record.Created = directory.ReleaseDelete, false }, "in-sync"},
 		{"delete what licenses", func(s *groupSubject) {
 			s.record.Release, s.found.Licences = directory.ReleaseDelete, []directory.AssignedLicence{{SKU: "s"}}
-		}, "failed group-licensed"},
+		}, "failed group-has-licenses"},
 		{"delete what is gone", func(s *groupSubject) { s.record.Release, s.found, s.missing = directory.ReleaseDelete, nil, true }, "in-sync"},
 		{"delete a paused one", func(s *groupSubject) {
 			s.record.Release, s.record.Status = directory.ReleaseDelete, directory.BindingPaused

@@ -75,7 +75,6 @@ type memberFacts struct {
 	deleted bool
 	// protected is why the account must not be taken out of groups that others put it in.
 	protected string
-	editors   []string
 }
 
 // memberSubject is one record of a membership with all that was read about it.
@@ -131,7 +130,7 @@ func (s *memberSubject) change(e directory.Effect, p pair, reason string) direct
 	is := e == directory.EffectMemberAdd
 	group := directory.StringValue(string(p.group))
 	c.Properties = []directory.PropertyChange{
-		{Name: propMember, Before: directory.BoolValue(!is), After: directory.BoolValue(is)},
+		{Name: propMember, Before: directory.BoolValue(s.in[p]), After: directory.BoolValue(is)},
 		{Name: propGroup, Before: group, After: group},
 	}
 	return c
@@ -144,14 +143,15 @@ func (s *memberSubject) change(e directory.Effect, p pair, reason string) direct
 //	wanted        no             add; what was agreed before and somebody took: put back,
 //	                             or reported, by foreignChange
 //	wanted        yes            nothing; it is ours only if we gave it
-//	let go        yes, ours      remove
+//	let go        ours           remove, whether it is seen or not: that a list of members
+//	                             ends too early shows nowhere, and nobody must keep an access
+//	                             by that
 //	let go        yes, others'   nothing; in an exact group remove
-//	let go        no             nothing, and the record goes
+//	let go        no, others'    nothing, and the record goes
 //	stranger      yes            remove, unless the account is protected
 //	stranger      no             nothing
 //
-// Soon after a write of ours what was read may be older: then the base counts, and a
-// removal is sent although the read shows it already.
+// Soon after a write of ours what was read may be older: then the base counts.
 func decideMember(s memberSubject) memberDecision {
 	b := s.record
 	out := memberDecision{Decision: plan.Decision{Status: directory.BindingInSync, Base: b.Base}}
@@ -243,7 +243,7 @@ func (s *memberSubject) release(out *memberDecision) {
 			"The tenant group is in the recycle bin, and the membership with it.", "It is looked at again by itself.", string(old.group))
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
-	case !s.in[old] && !s.fresh:
+	case !s.record.Created && !s.in[old]:
 		out.gone = true
 	case !s.record.Created && s.member.protected != "":
 		s.spare(out)

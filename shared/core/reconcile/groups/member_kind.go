@@ -452,7 +452,7 @@ func (o *memberships) Drifted(ctx context.Context, w reconcile.Work, all []direc
 			out[i] = outdated("The tenant group is not there any more.")
 		case in.has(p.member) && list[n].Effect == directory.EffectMemberAdd:
 			out[i] = outdated("The membership is there by now.")
-		case !in.has(p.member) && list[n].Effect == directory.EffectMemberRemove:
+		case !in.has(p.member) && list[n].Effect == directory.EffectMemberRemove && wasMember(list[n]):
 			out[i] = outdated("The membership is not there any more.")
 		}
 	}

@@ -59,7 +59,8 @@ func TestMemberDecisions(t *testing.T) {
 		}}, "paused undone"},
 
 		{"let go, given", edits{given, there, left}, "pending member-remove"},
-		{"let go, given, gone", edits{given, left}, "in-sync gone"},
+		{"let go, given, not to be seen", edits{given, left}, "pending member-remove"},
+		{"let go, there by others, gone", edits{found, left, exact}, "in-sync gone"},
 		{"let go, given just now, not to be seen yet", edits{given, left, func(s *memberSubject) { s.fresh = true }}, "pending member-remove"},
 		{"let go, there by others", edits{found, there, left}, "in-sync gone"},
 		{"let go, there by others, exact", edits{found, there, left, exact}, "pending member-remove"},

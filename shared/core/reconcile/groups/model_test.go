@@ -142,10 +142,10 @@ func (m *model) apply(t interface{ Fatalf(string, ...any) }, b *directory.Bindin
 		}
 		noteMember(b, c.Effect, p, was)
 	case directory.EffectMemberRemove:
-		if m.in[p.member] != "us" && !m.export.Exact {
+		if was && m.in[p.member] != "us" && !m.export.Exact {
 			t.Fatalf("%s is removed, whom %q put there", p.member, m.in[p.member])
 		}
-		if p.member == protected && m.in[p.member] != "us" {
+		if was && p.member == protected && m.in[p.member] != "us" {
 			t.Fatalf("a protected account is removed")
 		}
 		delete(m.in, p.member)

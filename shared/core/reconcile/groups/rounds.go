@@ -32,17 +32,25 @@ func (o *tenantGroups) Begins(ctx context.Context, _ reconcile.Work) (bool, erro
 	return len(ids) > 0, err
 }
 
-// exported are the tenant groups that are ours, with their Refs, up to a number; 0: all.
+// exported are the tenant groups that are ours, up to a number; 0: all. refs are those
+// to compare where changes may have been missed: what we have just written, or made
+// ours, is as it was read then.
 func (o *tenantGroups) exported(ctx context.Context, most int) (ids []directory.TenantGroupID, refs []directory.Ref, err error) {
 	c := o.s.Connection()
+	recent := o.s.Now().Add(-reconcile.Grace)
 	for cursor := ""; ; {
 		list, next, err := o.Records.ListBindingsUnder(ctx, directory.KindGroup, "", c.ID, o.s.Epoch(), cursor, 500)
 		if err != nil {
 			return nil, nil, err
 		}
 		for i := range list {
-			if list[i].AccountID != "" {
-				ids, refs = append(ids, directory.TenantGroupID(list[i].AccountID)), append(refs, list[i].Ref())
+			b := &list[i]
+			if b.AccountID == "" {
+				continue
+			}
+			ids = append(ids, directory.TenantGroupID(b.AccountID))
+			if !b.LastWrite.After(recent) && !b.AccountSince.After(recent) {
+				refs = append(refs, b.Ref())
 			}
 		}
 		if cursor = next; cursor == "" || most > 0 && len(ids) >= most {
@@ -119,8 +127,12 @@ func (o *tenantGroups) begin(ctx context.Context, w reconcile.Work) (reconcile.R
 
 func pageOf(stream string, page directory.TenantGroupDelta) reconcile.RoundPage {
 	out := reconcile.RoundPage{}
-	for _, id := range page.IDs() {
-		out.IDs = append(out.IDs, directory.AccountID(id))
+	for i := range page.Marks {
+		m := &page.Marks[i]
+		out.IDs = append(out.IDs, directory.AccountID(m.ID))
+		for _, member := range m.Members { // a large group comes on page after page (GG 7)
+			out.IDs = append(out.IDs, directory.AccountID(m.ID)+" "+member.ID)
+		}
 	}
 	if page.Next != "" {
 		out.Next = stream + page.Next

@@ -228,3 +228,50 @@ func TestGuardByGroup(t *testing.T) {
 	w.approve(run.ID)
 	w.want("12 member-remove:applied")
 }
+
+// TestUnreadPages: a group with more members than a page has; when a later page does not
+// come, nobody on it is taken for no member.
+func TestUnreadPages(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"status", "page-expired", "page-partial"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			var ids []string
+			w := newWorld(t, func(s *entratest.TenantSpec) {
+				for i := range 1050 {
+					ids = append(ids, fmt.Sprintf("00000000-aaaa-4bbb-8ccc-%012d", i))
+					s.Accounts = append(s.Accounts, map[string]any{"id": ids[i], "userPrincipalName": fmt.Sprintf("there%d@%s", i, simDomain), "displayName": "There"})
+				}
+			})
+			id, err := w.sim.AddGroup(simTenant, "", entratest.GroupSpec{DisplayName: "Large", Members: ids})
+			w.must(err)
+			users := w.people(3)
+			large := w.export("Large", func(e *groups.Export) { e.Adopt = directory.TenantGroupID(id) })
+			refs := w.add(large, users...)
+			w.sync()
+			w.calm()
+			w.sync()
+			size := len(w.roll(directory.AccountID(id)))
+			f := entratest.Fault{Kind: kind, Path: `^/groups/[^/]+/members.*skiptoken`, Times: 2}
+			if kind == "status" {
+				f.Status = 503
+			}
+			w.fault(f)
+			for _, ref := range refs {
+				w.release(directory.ReleaseRemove, ref)
+			}
+			_, _ = w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+			for _, ref := range refs {
+				if b := w.record(ref); b.Object.IsZero() && len(w.roll(directory.AccountID(id))) == size {
+					t.Fatalf("the record of %s was dropped without a look at all members", ref)
+				}
+			}
+			w.sync()
+			w.wait(time.Hour)
+			w.sync()
+			if n := len(w.roll(directory.AccountID(id))); n != size-3 {
+				t.Errorf("the group has %d members, want %d", n, size-3)
+			}
+		})
+	}
+}

@@ -8,7 +8,7 @@ import (
 
 var leftMessages = map[string]string{
 	plan.LeftChanged:  "Somebody changed it since; it is left as it is.",
-	plan.LeftCreated:  "The Microsoft 365 group was made by that run; it stays, since mail and files may be in it by now.",
+	plan.LeftCreated:  "The tenant group was made by that run; it stays, without the members that the run gave it, and is not kept in step.",
 	plan.LeftRestored: "The restored group stays; it is not deleted again.",
 	plan.LeftNotRead:  "The tenant group could not be read; it is left as it is.",
 	plan.LeftGone:     "The tenant group was deleted at Microsoft.",
@@ -23,7 +23,7 @@ func left(ref directory.Ref, id directory.AccountID, property, code string, wrot
 // undoGroup plans the inverse of a run's applied changes of one group. s.record is nil
 // when the export has ended since.
 //
-//	group-create    group-delete of a security group; a Microsoft 365 group stays
+//	group-create    nothing; listed: a group is deleted by a policy alone (invariant 16)
 //	group-adopt     the values from before; the group stays ours, and paused
 //	group-update    the values before, where the tenant group still has ours
 //	group-delete    group-restore, as long as Microsoft keeps the group
@@ -142,10 +142,8 @@ func (u *groupUndo) plan() {
 		return
 	}
 	switch {
-	case u.did(directory.EffectGroupCreate) && u.found.Kind() == directory.GroupMicrosoft365:
-		u.leave("", plan.LeftCreated, directory.Null, directory.Null)
 	case u.did(directory.EffectGroupCreate):
-		u.out.Changes = append(u.out.Changes, u.change(directory.EffectGroupDelete, "deleted because its creation is undone; Microsoft keeps it for 30 days"))
+		u.leave("", plan.LeftCreated, directory.Null, directory.Null)
 	case u.did(directory.EffectGroupRestore):
 		u.leave("", plan.LeftRestored, directory.Null, directory.Null)
 	default:
@@ -196,6 +194,7 @@ func (u *groupUndo) values() {
 func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 	var out plan.Undone
 	net := map[pair]bool{} // what the run made of each membership
+	unseen := map[pair]bool{}
 	var order []pair
 	adopted := false
 	for i := range changes {
@@ -209,6 +208,7 @@ func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 			order = append(order, p)
 		}
 		net[p] = c.Effect == directory.EffectMemberAdd
+		unseen[p] = unseen[p] || !net[p] && !wasMember(c)
 	}
 	for _, p := range order {
 		is := s.in[p]
@@ -235,6 +235,8 @@ func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 		case s.record == nil && net[p]:
 			l(plan.LeftReleased)
 			continue
+		case unseen[p]:
+			continue // it was removed to be sure, and nobody has seen it
 		}
 		c := s.change(e, p, why)
 		if s.record != nil {
@@ -250,6 +252,17 @@ func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 		out.Changes = append(out.Changes, c)
 	}
 	return out
+}
+
+// wasMember reports whether a change found the membership.
+func wasMember(c *directory.Change) bool {
+	for _, p := range c.Properties {
+		if p.Name == propMember {
+			was, _ := p.Before.Bool()
+			return was
+		}
+	}
+	return false
 }
 
 // pairOf is the membership that a change wrote. One that was planned before group or

@@ -50,6 +50,8 @@ type world struct {
 	// meddled says that a test has done between two requests what it wanted.
 	meddled bool
 
+	attribution func(group directory.TenantGroupID, members []directory.AccountID) map[directory.AccountID]directory.Actor
+
 	mu      sync.Mutex
 	skew    time.Duration
 	exports map[directory.GroupID]groups.Export
@@ -134,6 +136,11 @@ func newWorld(t *testing.T, spec ...func(*entratest.TenantSpec)) *world {
 func (w *world) renew() {
 	w.store = store.New(w.table, store.Options{Now: w.now})
 	c := groups.Of(w.store, w)
+	if w.attribution != nil {
+		c.Attribution = func(_ context.Context, _ *directory.Connection, group directory.TenantGroupID, members []directory.AccountID, _ time.Time) (map[directory.AccountID]directory.Actor, error) {
+			return w.attribution(group, members), nil
+		}
+	}
 	w.config.Stores, w.config.Kinds = reconcile.StoresOf(w.store), groups.Kinds(c)
 	w.config.Dependents = groups.Dependents(c)
 	w.engine = reconcile.New(w.config)

@@ -82,12 +82,15 @@ func (b *batch) Write(c *directory.Change) protect.Write {
 }
 
 // Sort has a change wait whose seat somebody else took, or whose account is not yet
-// known to all of Microsoft's services.
+// known to all of Microsoft's services. That what was to be taken is not there may be
+// the answer to a change that was made before, of which nobody heard.
 func (b *batch) Sort(c *directory.Change, out directory.Outcome) reconcile.Verdict {
 	a := b.persons[user(c.Object)].account
 	switch {
 	case out.NotVisible && a != nil && a.AccountSince.Add(reconcile.Grace).After(b.w.Now()):
 		return reconcile.Verdict{Wait: 5 * time.Second}
+	case out.Problem.Code == directory.CodeLicenseNotHeld:
+		return reconcile.Verdict{Find: true}
 	case out.Problem.Code == directory.CodeLicenseNoneLeft:
 		p := *out.Problem
 		p.Code, p.Next = directory.CodeWaitingForSeat, directory.ProblemTypeOf(directory.CodeWaitingForSeat).Next
@@ -102,10 +105,31 @@ func (b *batch) Sort(c *directory.Change, out directory.Outcome) reconcile.Verdi
 	return reconcile.Verdict{}
 }
 
-// Find has changes sent again of which the answers do not tell: to give a licence twice
-// gives it once.
-func (b *batch) Find(_ context.Context, list []reconcile.Unanswered) ([]reconcile.Verdict, error) {
-	return make([]reconcile.Verdict, len(list)), nil
+// Find finds out whether accounts have what changes were to give them. To give a licence
+// twice gives it once, so only what was refused as not held is looked for.
+func (b *batch) Find(ctx context.Context, list []reconcile.Unanswered) ([]reconcile.Verdict, error) {
+	changes := make([]*directory.Change, len(list))
+	for n := range list {
+		changes[n] = list[n].Change
+	}
+	found, err := b.o.found(ctx, b.w, changes)
+	if err != nil {
+		return nil, err
+	}
+	verdicts := make([]reconcile.Verdict, len(list))
+	for n, h := range found {
+		h.holder.Held = h.read // the ledger does not know of it yet
+		switch {
+		case h.held == nil:
+			verdicts[n] = reconcile.Verdict{Wait: 5 * time.Second}
+		case h.differs(changes[n], afterwards):
+			verdicts[n] = reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeOutdated,
+				Message: "Somebody else took a licence from the account after this was planned.", Next: "The next run plans it anew."}}
+		default:
+			verdicts[n] = reconcile.Verdict{State: directory.ChangeApplied}
+		}
+	}
+	return verdicts, nil
 }
 
 // Clarify has nothing to add.

@@ -24,7 +24,8 @@
 // # Sending
 //
 // Microsoft makes one change of licences at a time in a tenant (GG 9.3), so each is a
-// call of its own, after everything else (EffectRow.Serial). To give a product twice gives
-// it once, so nothing has to be looked for after a broken connection; soon after a write
-// of ours the ledger counts, and not a read that may be older.
+// call of its own, after everything else (EffectRow.Serial). After a broken connection it
+// is made again: to give a product twice gives it once, and of a swap that Microsoft
+// refuses then, since what is to be taken is not there, the account says that it has been
+// made. Soon after a write of ours the ledger counts, and not a read that may be older.
 package licences

@@ -39,6 +39,7 @@ type holding struct {
 	person
 	rules  []Rule
 	held   *directory.AccountLicences // nil: not read, or there is no account
+	read   *directory.AccountLicences // as read, although it may be older than we wrote it
 	unread *directory.Problem         // why it could not be read
 	holder licensing.Holder
 	// editors are the subjects whose edits the changes come from.
@@ -210,6 +211,7 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*holding
 			}
 			continue
 		}
+		h.read = f.Value
 		h.held = lately(f.Value, h.record, o.s.Fresh(h.record))
 	}
 	return nil

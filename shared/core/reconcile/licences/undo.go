@@ -98,7 +98,7 @@ func back(run directory.RunID, ref directory.Ref, h *holding, nets map[string]ne
 		return nil, []plan.Left{plan.LeftOf(ref, plan.LeftNotRead)}
 	}
 	var left []plan.Left
-	before, after := licensing.Ledger{}, licensing.Ledger{}
+	from, to := licensing.Ledger{}, licensing.Ledger{}
 	given, adjusted, taken := 0, 0, 0
 	for _, name := range slices.Sorted(maps.Keys(nets)) {
 		n := nets[name]
@@ -116,21 +116,21 @@ func back(run directory.RunID, ref directory.Ref, h *holding, nets map[string]ne
 		is, has := directory.LicencePlansOff(observed)
 		was, had := directory.LicencePlansOff(n.was)
 		if has {
-			before[sku] = is
+			from[sku] = is
 		}
 		switch {
 		case !had:
 			taken++
 		case !has:
-			after[sku], given = was, given+1
+			to[sku], given = was, given+1
 		default:
-			after[sku], adjusted = was, adjusted+1
+			to[sku], adjusted = was, adjusted+1
 		}
 	}
 	if given+adjusted+taken == 0 {
 		return nil, left
 	}
-	c := changeOf(h, licensing.EffectOf(given, adjusted, taken), before, after)
+	c := changeOf(h, licensing.EffectOf(given, adjusted, taken), from, to)
 	c.Reason, c.UserVersion = "has the licences from before "+string(run)+" again", h.record.Wanted
 	return &c, left
 }
@@ -156,7 +156,8 @@ func (o *objects) found(ctx context.Context, w reconcile.Work, changes []*direct
 }
 
 // Drifted reads the licences that changes are about: exactly what was approved is
-// written, or nothing.
+// written, or nothing. What is as a change wants it may be so by that change itself, of
+// which nobody heard: it is sent again, and so noted as ours.
 func (o *objects) Drifted(ctx context.Context, w reconcile.Work, all []directory.Change, places []int) (map[int]reconcile.Verdict, error) {
 	var list []*directory.Change
 	var at []int
@@ -176,7 +177,7 @@ func (o *objects) Drifted(ctx context.Context, w reconcile.Work, all []directory
 		switch {
 		case h.held == nil:
 			p.Message = "Whether the account's licences are still as they were could not be read."
-		case slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool { return !h.is(p.Name, p.Before) }) && !earlier(all, at[n]):
+		case h.differs(c, before) && h.differs(c, afterwards) && !earlier(all, at[n]):
 			p.Message = "The account's licences changed after this was planned."
 		default:
 			continue
@@ -194,11 +195,17 @@ func earlier(all []directory.Change, i int) bool {
 	})
 }
 
-// is reports whether a product of an account is as a value says.
-func (h *holding) is(name string, v directory.Value) bool {
-	sku, _ := directory.LicenceOfProperty(name)
-	return h.direct(sku).Equal(v)
+// differs reports whether a product of an account is not as a change has it.
+func (h *holding) differs(c *directory.Change, as func(*directory.PropertyChange) directory.Value) bool {
+	return slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool {
+		sku, _ := directory.LicenceOfProperty(p.Name)
+		return !h.direct(sku).Equal(as(&p))
+	})
 }
+
+func before(p *directory.PropertyChange) directory.Value { return p.Before }
+
+func afterwards(p *directory.PropertyChange) directory.Value { return p.After }
 
 // ReadBack reads the licences that were written.
 func (o *objects) ReadBack(ctx context.Context, w reconcile.Work, changes []*directory.Change) ([]plan.ReadBack, error) {
@@ -209,7 +216,7 @@ func (o *objects) ReadBack(ctx context.Context, w reconcile.Work, changes []*dir
 	out := make([]plan.ReadBack, len(changes))
 	for n, c := range changes {
 		out[n] = plan.ReadAgrees
-		if h := found[n]; h.held == nil || slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool { return !h.is(p.Name, p.After) }) {
+		if h := found[n]; h.held == nil || h.differs(c, afterwards) {
 			out[n] = plan.Unread(w.Now().Sub(c.At))
 		}
 	}

@@ -201,16 +201,6 @@ func (w *world) edit(id directory.UserID, change func(*directory.User)) {
 	w.do(err)
 }
 
-func (w *world) settings(change func(*directory.Settings)) {
-	w.Helper()
-	c, err := w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
-		change(&c.Settings)
-		return nil
-	})
-	w.do(err)
-	w.conn = c
-}
-
 // sync runs slices until nothing is asked for any more.
 func (w *world) sync() {
 	w.Helper()

@@ -48,7 +48,6 @@ type decision struct {
 	// wanted is what the directory wants; managed says that it wants something.
 	wanted  directory.Value
 	managed bool
-	why     string // nothing is written, for people
 }
 
 // decide says what is to be done about one user's manager. See the table in the

@@ -10,9 +10,10 @@ import (
 	"bindery/shared/store"
 )
 
-// Records of managers are made by edits and bindings (store/managers.go). Here they
-// are made of everybody when the settings have changed, and once a night, since
-// nothing tells that a manager was changed at Microsoft: what differs is marked.
+// Records of managers are made by edits and bindings (store/manager_records.go). Here they
+// are made of everybody with each full round: when the settings have changed, when an
+// admin asks for a full run, and once a week. Nothing else tells that a manager was
+// changed at Microsoft: what differs is marked.
 
 // expandPage is how many users are looked at together.
 const expandPage = 100

@@ -334,7 +334,8 @@ func (o *objects) found(ctx context.Context, w reconcile.Work, changes []*direct
 }
 
 // Drifted reads the managers that changes are about: exactly what was approved is
-// written, or nothing.
+// written, or nothing. Who is the manager as a change wants it may be so by that change
+// itself, of which nobody heard: it is sent again.
 func (o *objects) Drifted(ctx context.Context, w reconcile.Work, all []directory.Change, places []int) (map[int]reconcile.Verdict, error) {
 	var list []*directory.Change
 	var at []int
@@ -343,7 +344,11 @@ func (o *objects) Drifted(ctx context.Context, w reconcile.Work, all []directory
 			list, at = append(list, &all[i]), append(at, i)
 		}
 	}
-	found, err := o.found(ctx, w, list, nil)
+	persons, err := o.records.persons(ctx, named(list))
+	if err != nil {
+		return nil, err
+	}
+	found, err := o.found(ctx, w, list, persons)
 	if err != nil {
 		return nil, err
 	}
@@ -353,7 +358,7 @@ func (o *objects) Drifted(ctx context.Context, w reconcile.Work, all []directory
 		switch {
 		case found[n] == nil:
 			p.Message = "Whether the account's manager is still as it was could not be read."
-		case !same(*found[n], c.Properties[0].Before):
+		case !same(*found[n], c.Properties[0].Before) && !same(*found[n], resolve(c.Properties[0].After, persons)):
 			p.Message = "The account's manager changed after this was planned."
 		default:
 			continue

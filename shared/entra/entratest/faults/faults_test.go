@@ -90,6 +90,7 @@ func TestAddIsRefused(t *testing.T) {
 	for _, f := range []Fault{
 		{Kind: "rain"}, {Kind: Status}, {Kind: Status, Status: 200}, {Kind: Lag}, {Kind: Slow, Seconds: 1e6}, {Kind: AuditLag, Seconds: 1e6}, {Kind: Token},
 		{Kind: Drop, When: "during"}, {Kind: Drop, Path: "("}, {Kind: Drop, Nth: -1}, {Kind: ValueDropped}, {Kind: ValueDropped, Property: "createdDateTime"},
+		{Kind: MemberLag}, {Kind: MemberLag, Seconds: 1, Status: 500}, {Kind: DeltaSlice, Size: -1},
 	} {
 		if id, err := NewSet().Add(f); err == nil {
 			t.Errorf("Add(%+v) = %s, want an error", f, id)
@@ -248,5 +249,13 @@ func TestPrice(t *testing.T) {
 		if got := Price(tt.method, tt.path, tt.options); got != tt.want {
 			t.Errorf("Price(%s %v %v) = %+v, want %+v", tt.method, tt.path, tt.options, got, tt.want)
 		}
+	}
+	for links, want := range map[int]int{0: 1, 1: 1, 3: 1, 4: 2, 6: 2, 19: 7, 20: 7} {
+		if got := (Cost{Units: 1, Writes: 1}).WithLinks(links); got != (Cost{Units: 1, Writes: want}) {
+			t.Errorf("with %d links a write costs %+v, want %d writes", links, got, want)
+		}
+	}
+	if got := Price("GET", []string{"groups"}, nil).WithLinks(0); got.Writes != 0 {
+		t.Errorf("a read costs %+v", got)
 	}
 }

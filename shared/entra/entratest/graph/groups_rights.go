@@ -3,7 +3,6 @@ package graph
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"bindery/shared/entra/entratest/faults"
 	"bindery/shared/entra/entratest/odata"
@@ -188,6 +187,3 @@ func overQuota(message string) *odata.Error {
 func notMail() *odata.Error {
 	return badRequest("The service does not currently support writes of mail-enabled groups. Please ensure that the mail-enablement property is unset and the security-enablement property is set.")
 }
-
-// sameText compares names as the directory does.
-func sameText(a, b string) bool { return strings.EqualFold(a, b) }

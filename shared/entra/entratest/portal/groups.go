@@ -291,6 +291,8 @@ func link(tx *state.Tx, t *state.Tenant, change *state.Change, g *state.Object, 
 		}
 	}
 	switch linked := t.Linked(r, g.ID, o.ID); {
+	case is && !o.Active():
+		return fmt.Errorf("%s is deleted", ref)
 	case linked && is:
 		return fmt.Errorf("%s is among the %s of %s already", ref, r, g.ID)
 	case !linked && !is:

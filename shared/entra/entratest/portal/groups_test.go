@@ -95,6 +95,7 @@ func TestGroupsByHand(t *testing.T) {
 		"a property that there is not":      p.EditGroup(contoso, "", id, map[string]any{"shoes": 4}),
 		"deleted twice":                     p.DeleteGroup(contoso, "", id),
 		"a negative lifetime":               p.SetGroupSettings(contoso, nil, -1),
+		"a deleted member":                  p.SetLink(contoso, "", id, state.Members, id, true),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", what)

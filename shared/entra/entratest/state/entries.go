@@ -143,26 +143,34 @@ func (s *Store) everything(yield func(entry) error) error {
 		}
 	}
 	for _, t := range s.tenants {
-		if err := emit(entry{Kind: "tenant", ID: t.ID}, t.Organization); err != nil {
+		if err := s.everythingOf(t, emit, yield); err != nil {
 			return err
 		}
-		for _, o := range t.all() {
-			if err := emit(entry{Kind: "object", Tenant: t.ID, ID: o.ID}, o); err != nil {
-				return err
-			}
-		}
-		if err := s.stageLinks(t.ID, t.allLinks()); err != nil {
+	}
+	return nil
+}
+
+// everythingOf yields a tenant as entries; emit yields one with a value.
+func (s *Store) everythingOf(t *Tenant, emit func(entry, any) error, yield func(entry) error) error {
+	if err := emit(entry{Kind: "tenant", ID: t.ID}, t.Organization); err != nil {
+		return err
+	}
+	for _, o := range t.all() {
+		if err := emit(entry{Kind: "object", Tenant: t.ID, ID: o.ID}, o); err != nil {
 			return err
 		}
-		for _, e := range s.staged() {
-			if err := yield(e); err != nil {
-				return err
-			}
+	}
+	if err := s.stageLinks(t.ID, t.allLinks()); err != nil {
+		return err
+	}
+	for _, e := range s.staged() {
+		if err := yield(e); err != nil {
+			return err
 		}
-		for _, m := range t.log {
-			if err := emit(entry{Kind: "mutation", Tenant: t.ID, ID: m.ID}, m); err != nil {
-				return err
-			}
+	}
+	for _, m := range t.log {
+		if err := emit(entry{Kind: "mutation", Tenant: t.ID, ID: m.ID}, m); err != nil {
+			return err
 		}
 	}
 	return nil

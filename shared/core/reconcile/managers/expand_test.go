@@ -1,0 +1,84 @@
+package managers
+
+import (
+	"testing"
+	"time"
+
+	"bindery/shared/core/runs"
+	"bindery/shared/directory"
+)
+
+// TestWaits: a manager who is not bound, or suspended, is a finding; once that has
+// changed he is written.
+func TestWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	boss := w.user("boss", "")
+	ann := w.user("ann", boss.ID)
+	w.bind(ann)
+	w.sync()
+	w.wants(ann, "", directory.CodeManagerNotBound)
+	w.bind(boss)
+	w.sync()
+	w.wants(ann, "boss")
+	other := w.user("other", "")
+	w.bind(other)
+	w.sync()
+	w.edit(other.ID, func(u *directory.User) { u.State = directory.StateSuspended })
+	w.edit(ann.ID, func(u *directory.User) { u.ManagerID = other.ID })
+	w.sync()
+	w.wants(ann, "boss", directory.CodeManagerSuspended)
+	w.edit(other.ID, func(u *directory.User) { u.State = directory.StateActive })
+	w.sync()
+	w.wants(ann, "other")
+}
+
+// TestForeign: what others changed is put back, or reported, once a full run looks.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[directory.ForeignPolicy]string{directory.ForeignRevert: "boss", directory.ForeignReport: "eve"} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(s *directory.Settings) {
+				s.ForeignChange = map[string]directory.ForeignPolicy{directory.PropManager: policy}
+			})
+			boss, eve := w.user("boss", ""), w.user("eve", "")
+			ann := w.user("ann", boss.ID)
+			w.bind(boss, eve, ann)
+			w.sync()
+			w.pass(2 * time.Hour)
+			w.foreign(ann, eve)
+			w.pass(2 * time.Hour)
+			_, err := w.runs().Start(t.Context(), directory.Caller{Subject: "boss"}, &w.conn, runs.Request{Full: true})
+			w.do(err)
+			w.sync()
+			var findings []string
+			if policy == directory.ForeignReport {
+				findings = []string{directory.CodeForeignChange}
+			}
+			w.wants(ann, want, findings...)
+		})
+	}
+}
+
+// TestSwitched: switching the setting on makes the records of everybody, and off ends
+// them; neither takes anybody's manager away.
+func TestSwitched(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *directory.Settings) { s.Manager.Export = false })
+	boss := w.user("boss", "")
+	ann := w.user("ann", boss.ID)
+	w.bind(boss, ann)
+	w.sync()
+	if b := w.record(ann); !b.Ref().IsZero() || w.managerOf(ann) != "" {
+		t.Errorf("without the setting the record is %+v, the manager %q", b, w.managerOf(ann))
+	}
+	w.settings(func(s *directory.Settings) { s.Manager.Export = true })
+	w.sync()
+	w.wants(ann, "boss")
+	w.settings(func(s *directory.Settings) { s.Manager.Export = false })
+	w.sync()
+	if b := w.record(ann); !b.Ref().IsZero() || w.managerOf(ann) != "boss" {
+		t.Errorf("switched off the record is %+v, the manager %q", b, w.managerOf(ann))
+	}
+}
