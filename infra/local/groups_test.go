@@ -212,6 +212,9 @@ func TestGroupsEndToEnd(t *testing.T) {
 	w.becomes("the return", state, "ben", "ann boss", "SPE_E5", "SPE_E3", "SPE_E5", "boss", "")
 	w.Must(w.API.Delete(w.Context(), "/v1/connections/"+w.conn+"/groups/"+sales, nil))
 	w.becomes("the end of the use", state, "", "ann boss", "SPE_E5", "", "SPE_E5", "boss", "")
+	if e := w.Get("/v1/activity?effect=member-remove&userId=" + ben).List("items")[0]; !strings.Contains(e.Text("reason"), "\"Sales\"") {
+		t.Errorf("the end of the use took ben out of no group that is named: %v", e)
+	}
 	w.Wait("the use is still listed", func() bool {
 		return len(w.Get("/v1/connections/"+w.conn+"/groups").List("items")) == 1
 	})
