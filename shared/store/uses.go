@@ -470,30 +470,39 @@ func (s *Groups) NestedUsers(ctx context.Context, groups []directory.GroupID, af
 			}
 		}
 		for {
-			var least directory.UserID
-			for _, st := range streams {
-				u, err := st.head(ctx)
+			least, err := leastOf(ctx, streams)
+			if err != nil || least == "" {
 				if err != nil {
 					yield("", err)
-					return
 				}
-				if u != "" && (least == "" || u < least) {
-					least = u
-				}
-			}
-			if least == "" {
 				return
-			}
-			for _, st := range streams {
-				if len(st.list) > 0 && st.list[0] == least {
-					st.list = st.list[1:]
-				}
 			}
 			if !yield(least, nil) {
 				return
 			}
 		}
 	}
+}
+
+// leastOf takes the least of the users whom streams are at from all of them; "" when all
+// have ended.
+func leastOf(ctx context.Context, streams []*userStream) (directory.UserID, error) {
+	var least directory.UserID
+	for _, st := range streams {
+		u, err := st.head(ctx)
+		if err != nil {
+			return "", err
+		}
+		if u != "" && (least == "" || u < least) {
+			least = u
+		}
+	}
+	for _, st := range streams {
+		if len(st.list) > 0 && st.list[0] == least {
+			st.list = st.list[1:]
+		}
+	}
+	return least, nil
 }
 
 // nestedPage is how many members of each group are read at a time.

@@ -366,8 +366,9 @@ func (p *planning) seatsOf(sku *directory.LicenceSKU) *Seats {
 	return s
 }
 
-// left is how many seats are left of a product.
-func (s *Seats) left() int { return s.Free + s.Freed - s.Taken }
+// left is how many seats are left of a product: below none where more are used than there
+// are, since those that come free there are nobody's.
+func (s *Seats) left() int { return s.Total - s.Used + s.Freed - s.Taken }
 
 // give gives seats out, and makes the calls in their order.
 func (p *planning) give() {

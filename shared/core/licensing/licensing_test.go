@@ -241,7 +241,7 @@ func random(r *rand.Rand) *world {
 		w.holders = append(w.holders, h)
 	}
 	for i := range w.skus {
-		w.skus[i].Units.Enabled = w.skus[i].Consumed + r.IntN(3)
+		w.skus[i].Units.Enabled = max(0, w.skus[i].Consumed+r.IntN(5)-2) // some tenants have lost seats that are used
 	}
 	return w
 }
