@@ -176,8 +176,8 @@ func (o *objects) Decide(ctx context.Context, w reconcile.Work, refs []directory
 			return out, err
 		}
 		o.outlook = next
-		o.tellOthers(&out, w, refs)
-		if err := o.wakeOthers(ctx, w, refs); err != nil {
+		o.tellOthers(&out, w)
+		if err := o.wakeOthers(ctx, w); err != nil {
 			return out, err
 		}
 	}
@@ -220,24 +220,25 @@ func (o *objects) add(out *reconcile.Decided, w reconcile.Work, h *holding) {
 }
 
 // tellOthers tells those who wait and are not asked about of a new place in line.
-func (o *objects) tellOthers(out *reconcile.Decided, w reconcile.Work, refs []directory.Ref) {
+func (o *objects) tellOthers(out *reconcile.Decided, w reconcile.Work) {
 	for _, h := range o.outlook.list {
-		if p := h.decision.problem; !slices.Contains(refs, h.record.Ref()) && !h.record.Marked && p != nil && len(h.decision.changes) == 0 &&
+		if p := h.decision.problem; !h.asked && p != nil && len(h.decision.changes) == 0 &&
 			h.record.Problem != nil && h.record.Problem.Message != p.Message {
 			o.add(out, w, h)
 		}
 	}
 }
 
-// wakeOthers marks those who wait, are not asked about, and get a seat now.
-func (o *objects) wakeOthers(ctx context.Context, w reconcile.Work, refs []directory.Ref) error {
+// wakeOthers marks those who wait, are not asked about, and get a seat now. Whoever is
+// first in line is marked already, for the next look at the line: that is too late.
+func (o *objects) wakeOthers(ctx context.Context, w reconcile.Work) error {
 	if w.Run.DryRun {
 		return nil
 	}
 	var list []directory.Ref
 	for _, h := range o.outlook.list {
-		if ref := h.record.Ref(); !slices.Contains(refs, ref) && !h.record.Marked && (len(h.decision.changes) > 0 || h.decision.ends) {
-			list = append(list, ref)
+		if !h.asked && (len(h.decision.changes) > 0 || h.decision.ends) {
+			list = append(list, h.record.Ref())
 		}
 	}
 	return o.records.store.MarkRecheck(ctx, o.s.Lease(), list, o.s.Now())

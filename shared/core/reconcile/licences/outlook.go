@@ -35,6 +35,7 @@ func (k *outlook) has(refs []directory.Ref) bool {
 // holding is one user's licences with all that was read about them.
 type holding struct {
 	record *directory.Binding
+	asked  bool // it is this run's, or the next one's, to say what becomes of it
 	person
 	rules  []Rule
 	held   *directory.AccountLicences // nil: not read, or there is no account
@@ -77,13 +78,16 @@ func tidy(plans []directory.ServicePlanID) []directory.ServicePlanID {
 
 // look reads everybody who competes, and decides.
 func (o *objects) look(ctx context.Context, w reconcile.Work, refs []directory.Ref) (*outlook, error) {
-	all, err := o.competitors(ctx, w, refs)
+	all, asked, err := o.competitors(ctx, w, refs)
 	if err != nil {
 		return nil, err
 	}
 	list, err := o.holdings(ctx, all)
 	if err != nil {
 		return nil, err
+	}
+	for _, h := range list {
+		h.asked = asked[h.record.Ref()]
 	}
 	k := &outlook{run: w.Run.ID, of: map[directory.Ref]*holding{}, list: list}
 	for _, ref := range refs {
@@ -105,8 +109,8 @@ func (o *objects) look(ctx context.Context, w reconcile.Work, refs []directory.R
 }
 
 // competitors are the records of all who may get a seat, or give one back, in this run:
-// those that are asked about, all that are marked, and all that wait.
-func (o *objects) competitors(ctx context.Context, w reconcile.Work, refs []directory.Ref) ([]directory.Ref, error) {
+// those that are asked about, now or by marks that have come of age, and all that wait.
+func (o *objects) competitors(ctx context.Context, w reconcile.Work, refs []directory.Ref) (list []directory.Ref, asked map[directory.Ref]bool, err error) {
 	c := o.s.Connection()
 	all := map[directory.Ref]bool{}
 	for _, ref := range refs {
@@ -115,7 +119,7 @@ func (o *objects) competitors(ctx context.Context, w reconcile.Work, refs []dire
 	for cursor, first := "", true; first || cursor != ""; first = false {
 		marks, next, err := o.records.store.ListMarks(ctx, c.ID, c.Epoch, cursor, manyMarks)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, m := range marks {
 			if m.Ref.Kind == directory.KindLicence {
@@ -124,10 +128,11 @@ func (o *objects) competitors(ctx context.Context, w reconcile.Work, refs []dire
 		}
 		cursor = next
 	}
+	asked = maps.Clone(all)
 	for cursor, first := "", true; first || cursor != ""; first = false {
 		waiting, next, err := o.records.store.ListProblems(ctx, c.ID, c.Epoch, directory.CodeWaitingForSeat, cursor, 0)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for i := range waiting {
 			if ref := waiting[i].Ref(); ref.Kind == directory.KindLicence {
@@ -140,7 +145,7 @@ func (o *objects) competitors(ctx context.Context, w reconcile.Work, refs []dire
 		for cursor, first := "", true; first || cursor != ""; first = false {
 			list, next, err := o.records.store.ListBindings(ctx, directory.KindLicence, c.ID, c.Epoch, cursor, 0)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			for i := range list {
 				all[list[i].Ref()] = true
@@ -148,7 +153,7 @@ func (o *objects) competitors(ctx context.Context, w reconcile.Work, refs []dire
 			cursor = next
 		}
 	}
-	return slices.SortedFunc(maps.Keys(all), func(a, b directory.Ref) int { return cmp.Compare(a.ID, b.ID) }), nil
+	return slices.SortedFunc(maps.Keys(all), func(a, b directory.Ref) int { return cmp.Compare(a.ID, b.ID) }), asked, nil
 }
 
 // manyMarks is how many marks are listed at once.
