@@ -371,7 +371,8 @@ func (f *fuzz) value(op *operation, name string, s object, depth int) (v any, wh
 		}
 	}
 	kind := s.Text("type")
-	if kinds, ok := s["type"].([]any); ok {
+	kinds, several := s["type"].([]any)
+	if several {
 		kind = fmt.Sprint(pick(f, kinds))
 	} else if name != "" && kind != "" && f.chance(0.02) {
 		if takesNull[op.id] {
@@ -381,7 +382,7 @@ func (f *fuzz) value(op *operation, name string, s object, depth int) (v any, wh
 	}
 	if name != "" && f.chance(0.04) {
 		for other, v := range map[string]any{"string": "x", "integer": 7, "boolean": true, "array": []any{}, "object": map[string]any{}} {
-			if kind != other && kind != "" && (kind != "number" || other != "integer") {
+			if kind != other && !slices.Contains(kinds, any(other)) && kind != "" && (kind != "number" || other != "integer") {
 				return v, name + ": of another type"
 			}
 		}
