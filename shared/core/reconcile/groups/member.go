@@ -53,6 +53,8 @@ type groupFacts struct {
 	coming bool
 	// problem is why nothing is written to it.
 	problem *directory.Problem
+	// unread is why it is not known whether it is there, or who is in it.
+	unread *directory.Problem
 	// gone says that the tenant group is not there, for good; deleted that it is in the
 	// recycle bin.
 	gone, deleted bool
@@ -177,6 +179,9 @@ func decideMember(s memberSubject) memberDecision {
 func (s *memberSubject) keep(out *memberDecision) {
 	old, want := agreedPair(s.record), s.wanted()
 	switch {
+	case s.group.unread != nil:
+		out.Status, out.Problem = directory.BindingFailed, s.group.unread
+		return
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
 		return
@@ -237,6 +242,8 @@ func (s *memberSubject) release(out *memberDecision) {
 	switch {
 	case s.record.Release == directory.ReleaseKeep, !old.known(), s.stranger(), !hasAgreed(s.record), !s.record.Created && !exact, s.group.gone:
 		out.gone = true
+	case s.group.unread != nil:
+		out.Status, out.Problem = directory.BindingFailed, s.group.unread
 	case s.group.deleted:
 		// Somebody may restore the group, and with it the membership.
 		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupSoftDeleted,
@@ -260,6 +267,8 @@ func (s *memberSubject) expel(out *memberDecision) {
 	switch {
 	case s.owned, !s.group.export.Exact:
 		out.gone = true
+	case s.group.unread != nil:
+		out.Status, out.Problem = directory.BindingFailed, s.group.unread
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
 	case !p.known(), s.group.deleted, s.group.gone:
@@ -286,6 +295,8 @@ func (s *memberSubject) giveBack(out *memberDecision) {
 	switch {
 	case !took, s.group.gone, s.in[old] && !s.fresh:
 		out.gone = true
+	case s.group.unread != nil:
+		out.Status, out.Problem = directory.BindingFailed, s.group.unread
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
 	default:

@@ -218,7 +218,13 @@ func (o *memberships) ask(ctx context.Context, w reconcile.Work, list []memberSu
 		s := &list[i]
 		o.facts(s, found)
 		for _, p := range pairs[i] {
-			if in := rolls[p.group]; in != nil && !in.missing {
+			in := rolls[p.group]
+			switch {
+			case found[p.group].problem != nil:
+				s.group.unread = about(found[p.group].problem, string(p.group))
+			case in != nil && in.problem != nil:
+				s.group.unread = about(in.problem, string(p.group))
+			case in.known():
 				s.in[p] = in.has(p.member)
 				if p.group == s.group.id {
 					s.group.size = len(in.members)
@@ -241,6 +247,8 @@ func (o *memberships) facts(s *memberSubject, found map[directory.TenantGroupID]
 	see, read := found[id]
 	switch {
 	case id == "" || !read:
+	case see.problem != nil:
+		s.group.unread = about(see.problem, string(id))
 	case see.group != nil:
 		if p := see.group.ReadOnly(); p != nil {
 			s.group.problem = about(p, string(id))
@@ -448,6 +456,8 @@ func (o *memberships) Drifted(ctx context.Context, w reconcile.Work, all []direc
 		in := rolls[p.group]
 		switch {
 		case !p.known() || in == nil:
+		case in.problem != nil:
+			out[i] = outdated("Whether the membership is still as it was could not be read.")
 		case in.missing:
 			out[i] = outdated("The tenant group is not there any more.")
 		case in.has(p.member) && list[n].Effect == directory.EffectMemberAdd:
@@ -472,7 +482,7 @@ func (o *memberships) ReadBack(ctx context.Context, w reconcile.Work, changes []
 	for n, c := range changes {
 		p := pairOf(c, nil)
 		out[n] = plan.ReadAgrees
-		if in := rolls[p.group]; in != nil && !in.missing && in.has(p.member) != (c.Effect == directory.EffectMemberAdd) {
+		if in := rolls[p.group]; in != nil && (in.problem != nil || !in.missing && in.has(p.member) != (c.Effect == directory.EffectMemberAdd)) {
 			out[n] = plan.Unread(w.Now().Sub(c.At))
 		}
 	}

@@ -223,6 +223,9 @@ func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 		case !p.known() || s.group.gone || s.group.deleted:
 			l(plan.LeftGone)
 			continue
+		case s.group.unread != nil:
+			l(plan.LeftNotRead)
+			continue
 		case s.group.problem != nil:
 			out.Left = append(out.Left, plan.Left{Object: s.ref, AccountID: p.member, Code: s.group.problem.Code, Message: s.group.problem.Message})
 			continue

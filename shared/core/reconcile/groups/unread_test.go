@@ -1,0 +1,135 @@
+package groups_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"bindery/shared/core/reconcile"
+	"bindery/shared/core/reconcile/groups"
+	"bindery/shared/directory"
+)
+
+// meddler stands between the engine and the tenant: it loses answers, and has some
+// requests of a batch be forbidden.
+type meddler struct {
+	rt   http.RoundTripper
+	lose func(body string) bool
+	deny func(method, url string) string // the message of a 403; "": it is let through
+}
+
+func (m *meddler) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	answer, err := m.rt.RoundTrip(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case m.lose != nil && m.lose(string(body)):
+		return nil, context.DeadlineExceeded
+	case m.deny == nil || !strings.HasSuffix(r.URL.Path, "$batch"):
+		return answer, nil
+	}
+	return answer, m.forbid(body, answer)
+}
+
+func (m *meddler) forbid(body []byte, answer *http.Response) error {
+	var asked struct {
+		Requests []struct{ ID, Method, URL string }
+	}
+	var all struct {
+		Responses []map[string]any `json:"responses"`
+	}
+	if err := json.Unmarshal(body, &asked); err != nil {
+		return err
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&all); err != nil {
+		return err
+	}
+	for _, q := range asked.Requests {
+		message := m.deny(q.Method, q.URL)
+		for _, a := range all.Responses {
+			if message != "" && a["id"] == q.ID {
+				a["status"] = http.StatusForbidden
+				a["body"] = map[string]any{"error": map[string]any{"code": "Authorization_RequestDenied", "message": message}}
+			}
+		}
+	}
+	raw, err := json.Marshal(all)
+	answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
+	answer.Header.Del("Content-Length")
+	return err
+}
+
+// slices runs slices as long as they ask for more, some at most: a run may be waiting.
+func (w *world) slices() {
+	w.Helper()
+	for range 30 {
+		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+		w.must(err)
+		if sum.Again < 0 {
+			return
+		}
+		w.wait(sum.Again)
+	}
+}
+
+// TestOneGroupUnreadable: a tenant group that may not be read, or whose members may not,
+// is a matter of its own records: others go on, and it is looked at again.
+func TestOneGroupUnreadable(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"the group": "", "its members": "/members"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, users := bound(t, 2)
+			sales, works := w.export("Sales"), w.export("Works")
+			ref := w.add(sales, users[0])[0]
+			w.sync()
+			w.calm()
+			id := string(w.record(directory.GroupRef(sales)).AccountID)
+			rt := w.rt
+			w.rt = &meddler{rt: rt, deny: func(method, url string) string {
+				if method == http.MethodGet && strings.Contains(url, id+path) {
+					return "Insufficient privileges to complete the operation."
+				}
+				return ""
+			}}
+			w.change(sales, func(e *groups.Export) { e.Group.Name = "Sales 2" })
+			w.change(works, func(e *groups.Export) { e.Group.Name = "Works 2" })
+			w.mark(ref)
+			late := w.user("late")
+			w.bind(late)
+			w.slices()
+			w.wait(reconcile.Grace)
+			b, err := w.store.Bindings.Binding(w.Context(), late.ID)
+			w.must(err)
+			if b.AccountID == "" {
+				t.Error("one group that may not be read keeps a new user from getting an account")
+			}
+			if name := w.record(directory.GroupRef(works)).UserPrincipalName; name != "Works 2" {
+				t.Errorf("the other group is still called %s", name)
+			}
+			if b := w.record(ref); b.Status != directory.BindingFailed || b.Problem == nil {
+				t.Errorf("the record of a membership there is %s with %+v", b.Status, b.Problem)
+			}
+			w.wantMembers(sales, "user000")
+			w.rt = rt
+			w.wait(time.Hour)
+			w.sync()
+			if b, m := w.record(directory.GroupRef(sales)), w.record(ref); b.Status != directory.BindingInSync || m.Status != directory.BindingInSync || !m.Created {
+				t.Errorf("once it can be read, the records are %+v and %+v", b, m)
+			}
+		})
+	}
+}
