@@ -161,7 +161,16 @@ func (b *groupBatch) Sort(c *directory.Change, out directory.Outcome) reconcile.
 	case out.NotVisible:
 		return outdated("The tenant group is not there any more.")
 	}
-	return reconcile.Verdict{}
+	return forbidden(out)
+}
+
+// forbidden is the verdict about what the connection may not do with groups: it may go
+// on with all else.
+func forbidden(out directory.Outcome) reconcile.Verdict {
+	if out.Problem.Code != directory.CodeScopeMissing && out.Problem.Code != directory.CodeGroupForbidden {
+		return reconcile.Verdict{}
+	}
+	return reconcile.Verdict{State: directory.ChangeFailed, Problem: ofGroups(out.Problem)}
 }
 
 // justMade reports whether the group is so new that it may not be known everywhere.

@@ -298,7 +298,9 @@ func (o *tenantGroups) Explain(ctx context.Context, w reconcile.Work, ref direct
 	if len(subjects) == 0 {
 		return reconcile.Explained{}, fmt.Errorf("group %s: %w", ref.ID, directory.ErrBusy)
 	}
-	return explained(decideGroup(subjects[0])), nil
+	d := decideGroup(subjects[0])
+	o.permit(&d)
+	return explained(d), nil
 }
 
 func explained(d plan.Decision) reconcile.Explained {

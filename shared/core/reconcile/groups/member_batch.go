@@ -124,7 +124,7 @@ func (b *memberBatch) Sort(c *directory.Change, out directory.Outcome) reconcile
 		return reconcile.Verdict{Later: time.Minute, Problem: problem(directory.CodeGroupGone,
 			"Microsoft does not know the tenant group, or the member.", "It is looked at again by itself.", c.Object.ID)}
 	}
-	return reconcile.Verdict{}
+	return forbidden(out)
 }
 
 // justMade reports whether the group or the member is so new that it may not be known

@@ -394,7 +394,9 @@ func (o *memberships) Explain(ctx context.Context, w reconcile.Work, ref directo
 		return reconcile.Explained{}, err
 	}
 	o.attribute(ctx, w, subjects)
-	return explained(decideMember(subjects[0]).Decision), nil
+	d := decideMember(subjects[0]).Decision
+	o.permit(&d)
+	return explained(d), nil
 }
 
 // Undo plans the inverse of changes of memberships.

@@ -133,3 +133,60 @@ func TestOneGroupUnreadable(t *testing.T) {
 		})
 	}
 }
+
+// TestScopeMissing: that the connection lacks a permission that only groups need fails
+// their changes; the connection stays authorised, and its accounts are kept in step.
+func TestScopeMissing(t *testing.T) {
+	t.Parallel()
+	w, users := bound(t, 3)
+	sales := w.export("Sales")
+	w.sync()
+	w.calm()
+	w.rt = &meddler{rt: w.rt, deny: func(method, url string) string {
+		if method != http.MethodGet && strings.Contains(url, "/groups/") {
+			return "Required scopes are missing in the token."
+		}
+		return ""
+	}}
+	refs := w.add(sales, users...)
+	late := w.user("late")
+	w.bind(late)
+	w.slices()
+	run, _ := w.lastRun()
+	if run.State != directory.RunDone || run.Waiting != nil {
+		t.Errorf("the run is %s, waiting for %+v", run.State, run.Waiting)
+	}
+	for _, ref := range refs {
+		if b := w.record(ref); b.Status != directory.BindingFailed || b.Problem == nil {
+			t.Errorf("the record of a membership is %s with %+v", b.Status, b.Problem)
+		}
+	}
+	b, err := w.store.Bindings.Binding(w.Context(), late.ID)
+	w.must(err)
+	if b.AccountID == "" {
+		t.Error("a permission that only groups need keeps a new user from getting an account")
+	}
+}
+
+// TestScopeNotGranted: nothing is sent that the connection was not granted the
+// permission for; what it needs is said.
+func TestScopeNotGranted(t *testing.T) {
+	t.Parallel()
+	w, users := bound(t, 1)
+	var err error
+	w.conn, err = w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
+		c.Scopes = []string{"User.ReadWrite.All"}
+		return nil
+	})
+	w.must(err)
+	sales := w.export("Sales")
+	w.add(sales, users...)
+	before := len(w.sim.Mutations(simTenant))
+	w.slices()
+	if b := w.record(directory.GroupRef(sales)); b.Status != directory.BindingFailed || b.Problem == nil || b.Problem.Code != directory.CodeScopeMissing {
+		t.Errorf("the record of the group is %s with %+v", b.Status, b.Problem)
+	}
+	if n := len(w.sim.Mutations(simTenant)); n != before {
+		t.Errorf("%d writes were sent", n-before)
+	}
+}
