@@ -35,3 +35,30 @@ func TestUndoLeavesOthersMembers(t *testing.T) {
 	w.undo(run.ID)
 	w.wantMembers(sales, "admin", "user000")
 }
+
+// TestUndoKeepsOldGroup: a creation that met the group of an earlier export is undone
+// without deleting it.
+func TestUndoKeepsOldGroup(t *testing.T) {
+	t.Parallel()
+	w, sales, users := exported(t, 1)
+	ref := directory.GroupRef(sales)
+	id := w.record(ref).AccountID
+	w.release(directory.ReleaseKeep, directory.MemberOf(sales, users[0].ID), ref)
+	w.sync()
+	w.wait(24 * time.Hour)
+	w.sync()
+	w.select_(ref)
+	w.sync()
+	run, _ := w.lastRun()
+	if again := w.record(ref).AccountID; again != id {
+		t.Fatalf("the group is exported as %s again, want %s", again, id)
+	}
+	w.wait(time.Hour)
+	w.undo(run.ID)
+	if _, changes := w.lastRun(); len(changes) > 0 {
+		t.Errorf("the undo has %s", effects(changes))
+	}
+	if in := w.members(id); len(in) != 1 {
+		t.Errorf("the members are %v", in)
+	}
+}

@@ -2,6 +2,7 @@ package groups
 
 import (
 	"fmt"
+	"slices"
 
 	"bindery/shared/core/plan"
 	"bindery/shared/directory"
@@ -118,10 +119,11 @@ func (s *memberSubject) groupName() string {
 }
 
 // memberDecision is a decision about a membership. gone says that its record has no
-// reason to be any more.
+// reason to be any more; others that the membership was found, and is not ours whatever
+// was given before it; ours that we have given it, by a write of which nobody heard.
 type memberDecision struct {
 	plan.Decision
-	gone bool
+	gone, others, ours bool
 }
 
 func (s *memberSubject) change(e directory.Effect, p pair, reason string) directory.Change {
@@ -180,7 +182,7 @@ func (s *memberSubject) keep(out *memberDecision) {
 	old, want := agreedPair(s.record), s.wanted()
 	switch {
 	case s.group.unread != nil:
-		out.Status, out.Problem = directory.BindingFailed, s.group.unread
+		out.Status, out.Problem = directory.BindingFailed, s.notRead()
 		return
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
@@ -204,6 +206,8 @@ func (s *memberSubject) keep(out *memberDecision) {
 		out.Changes = append(out.Changes, s.add(want, s.why()))
 	case s.in[want]:
 		out.Base = agreedOn(want, true)
+		out.ours = s.unheard()
+		out.others = !out.ours && (old != want || s.seenTaken())
 	case s.member.deleted:
 	case same && s.fresh:
 	case same && s.policy == directory.ForeignReport:
@@ -225,6 +229,28 @@ func (s *memberSubject) keep(out *memberDecision) {
 	}
 }
 
+// seenTaken reports whether somebody had taken the member out, which was only reported:
+// whoever is there again is there by others.
+func (s *memberSubject) seenTaken() bool {
+	return slices.ContainsFunc(s.record.Findings, func(p directory.Problem) bool { return p.Code == directory.CodeForeignChange })
+}
+
+// unheard reports whether we may have given a membership that was never agreed: it was
+// sent, and in the end Microsoft had not said what became of it.
+func (s *memberSubject) unheard() bool {
+	p := s.record.Problem
+	return s.record.Base == nil && !s.stranger() && p != nil && p.Kind == directory.ProblemTransient
+}
+
+// notRead is what is wrong while it is not known who is in the group. That we may have
+// given the membership is not forgotten over it.
+func (s *memberSubject) notRead() *directory.Problem {
+	if s.unheard() {
+		return s.record.Problem
+	}
+	return s.group.unread
+}
+
 func (s *memberSubject) why() string { return "the directory's group has this member" }
 
 func (s *memberSubject) add(p pair, why string) directory.Change {
@@ -233,26 +259,29 @@ func (s *memberSubject) add(p pair, why string) directory.Change {
 
 // release takes away what we gave.
 func (s *memberSubject) release(out *memberDecision) {
-	old := agreedPair(s.record)
+	old, is, ours := agreedPair(s.record), hasAgreed(s.record), s.record.Created
+	if s.unheard() && (s.in[s.wanted()] || s.group.unread != nil) {
+		old, is, ours = s.wanted(), true, true
+	}
 	exact := s.group.export != nil && s.group.export.Exact
 	if s.record.Release == directory.ReleaseRestore && s.stranger() {
 		s.giveBack(out)
 		return
 	}
 	switch {
-	case s.record.Release == directory.ReleaseKeep, !old.known(), s.stranger(), !hasAgreed(s.record), !s.record.Created && !exact, s.group.gone:
+	case s.record.Release == directory.ReleaseKeep, !old.known(), s.stranger(), !is, !ours && !exact, s.group.gone:
 		out.gone = true
 	case s.group.unread != nil:
-		out.Status, out.Problem = directory.BindingFailed, s.group.unread
+		out.Status, out.Problem = directory.BindingFailed, s.notRead()
 	case s.group.deleted:
 		// Somebody may restore the group, and with it the membership.
 		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupSoftDeleted,
 			"The tenant group is in the recycle bin, and the membership with it.", "It is looked at again by itself.", string(old.group))
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
-	case !s.record.Created && !s.in[old]:
+	case !ours && !s.in[old]:
 		out.gone = true
-	case !s.record.Created && s.member.protected != "":
+	case !ours && s.member.protected != "":
 		s.spare(out)
 	default:
 		out.Changes = append(out.Changes, s.change(directory.EffectMemberRemove, old, "removed from "+s.groupName()+" because the directory's group does not have this member any more"))
@@ -268,7 +297,7 @@ func (s *memberSubject) expel(out *memberDecision) {
 	case s.owned, !s.group.export.Exact:
 		out.gone = true
 	case s.group.unread != nil:
-		out.Status, out.Problem = directory.BindingFailed, s.group.unread
+		out.Status, out.Problem = directory.BindingFailed, s.notRead()
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
 	case !p.known(), s.group.deleted, s.group.gone:
@@ -296,7 +325,7 @@ func (s *memberSubject) giveBack(out *memberDecision) {
 	case !took, s.group.gone, s.in[old] && !s.fresh:
 		out.gone = true
 	case s.group.unread != nil:
-		out.Status, out.Problem = directory.BindingFailed, s.group.unread
+		out.Status, out.Problem = directory.BindingFailed, s.notRead()
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
 	default:

@@ -311,6 +311,16 @@ func (o *memberships) decideEach(ctx context.Context, w reconcile.Work, list []m
 			out.Editors = append(out.Editors, s.group.export.By...)
 		}
 		o.decided(out, w, s.record, d.Decision, d.gone, later)
+		if n := len(out.Unwritten) - 1; len(d.Changes) == 0 && (d.others || d.ours) {
+			mutate := out.Unwritten[n].Mutate
+			out.Unwritten[n].Mutate = func(b *directory.Binding) bool {
+				changed := mutate(b)
+				if changed && !b.Resting() {
+					b.Created = d.ours
+				}
+				return changed
+			}
+		}
 	}
 	return nil
 }

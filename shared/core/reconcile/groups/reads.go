@@ -116,7 +116,12 @@ func unread[T any](r *directory.Read[T]) (*directory.Problem, error) {
 	if err == nil || f.ConcernsAll() {
 		return nil, err
 	}
-	return ofGroups(f.Problem), nil
+	if f.Problem.Kind != directory.ProblemTransient {
+		return ofGroups(f.Problem), nil
+	}
+	q := *f.Problem // by its code it is known from a write that Microsoft did not decide about
+	q.Code, q.Kind, q.Next = directory.CodeGroupNotRead, "", "It is read again by itself."
+	return &q, nil
 }
 
 // ofGroups is a problem that concerns what is done with groups alone: a right that is
@@ -234,8 +239,8 @@ func (r *reads) roll(ctx context.Context, w reconcile.Work, page directory.Membe
 			return nil, errors.Join(directory.ErrUnavailable, err) // the next slice reads from the start
 		}
 		if p, ok := errors.AsType[*directory.Problem](err); ok && !directory.Transient(err) {
-			if f := (directory.Found{Problem: p}); !f.ConcernsAll() {
-				return &roll{problem: ofGroups(p)}, nil
+			if p, err := unread(&directory.Read[directory.MemberPage]{Problem: p}); err == nil {
+				return &roll{problem: p}, nil
 			}
 		}
 		if err != nil {
