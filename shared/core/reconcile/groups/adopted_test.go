@@ -7,6 +7,7 @@ import (
 	"bindery/shared/core/reconcile/groups"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
+	"bindery/shared/store"
 )
 
 // adoptable is a world with two bound users, of whom one, and an admin, are in a tenant
@@ -60,5 +61,75 @@ func TestUndoKeepsOldGroup(t *testing.T) {
 	}
 	if in := w.members(id); len(in) != 1 {
 		t.Errorf("the members are %v", in)
+	}
+}
+
+// TestAdoptionHeld: a membership that was there before an adoption is not ours, however
+// long the run with the adoption was held; so it stays when it is let go.
+func TestAdoptionHeld(t *testing.T) {
+	t.Parallel()
+	w, id, users := adoptable(t)
+	none := 0
+	w.settings(func(s *directory.Settings) {
+		s.Guard = map[directory.Effect]directory.Limit{directory.EffectMemberAdd: {Count: &none}}
+	})
+	w.sync()
+	sales := w.export("Sales", func(e *groups.Export) { e.Adopt = directory.TenantGroupID(id) })
+	refs := w.add(sales, users...)
+	w.sync()
+	run, _ := w.lastRun()
+	if run.State != directory.RunHeld {
+		t.Fatalf("the run is %s", run.State)
+	}
+	w.approve(run.ID)
+	if theirs, ours := w.record(refs[0]), w.record(refs[1]); theirs.Created || !ours.Created {
+		t.Errorf("the membership that was there is ours: %v; that which was not: %v", theirs.Created, ours.Created)
+	}
+	w.calm()
+	w.sync()
+	w.release(directory.ReleaseRemove, refs...)
+	w.sync()
+	if in := w.members(id); len(in) != 2 || in[0] != "admin" || in[1] != "user000" {
+		t.Errorf("the members are %v", in)
+	}
+}
+
+// TestAdoptionRefused: nobody is added to a tenant group that is not ours in the end.
+func TestAdoptionRefused(t *testing.T) {
+	t.Parallel()
+	w, id, users := adoptable(t)
+	works := w.export("Works", func(e *groups.Export) { e.Adopt = directory.TenantGroupID(id) })
+	w.sync()
+	sales := w.export("Sales", func(e *groups.Export) { e.Adopt = directory.TenantGroupID(id) })
+	w.add(sales, users...)
+	w.sync()
+	w.calm()
+	w.sync()
+	if b := w.record(directory.GroupRef(sales)); b.AccountID != "" {
+		t.Errorf("the group's record is %+v", b)
+	}
+	w.wantMembers(works, "admin", "user000")
+}
+
+// TestAccountAdoptedWithGroup: of an account that the same run adopts it is found out
+// whether it was in the group before.
+func TestAccountAdoptedWithGroup(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	account, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "old@" + simDomain, "displayName": "Old Example", "mailNickname": "old", "accountEnabled": true})
+	w.must(err)
+	id, err := w.sim.AddGroup(simTenant, "", entratest.GroupSpec{DisplayName: "Vertrieb", Members: []string{"old@" + simDomain}})
+	w.must(err)
+	w.wait(time.Hour)
+	u := w.user("old")
+	w.must(w.store.Bindings.Bind(w.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &u, AccountID: directory.AccountID(account), UserPrincipalName: u.Email}}))
+	sales := w.export("Sales", func(e *groups.Export) { e.Adopt = directory.TenantGroupID(id) })
+	ref := w.add(sales, u)[0]
+	w.sync()
+	if run, _ := w.lastRun(); run.State == directory.RunHeld {
+		w.approve(run.ID)
+	}
+	if b := w.record(ref); b.Status != directory.BindingInSync || b.Base == nil || b.Created {
+		t.Errorf("the record of the membership is %+v", b)
 	}
 }

@@ -17,6 +17,7 @@ type memberBatch struct {
 	records map[directory.Ref]*directory.Binding
 	around  *surroundings
 	pairs   map[directory.ChangeID]pair // of the changes that may go
+	met     map[directory.ChangeID]bool // of those whose membership was there before them
 }
 
 // Records reads the records of memberships.
@@ -42,7 +43,46 @@ func (b *memberBatch) Confirm(ctx context.Context, changes []*directory.Change) 
 		s := b.o.subject(b.around, list[n])
 		verdicts[n] = b.confirm(c, &s)
 	}
-	return verdicts, nil
+	return verdicts, b.find(ctx, changes, verdicts)
+}
+
+// find looks for members who are to be added and were there before us: of a group, or an
+// account, that was not ours when the change was planned nobody has looked at that. What
+// we have made ourselves had no memberships. Whom we may have added ourselves is not
+// looked for.
+func (b *memberBatch) find(ctx context.Context, changes []*directory.Change, verdicts []reconcile.Verdict) error {
+	var ids []directory.TenantGroupID
+	var places []int
+	for n, c := range changes {
+		p, may := b.pairs[c.ID]
+		if may && c.Effect == directory.EffectMemberAdd && !pairOf(c, nil).known() && b.o.sent[c.ID] == 0 && !b.madeByUs(c) {
+			ids, places = append(ids, p.group), append(places, n)
+		}
+	}
+	if len(places) == 0 {
+		return nil
+	}
+	rolls, err := b.o.reads.rollsNow(ctx, b.w, ids)
+	if err != nil {
+		return err
+	}
+	for _, n := range places {
+		c := changes[n]
+		switch in := rolls[b.pairs[c.ID].group]; {
+		case in.problem != nil:
+			verdicts[n] = reconcile.Verdict{State: directory.ChangeFailed, Problem: in.problem}
+		case in.known() && in.has(b.pairs[c.ID].member):
+			verdicts[n], b.met[c.ID] = reconcile.Verdict{State: directory.ChangeApplied}, true
+		}
+	}
+	return nil
+}
+
+// madeByUs reports whether we have made the group of a change, or its member.
+func (b *memberBatch) madeByUs(c *directory.Change) bool {
+	g, member, _ := memberOf(c.Object)
+	made := func(r *directory.Binding) bool { return r != nil && r.Created }
+	return made(b.around.groups[g]) || made(b.around.users[member.User()].Binding) || member.Group() != "" && made(b.around.groups[member.Group()])
 }
 
 func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.Verdict {
@@ -58,8 +98,11 @@ func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.V
 		b.pairs[c.ID] = p
 		return reconcile.Verdict{}
 	}
-	if p.group == "" {
-		p.group = s.group.id
+	g, _, _ := memberOf(c.Object)
+	if r := b.around.groups[g]; p.group == "" {
+		p.group = directory.TenantGroupID(idOfRecord(r))
+	} else if r != nil && r.AccountID == "" && r.Release == "" {
+		p.group = "" // it is still to be adopted
 	}
 	if p.member == "" {
 		p.member = s.member.id
@@ -154,7 +197,7 @@ func (b *memberBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 		return reconcile.Consequence{}
 	}
 	p, sent := b.pairs[c.ID]
-	already := f.Outcome != nil && f.Outcome.Already && b.o.planned[planned{b.w.Run.ID, c.Object}] && b.o.sent[c.ID] == 1
+	already := b.met[c.ID] || f.Outcome != nil && f.Outcome.Already && b.o.planned[planned{b.w.Run.ID, c.Object}] && b.o.sent[c.ID] == 1
 	return reconcile.Consequence{Written: func(r *directory.Binding) {
 		if !sent {
 			return

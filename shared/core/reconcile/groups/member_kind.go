@@ -129,6 +129,9 @@ func (o *memberships) subject(a *surroundings, m memberRecord) memberSubject {
 	if b := a.groups[g]; b != nil {
 		s.group.id = directory.TenantGroupID(b.AccountID)
 		s.group.coming = b.AccountID == "" && b.Release == "" && !b.Resting() && (b.Dirty() || b.Problem == nil)
+		if s.group.coming && s.group.export != nil {
+			s.group.id = s.group.export.Adopt // who is in it is known before it is adopted
+		}
 	}
 	switch {
 	case member.User() != "":
@@ -508,5 +511,5 @@ func (o *memberships) Taken(by directory.Ref) *directory.Problem {
 
 // Batch sends changes of memberships.
 func (o *memberships) Batch(w reconcile.Work) reconcile.Batch {
-	return &memberBatch{o: o, w: w, pairs: map[directory.ChangeID]pair{}}
+	return &memberBatch{o: o, w: w, pairs: map[directory.ChangeID]pair{}, met: map[directory.ChangeID]bool{}}
 }
