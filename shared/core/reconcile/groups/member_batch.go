@@ -120,8 +120,9 @@ func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.V
 // Intend has nothing to make durable: whatever is sent twice takes effect once.
 func (b *memberBatch) Intend(context.Context, []*directory.Change) error { return nil }
 
-// Combine has the additions to one group go in one request. A group is in one request
-// of a flight only, since Microsoft does not take two writes to it side by side (GG 3.4).
+// Combine has the additions to one group go in one request; removals go one by one. A
+// group is in one request of a flight only, since Microsoft does not take two writes to
+// it side by side (GG 3.4).
 func (b *memberBatch) Combine(changes []*directory.Change) [][]int {
 	var list [][]int
 	open := map[directory.TenantGroupID]int{} // its request
@@ -132,7 +133,7 @@ func (b *memberBatch) Combine(changes []*directory.Change) [][]int {
 		case !begun:
 			open[p.group] = len(list)
 			list = append(list, []int{i})
-		case len(list[n]) < directory.MostMembersAtOnce && changes[list[n][0]].Effect == c.Effect:
+		case c.Effect == directory.EffectMemberAdd && changes[list[n][0]].Effect == c.Effect && len(list[n]) < directory.MostMembersAtOnce:
 			list[n] = append(list[n], i)
 		}
 	}
