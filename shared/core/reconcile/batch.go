@@ -331,8 +331,16 @@ func (b *batch) noteUnknown(list []int) {
 	}
 }
 
-// notDone notes that Microsoft has not looked at creations that were sent.
+// recall tells the kind of changes that Microsoft has not looked at.
+func (b *batch) recall(list []int) {
+	if r, can := b.f.of.(Recaller); can {
+		r.Recall(b.changes(list))
+	}
+}
+
+// notDone notes that Microsoft has not looked at changes that were sent.
 func (b *batch) notDone(list []int) {
+	b.recall(list)
 	for _, i := range list {
 		delete(b.a.sent, b.k.changes[i].ID)
 	}

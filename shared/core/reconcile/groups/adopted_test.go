@@ -7,7 +7,6 @@ import (
 	"bindery/shared/core/reconcile/groups"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
-	"bindery/shared/store"
 )
 
 // adoptable is a world with two bound users, of whom one, and an admin, are in a tenant
@@ -115,20 +114,26 @@ func TestAdoptionRefused(t *testing.T) {
 // whether it was in the group before.
 func TestAccountAdoptedWithGroup(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	account, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "old@" + simDomain, "displayName": "Old Example", "mailNickname": "old", "accountEnabled": true})
+	w, _ := bound(t, 1)
+	none := 0
+	w.settings(func(s *directory.Settings) {
+		s.Guard = map[directory.Effect]directory.Limit{directory.EffectMemberAdd: {Count: &none}}
+	})
+	_, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "old@" + simDomain, "displayName": "Old Example", "mailNickname": "old", "accountEnabled": true})
 	w.must(err)
 	id, err := w.sim.AddGroup(simTenant, "", entratest.GroupSpec{DisplayName: "Vertrieb", Members: []string{"old@" + simDomain}})
 	w.must(err)
 	w.wait(time.Hour)
 	u := w.user("old")
-	w.must(w.store.Bindings.Bind(w.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &u, AccountID: directory.AccountID(account), UserPrincipalName: u.Email}}))
+	w.bind(u)
 	sales := w.export("Sales", func(e *groups.Export) { e.Adopt = directory.TenantGroupID(id) })
 	ref := w.add(sales, u)[0]
 	w.sync()
-	if run, _ := w.lastRun(); run.State == directory.RunHeld {
-		w.approve(run.ID)
+	run, changes := w.lastRun()
+	if run.State != directory.RunHeld {
+		t.Fatalf("the run is %s with %s", run.State, effects(changes))
 	}
+	w.approve(run.ID)
 	if b := w.record(ref); b.Status != directory.BindingInSync || b.Base == nil || b.Created {
 		t.Errorf("the record of the membership is %+v", b)
 	}

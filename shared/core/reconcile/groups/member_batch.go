@@ -171,6 +171,13 @@ func (b *memberBatch) Sort(c *directory.Change, out directory.Outcome) reconcile
 	return forbidden(out)
 }
 
+// Recall counts sendings as none.
+func (b *memberBatch) Recall(changes []*directory.Change) {
+	for _, c := range changes {
+		b.o.sent[c.ID]--
+	}
+}
+
 // justMade reports whether the group or the member is so new that it may not be known
 // everywhere.
 func (b *memberBatch) justMade(c *directory.Change) bool {
