@@ -196,9 +196,12 @@ func (s *memberSubject) keep(out *memberDecision) {
 		out.Findings = append(out.Findings, *problem(directory.CodeGroupWaits, "The tenant group of the export is not there.", "See what keeps the export of the group.", s.ref.ID))
 		return
 	}
-	if old.known() && want.known() && old != want && s.record.Created && hasAgreed(s.record) && s.in[old] {
-		// The user has another account by now: the old one is in the group by us.
+	if _, there := s.in[old]; there && old.known() && want.known() && old != want && s.record.Created && hasAgreed(s.record) {
+		// The user has another account by now: the old one is in the group by us. It is
+		// taken out first, seen or not: the record tells of one membership at a time.
+		out.Status = directory.BindingPending
 		out.Changes = append(out.Changes, s.change(directory.EffectMemberRemove, old, "removed from "+s.groupName()+" because its user has another account now"))
+		return
 	}
 	same := old == want && hasAgreed(s.record)
 	switch {

@@ -204,9 +204,13 @@ func (b *memberBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 	if !f.Applied || c.Effect == directory.EffectRelease {
 		return reconcile.Consequence{}
 	}
+	out := reconcile.Consequence{}
+	if r := b.records[c.Object]; c.Effect == directory.EffectMemberRemove && strangerOf(c.Object) == "" && r != nil && r.Release == "" && b.w.Run.Kind != directory.KindUndo {
+		out.Later = time.Second // another account of the user comes in its place
+	}
 	p, sent := b.pairs[c.ID]
 	already := b.met[c.ID] || f.Outcome != nil && f.Outcome.Already && b.o.planned[planned{b.w.Run.ID, c.Object}] && b.o.sent[c.ID] == 1
-	return reconcile.Consequence{Written: func(r *directory.Binding) {
+	out.Written = func(r *directory.Binding) {
 		if !sent {
 			return
 		}
@@ -215,7 +219,8 @@ func (b *memberBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 		if c.UserPrincipalName != "" {
 			r.UserPrincipalName = c.UserPrincipalName
 		}
-	}}
+	}
+	return out
 }
 
 // Journalled forgets what was read: it is not so any more.
