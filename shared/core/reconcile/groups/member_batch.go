@@ -150,6 +150,7 @@ func (b *memberBatch) Write(c *directory.Change) protect.Write {
 	p := b.pairs[c.ID]
 	w := protect.Write{UserPrincipalName: c.UserPrincipalName}
 	w.Object, w.Effect, w.GroupID, w.AccountID = c.Object, c.Effect, p.group, p.member
+	w.Young = c.Effect == directory.EffectMemberRemove && b.givenLately(c)
 	return w
 }
 
@@ -159,6 +160,9 @@ func (b *memberBatch) Sort(c *directory.Change, out directory.Outcome) reconcile
 	switch {
 	case out.Shared:
 		return reconcile.Verdict{Alone: true}
+	case out.NotVisible && c.Effect == directory.EffectMemberRemove && b.givenLately(c):
+		return reconcile.Verdict{Later: time.Minute, Problem: problem(directory.CodeMemberWaits,
+			"Microsoft does not know of the membership yet, which was given moments ago.", "It is taken away once it is to be seen.", c.Object.ID)}
 	case out.NotVisible && b.justMade(c):
 		return reconcile.Verdict{Wait: waitVisible}
 	case out.NotVisible && c.Effect == directory.EffectMemberAdd:
@@ -176,6 +180,13 @@ func (b *memberBatch) Recall(changes []*directory.Change) {
 	for _, c := range changes {
 		b.o.sent[c.ID]--
 	}
+}
+
+// givenLately reports whether we gave a membership so lately that it may not be known
+// everywhere.
+func (b *memberBatch) givenLately(c *directory.Change) bool {
+	r := b.records[c.Object]
+	return r != nil && r.Created && r.LastWrite.Add(justMade).After(b.o.s.Now())
 }
 
 // justMade reports whether the group or the member is so new that it may not be known

@@ -228,3 +228,60 @@ func TestAlreadyAfterThrottling(t *testing.T) {
 		t.Errorf("after %d requests the record of the membership is %+v", sent, b)
 	}
 }
+
+// TestAbsentTooSoon: that Microsoft does not know a membership moments after we gave it
+// does not mean that it is taken away: it is tried until it is.
+func TestAbsentTooSoon(t *testing.T) {
+	t.Parallel()
+	w, users := bound(t, 2)
+	sales := w.export("Sales")
+	w.sync()
+	w.calm()
+	refs := w.add(sales, users...)
+	w.sync()
+	rt, lags := w.rt, true
+	w.rt = roundTripper(func(r *http.Request) (*http.Response, error) {
+		if !lags || r.Method != http.MethodDelete && !w.removes(r) {
+			return rt.RoundTrip(r)
+		}
+		lags = false
+		return w.absent(r)
+	})
+	w.release(directory.ReleaseRemove, refs[0])
+	w.slices()
+	if lags {
+		t.Fatal("no removal was sent")
+	}
+	w.wait(15 * time.Minute)
+	w.sync()
+	w.wantMembers(sales, "user001")
+	if b := w.record(refs[0]); !b.Object.IsZero() {
+		t.Errorf("the record of the membership is still there: %+v", b)
+	}
+}
+
+// removes reports whether a request, or one of its batch, removes a member.
+func (w *world) removes(r *http.Request) bool {
+	if r.Body == nil {
+		return false
+	}
+	body, err := io.ReadAll(r.Body)
+	w.must(err)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return strings.Contains(string(body), `"DELETE"`) && strings.Contains(string(body), "/$ref")
+}
+
+// absent answers a removal, alone or the only one of its batch, as Microsoft does of whom
+// a group does not have.
+func (w *world) absent(r *http.Request) (*http.Response, error) {
+	inner := `{"error": {"code": "Request_BadRequest", "message": "One or more removed object references do not exist for the following modified properties: 'members'."}}`
+	status, text := http.StatusBadRequest, inner
+	if strings.HasSuffix(r.URL.Path, "$batch") {
+		var asked struct{ Requests []struct{ ID string } }
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			return nil, err
+		}
+		status, text = http.StatusOK, `{"responses": [{"id": "`+asked.Requests[0].ID+`", "status": 400, "headers": {"Content-Type": "application/json"}, "body": `+inner+`}]}`
+	}
+	return &http.Response{StatusCode: status, Request: r, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(text))}, nil
+}
