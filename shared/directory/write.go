@@ -23,6 +23,9 @@ type Write struct {
 	ManagerID AccountID
 	// Licences is what changes, of the effects on licences.
 	Licences LicenceChange
+	// Young says that what is to be removed was given so lately that Microsoft may not
+	// know it everywhere: that it is not there is no proof, and told as NotVisible.
+	Young bool
 	// Alone keeps the addition of a member out of a request with others.
 	Alone bool
 }

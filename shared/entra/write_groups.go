@@ -192,7 +192,7 @@ func soAlready(w *directory.Write, v verdict) bool {
 	case directory.EffectMemberAdd:
 		return v.problem.Code == directory.CodeMemberAlready
 	case directory.EffectMemberRemove:
-		return v.problem.Code == directory.CodeMemberAbsent
+		return v.problem.Code == directory.CodeMemberAbsent && !w.Young
 	case directory.EffectManagerClear:
 		return v.problem.Code == directory.CodeManagerNone
 	case directory.EffectLicenceRemove:
@@ -206,6 +206,9 @@ func soAlready(w *directory.Write, v verdict) bool {
 func notVisible(w *directory.Write, v verdict) bool {
 	if _, relates := newItems[w.Effect]; !relates {
 		return false
+	}
+	if w.Young && v.problem.Code == directory.CodeMemberAbsent {
+		return true
 	}
 	return v.missing || slices.Contains([]string{directory.CodeReferenceMissing, directory.CodeAccountNotReady, directory.CodeMemberUnclear}, v.problem.Code)
 }
@@ -239,7 +242,7 @@ func (t *Tenant) lookAfter(ctx context.Context, writes []directory.Write, outcom
 		switch {
 		case w.Effect == directory.EffectGroupCreate && o.Already && o.Unknown:
 			named, met = append(named, w.NewGroup.UniqueName), append(met, i)
-		case w.Effect == directory.EffectMemberRemove && o.Status == http.StatusNotFound && o.NotVisible:
+		case w.Effect == directory.EffectMemberRemove && o.Status == http.StatusNotFound && o.NotVisible && !w.Young:
 			groups, unremoved = append(groups, w.GroupID), append(unremoved, i)
 		}
 	}

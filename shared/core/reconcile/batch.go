@@ -121,30 +121,27 @@ type unit struct {
 // as one of several goes alone.
 func (b *batch) units() []unit {
 	var units []unit
-	together := b.send
-	combiner, combines := b.f.of.(Combiner)
-	if combines {
-		together = nil
-		for _, i := range b.send {
-			if b.a.alone[b.k.changes[i].ID] {
-				units = append(units, unit{[]int{i}, 1})
-			} else {
-				together = append(together, i)
-			}
-		}
-		parts := combiner.Combine(b.changes(together))
-		for _, part := range parts {
-			u := unit{costs: combiner.Weigh(len(part))}
+	if combiner, combines := b.f.of.(Combiner); combines {
+		for _, part := range combiner.Combine(b.changes(b.send)) {
+			var together, alone []int
 			for _, n := range part {
-				u.places = append(u.places, together[n])
+				i := b.send[n]
+				if b.a.alone[b.k.changes[i].ID] {
+					alone = append(alone, i)
+				} else {
+					together = append(together, i)
+				}
 			}
-			units = append(units, u)
+			if len(together) == 0 { // one at a time: they were to go in one request
+				together = alone[:1]
+			}
+			units = append(units, unit{together, combiner.Weigh(len(together))})
 		}
 		if len(units) > 0 {
 			return units
 		}
 	}
-	for _, i := range together {
+	for _, i := range b.send {
 		units = append(units, unit{[]int{i}, 1})
 	}
 	return units
@@ -334,8 +331,16 @@ func (b *batch) noteUnknown(list []int) {
 	}
 }
 
-// notDone notes that Microsoft has not looked at creations that were sent.
+// recall tells the kind of changes that Microsoft has not looked at.
+func (b *batch) recall(list []int) {
+	if r, can := b.f.of.(Recaller); can {
+		r.Recall(b.changes(list))
+	}
+}
+
+// notDone notes that Microsoft has not looked at changes that were sent.
 func (b *batch) notDone(list []int) {
+	b.recall(list)
 	for _, i := range list {
 		delete(b.a.sent, b.k.changes[i].ID)
 	}

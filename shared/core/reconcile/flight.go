@@ -621,6 +621,7 @@ func (f *flight) take(a reply) {
 		return
 	}
 	if errors.Is(a.err, directory.ErrUnauthorized) || errors.Is(a.err, directory.ErrNotSent) {
+		r.b.recall(r.places)
 		f.fail(a.err)
 		return
 	}

@@ -104,6 +104,12 @@ type Combiner interface {
 	Weigh(n int) int
 }
 
+// Recaller is a Batch that is told what did not reach the tenant after all, or was turned
+// away unread: that certainly did not take effect, and is sent again.
+type Recaller interface {
+	Recall(changes []*directory.Change)
+}
+
 // Rounds are Objects of which the tenant tells what has changed. They are read with
 // each round of accounts, from a link of their own.
 type Rounds interface {

@@ -68,6 +68,7 @@ func (o *opened) fresh(b *directory.Binding) directory.Recent {
 // means for the record that there are none.
 func (o *opened) decided(out *reconcile.Decided, w reconcile.Work, b *directory.Binding, d plan.Decision, gone bool, later time.Duration) {
 	var still []string
+	o.permit(&d)
 	if b.Release == "" { // whose removal was declined stays, until it is let go once more
 		d, still = plan.Withhold(d, b.Declined)
 	}
@@ -95,6 +96,19 @@ func (o *opened) decided(out *reconcile.Decided, w reconcile.Work, b *directory.
 		out.Editors = append(out.Editors, b.AskedBy...)
 	}
 	out.Editors = append(out.Editors, b.ResumedBy)
+}
+
+// permit holds changes back that the connection has no permission for.
+func (o *opened) permit(d *plan.Decision) {
+	if len(d.Changes) == 0 || o.s.Connection().HasScope(directory.ScopeGroups) {
+		return
+	}
+	d.Changes, d.Status = nil, directory.BindingFailed
+	d.Problem = &directory.Problem{
+		Code: directory.CodeScopeMissing, Kind: directory.ProblemTenant,
+		Message: "The connection lacks the permission " + directory.ScopeGroups + ", so no group of the tenant is written to.",
+		Next:    "Set groups in the connection's settings, and authorise it again.",
+	}
 }
 
 // acknowledged is what a decision without changes means for the record.

@@ -50,6 +50,8 @@ type groupSubject struct {
 	// a direct read found it gone, and deleted is it in the recycle bin.
 	found, deleted *directory.TenantGroup
 	missing        bool
+	// unread is why it is not known whether the group is there, or who its members are.
+	unread *directory.Problem
 	// owner is what of ours the group to adopt is already; the zero Ref: nothing.
 	owner directory.Ref
 	// members is how many records of memberships there are yet, of a group that is
@@ -163,7 +165,7 @@ func adoptGroup(s groupSubject) plan.Decision {
 			"Name another tenant group in the connection's use of the group, or leave adopt out to have one created.", id)
 		return out
 	case s.found == nil:
-		out.Status, out.Problem = directory.BindingPending, notRead(id)
+		out.Status, out.Problem = directory.BindingFailed, s.notRead(id)
 		return out
 	case !s.owner.IsZero() && s.owner != s.record.Ref():
 		out.Problem = taken(s.owner)
@@ -199,7 +201,7 @@ func keepGroup(s groupSubject) plan.Decision {
 	case s.missing:
 		return goneGroup(s)
 	case s.found == nil:
-		out.Status, out.Problem = directory.BindingPending, notRead(string(s.record.AccountID))
+		out.Status, out.Problem = directory.BindingFailed, s.notRead(string(s.record.AccountID))
 		return out
 	}
 	if p := s.found.ReadOnly(); p != nil {
@@ -366,7 +368,7 @@ func releaseGroup(s groupSubject) plan.Decision {
 			"Resume it, or end the export with keep.", id)
 		return out
 	case s.found == nil:
-		out.Status, out.Problem = directory.BindingPending, notRead(id)
+		out.Status, out.Problem = directory.BindingFailed, s.notRead(id)
 		return out
 	}
 	if p := s.found.ReadOnly(); p != nil && (deletes || s.record.Release == directory.ReleaseRestore) {
@@ -426,7 +428,10 @@ func taken(by directory.Ref) *directory.Problem {
 		"End that export, or name another tenant group.", by.ID)
 }
 
-func notRead(id string) *directory.Problem {
+func (s *groupSubject) notRead(id string) *directory.Problem {
+	if s.unread != nil {
+		return about(s.unread, id)
+	}
 	return problem(directory.CodeGroupNotRead, "The tenant group could not be read, so it is not known what to write.", "It is read again by the next run.", id)
 }
 

@@ -99,7 +99,11 @@ func (b *groupBatch) confirmCreations(ctx context.Context, changes []*directory.
 		case err != nil && found[n].Retry:
 			verdicts[i] = reconcile.Verdict{Unsure: &directory.Outcome{Problem: found[n].Problem, RetryAfter: found[n].RetryAfter}}
 		case err != nil:
-			return err
+			p, err := unread(&found[n])
+			if err != nil {
+				return err
+			}
+			verdicts[i] = reconcile.Verdict{State: directory.ChangeFailed, Problem: p}
 		case found[n].Value != nil:
 			verdicts[i] = made(found[n].Value)
 		}
@@ -157,7 +161,16 @@ func (b *groupBatch) Sort(c *directory.Change, out directory.Outcome) reconcile.
 	case out.NotVisible:
 		return outdated("The tenant group is not there any more.")
 	}
-	return reconcile.Verdict{}
+	return forbidden(out)
+}
+
+// forbidden is the verdict about what the connection may not do with groups: it may go
+// on with all else.
+func forbidden(out directory.Outcome) reconcile.Verdict {
+	if out.Problem.Code != directory.CodeScopeMissing && out.Problem.Code != directory.CodeGroupForbidden {
+		return reconcile.Verdict{}
+	}
+	return reconcile.Verdict{State: directory.ChangeFailed, Problem: ofGroups(out.Problem)}
 }
 
 // justMade reports whether the group is so new that it may not be known everywhere.
@@ -188,9 +201,11 @@ func (b *groupBatch) Find(ctx context.Context, list []reconcile.Unanswered) ([]r
 		return nil, err
 	}
 	for k, n := range at {
-		switch err := found[k].Err(); {
+		p, err := unread(&found[k])
+		switch {
 		case err != nil:
 			return nil, err
+		case p != nil: // it is sent again, which makes no second group
 		case found[k].Value != nil:
 			verdicts[n] = made(found[k].Value)
 		case list[n].Outcome.Problem != nil && !list[n].Outcome.Unknown:
@@ -217,9 +232,10 @@ func (b *groupBatch) findRestored(ctx context.Context, list []reconcile.Unanswer
 		return err
 	}
 	for k, n := range places {
-		if g := found[ids[k]].group; g != nil {
-			verdicts[n] = made(g)
-		} else if found[ids[k]].deleted == nil {
+		see := found[ids[k]]
+		if see.group != nil {
+			verdicts[n] = made(see.group)
+		} else if see.deleted == nil && see.problem == nil {
 			verdicts[n] = reconcile.Verdict{State: directory.ChangeFailed, Problem: list[n].Outcome.Problem}
 		}
 	}

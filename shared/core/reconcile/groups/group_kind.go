@@ -75,7 +75,7 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 		s := &list[i]
 		if id := boundTo(s.record, s.export); id != "" {
 			see := found[id]
-			s.found, s.deleted, s.missing = see.group, see.deleted, see.group == nil
+			s.found, s.deleted, s.missing, s.unread = see.group, see.deleted, see.missing(), see.problem
 			s.owner = owners[directory.AccountID(id)]
 		}
 		if s.record.Release != "" {
@@ -111,7 +111,11 @@ func (o *tenantGroups) Decide(ctx context.Context, w reconcile.Work, refs []dire
 		if err := o.compare(ctx, w, s, &out); err != nil {
 			return out, err
 		}
-		o.tell(&out, w, s, decideGroup(*s))
+		d := decideGroup(*s)
+		if s.found != nil && s.unread != nil && len(d.Changes) == 0 && d.Problem == nil {
+			d.Status, d.Problem = directory.BindingFailed, about(s.unread, string(s.found.ID)) // who is in it
+		}
+		o.tell(&out, w, s, d)
 	}
 	return out, nil
 }
@@ -168,7 +172,8 @@ func (o *tenantGroups) compare(ctx context.Context, w reconcile.Work, s *groupSu
 		return err
 	}
 	in := rolls[s.found.ID]
-	if in.missing {
+	if !in.known() {
+		s.unread = in.problem
 		return nil
 	}
 	known := map[directory.AccountID]bool{}
@@ -293,7 +298,9 @@ func (o *tenantGroups) Explain(ctx context.Context, w reconcile.Work, ref direct
 	if len(subjects) == 0 {
 		return reconcile.Explained{}, fmt.Errorf("group %s: %w", ref.ID, directory.ErrBusy)
 	}
-	return explained(decideGroup(subjects[0])), nil
+	d := decideGroup(subjects[0])
+	o.permit(&d)
+	return explained(d), nil
 }
 
 func explained(d plan.Decision) reconcile.Explained {
@@ -335,7 +342,7 @@ func (o *tenantGroups) Undo(ctx context.Context, w reconcile.Work, changes []dir
 				return out, err
 			}
 			see := found[directory.TenantGroupID(id)]
-			s.found, s.deleted, s.missing, s.owner = see.group, see.deleted, see.group == nil, owners[id]
+			s.found, s.deleted, s.missing, s.owner = see.group, see.deleted, see.missing(), owners[id]
 		}
 		u := undoGroup(s, w.Run.UndoOf, parts[ref])
 		out.Changes, out.Left = append(out.Changes, u.Changes...), append(out.Left, u.Left...)
@@ -387,7 +394,9 @@ func (o *tenantGroups) Drifted(ctx context.Context, w reconcile.Work, all []dire
 		if c.AccountID == "" || c.Effect == directory.EffectRelease || c.Effect == directory.EffectGroupRestore {
 			continue
 		}
-		if v := drifted(c, see.group); v.State != "" {
+		if see.problem != nil {
+			out[i] = outdated("Whether the tenant group is still as it was could not be read.")
+		} else if v := drifted(c, see.group); v.State != "" {
 			out[i] = v
 		}
 	}
@@ -433,9 +442,9 @@ func (o *tenantGroups) ReadBack(ctx context.Context, w reconcile.Work, changes [
 	}
 	out := make([]plan.ReadBack, len(changes))
 	for n, c := range changes {
-		g := found[ids[n]].group
+		see := found[ids[n]]
 		out[n] = plan.ReadAgrees
-		if (g == nil) != (c.Effect == directory.EffectGroupDelete) {
+		if see.problem != nil || see.missing() != (c.Effect == directory.EffectGroupDelete) {
 			out[n] = plan.Unread(w.Now().Sub(c.At))
 		}
 	}

@@ -237,7 +237,7 @@ func TestGroupDecisions(t *testing.T) {
 		want string
 	}{
 		{"as it is", func(*groupSubject) {}, "in-sync"},
-		{"not read", func(s *groupSubject) { s.found = nil }, "pending group-not-read"},
+		{"not read", func(s *groupSubject) { s.found = nil }, "failed group-not-read"},
 		{"no export", func(s *groupSubject) { s.export = nil }, "in-sync"},
 		{"renamed there", func(s *groupSubject) { s.found.DisplayName = "Theirs" }, "pending group-update"},
 		{"renamed there, only reported", func(s *groupSubject) { s.found.DisplayName, s.policy = "Theirs", directory.ForeignReport }, "in-sync ?foreign-change"},

@@ -2,6 +2,7 @@ package groups
 
 import (
 	"fmt"
+	"slices"
 
 	"bindery/shared/core/plan"
 	"bindery/shared/directory"
@@ -54,6 +55,8 @@ type groupFacts struct {
 	coming bool
 	// problem is why nothing is written to it.
 	problem *directory.Problem
+	// unread is why it is not known whether it is there, or who is in it.
+	unread *directory.Problem
 	// gone says that the tenant group is not there, for good; deleted that it is in the
 	// recycle bin.
 	gone, deleted bool
@@ -117,10 +120,11 @@ func (s *memberSubject) groupName() string {
 }
 
 // memberDecision is a decision about a membership. gone says that its record has no
-// reason to be any more.
+// reason to be any more; others that the membership was found, and is not ours whatever
+// was given before it; ours that we have given it, by a write of which nobody heard.
 type memberDecision struct {
 	plan.Decision
-	gone bool
+	gone, others, ours bool
 }
 
 func (s *memberSubject) change(e directory.Effect, p pair, reason string) directory.Change {
@@ -178,6 +182,9 @@ func decideMember(s memberSubject) memberDecision {
 func (s *memberSubject) keep(out *memberDecision) {
 	old, want := agreedPair(s.record), s.wanted()
 	switch {
+	case s.group.unread != nil:
+		out.Status, out.Problem = directory.BindingFailed, s.notRead()
+		return
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
 		return
@@ -190,9 +197,12 @@ func (s *memberSubject) keep(out *memberDecision) {
 		out.Findings = append(out.Findings, *problem(directory.CodeGroupWaits, "The tenant group of the export is not there.", "See what keeps the export of the group.", s.ref.ID))
 		return
 	}
-	if old.known() && want.known() && old != want && s.record.Created && hasAgreed(s.record) && s.in[old] {
-		// The user has another account by now: the old one is in the group by us.
+	if _, there := s.in[old]; there && old.known() && want.known() && old != want && s.record.Created && hasAgreed(s.record) {
+		// The user has another account by now: the old one is in the group by us. It is
+		// taken out first, seen or not: the record tells of one membership at a time.
+		out.Status = directory.BindingPending
 		out.Changes = append(out.Changes, s.change(directory.EffectMemberRemove, old, "removed from "+s.groupName()+" because its user has another account now"))
+		return
 	}
 	same := old == want && hasAgreed(s.record)
 	switch {
@@ -200,6 +210,8 @@ func (s *memberSubject) keep(out *memberDecision) {
 		out.Changes = append(out.Changes, s.add(want, s.why()))
 	case s.in[want]:
 		out.Base = agreedOn(want, true)
+		out.ours = s.unheard()
+		out.others = !out.ours && (old != want || s.seenTaken())
 	case s.member.deleted:
 	case same && s.fresh:
 	case same && s.policy == directory.ForeignReport:
@@ -221,6 +233,28 @@ func (s *memberSubject) keep(out *memberDecision) {
 	}
 }
 
+// seenTaken reports whether somebody had taken the member out, which was only reported:
+// whoever is there again is there by others.
+func (s *memberSubject) seenTaken() bool {
+	return slices.ContainsFunc(s.record.Findings, func(p directory.Problem) bool { return p.Code == directory.CodeForeignChange })
+}
+
+// unheard reports whether we may have given a membership that was never agreed: it was
+// sent, and in the end Microsoft had not said what became of it.
+func (s *memberSubject) unheard() bool {
+	p := s.record.Problem
+	return s.record.Base == nil && !s.stranger() && p != nil && p.Kind == directory.ProblemTransient
+}
+
+// notRead is what is wrong while it is not known who is in the group. That we may have
+// given the membership is not forgotten over it.
+func (s *memberSubject) notRead() *directory.Problem {
+	if s.unheard() {
+		return s.record.Problem
+	}
+	return s.group.unread
+}
+
 func (s *memberSubject) why() string { return "the directory's group has this member" }
 
 func (s *memberSubject) add(p pair, why string) directory.Change {
@@ -229,24 +263,29 @@ func (s *memberSubject) add(p pair, why string) directory.Change {
 
 // release takes away what we gave.
 func (s *memberSubject) release(out *memberDecision) {
-	old := agreedPair(s.record)
+	old, is, ours := agreedPair(s.record), hasAgreed(s.record), s.record.Created
+	if s.unheard() && (s.in[s.wanted()] || s.group.unread != nil) {
+		old, is, ours = s.wanted(), true, true
+	}
 	exact := s.group.export != nil && s.group.export.Exact
 	if s.record.Release == directory.ReleaseRestore && s.stranger() {
 		s.giveBack(out)
 		return
 	}
 	switch {
-	case s.record.Release == directory.ReleaseKeep, !old.known(), s.stranger(), !hasAgreed(s.record), !s.record.Created && !exact, s.group.gone:
+	case s.record.Release == directory.ReleaseKeep, !old.known(), s.stranger(), !is, !ours && !exact, s.group.gone:
 		out.gone = true
+	case s.group.unread != nil:
+		out.Status, out.Problem = directory.BindingFailed, s.notRead()
 	case s.group.deleted:
 		// Somebody may restore the group, and with it the membership.
 		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupSoftDeleted,
 			"The tenant group is in the recycle bin, and the membership with it.", "It is looked at again by itself.", string(old.group))
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
-	case !s.record.Created && !s.in[old]:
+	case !ours && !s.in[old]:
 		out.gone = true
-	case !s.record.Created && s.member.protected != "":
+	case !ours && s.member.protected != "":
 		s.spare(out)
 	default:
 		out.Changes = append(out.Changes, s.change(directory.EffectMemberRemove, old, "removed from "+s.groupName()+" because the directory's group does not have this member any more"))
@@ -261,6 +300,8 @@ func (s *memberSubject) expel(out *memberDecision) {
 	switch {
 	case s.owned, !s.group.export.Exact:
 		out.gone = true
+	case s.group.unread != nil:
+		out.Status, out.Problem = directory.BindingFailed, s.notRead()
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
 	case !p.known(), s.group.deleted, s.group.gone:
@@ -287,6 +328,8 @@ func (s *memberSubject) giveBack(out *memberDecision) {
 	switch {
 	case !took, s.group.gone, s.in[old] && !s.fresh:
 		out.gone = true
+	case s.group.unread != nil:
+		out.Status, out.Problem = directory.BindingFailed, s.notRead()
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
 	default:

@@ -17,6 +17,7 @@ type memberBatch struct {
 	records map[directory.Ref]*directory.Binding
 	around  *surroundings
 	pairs   map[directory.ChangeID]pair // of the changes that may go
+	met     map[directory.ChangeID]bool // of those whose membership was there before them
 }
 
 // Records reads the records of memberships.
@@ -42,7 +43,46 @@ func (b *memberBatch) Confirm(ctx context.Context, changes []*directory.Change) 
 		s := b.o.subject(b.around, list[n])
 		verdicts[n] = b.confirm(c, &s)
 	}
-	return verdicts, nil
+	return verdicts, b.find(ctx, changes, verdicts)
+}
+
+// find looks for members who are to be added and were there before us: of a group, or an
+// account, that was not ours when the change was planned nobody has looked at that. What
+// we have made ourselves had no memberships. Whom we may have added ourselves is not
+// looked for.
+func (b *memberBatch) find(ctx context.Context, changes []*directory.Change, verdicts []reconcile.Verdict) error {
+	var ids []directory.TenantGroupID
+	var places []int
+	for n, c := range changes {
+		p, may := b.pairs[c.ID]
+		if may && c.Effect == directory.EffectMemberAdd && !pairOf(c, nil).known() && b.o.sent[c.ID] == 0 && !b.madeByUs(c) {
+			ids, places = append(ids, p.group), append(places, n)
+		}
+	}
+	if len(places) == 0 {
+		return nil
+	}
+	rolls, err := b.o.reads.rollsNow(ctx, b.w, ids)
+	if err != nil {
+		return err
+	}
+	for _, n := range places {
+		c := changes[n]
+		switch in := rolls[b.pairs[c.ID].group]; {
+		case in.problem != nil:
+			verdicts[n] = reconcile.Verdict{State: directory.ChangeFailed, Problem: in.problem}
+		case in.known() && in.has(b.pairs[c.ID].member):
+			verdicts[n], b.met[c.ID] = reconcile.Verdict{State: directory.ChangeApplied}, true
+		}
+	}
+	return nil
+}
+
+// madeByUs reports whether we have made the group of a change, or its member.
+func (b *memberBatch) madeByUs(c *directory.Change) bool {
+	g, member, _ := memberOf(c.Object)
+	made := func(r *directory.Binding) bool { return r != nil && r.Created }
+	return made(b.around.groups[g]) || made(b.around.users[member.User()].Binding) || member.Group() != "" && made(b.around.groups[member.Group()])
 }
 
 func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.Verdict {
@@ -58,8 +98,11 @@ func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.V
 		b.pairs[c.ID] = p
 		return reconcile.Verdict{}
 	}
-	if p.group == "" {
-		p.group = s.group.id
+	g, _, _ := memberOf(c.Object)
+	if r := b.around.groups[g]; p.group == "" {
+		p.group = directory.TenantGroupID(idOfRecord(r))
+	} else if r != nil && r.AccountID == "" && r.Release == "" {
+		p.group = "" // it is still to be adopted
 	}
 	if p.member == "" {
 		p.member = s.member.id
@@ -77,8 +120,9 @@ func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.V
 // Intend has nothing to make durable: whatever is sent twice takes effect once.
 func (b *memberBatch) Intend(context.Context, []*directory.Change) error { return nil }
 
-// Combine has the additions to one group go in one request. A group is in one request
-// of a flight only, since Microsoft does not take two writes to it side by side (GG 3.4).
+// Combine has the additions to one group go in one request; removals go one by one. A
+// group is in one request of a flight only, since Microsoft does not take two writes to
+// it side by side (GG 3.4).
 func (b *memberBatch) Combine(changes []*directory.Change) [][]int {
 	var list [][]int
 	open := map[directory.TenantGroupID]int{} // its request
@@ -89,7 +133,7 @@ func (b *memberBatch) Combine(changes []*directory.Change) [][]int {
 		case !begun:
 			open[p.group] = len(list)
 			list = append(list, []int{i})
-		case len(list[n]) < directory.MostMembersAtOnce && changes[list[n][0]].Effect == c.Effect:
+		case c.Effect == directory.EffectMemberAdd && changes[list[n][0]].Effect == c.Effect && len(list[n]) < directory.MostMembersAtOnce:
 			list[n] = append(list[n], i)
 		}
 	}
@@ -106,6 +150,7 @@ func (b *memberBatch) Write(c *directory.Change) protect.Write {
 	p := b.pairs[c.ID]
 	w := protect.Write{UserPrincipalName: c.UserPrincipalName}
 	w.Object, w.Effect, w.GroupID, w.AccountID = c.Object, c.Effect, p.group, p.member
+	w.Young = c.Effect == directory.EffectMemberRemove && b.givenLately(c)
 	return w
 }
 
@@ -115,6 +160,9 @@ func (b *memberBatch) Sort(c *directory.Change, out directory.Outcome) reconcile
 	switch {
 	case out.Shared:
 		return reconcile.Verdict{Alone: true}
+	case out.NotVisible && c.Effect == directory.EffectMemberRemove && b.givenLately(c):
+		return reconcile.Verdict{Later: time.Minute, Problem: problem(directory.CodeMemberWaits,
+			"Microsoft does not know of the membership yet, which was given moments ago.", "It is taken away once it is to be seen.", c.Object.ID)}
 	case out.NotVisible && b.justMade(c):
 		return reconcile.Verdict{Wait: waitVisible}
 	case out.NotVisible && c.Effect == directory.EffectMemberAdd:
@@ -124,7 +172,21 @@ func (b *memberBatch) Sort(c *directory.Change, out directory.Outcome) reconcile
 		return reconcile.Verdict{Later: time.Minute, Problem: problem(directory.CodeGroupGone,
 			"Microsoft does not know the tenant group, or the member.", "It is looked at again by itself.", c.Object.ID)}
 	}
-	return reconcile.Verdict{}
+	return forbidden(out)
+}
+
+// Recall counts sendings as none.
+func (b *memberBatch) Recall(changes []*directory.Change) {
+	for _, c := range changes {
+		b.o.sent[c.ID]--
+	}
+}
+
+// givenLately reports whether we gave a membership so lately that it may not be known
+// everywhere.
+func (b *memberBatch) givenLately(c *directory.Change) bool {
+	r := b.records[c.Object]
+	return r != nil && r.Created && r.LastWrite.Add(justMade).After(b.o.s.Now())
 }
 
 // justMade reports whether the group or the member is so new that it may not be known
@@ -153,9 +215,13 @@ func (b *memberBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 	if !f.Applied || c.Effect == directory.EffectRelease {
 		return reconcile.Consequence{}
 	}
+	out := reconcile.Consequence{}
+	if r := b.records[c.Object]; c.Effect == directory.EffectMemberRemove && strangerOf(c.Object) == "" && r != nil && r.Release == "" && b.w.Run.Kind != directory.KindUndo {
+		out.Later = time.Second // another account of the user comes in its place
+	}
 	p, sent := b.pairs[c.ID]
-	already := f.Outcome != nil && f.Outcome.Already && b.o.planned[planned{b.w.Run.ID, c.Object}] && b.o.sent[c.ID] == 1
-	return reconcile.Consequence{Written: func(r *directory.Binding) {
+	already := b.met[c.ID] || f.Outcome != nil && f.Outcome.Already && b.o.planned[planned{b.w.Run.ID, c.Object}] && b.o.sent[c.ID] == 1
+	out.Written = func(r *directory.Binding) {
 		if !sent {
 			return
 		}
@@ -164,7 +230,8 @@ func (b *memberBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 		if c.UserPrincipalName != "" {
 			r.UserPrincipalName = c.UserPrincipalName
 		}
-	}}
+	}
+	return out
 }
 
 // Journalled forgets what was read: it is not so any more.

@@ -127,6 +127,9 @@ func (o *memberships) subject(a *surroundings, m memberRecord) memberSubject {
 		s.group.name = b.UserPrincipalName
 		s.group.id = directory.TenantGroupID(b.AccountID)
 		s.group.coming = b.AccountID == "" && b.Release == "" && !b.Resting() && (b.Dirty() || b.Problem == nil)
+		if s.group.coming && s.group.export != nil {
+			s.group.id = s.group.export.Adopt // who is in it is known before it is adopted
+		}
 	}
 	if e, exported := a.exports[g]; exported {
 		s.group.export, s.group.name = &e, e.Group.Name
@@ -219,7 +222,13 @@ func (o *memberships) ask(ctx context.Context, w reconcile.Work, list []memberSu
 		s := &list[i]
 		o.facts(s, found)
 		for _, p := range pairs[i] {
-			if in := rolls[p.group]; in != nil && !in.missing {
+			in := rolls[p.group]
+			switch {
+			case found[p.group].problem != nil:
+				s.group.unread = about(found[p.group].problem, string(p.group))
+			case in != nil && in.problem != nil:
+				s.group.unread = about(in.problem, string(p.group))
+			case in.known():
 				s.in[p] = in.has(p.member)
 				if p.group == s.group.id {
 					s.group.size = len(in.members)
@@ -242,6 +251,8 @@ func (o *memberships) facts(s *memberSubject, found map[directory.TenantGroupID]
 	see, read := found[id]
 	switch {
 	case id == "" || !read:
+	case see.problem != nil:
+		s.group.unread = about(see.problem, string(id))
 	case see.group != nil:
 		if p := see.group.ReadOnly(); p != nil {
 			s.group.problem = about(p, string(id))
@@ -301,6 +312,16 @@ func (o *memberships) decideEach(ctx context.Context, w reconcile.Work, list []m
 			out.Editors = append(out.Editors, s.group.export.By...)
 		}
 		o.decided(out, w, s.record, d.Decision, d.gone, later)
+		if n := len(out.Unwritten) - 1; len(d.Changes) == 0 && (d.others || d.ours) {
+			mutate := out.Unwritten[n].Mutate
+			out.Unwritten[n].Mutate = func(b *directory.Binding) bool {
+				changed := mutate(b)
+				if changed && !b.Resting() {
+					b.Created = d.ours
+				}
+				return changed
+			}
+		}
 	}
 	return nil
 }
@@ -384,7 +405,9 @@ func (o *memberships) Explain(ctx context.Context, w reconcile.Work, ref directo
 		return reconcile.Explained{}, err
 	}
 	o.attribute(ctx, w, subjects)
-	return explained(decideMember(subjects[0]).Decision), nil
+	d := decideMember(subjects[0]).Decision
+	o.permit(&d)
+	return explained(d), nil
 }
 
 // Undo plans the inverse of changes of memberships.
@@ -446,6 +469,8 @@ func (o *memberships) Drifted(ctx context.Context, w reconcile.Work, all []direc
 		in := rolls[p.group]
 		switch {
 		case !p.known() || in == nil:
+		case in.problem != nil:
+			out[i] = outdated("Whether the membership is still as it was could not be read.")
 		case in.missing:
 			out[i] = outdated("The tenant group is not there any more.")
 		case in.has(p.member) && list[n].Effect == directory.EffectMemberAdd:
@@ -470,7 +495,7 @@ func (o *memberships) ReadBack(ctx context.Context, w reconcile.Work, changes []
 	for n, c := range changes {
 		p := pairOf(c, nil)
 		out[n] = plan.ReadAgrees
-		if in := rolls[p.group]; in != nil && !in.missing && in.has(p.member) != (c.Effect == directory.EffectMemberAdd) {
+		if in := rolls[p.group]; in != nil && (in.problem != nil || !in.missing && in.has(p.member) != (c.Effect == directory.EffectMemberAdd)) {
 			out[n] = plan.Unread(w.Now().Sub(c.At))
 		}
 	}
@@ -484,5 +509,5 @@ func (o *memberships) Taken(by directory.Ref) *directory.Problem {
 
 // Batch sends changes of memberships.
 func (o *memberships) Batch(w reconcile.Work) reconcile.Batch {
-	return &memberBatch{o: o, w: w, pairs: map[directory.ChangeID]pair{}}
+	return &memberBatch{o: o, w: w, pairs: map[directory.ChangeID]pair{}, met: map[directory.ChangeID]bool{}}
 }

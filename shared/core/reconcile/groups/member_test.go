@@ -23,6 +23,10 @@ func TestMemberDecisions(t *testing.T) {
 	given := func(s *memberSubject) { s.record.Base, s.record.Created = agreedOn(ann, true), true }
 	found := func(s *memberSubject) { s.record.Base = agreedOn(ann, true) }
 	there := func(s *memberSubject) { s.in[ann] = true }
+	unheard := func(s *memberSubject) {
+		s.record.Problem = &directory.Problem{Code: directory.CodeOutcomeUnknown, Kind: directory.ProblemTransient}
+	}
+	unread := func(s *memberSubject) { s.group.unread = &directory.Problem{Code: directory.CodeGroupNotRead} }
 	left := func(s *memberSubject) { s.record.Release = directory.ReleaseRemove }
 	exact := func(s *memberSubject) { s.group.export.Exact = true }
 	stranger := func(s *memberSubject) {
@@ -43,7 +47,9 @@ func TestMemberDecisions(t *testing.T) {
 		{"given, taken by others", edits{given}, "pending member-add"},
 		{"given, taken by others, only reported", edits{given, func(s *memberSubject) { s.policy = directory.ForeignReport }}, "in-sync ?foreign-change"},
 		{"given just now, not to be seen yet", edits{given, func(s *memberSubject) { s.fresh = true }}, "in-sync"},
-		{"given to another account of the user", edits{given, there, func(s *memberSubject) { s.member.id = "acc-new" }}, "pending member-remove member-add"},
+		{"given to another account of the user", edits{given, there, func(s *memberSubject) { s.member.id = "acc-new" }}, "pending member-remove"},
+		{"given to another account of the user, not to be seen", edits{given, func(s *memberSubject) { s.member.id, s.in[ann] = "acc-new", false }}, "pending member-remove"},
+		{"taken from another account of the user", edits{func(s *memberSubject) { s.record.Base, s.member.id = agreedOn(ann, false), "acc-new" }}, "pending member-add"},
 		{"there by others, another account of the user", edits{found, there, func(s *memberSubject) { s.member.id = "acc-new" }}, "pending member-add"},
 		{"the group is about to be made", edits{func(s *memberSubject) { s.group.id, s.group.coming = "", true }}, "pending member-add"},
 		{"the group is not there", edits{func(s *memberSubject) { s.group.id = "" }}, "in-sync ?group-waits"},
@@ -67,6 +73,11 @@ func TestMemberDecisions(t *testing.T) {
 		{"let go, there by others, exact and protected", edits{found, there, left, exact, func(s *memberSubject) { s.member.protected = "x" }}, "read-only account-protected"},
 		{"let go, given and protected", edits{given, there, left, func(s *memberSubject) { s.member.protected = "x" }}, "pending member-remove"},
 		{"let go before it was given", edits{left}, "in-sync gone"},
+		{"let go, sent without an answer, there", edits{there, left, unheard}, "pending member-remove"},
+		{"let go, sent without an answer, not there", edits{left, unheard}, "in-sync gone"},
+		{"let go, sent without an answer, not read", edits{left, unheard, unread}, "failed outcome-unknown"},
+		{"let go, given, not read", edits{given, left, unread}, "failed group-not-read"},
+		{"wanted, not read", edits{unread}, "failed group-not-read"},
 		{"let go with keep", edits{given, there, func(s *memberSubject) { s.record.Release = directory.ReleaseKeep }}, "in-sync gone"},
 		{"let go, the export has ended", edits{given, there, left, func(s *memberSubject) { s.group.export = nil }}, "pending member-remove"},
 		{"let go, the group is in the bin", edits{given, left, func(s *memberSubject) { s.group.deleted = true }}, "failed group-soft-deleted"},
@@ -99,6 +110,39 @@ func TestMemberDecisions(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestNotOursByAnother: what we gave an account, or in a group, that is another one by
+// now makes a membership that others gave not ours; nor does what we gave once somebody
+// has taken it and put it back.
+func TestNotOursByAnother(t *testing.T) {
+	t.Parallel()
+	m := newModel()
+	ref := directory.MemberOf(ourGroup, "usr_ann")
+	taken := []directory.Problem{{Code: directory.CodeForeignChange}}
+	sent := &directory.Problem{Code: directory.CodeOutcomeUnknown, Kind: directory.ProblemTransient}
+	for _, tt := range []struct {
+		name         string
+		record       directory.Binding
+		others, ours bool
+	}{
+		{"as agreed", directory.Binding{Created: true, Base: agreedOn(pair{theirs, "acc-new"}, true)}, false, false},
+		{"another account", directory.Binding{Created: true, Base: agreedOn(pair{theirs, "acc-old"}, true)}, true, false},
+		{"another group", directory.Binding{Created: true, Base: agreedOn(pair{"t-old", "acc-new"}, true)}, true, false},
+		{"taken, and there again", directory.Binding{Created: true, Base: agreedOn(pair{theirs, "acc-new"}, true), Findings: taken}, true, false},
+		{"never agreed", directory.Binding{}, true, false},
+		{"never agreed, sent without an answer", directory.Binding{Problem: sent}, false, true},
+		{"agreed, and sent without an answer since", directory.Binding{Base: agreedOn(pair{theirs, "acc-new"}, true), Problem: sent}, false, false},
+	} {
+		tt.record.Object, tt.record.Wanted = ref, 1
+		d := decideMember(memberSubject{
+			ref: ref, record: &tt.record, policy: directory.ForeignRevert, in: map[pair]bool{{theirs, "acc-new"}: true},
+			group: groupFacts{export: &m.export, id: theirs}, member: memberFacts{name: "ann", id: "acc-new"},
+		})
+		if len(d.Changes) != 0 || d.others != tt.others || d.ours != tt.ours {
+			t.Errorf("%s: %d changes, others %v, ours %v", tt.name, len(d.Changes), d.others, d.ours)
 		}
 	}
 }

@@ -35,8 +35,12 @@ func folded(id directory.AccountID) directory.AccountID {
 type roll struct {
 	members map[directory.AccountID]directory.TenantMemberType // by folded ID
 	missing bool                                               // there is no such group, or not yet
+	problem *directory.Problem                                 // why they are not known
 	at      time.Time
 }
+
+// known reports whether it is known who the members are.
+func (r *roll) known() bool { return r != nil && !r.missing && r.problem == nil }
 
 func (r *roll) has(a directory.AccountID) bool {
 	_, in := r.members[folded(a)]
@@ -47,8 +51,12 @@ func (r *roll) has(a directory.AccountID) bool {
 type seen struct {
 	group   *directory.TenantGroup // nil: it is not there
 	deleted *directory.TenantGroup // it lies in the recycle bin
+	problem *directory.Problem     // why it is not known whether it is there
 	at      time.Time
 }
+
+// missing reports whether the group is not there, which was read.
+func (s *seen) missing() bool { return s.group == nil && s.problem == nil }
 
 // reads is what was read of a tenant in a slice. It is shared by both kinds.
 type reads struct {
@@ -80,17 +88,17 @@ func (r *reads) groupsNow(ctx context.Context, w reconcile.Work, ids []directory
 		}
 	}
 	var missing []directory.TenantGroupID
-	err := r.each(ctx, w, ask, r.tenant.Groups, func(id directory.TenantGroupID, g *directory.TenantGroup) {
-		r.groups[id] = seen{group: g, at: r.now()}
-		if g == nil {
+	err := r.each(ctx, w, ask, r.tenant.Groups, func(id directory.TenantGroupID, g *directory.TenantGroup, p *directory.Problem) {
+		r.groups[id] = seen{group: g, problem: p, at: r.now()}
+		if g == nil && p == nil {
 			missing = append(missing, id)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	err = r.each(ctx, w, missing, r.tenant.DeletedGroups, func(id directory.TenantGroupID, g *directory.TenantGroup) {
-		r.groups[id] = seen{deleted: g, at: r.now()}
+	err = r.each(ctx, w, missing, r.tenant.DeletedGroups, func(id directory.TenantGroupID, g *directory.TenantGroup, p *directory.Problem) {
+		r.groups[id] = seen{deleted: g, problem: p, at: r.now()}
 	})
 	out := make(map[directory.TenantGroupID]seen, len(ids))
 	for _, id := range ids {
@@ -99,10 +107,37 @@ func (r *reads) groupsNow(ctx context.Context, w reconcile.Work, ids []directory
 	return out, err
 }
 
-// each asks about groups, some at a time. An answer that is none is an error: nothing
-// is ever taken for gone because it was not read.
+// unread is why a group, or its members, could not be read: nothing is ever taken for
+// gone by that, and other groups are not kept waiting for it. An error is one that
+// concerns all, such as a quota's or a lost authorisation's.
+func unread[T any](r *directory.Read[T]) (*directory.Problem, error) {
+	f := directory.Found{Problem: r.Problem, Retry: r.Retry, RetryAfter: r.RetryAfter, Scope: r.Scope}
+	err := f.Err()
+	if err == nil || f.ConcernsAll() {
+		return nil, err
+	}
+	if f.Problem.Kind != directory.ProblemTransient {
+		return ofGroups(f.Problem), nil
+	}
+	q := *f.Problem // by its code it is known from a write that Microsoft did not decide about
+	q.Code, q.Kind, q.Next = directory.CodeGroupNotRead, "", "It is read again by itself."
+	return &q, nil
+}
+
+// ofGroups is a problem that concerns what is done with groups alone: a right that is
+// missing for them is no reason to give up the connection.
+func ofGroups(p *directory.Problem) *directory.Problem {
+	if p.Kind != directory.ProblemAuthorization || !p.InDoubt() {
+		return p
+	}
+	q := *p
+	q.Kind = directory.ProblemTenant
+	return &q
+}
+
+// each asks about groups, some at a time.
 func (r *reads) each(ctx context.Context, w reconcile.Work, ids []directory.TenantGroupID,
-	ask func(context.Context, []directory.TenantGroupID) ([]directory.Read[directory.TenantGroup], error), take func(directory.TenantGroupID, *directory.TenantGroup),
+	ask func(context.Context, []directory.TenantGroupID) ([]directory.Read[directory.TenantGroup], error), take func(directory.TenantGroupID, *directory.TenantGroup, *directory.Problem),
 ) error {
 	for part := range slices.Chunk(ids, perRequest) {
 		var found []directory.Read[directory.TenantGroup]
@@ -114,10 +149,11 @@ func (r *reads) each(ctx context.Context, w reconcile.Work, ids []directory.Tena
 			return err
 		}
 		for n := range found {
-			if err := found[n].Err(); err != nil {
+			p, err := unread(&found[n])
+			if err != nil {
 				return err
 			}
-			take(part[n], found[n].Value)
+			take(part[n], found[n].Value, p)
 		}
 	}
 	return nil
@@ -161,16 +197,17 @@ func (r *reads) rollsNow(ctx context.Context, w reconcile.Work, ids []directory.
 			return nil, err
 		}
 		for n, id := range part {
-			if err := first[n].Err(); err != nil {
+			p, err := unread(&first[n])
+			if err != nil {
 				return nil, err
 			}
-			one := &roll{missing: true, at: at}
-			if page := first[n].Value; page != nil {
+			one := &roll{missing: p == nil, problem: p}
+			if page := first[n].Value; page != nil && p == nil {
 				if one, err = r.roll(ctx, w, *page); err != nil {
 					return nil, err
 				}
-				one.at = at
 			}
+			one.at = at
 			out[id] = one
 			r.keep(id, one)
 		}
@@ -200,6 +237,11 @@ func (r *reads) roll(ctx context.Context, w reconcile.Work, page directory.Membe
 		})
 		if errors.Is(err, directory.ErrResync) || errors.Is(err, directory.ErrForeignLink) {
 			return nil, errors.Join(directory.ErrUnavailable, err) // the next slice reads from the start
+		}
+		if p, ok := errors.AsType[*directory.Problem](err); ok && !directory.Transient(err) {
+			if p, err := unread(&directory.Read[directory.MemberPage]{Problem: p}); err == nil {
+				return &roll{problem: p}, nil
+			}
 		}
 		if err != nil {
 			return nil, err

@@ -60,6 +60,24 @@ func TestMembersGoTogether(t *testing.T) {
 	}
 }
 
+// TestRemovalsGoOneByOne: a group is in one request at a time, also with removals, and
+// with additions that were refused together.
+func TestRemovalsGoOneByOne(t *testing.T) {
+	t.Parallel()
+	w, sales, users := exported(t, 12)
+	id := string(w.record(directory.GroupRef(sales)).AccountID)
+	w.rt = between{w.rt, func(_, body string) {
+		if n := strings.Count(body, id+"/members/"); n > 1 {
+			t.Errorf("%d removals from one group go in one request", n)
+		}
+	}}
+	for _, u := range users[:6] {
+		w.release(directory.ReleaseRemove, directory.MemberOf(sales, u.ID))
+	}
+	w.sync()
+	w.want("6 member-remove:applied")
+}
+
 // TestOneBadMember: one member whom Microsoft does not know, or has already, does not
 // keep the others of its request out; what was there already is not ours.
 func TestOneBadMember(t *testing.T) {
@@ -144,8 +162,10 @@ func TestUnreadMembers(t *testing.T) {
 				}
 				w.wait(20 * time.Second)
 			}
-			w.sync()
-			w.wait(time.Hour)
+			for range 4 { // a group that is not read is looked at ever more seldom
+				w.sync()
+				w.wait(time.Hour)
+			}
 			w.sync()
 			w.wantMembers(sales, "user000", "user002")
 			if n := len(w.sim.Mutations(simTenant)) - before; n != 1 {

@@ -188,7 +188,7 @@ func (u *groupUndo) values() {
 // is nil when it was let go since: then it is made anew with what is given back. Both
 // group and member are those of the changes.
 //
-//	member-add      member-remove, if it is still there
+//	member-add      member-remove, if it is still there by us
 //	member-remove   member-add, if it is still not there
 //	group-adopt     release: the record that an undo made goes again
 func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
@@ -223,6 +223,9 @@ func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 		case !p.known() || s.group.gone || s.group.deleted:
 			l(plan.LeftGone)
 			continue
+		case s.group.unread != nil:
+			l(plan.LeftNotRead)
+			continue
 		case s.group.problem != nil:
 			out.Left = append(out.Left, plan.Left{Object: s.ref, AccountID: p.member, Code: s.group.problem.Code, Message: s.group.problem.Message})
 			continue
@@ -234,6 +237,9 @@ func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 			continue
 		case s.record == nil && net[p]:
 			l(plan.LeftReleased)
+			continue
+		case net[p] && (!s.record.Created || agreedPair(s.record) != p):
+			l(plan.LeftChanged) // others gave it, before the run or since
 			continue
 		case unseen[p]:
 			continue // it was removed to be sure, and nobody has seen it

@@ -117,6 +117,11 @@ func (b *batch) Write(c *directory.Change) protect.Write {
 // Sort waits for accounts that are so new that a 404 may come from a replica that
 // has not heard of them (G 9, GG 8).
 func (b *batch) Sort(c *directory.Change, out directory.Outcome) reconcile.Verdict {
+	if out.Problem.Code == directory.CodeScopeMissing {
+		p := *out.Problem
+		p.Kind = directory.ProblemTenant // accounts go on without managers
+		return reconcile.Verdict{State: directory.ChangeFailed, Problem: &p}
+	}
 	if !out.NotVisible {
 		return reconcile.Verdict{}
 	}

@@ -234,3 +234,14 @@ func TestBack(t *testing.T) {
 		})
 	}
 }
+
+// TestScopeMissing: a permission that is missing for managers fails their changes, and
+// leaves the connection authorised.
+func TestScopeMissing(t *testing.T) {
+	t.Parallel()
+	p := directory.Problem{Code: directory.CodeScopeMissing, Kind: directory.ProblemAuthorization, MicrosoftStatus: 403}
+	v := (&batch{}).Sort(&directory.Change{}, directory.Outcome{Problem: &p})
+	if v.State != directory.ChangeFailed || v.Problem == nil || v.Problem.Kind != directory.ProblemTenant {
+		t.Errorf("the verdict is %+v with %+v", v, v.Problem)
+	}
+}
