@@ -2,6 +2,7 @@ package licences
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -224,6 +225,40 @@ func TestUndone(t *testing.T) {
 	}
 	if b := w.record(users[2]); len(b.Base) != 1 || b.Status != directory.BindingPaused {
 		t.Errorf("the record of who got it back is %+v", b)
+	}
+}
+
+// TestUndoneOfOthers: what we gave and took again, and somebody else gave since, is not
+// ours for an undo to take, whether or not the record is still there.
+func TestUndoneOfOthers(t *testing.T) {
+	t.Parallel()
+	for name, since := range map[string][]string{"with a record": {partVisio}, "without one": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			ann := w.people("ann")[0]
+			w.license(ann, w.rule(partE3))
+			w.sync()
+			of, _ := w.lastRun()
+			w.pass(time.Hour)
+			var rules []Rule
+			for _, part := range since {
+				rules = append(rules, w.rule(part))
+			}
+			w.license(ann, rules...)
+			w.sync()
+			w.pass(time.Hour)
+			w.sync()
+			w.do(w.sim.AssignLicences(simTenant, "admin@"+simDomain, ann.Email, entratest.LicenceRequest{Add: []entratest.LicenceWish{{SKUID: w.id(partE3)}}}))
+			w.pass(time.Hour)
+			_, left := w.undo(of.ID)
+			if got, want := w.has(ann), strings.Join(append([]string{partE3}, since...), " "); got != want {
+				t.Errorf("has %q after the undo, want %q", got, want)
+			}
+			if len(left) != 1 || left[0].Code != plan.LeftChanged {
+				t.Errorf("left is %+v", left)
+			}
+		})
 	}
 }
 
