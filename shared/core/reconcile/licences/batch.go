@@ -155,21 +155,25 @@ func (b *batch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 	return q
 }
 
+// note notes what was written, of the account that it was written to: the one that was
+// there when the change was confirmed, which may have been planned before it was made.
 func (b *batch) note(bd *directory.Binding, f *reconcile.Fate) {
 	reconcile.NoteWrite(bd, f.Change, f.Now)
-	next := directory.Properties{}
-	for name, v := range bd.Base {
-		next[name] = v
+	account := b.persons[user(f.Change.Object)].account
+	of := f.Change.AccountID
+	if account != nil {
+		of, bd.UserPrincipalName = account.AccountID, account.UserPrincipalName
 	}
+	next := ledger(bd.Base, of)
 	for _, p := range f.Change.Properties {
-		if delete(next, p.Name); !p.After.IsNull() {
-			next[p.Name] = p.After
+		sku, _ := directory.LicenceOfProperty(p.Name)
+		if off, has := directory.LicencePlansOff(p.After); has {
+			next[sku] = off
+		} else {
+			delete(next, sku)
 		}
 	}
-	bd.Base = next
-	if p := b.persons[user(f.Change.Object)]; p.account != nil {
-		bd.UserPrincipalName = p.account.UserPrincipalName
-	}
+	bd.Base = base(next, of)
 }
 
 // Journalled has nothing to do: who waits for a seat that was given back is in the plan.

@@ -4,7 +4,8 @@
 // A user's licences have a record, a binding whose Ref is directory.LicenceOf(user), made
 // and marked by whoever licenses the user (core/uses). Its base is the ledger: which
 // products we gave, and which services of them are off. Nothing else is ever taken away
-// or changed: what was there before, what others gave, and what comes by a group.
+// or changed: what was there before, what others gave, and what comes by a group. The
+// ledger is of one account: what a user had before by another one is not looked for in it.
 //
 // # Over the whole tenant
 //

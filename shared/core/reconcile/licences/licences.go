@@ -128,10 +128,17 @@ func (r *records) persons(ctx context.Context, ids []directory.UserID) (map[dire
 	return out, nil
 }
 
-// ledger is what a record says that we gave.
-func ledger(b *directory.Binding) licensing.Ledger {
+// propAccount is the property of a record that says of which account its ledger is.
+const propAccount = "account"
+
+// ledger is what the base of a record says that we gave to an account: nothing when the
+// user had another one then.
+func ledger(b directory.Properties, of directory.AccountID) licensing.Ledger {
 	l := licensing.Ledger{}
-	for name, v := range b.Base {
+	if accountOf(b) != of {
+		return l
+	}
+	for name, v := range b {
 		if sku, ok := directory.LicenceOfProperty(name); ok {
 			if off, has := directory.LicencePlansOff(v); has {
 				l[sku] = off
@@ -141,9 +148,14 @@ func ledger(b *directory.Binding) licensing.Ledger {
 	return l
 }
 
-// base is a ledger in the form of a record.
-func base(l licensing.Ledger) directory.Properties {
-	p := directory.Properties{}
+// accountOf is the account that a base is of; "": nothing was written so far.
+func accountOf(b directory.Properties) directory.AccountID {
+	return directory.AccountID(b[propAccount].String())
+}
+
+// base is a ledger of an account in the form of a record.
+func base(l licensing.Ledger, of directory.AccountID) directory.Properties {
+	p := directory.Properties{propAccount: directory.StringValue(string(of))}
 	for sku, off := range l {
 		p[directory.LicenceProperty(sku)] = directory.LicenceValue(off)
 	}
@@ -270,8 +282,8 @@ func trace(h *holding) plan.Trace {
 		t.Account = plan.TraceAccount{ID: h.account.AccountID, UserPrincipalName: h.account.UserPrincipalName, State: "bound"}
 	}
 	names := map[string]bool{}
-	for name := range h.record.Base {
-		names[name] = true
+	for sku := range h.holder.Given {
+		names[directory.LicenceProperty(sku)] = true
 	}
 	for _, w := range h.holder.Wishes {
 		names[directory.LicenceProperty(w.SKU)] = true
@@ -284,7 +296,10 @@ func trace(h *holding) plan.Trace {
 
 func traceOf(h *holding, name string) plan.TraceAttribute {
 	sku, _ := directory.LicenceOfProperty(name)
-	at := plan.TraceAttribute{Name: name, Rule: "rules of groups", Base: h.record.Base[name], Observed: h.direct(sku), Outcome: "equal"}
+	at := plan.TraceAttribute{Name: name, Rule: "rules of groups", Observed: h.direct(sku), Outcome: "equal"}
+	if off, gave := h.holder.Given[sku]; gave {
+		at.Base = directory.LicenceValue(off)
+	}
 	for _, w := range h.holder.Wishes {
 		if w.SKU == sku {
 			at.Desired, at.Note = directory.LicenceValue(w.Disabled), w.By

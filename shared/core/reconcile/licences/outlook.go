@@ -59,6 +59,23 @@ type decision struct {
 
 func keys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
 
+// accountID is the account that the user has now; "": none yet.
+func (h *holding) accountID() directory.AccountID {
+	if h.account == nil {
+		return ""
+	}
+	return h.account.AccountID
+}
+
+// given is what we gave to that account.
+func (h *holding) given() licensing.Ledger { return ledger(h.record.Base, h.accountID()) }
+
+// moved reports whether the record tells of another account, which the user had before.
+func (h *holding) moved() bool {
+	was, is := accountOf(h.record.Base), h.accountID()
+	return was != "" && is != "" && was != is
+}
+
 // direct is the value of a product as the account has it, given to it itself.
 func (h *holding) direct(sku directory.SKUID) directory.Value {
 	if h.holder.Held == nil {
@@ -207,14 +224,17 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*holding
 			continue
 		}
 		h.read = f.Value
-		h.held = lately(f.Value, h.record, o.s.Fresh(h.record))
+		h.held = f.Value
+		if !h.moved() {
+			h.held = lately(f.Value, h.given(), o.s.Fresh(h.record))
+		}
 	}
 	return nil
 }
 
 // lately is what an account has, with the ledger in the place of what may have been read
 // older than we wrote it.
-func lately(read *directory.AccountLicences, b *directory.Binding, fresh directory.Recent) *directory.AccountLicences {
+func lately(read *directory.AccountLicences, given licensing.Ledger, fresh directory.Recent) *directory.AccountLicences {
 	if !fresh.Any() {
 		return read
 	}
@@ -222,7 +242,7 @@ func lately(read *directory.AccountLicences, b *directory.Binding, fresh directo
 	now.States = slices.DeleteFunc(slices.Clone(read.States), func(s directory.LicenceState) bool {
 		return s.AssignedByGroup == "" && fresh.Has(directory.LicenceProperty(s.SKU))
 	})
-	for sku, off := range ledger(b) {
+	for sku, off := range given {
 		if fresh.Has(directory.LicenceProperty(sku)) {
 			now.States = append(now.States, directory.LicenceState{AssignedLicence: directory.AssignedLicence{SKU: sku, DisabledPlans: off}, State: "Active"})
 		}
@@ -256,7 +276,7 @@ func decide(s *directory.Settings, c *directory.Connection, skus []directory.Lic
 		names[skus[i].ID] = skus[i].PartNumber
 	}
 	for u, l := range p.Ledgers {
-		of[u].decision.base = base(l)
+		of[u].decision.base = base(l, of[u].accountID())
 	}
 	for i := range p.Moves {
 		of[p.Moves[i].User].move(&p.Moves[i])
@@ -277,7 +297,10 @@ func decide(s *directory.Settings, c *directory.Connection, skus []directory.Lic
 func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus []directory.LicenceSKU) {
 	d := &h.decision
 	*d = decision{status: directory.BindingInSync, base: h.record.Base}
-	h.holder = licensing.Holder{User: user(h.record.Ref()), Held: h.held, Given: ledger(h.record), Fixed: true}
+	if h.moved() {
+		d.base = nil // what we gave to that one is nothing of this one's
+	}
+	h.holder = licensing.Holder{User: user(h.record.Ref()), Held: h.held, Given: h.given(), Fixed: true}
 	for i := range h.rules {
 		h.holder.Wishes = append(h.holder.Wishes, wishOf(&h.rules[i], skus))
 		h.editors = append(h.editors, h.rules[i].Editors...)
@@ -422,7 +445,7 @@ func (h *holding) finish() {
 		d.status, d.problem, d.later = directory.BindingPending, nil, 0
 		return
 	}
-	if !h.holder.Fixed && len(h.rules) == 0 && len(d.base) == 0 {
+	if !h.holder.Fixed && len(h.rules) == 0 && len(ledger(d.base, h.accountID())) == 0 {
 		d.ends = true
 	}
 }

@@ -99,7 +99,7 @@ func back(run directory.RunID, ref directory.Ref, h *holding, nets map[string]ne
 		return nil, []plan.Left{plan.LeftOf(ref, plan.LeftNotRead)}
 	}
 	var left []plan.Left
-	from, to, ours := licensing.Ledger{}, licensing.Ledger{}, ledger(h.record)
+	from, to, ours := licensing.Ledger{}, licensing.Ledger{}, h.given()
 	given, adjusted, taken := 0, 0, 0
 	for _, name := range slices.Sorted(maps.Keys(nets)) {
 		n := nets[name]

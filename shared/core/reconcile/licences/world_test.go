@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/licensing"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/runs"
@@ -221,6 +222,9 @@ func (w *world) record(u directory.User) directory.Binding {
 	w.do(err)
 	return found[directory.LicenceOf(u.ID)]
 }
+
+// given is what a record says that we gave, to whichever account.
+func given(b *directory.Binding) licensing.Ledger { return ledger(b.Base, accountOf(b.Base)) }
 
 // has is what somebody's account has of licences given to it itself, in short.
 func (w *world) has(u directory.User) string {
