@@ -122,6 +122,8 @@ func (b *batch) Find(ctx context.Context, list []reconcile.Unanswered) ([]reconc
 		switch {
 		case h.held == nil:
 			verdicts[n] = reconcile.Verdict{Wait: 5 * time.Second}
+		case h.stillHas(changes[n]):
+			verdicts[n] = reconcile.Verdict{Hidden: true} // read older than Microsoft's own answer
 		case h.differs(changes[n], afterwards):
 			verdicts[n] = reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeOutdated,
 				Message: "Somebody else took a licence from the account after this was planned.", Next: "The next run plans it anew."}}

@@ -205,6 +205,14 @@ func (h *holding) differs(c *directory.Change, as func(*directory.PropertyChange
 	})
 }
 
+// stillHas reports whether an account is read as having all that a change takes away.
+func (h *holding) stillHas(c *directory.Change) bool {
+	return !slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool {
+		sku, _ := directory.LicenceOfProperty(p.Name)
+		return p.After.IsNull() && !p.Before.IsNull() && h.direct(sku).IsNull()
+	})
+}
+
 func before(p *directory.PropertyChange) directory.Value { return p.Before }
 
 func afterwards(p *directory.PropertyChange) directory.Value { return p.After }
