@@ -62,10 +62,12 @@ type Tenant interface {
 type Kind struct {
 	store  Store
 	source Source
+	// compete is how many compete for seats at once, beside the page that asks.
+	compete int
 }
 
 // New returns the kind.
-func New(s Store, rules Source) *Kind { return &Kind{s, rules} }
+func New(s Store, rules Source) *Kind { return &Kind{s, rules, manyCompete} }
 
 // Name is directory.KindLicence.
 func (k *Kind) Name() directory.Kind { return directory.KindLicence }
@@ -73,7 +75,7 @@ func (k *Kind) Name() directory.Kind { return directory.KindLicence }
 // Open returns what works on the licences of a connection. It panics on a tenant's API
 // that does not know of licences: a mistake of whoever put the program together.
 func (k *Kind) Open(s reconcile.Slice, tenant reconcile.Tenant) reconcile.Objects {
-	return &objects{records: &records{k.store, k.source, s.Connection()}, s: s, tenant: tenant.(Tenant)}
+	return &objects{records: &records{k.store, k.source, s.Connection()}, s: s, tenant: tenant.(Tenant), compete: k.compete}
 }
 
 // objects are the licences of a connection's users.
@@ -81,7 +83,8 @@ type objects struct {
 	records *records
 	s       reconcile.Slice
 	tenant  Tenant
-	outlook *outlook // of the run that is planned; nil: none has been yet
+	compete int
+	outlook *outlook // of the run that is planned; nil: none is so far
 }
 
 // records are what our directory says of a connection's licences, in its present epoch.
@@ -182,19 +185,23 @@ const (
 // Decide decides about licences.
 func (o *objects) Decide(ctx context.Context, w reconcile.Work, refs []directory.Ref) (reconcile.Decided, error) {
 	var out reconcile.Decided
-	if o.outlook == nil || o.outlook.run != w.Run.ID || !o.outlook.has(refs) {
-		next, err := o.look(ctx, w, refs)
+	if o.outlook == nil || o.outlook.run != w.Run.ID {
+		o.outlook = newOutlook(w.Run.ID)
+	}
+	if missing := o.outlook.missing(refs); len(missing) > 0 {
+		next, err := o.look(ctx, w, o.outlook, missing)
 		if err != nil {
 			return out, err
 		}
-		o.outlook = next
-		o.tellOthers(&out, w, refs)
-		if err := o.wakeOthers(ctx, w, refs); err != nil {
+		if err := o.wakeOthers(ctx, w, next, refs); err != nil {
 			return out, err
 		}
+		o.outlook.join(next)
+		o.tellOthers(&out, w, next, refs)
 	}
 	for _, ref := range refs {
 		if h := o.outlook.of[ref]; h != nil {
+			h.told = true
 			o.add(&out, w, h)
 		}
 	}
@@ -232,22 +239,22 @@ func (o *objects) add(out *reconcile.Decided, w reconcile.Work, h *holding) {
 }
 
 // tellOthers tells those who wait and are not asked about of a new place in line.
-func (o *objects) tellOthers(out *reconcile.Decided, w reconcile.Work, refs []directory.Ref) {
-	for _, h := range o.outlook.list {
-		if p := h.decision.problem; !slices.Contains(refs, h.record.Ref()) && !h.record.Marked && p != nil && len(h.decision.changes) == 0 &&
-			h.record.Problem != nil && h.record.Problem.Message != p.Message {
+func (o *objects) tellOthers(out *reconcile.Decided, w reconcile.Work, p *part, refs []directory.Ref) {
+	for _, h := range p.list {
+		if is := h.decision.problem; !slices.Contains(refs, h.record.Ref()) && !h.record.Marked && is != nil && len(h.decision.changes) == 0 &&
+			h.record.Problem != nil && h.record.Problem.Message != is.Message {
 			o.add(out, w, h)
 		}
 	}
 }
 
 // wakeOthers marks those who wait, are not asked about, and get a seat now.
-func (o *objects) wakeOthers(ctx context.Context, w reconcile.Work, refs []directory.Ref) error {
+func (o *objects) wakeOthers(ctx context.Context, w reconcile.Work, p *part, refs []directory.Ref) error {
 	if w.Run.DryRun {
 		return nil
 	}
 	var list []directory.Ref
-	for _, h := range o.outlook.list {
+	for _, h := range p.list {
 		if ref := h.record.Ref(); !slices.Contains(refs, ref) && !h.record.Marked && (len(h.decision.changes) > 0 || h.decision.ends) {
 			list = append(list, ref)
 		}
@@ -258,11 +265,13 @@ func (o *objects) wakeOthers(ctx context.Context, w reconcile.Work, refs []direc
 // Explain decides about one user's licences, for a person: beside all who compete.
 func (o *objects) Explain(ctx context.Context, w reconcile.Work, ref directory.Ref) (reconcile.Explained, error) {
 	var out reconcile.Explained
-	look, err := o.look(ctx, w, []directory.Ref{ref})
+	k := newOutlook(w.Run.ID)
+	look, err := o.look(ctx, w, k, []directory.Ref{ref})
 	if err != nil {
 		return out, err
 	}
-	h := look.of[ref]
+	k.join(look)
+	h := k.of[ref]
 	if h == nil {
 		return out, fmt.Errorf("licences of the user %s: %w", ref.ID, directory.ErrBusy) // ended a moment ago
 	}

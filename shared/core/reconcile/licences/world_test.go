@@ -48,7 +48,8 @@ type world struct {
 	sim     *entratest.Server
 	table   *memory.Table
 	store   *store.Store
-	kind    *Kind
+	kind    reconcile.Kind
+	wrap    func(*Kind) reconcile.Kind // nil: it is as it is
 	engine  *reconcile.Engine
 	conn    directory.Connection
 	open    reconcile.Open
@@ -116,7 +117,11 @@ func newWorld(t *testing.T, edit ...func(*directory.Settings)) *world {
 // start makes an engine of what outlives it.
 func (w *world) start(open reconcile.Open) {
 	w.store = store.New(w.table, store.Options{Now: w.now})
-	w.kind = New(StoreOf(w.store), w)
+	kind := New(StoreOf(w.store), w)
+	w.kind = kind
+	if w.wrap != nil {
+		w.kind = w.wrap(kind)
+	}
 	w.engine = reconcile.New(reconcile.Config{
 		Stores: reconcile.StoresOf(w.store), Now: w.now, SecondLook: -1, Open: open, Kinds: []reconcile.Kind{w.kind},
 		Send: func(context.Context, directory.WakeUp, time.Duration) error {
