@@ -33,5 +33,7 @@
 // call of its own, after everything else (EffectRow.Serial). After a broken connection it
 // is made again: to give a product twice gives it once, and of a swap that Microsoft
 // refuses then, since what is to be taken is not there, the account says that it has been
-// made. Soon after a write of ours the ledger counts, and not a read that may be older.
+// made. Before a product is given the record notes that it may have been, so that it is
+// ours when nobody heard of it and something else is wanted by then. Soon after a write of
+// ours the ledger counts, and not a read that may be older.
 package licences

@@ -38,15 +38,17 @@ type Store interface {
 	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 	ListMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
 	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
+	Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error
 }
 
 // StoreOf is that of a store.
-func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Marks} }
+func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Marks, s.Runs} }
 
 // stores is what licences need, of several aggregates.
 type stores struct {
 	*store.Bindings
 	*store.Marks
+	*store.Runs
 }
 
 // Tenant is what licences need of a tenant's API.
@@ -131,8 +133,14 @@ func (r *records) persons(ctx context.Context, ids []directory.UserID) (map[dire
 	return out, nil
 }
 
-// propAccount is the property of a record that says of which account its ledger is.
-const propAccount = "account"
+// Properties of a record beside those that are its ledger.
+const (
+	// propAccount says of which account the ledger is.
+	propAccount = "account"
+	// propSent lists products that may have been given: their call was about to be sent,
+	// and its answer is not noted.
+	propSent = "sent"
+)
 
 // ledger is what the base of a record says that we gave to an account: nothing when the
 // user had another one then.
@@ -156,11 +164,33 @@ func accountOf(b directory.Properties) directory.AccountID {
 	return directory.AccountID(b[propAccount].String())
 }
 
-// base is a ledger of an account in the form of a record.
-func base(l licensing.Ledger, of directory.AccountID) directory.Properties {
+// sentOf are the products that an account may have been given, as the base of a record
+// says.
+func sentOf(b directory.Properties, of directory.AccountID) []directory.SKUID {
+	if accountOf(b) != of {
+		return nil
+	}
+	names, _ := b[propSent].List()
+	list := make([]directory.SKUID, len(names))
+	for i, n := range names {
+		list[i] = directory.SKUID(n)
+	}
+	return list
+}
+
+// base is a ledger of an account in the form of a record, with what may have been given
+// besides.
+func base(l licensing.Ledger, of directory.AccountID, sent ...directory.SKUID) directory.Properties {
 	p := directory.Properties{propAccount: directory.StringValue(string(of))}
 	for sku, off := range l {
 		p[directory.LicenceProperty(sku)] = directory.LicenceValue(off)
+	}
+	if len(sent) > 0 {
+		names := make([]string, len(sent))
+		for i, sku := range sent {
+			names[i] = string(sku)
+		}
+		p[propSent] = directory.ListValue(names...)
 	}
 	return p
 }

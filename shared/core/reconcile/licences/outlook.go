@@ -111,8 +111,21 @@ func (h *holding) accountID() directory.AccountID {
 	return h.account.AccountID
 }
 
-// given is what we gave to that account.
-func (h *holding) given() licensing.Ledger { return ledger(h.record.Base, h.accountID()) }
+// given is what we gave to that account: what the ledger says, and of what may have been
+// given besides, which nobody heard of, what is there.
+func (h *holding) given() licensing.Ledger {
+	l := ledger(h.record.Base, h.accountID())
+	if h.held == nil {
+		return l
+	}
+	for _, sku := range sentOf(h.record.Base, h.accountID()) {
+		_, known := l[sku]
+		if s, has := h.held.Direct(sku); has && !known {
+			l[sku] = tidy(s.DisabledPlans)
+		}
+	}
+	return l
+}
 
 // moved reports whether the record tells of another account, which the user had before.
 func (h *holding) moved() bool {
@@ -311,7 +324,7 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*holding
 		h.read = f.Value
 		h.held = f.Value
 		if !h.moved() {
-			h.held = lately(f.Value, h.given(), o.s.Fresh(h.record))
+			h.held = lately(f.Value, ledger(h.record.Base, h.accountID()), o.s.Fresh(h.record))
 		}
 	}
 	return nil
@@ -382,10 +395,14 @@ func decide(s *directory.Settings, c *directory.Connection, skus []directory.Lic
 func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus []directory.LicenceSKU) {
 	d := &h.decision
 	*d = decision{status: directory.BindingInSync, base: h.record.Base}
-	if h.moved() {
+	given := h.given()
+	switch {
+	case h.moved():
 		d.base = nil // what we gave to that one is nothing of this one's
+	case h.held != nil && len(sentOf(d.base, h.accountID())) > 0:
+		d.base = base(given, h.accountID())
 	}
-	h.holder = licensing.Holder{User: user(h.record.Ref()), Held: h.held, Given: h.given(), Fixed: true}
+	h.holder = licensing.Holder{User: user(h.record.Ref()), Held: h.held, Given: given, Fixed: true}
 	for i := range h.rules {
 		h.holder.Wishes = append(h.holder.Wishes, wishOf(&h.rules[i], skus))
 		h.editors = append(h.editors, h.rules[i].Editors...)

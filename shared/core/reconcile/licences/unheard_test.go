@@ -10,6 +10,7 @@ import (
 
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
 )
 
 // unheard is a way to Microsoft on which the answer to the first call about licences is
@@ -96,5 +97,69 @@ func TestSwapUnheard(t *testing.T) {
 				t.Errorf("has %q when nobody wants it any more", got)
 			}
 		})
+	}
+}
+
+// TestAddUnheard: what may have been given, of which nobody heard, is ours when it is
+// there, whatever is wanted by the time that the account is looked at again; and what was
+// never given is not.
+func TestAddUnheard(t *testing.T) {
+	t.Parallel()
+	for name, wanted := range map[string]bool{"wanted still": true, "not wanted any more": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			ann := w.people("ann")[0]
+			w.license(ann, w.rule(partE3))
+			w.loses(0)
+			_, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+			w.do(err)
+			if got := w.has(ann); got != partE3 {
+				t.Fatalf("has %q", got)
+			}
+			if wanted {
+				w.license(ann, w.rule(partE3)) // looked at again, nothing else
+				w.pass(time.Minute)
+				w.story(nil)
+				w.wants(ann, partE3)
+				if b := w.record(ann); len(given(&b)) != 1 {
+					t.Errorf("the record says %v", b.Base)
+				}
+			}
+			w.license(ann)
+			w.pass(time.Minute)
+			w.story(nil)
+			if got := w.has(ann); got != "" {
+				t.Errorf("has %q when nobody wants it any more", got)
+			}
+		})
+	}
+}
+
+// TestSeatNeverGiven: a product whose call was refused is not ours when somebody else
+// gives it.
+func TestSeatNeverGiven(t *testing.T) {
+	t.Parallel()
+	none := 0
+	w := newWorld(t, func(s *directory.Settings) {
+		s.Guard = map[directory.Effect]directory.Limit{directory.EffectLicenceAdd: {Count: &none}}
+	})
+	users := w.people("ann", "bob")
+	w.license(users[0], w.rule(partVisio))
+	w.sync()
+	run, _ := w.lastRun()
+	seat := entratest.LicenceRequest{Add: []entratest.LicenceWish{{SKUID: skuVisio}}}
+	w.do(w.sim.AssignLicences(simTenant, "admin@"+simDomain, users[1].Email, seat))
+	w.approve(run.ID)
+	w.pass(looksForSeat)
+	w.sync()
+	w.wants(users[0], "", directory.CodeWaitingForSeat)
+	w.do(w.sim.AssignLicences(simTenant, "admin@"+simDomain, users[1].Email, entratest.LicenceRequest{Remove: []string{skuVisio}}))
+	w.do(w.sim.AssignLicences(simTenant, "admin@"+simDomain, users[0].Email, seat))
+	w.license(users[0])
+	w.pass(time.Hour)
+	w.sync()
+	if got := w.has(users[0]); got != partVisio {
+		t.Errorf("has %q, others gave it", got)
 	}
 }
