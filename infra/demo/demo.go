@@ -94,6 +94,7 @@ type demonstration struct {
 	extra  int // users made on the way, all of them active
 
 	sister, sisterTenant string // the second connection and its tenant
+	daughter             daughter
 
 	patience time.Duration // how long anything is waited for
 }
@@ -183,6 +184,11 @@ func (d *demonstration) perform(ctx context.Context) error {
 		{"look after the connection and its mail: the doctor", d.health},
 		{"a second tenant, beside Google and Active Directory", d.beside},
 		{"move a person from one tenant to the other", d.move},
+		{"departments become groups: members, managers, licences", d.departments},
+		{"move a person between departments: the licence follows", d.moved},
+		{"a re-organisation by mistake: held, and declined", d.reorganised},
+		{"a group that is to be exact loses a stranger, and gets him back", d.exact},
+		{"end what was done with the groups", d.undone},
 		{"deactivate", d.deactivate},
 		{"authorise again and bind the previous selection", d.again},
 	} {

@@ -358,6 +358,10 @@ func (f *fuzz) body(op *operation, described object, m *made) {
 	}
 }
 
+// takesNull are the operations whose body the core reads as a merge patch (RFC 7396):
+// null is no value there, whatever a member is described as.
+var takesNull = map[string]bool{"createUser": true, "editUser": true, "createGroup": true, "editGroup": true}
+
 // value makes a JSON value by a schema, and says in what it is none as described.
 func (f *fuzz) value(op *operation, name string, s object, depth int) (v any, why string) {
 	s = f.resolve(s)
@@ -370,6 +374,9 @@ func (f *fuzz) value(op *operation, name string, s object, depth int) (v any, wh
 	if kinds, ok := s["type"].([]any); ok {
 		kind = fmt.Sprint(pick(f, kinds))
 	} else if name != "" && kind != "" && f.chance(0.02) {
+		if takesNull[op.id] {
+			return nil, ""
+		}
 		return nil, name + ": null"
 	}
 	if name != "" && f.chance(0.04) {

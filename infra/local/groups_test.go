@@ -196,11 +196,25 @@ func TestGroupsEndToEnd(t *testing.T) {
 		t.Errorf("the account of who was released is %v", a["accountEnabled"])
 	}
 
+	// What was done is told of the group's members as of all else that was theirs.
+	told := ""
+	for _, e := range w.Get("/v1/activity?userId=" + ann).List("items") {
+		told += e.Text("effect") + " "
+	}
+	for _, effect := range []string{"create", "member-add", "manager-set", "licence-add", "licence-swap", "member-remove"} {
+		if !strings.Contains(told, effect+" ") {
+			t.Errorf("the activity of a user does not tell of %s: %s", effect, told)
+		}
+	}
+
 	// The use of a group ends as it says: the members that were given are taken back.
 	w.add(sales, ben)
 	w.becomes("the return", state, "ben", "ann boss", "SPE_E5", "SPE_E3", "SPE_E5", "boss", "")
 	w.Must(w.API.Delete(w.Context(), "/v1/connections/"+w.conn+"/groups/"+sales, nil))
 	w.becomes("the end of the use", state, "", "ann boss", "SPE_E5", "", "SPE_E5", "boss", "")
+	if e := w.Get("/v1/activity?effect=member-remove&userId=" + ben).List("items")[0]; !strings.Contains(e.Text("reason"), "\"Sales\"") {
+		t.Errorf("the end of the use took ben out of no group that is named: %v", e)
+	}
 	w.Wait("the use is still listed", func() bool {
 		return len(w.Get("/v1/connections/"+w.conn+"/groups").List("items")) == 1
 	})

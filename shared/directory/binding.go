@@ -120,6 +120,9 @@ type Binding struct {
 	// LeftGroup is the group with which the last path ended, while the binding is being
 	// let go for that.
 	LeftGroup GroupID `json:"leftGroup,omitempty"`
+	// AskedBy are the subjects of those whose edits of groups, or of their uses, have made
+	// the binding be as it is, or be let go: they ask for what comes of it.
+	AskedBy []string `json:"askedBy,omitempty"`
 	// MoveTo is set while the binding is being let go in favour of another
 	// connection; MovedFrom is the one that the user came from.
 	MoveTo    *Move        `json:"moveTo,omitempty"`

@@ -20,6 +20,9 @@ type GroupUse struct {
 	GroupID      GroupID      `json:"groupId"`
 	Epoch        int64        `json:"-"`
 	UseRules
+	// FormerSelect is the rule by which members were bound until it was taken out of the
+	// rules: whom that lets go is let go as it said.
+	FormerSelect *SelectRule `json:"formerSelect,omitempty"`
 	// By is the subject of the caller who asked for it as it is.
 	By      string    `json:"by,omitempty"`
 	Created time.Time `json:"created"`
@@ -303,4 +306,26 @@ func SafetyOfUse(old, next UseRules) Safety {
 func (u *GroupUse) EditedBy(subject string, now time.Time) {
 	u.By = subject
 	u.Editors = edited(u.Editors, Edit{By: subject, Version: u.Version + 1, At: now.UTC()})
+}
+
+// Set gives the use other rules.
+func (u *GroupUse) Set(next UseRules) {
+	switch {
+	case next.Select != nil:
+		u.FormerSelect = nil
+	case u.Select != nil:
+		u.FormerSelect = u.Select
+	}
+	u.UseRules, u.Ending = next, false
+}
+
+// OnRelease is the policy by which those are let go whom the use binds no longer; "":
+// what the connection's settings say.
+func (u *GroupUse) OnRelease() ReleasePolicy {
+	for _, rule := range []*SelectRule{u.Select, u.FormerSelect} {
+		if rule != nil {
+			return rule.OnRelease
+		}
+	}
+	return ""
 }

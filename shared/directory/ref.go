@@ -126,6 +126,18 @@ func (r Ref) membership() (g GroupID, member string, ok bool) {
 	return GroupID(group), member, true
 }
 
+// Concerns is what r is told of with: a user's membership in a group, manager and
+// licences with the user's account, all else by itself.
+func (r Ref) Concerns() Ref {
+	if _, u, ok := r.Member(); ok {
+		return AccountOf(u)
+	}
+	if r.Kind == KindManager || r.Kind == KindLicence {
+		return AccountOf(UserID(r.ID))
+	}
+	return r
+}
+
 // Compare orders Refs by kind, accounts first, and by ID.
 func (r Ref) Compare(other Ref) int {
 	return cmp.Or(cmp.Compare(r.Kind, other.Kind), cmp.Compare(r.ID, other.ID))

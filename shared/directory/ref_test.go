@@ -21,3 +21,17 @@ func TestMembershipsAreTold(t *testing.T) {
 		t.Error("a user is taken for a group")
 	}
 }
+
+// TestConcerns: what is a user's is told of with the user's account, all else by itself.
+func TestConcerns(t *testing.T) {
+	t.Parallel()
+	ann := AccountOf("usr_1")
+	for r, want := range map[Ref]Ref{
+		ann: ann, MemberOf("grp_1", "usr_1"): ann, ManagerOf("usr_1"): ann, LicenceOf("usr_1"): ann, {}: {},
+		GroupRef("grp_1"): GroupRef("grp_1"), NestedIn("grp_1", "grp_2"): NestedIn("grp_1", "grp_2"), {"lamp", "usr_1"}: {"lamp", "usr_1"},
+	} {
+		if got := r.Concerns(); got != want {
+			t.Errorf("%s concerns %s, want %s", r, got, want)
+		}
+	}
+}

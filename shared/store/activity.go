@@ -45,6 +45,7 @@ func hintWrites(refs []directory.Ref, place string, expires time.Time) []table.W
 	var writes []table.Write
 	seen := make(map[directory.Ref]bool, len(refs))
 	for _, r := range refs {
+		r = r.Concerns()
 		if seen[r] || !directory.UserID(r.ID).Valid() {
 			continue
 		}
@@ -72,7 +73,7 @@ func (q *ActivityQuery) query() (tq table.Query, first, last string) {
 	tq = table.Query{Index: 2, Partition: activityPartition, Limit: q.Limit, Backward: !q.Forward, After: q.After}
 	switch {
 	case !q.Object.IsZero():
-		tq.Index, tq.Partition = 0, objectActivity(q.Object)
+		tq.Index, tq.Partition = 0, objectActivity(q.Object.Concerns())
 	case q.Connection != "":
 		tq.Index, tq.Partition = 1, connectionActivity(q.Connection)
 	}

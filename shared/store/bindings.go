@@ -234,8 +234,10 @@ type Selection struct {
 	// claimed in the same transaction.
 	AccountID         directory.AccountID
 	UserPrincipalName string
-	// Group is the group whose use selects the user; "" when somebody does.
-	Group directory.GroupID
+	// Group is the group whose use selects the user; "" when somebody does. AskedBy are
+	// the subjects of those whose edits that comes from.
+	Group   directory.GroupID
+	AskedBy []string
 }
 
 // binding is the one that a selection makes.
@@ -249,7 +251,7 @@ func (sel *Selection) binding(c *directory.Connection, by string, now time.Time)
 		b.UserID, b.Wanted = sel.User.ID, sel.User.Version
 	}
 	if sel.Group != "" {
-		b.Groups, b.Indirect = []directory.GroupID{sel.Group}, true
+		b.Groups, b.Indirect, b.AskedBy = []directory.GroupID{sel.Group}, true, sel.AskedBy
 	}
 	return b
 }
@@ -344,10 +346,11 @@ func checkTarget(c *directory.Connection) table.Write {
 // user is no longer a member. The binding must be at the version read. With a
 // lease, only while it is ours.
 func (s *Bindings) Retract(ctx context.Context, act directory.AuditEvent, l *Lease, c *directory.Connection, b *directory.Binding) error {
-	writes := []table.Write{addBound(b.ConnectionID, b.Epoch, b.Ref().Kind, -1, -accountsOf(b))}
+	var writes []table.Write
 	if l != nil {
 		writes = append(writes, l.check())
 	}
+	writes = append(writes, addBound(b.ConnectionID, b.Epoch, b.Ref().Kind, -1, -accountsOf(b)))
 	key := bindingKey(b.Ref(), b.ConnectionID)
 	writes = append(writes, table.Write{Delete: &key, If: table.When(table.VersionIs(b.Version), table.NumberIs(numEpoch, table.Equal, b.Epoch))}, forget(b))
 	if b.AccountID != "" {
@@ -358,11 +361,7 @@ func (s *Bindings) Retract(ctx context.Context, act directory.AuditEvent, l *Lea
 	}
 	writes = append(writes, problemWrites(b, nil, s.db.expiry())...)
 	writes = append(writes, s.db.record(act, bindingSubject(b))...)
-	err := s.db.table.Write(ctx, writes...)
-	if refused(err) {
-		return fmt.Errorf("retract binding: %w", directory.ErrStale)
-	}
-	return fail("retract binding", err)
+	return staleOrLost("retract binding", l, s.db.table.Write(ctx, writes...))
 }
 
 // UpdateBinding stores what an admin did to a binding (a release, a pause, a

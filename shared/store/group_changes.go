@@ -128,6 +128,30 @@ func (s *Groups) DueUses(ctx context.Context, c directory.ConnectionID, after di
 	return list, next, nil
 }
 
+// AnyChanged reports whether an edit of one of some groups waits to be told to those who
+// use it.
+func (s *Groups) AnyChanged(ctx context.Context, groups []directory.GroupID) (bool, error) {
+	keys := make([]table.Key, len(groups))
+	for i, g := range groups {
+		keys[i] = changedKey(directory.GroupMember(g))
+	}
+	for _, err := range s.db.each(ctx, keys) {
+		return err == nil, fail("changed groups", err)
+	}
+	return false, nil
+}
+
+// Unmoved reports whether nothing has been edited that a due use is about since it was
+// read, of some groups: it is due by the same edit, and none waits to be told.
+func (s *Groups) Unmoved(ctx context.Context, u DueUse, groups []directory.GroupID) (bool, error) {
+	// In this order: what was told between the two has made the use due anew.
+	if changed, err := s.AnyChanged(ctx, groups); changed || err != nil {
+		return false, err
+	}
+	it, found, err := s.db.find(ctx, dueUseKey(u.ConnectionID, u.GroupID))
+	return found && it.Strings[strStamp] == u.stamp, fail("due use", err)
+}
+
 // DueUse reports whether what a connection does with a group is due.
 func (s *Groups) DueUse(ctx context.Context, c directory.ConnectionID, g directory.GroupID) (bool, error) {
 	_, found, err := s.db.find(ctx, dueUseKey(c, g))
@@ -166,10 +190,14 @@ func (d *db) usedWrites(g *directory.Group, c directory.ConnectionID, used bool)
 	next := *g
 	next.UsedBy = slices.DeleteFunc(slices.Clone(g.UsedBy), func(other directory.ConnectionID) bool { return other == c })
 	due := dueUseKey(c, g.ID)
+	var above []table.Write
+	if g.Parents > 0 { // whoever uses a group above may do something else with this one then
+		above = append(above, table.Write{Put: d.note(changedKey(directory.GroupMember(g.ID)))})
+	}
 	if !used {
-		return []table.Write{groupWrite(&next), {Delete: &due}}
+		return append(above, groupWrite(&next), table.Write{Delete: &due})
 	}
 	next.UsedBy = append(next.UsedBy, c)
 	slices.Sort(next.UsedBy)
-	return []table.Write{groupWrite(&next), {Put: d.note(due)}}
+	return append(above, groupWrite(&next), table.Write{Put: d.note(due)})
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -214,9 +216,18 @@ func groupKey(g directory.GroupID) table.Key {
 
 func groupsPartition(shard int) string { return "groups#" + shardName(shard) }
 
+// maxNameBytes is how long a folded name is that stands in a key as it is. Folding makes
+// some characters many: a name that the directory takes may be longer than a key may be.
+const maxNameBytes = 1000
+
 // groupNameKey is where it stands whose a name is.
 func groupNameKey(name string) table.Key {
-	return table.Key{Partition: "GN#" + directory.FoldName(name), Sort: "name"}
+	folded := directory.FoldName(name)
+	if len(folded) > maxNameBytes {
+		sum := sha256.Sum256([]byte(folded))
+		folded = "sha256#" + hex.EncodeToString(sum[:])
+	}
+	return table.Key{Partition: "GN#" + folded, Sort: "name"}
 }
 
 // memberName is how a sort key names a member.

@@ -145,6 +145,12 @@ type UseState struct {
 	At      time.Time
 	Members int // users and groups that it is about
 	Refused int // of them, those whom it selects and who cannot be bound
+	// Version is that of the use which was brought up to date, and Retried when those who
+	// could not be bound were last tried again.
+	Version int64
+	Retried time.Time
+	// Problem is why it does not come to the end; "" when it does.
+	Problem string
 }
 
 // Numbers of a use, beside its body: whoever brings it up to date writes them and leaves
@@ -153,13 +159,20 @@ const (
 	numExpanded   = "expanded" // Unix milliseconds
 	numUseMembers = "members"
 	numUseRefused = "refused"
+	numUseVersion = "expandedVersion"
+	numUseRetried = "retried" // Unix milliseconds
+	strUseProblem = "problem"
 )
 
-// NoteExpanded stores that a use has been brought up to date to the end, while the lease
+// NoteExpanded stores that a use has been brought up to date to the end, or with a Problem
+// only that it could not be, while the lease
 // is ours and the use as read. ErrStale when an admin has edited it meanwhile.
 func (s *Uses) NoteExpanded(ctx context.Context, l *Lease, u *directory.GroupUse, st UseState) error {
-	up := &table.Update{Key: useKey(u.ConnectionID, u.GroupID),
-		SetNumbers: map[string]int64{numExpanded: millis(st.At), numUseMembers: int64(st.Members), numUseRefused: int64(st.Refused)}}
+	up := &table.Update{Key: useKey(u.ConnectionID, u.GroupID), SetStrings: map[string]string{strUseProblem: st.Problem}}
+	if st.Problem == "" {
+		up.SetNumbers = map[string]int64{numExpanded: millis(st.At), numUseMembers: int64(st.Members), numUseRefused: int64(st.Refused),
+			numUseVersion: u.Version, numUseRetried: millis(st.Retried)}
+	}
 	err := s.db.table.Write(ctx, l.check(), table.Write{Update: up, If: table.When(table.VersionIs(u.Version), table.NumberIs(numEpoch, table.Equal, l.Epoch))})
 	return staleOrLost("use of a group", l, err)
 }
@@ -170,7 +183,10 @@ func (s *Uses) UseState(ctx context.Context, c *directory.Connection, g director
 	if err != nil {
 		return UseState{}, fail("use of the group "+string(g), err)
 	}
-	return UseState{fromMillis(it.Numbers[numExpanded]), int(it.Numbers[numUseMembers]), int(it.Numbers[numUseRefused])}, nil
+	return UseState{
+		At: fromMillis(it.Numbers[numExpanded]), Members: int(it.Numbers[numUseMembers]), Refused: int(it.Numbers[numUseRefused]),
+		Version: it.Numbers[numUseVersion], Retried: fromMillis(it.Numbers[numUseRetried]), Problem: it.Strings[strUseProblem],
+	}, nil
 }
 
 // DropUse takes a use away that has come to its end, while the lease is ours and the use
@@ -265,6 +281,8 @@ type UseStep struct {
 	// Now is how the member stands by it; without Parts and Code, it is in the use no
 	// longer. The zero Member: the step is about no member, only about records.
 	Now UseMember
+	// Was is what had followed for the member before.
+	Was UsePart
 	// Records are those that follow.
 	Records []UseRecord
 }
@@ -288,7 +306,7 @@ const MaxUseSteps = 20
 // Advance brings a use forward by steps, each of another member, all or none, while the
 // lease is ours. by is who asked for the use. It may be repeated. ErrStale: a record was
 // written meanwhile, try again.
-func (s *Uses) Advance(ctx context.Context, l *Lease, c *directory.Connection, u *directory.GroupUse, steps []UseStep) error {
+func (s *Uses) Advance(ctx context.Context, l *Lease, c *directory.Connection, u *directory.GroupUse, asked []string, steps []UseStep) error {
 	var keys []table.Key
 	for i := range steps {
 		for _, r := range steps[i].Records {
@@ -302,7 +320,7 @@ func (s *Uses) Advance(ctx context.Context, l *Lease, c *directory.Connection, u
 		}
 		items[it.Key] = it
 	}
-	a := advance{db: s.db, conn: c, use: u, now: s.db.now().UTC(), made: map[directory.Kind]int64{}, writes: []table.Write{l.check()}}
+	a := advance{db: s.db, conn: c, use: u, asked: asked, now: s.db.now().UTC(), made: map[directory.Kind]int64{}, writes: []table.Write{l.check()}}
 	for i := range steps {
 		if err := a.step(&steps[i], items); err != nil {
 			return err
@@ -319,6 +337,7 @@ type advance struct {
 	db     *db
 	conn   *directory.Connection
 	use    *directory.GroupUse
+	asked  []string
 	now    time.Time
 	made   map[directory.Kind]int64
 	writes []table.Write
@@ -337,9 +356,10 @@ func (a *advance) step(step *UseStep, items map[table.Key]table.Item) error {
 	}
 	if user := m.Member.User(); user != "" {
 		licensed := licensedKey(a.use.ConnectionID, a.use.Epoch, user, a.use.GroupID)
-		if m.Parts.Has(UseLicensed) {
+		switch {
+		case m.Parts.Has(UseLicensed):
 			a.writes = append(a.writes, table.Write{Put: &table.Item{Key: licensed, Numbers: map[string]int64{numAt: millis(m.Since)}}})
-		} else {
+		case step.Was.Has(UseLicensed):
 			a.writes = append(a.writes, table.Write{Delete: &licensed})
 		}
 	}
@@ -365,6 +385,7 @@ func (a *advance) record(r UseRecord, it table.Item, found bool) error {
 		}
 		sel := Selection{Object: r.Ref, Version: max(r.Version, 1)}
 		b := sel.binding(a.conn, a.use.By, a.now)
+		b.AskedBy = a.asked
 		item := markedItem(&b, a.now)
 		put := table.Write{Put: &item, If: table.Condition{Absent: true}}
 		if found {
@@ -381,7 +402,7 @@ func (a *advance) record(r UseRecord, it table.Item, found bool) error {
 	if b.Release == r.Release && b.Wanted >= r.Version && !r.Look {
 		return nil
 	}
-	b.Release, b.ReleasedBy = r.Release, ""
+	b.Release, b.ReleasedBy, b.AskedBy = r.Release, "", a.asked
 	if r.Release != "" {
 		b.ReleasedBy = a.use.By
 	}
@@ -398,15 +419,16 @@ func (a *advance) record(r UseRecord, it table.Item, found bool) error {
 // sweptUses is how many items SweepUses takes away in a call.
 const sweptUses = 300
 
-// SweepUses takes the uses of epochs that have passed away, with how far they had been
+// SweepUses takes the uses of epochs that have passed away, of a connection that is gone
+// (without Epoch) all of them, with how far they had been
 // brought, up to a few hundred items a call, and reports whether any may be left.
 func (s *Uses) SweepUses(ctx context.Context, c *directory.Connection) (more bool, err error) {
 	for it, err := range s.db.list(ctx, table.Query{Partition: useKey(c.ID, "").Partition, Prefix: usePrefix, Limit: sweptUses}) {
 		if err != nil {
 			return true, fail("sweep uses", err)
 		}
-		if it.Numbers[numEpoch] == c.Epoch {
-			continue
+		if c.Epoch != 0 && it.Numbers[numEpoch] >= c.Epoch {
+			continue // c may have been read before the connection was authorised anew
 		}
 		u, err := decodeUse(it)
 		if err != nil {

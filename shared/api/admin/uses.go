@@ -30,6 +30,7 @@ type GroupUse struct {
 	By           string                  `json:"by,omitempty" doc:"Who asked for it as it is."`
 	Created      time.Time               `json:"created"`
 	Updated      time.Time               `json:"updated"`
+	Problem      string                  `json:"problem,omitempty" doc:"Why what follows from it cannot be brought up to date."`
 	UpToDate     *UseProgress            `json:"upToDate,omitempty" doc:"When what follows from it was last brought up to date with the group's members, and for how many."`
 }
 
@@ -112,6 +113,7 @@ func answerUse(u uses.Used, err error) (*useOutput, error) {
 		return nil, err
 	}
 	v := viewUse(&u.GroupUse)
+	v.Problem = u.State.Problem
 	if !u.State.At.IsZero() {
 		v.UpToDate = &UseProgress{u.State.At, u.State.Members, u.State.Refused}
 	}

@@ -3,11 +3,14 @@ package admin
 import (
 	"strings"
 	"testing"
+
+	"bindery/shared/directory"
 )
 
 func TestGroupUses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.permit()
 	group := w.want(201, "", "POST", "/v1/groups", `{"name":"Staff"}`).text("id")
 	uses := "/v1/connections/" + string(w.conn.ID) + "/groups"
 	path := uses + "/" + group
@@ -67,6 +70,7 @@ func TestGroupUses(t *testing.T) {
 func TestGroupUsesNeedDecisions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.permit()
 	group := w.want(201, "", "POST", "/v1/groups", `{"name":"Staff"}`).text("id")
 	path := "/v1/connections/" + string(w.conn.ID) + "/groups/" + group
 	admin := map[string]string{"sub": "admin", "scope": ScopeRead + " " + ScopeAdmin}
@@ -96,4 +100,32 @@ func TestGroupUsesNeedDecisions(t *testing.T) {
 	if a := w.as(writer, "PUT", path, `{"select":{}}`); a.status != 403 {
 		t.Errorf("who may edit groups only: %d %s", a.status, a.raw)
 	}
+}
+
+// permit lets the connection export groups and give licences.
+func (w *world) permit() {
+	w.t.Helper()
+	_, err := w.store.Connections.ModifyConnection(w.t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
+		c.Settings.Groups, c.Settings.Licences = true, true
+		c.Scopes = []string{directory.ScopeGroups, directory.ScopeLicences}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestGroupUsesNeedPermissions: an export, and licences, are refused while the connection
+// lacks the permission, with what to do about it.
+func TestGroupUsesNeedPermissions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	group := w.want(201, "", "POST", "/v1/groups", `{"name":"Staff"}`).text("id")
+	path := "/v1/connections/" + string(w.conn.ID) + "/groups/" + group
+	for body, setting := range map[string]string{`{"export":{"kind":"security"}}`: "Set groups", `{"licences":[{"sku":"SPE_E3"}]}`: "Set licences"} {
+		if a := w.want(409, "scope-missing", "PUT", path, body); !strings.Contains(a.raw, setting) {
+			t.Errorf("%s: %s", body, a.raw)
+		}
+	}
+	w.want(200, "", "PUT", path, `{"select":{}}`) // needs none
 }

@@ -127,7 +127,7 @@ func (b *binder) one(ctx context.Context, ch Choice) error {
 func (b *binder) write(ctx context.Context, list []store.Selection) error {
 	if g := b.byGroup; g != nil {
 		for i := range list {
-			list[i].Group = g.use.GroupID
+			list[i].Group, list[i].AskedBy = g.use.GroupID, g.asked
 		}
 		return g.bindings.BindUnder(ctx, g.act(b.by, directory.AuditBind), g.lease, &b.conn, b.by.Subject, list)
 	}
@@ -163,6 +163,14 @@ func (b *binder) selectable(ctx context.Context, list []Choice) ([]store.Selecti
 	var out []store.Selection
 	for _, ch := range list {
 		sub := subjects[ch.User]
+		if b.byGroup != nil { // who is a member stays one, whatever has become of the user
+			if held, err := b.held(ctx, sub.Binding, ch); held || err != nil {
+				if err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
 		if code, detail := refusal(b.mapper, sub.User, ch); code != "" {
 			b.refuse(ch, code, detail)
 			continue

@@ -1,6 +1,7 @@
 package assign
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,13 +34,14 @@ func NewSelected(s *store.Store) *Selected {
 
 // Bind has users be members of a connection by the use of a group: who is none becomes
 // one, and who is one has one path more. It returns the codes of those who cannot be,
-// see the verdicts of Bindings.Bind; it may be tried again. Errors:
+// see the verdicts of Bindings.Bind; it may be tried again. asked are the subjects of
+// those whose edits it comes from. Errors:
 // directory.ErrLeaseLost.
-func (s *Selected) Bind(ctx context.Context, l *store.Lease, c *directory.Connection, use *directory.GroupUse, users []directory.UserID) (refused map[directory.UserID]string, err error) {
+func (s *Selected) Bind(ctx context.Context, l *store.Lease, c *directory.Connection, use *directory.GroupUse, asked []string, users []directory.UserID) (refused map[directory.UserID]string, err error) {
 	b := &binder{
 		connections: s.connections, subjects: s.subjects, conn: *c, by: directory.Caller{Subject: use.By},
 		mapper: mapping.New(c.Settings, c.Tenant.Domains), others: map[directory.ConnectionID]*directory.Connection{},
-		byGroup: &byGroup{s.bindings, l, use},
+		byGroup: &byGroup{s.bindings, l, use, asked},
 	}
 	choices := make([]Choice, len(users))
 	for i, u := range users {
@@ -60,6 +62,7 @@ type byGroup struct {
 	bindings groupBindings
 	lease    *store.Lease
 	use      *directory.GroupUse
+	asked    []string // subjects of those whose edits it comes from
 }
 
 func (g *byGroup) act(by directory.Caller, kind directory.AuditKind) directory.AuditEvent {
@@ -72,6 +75,7 @@ func (g *byGroup) act(by directory.Caller, kind directory.AuditKind) directory.A
 // meanwhile.
 func (g *byGroup) addPath(ctx context.Context, by directory.Caller, row *directory.Binding) error {
 	wasLeaving := row.LeftGroup != ""
+	row.AskedBy = g.asked
 	if !row.AddPath(g.use.GroupID) {
 		return nil
 	}
@@ -81,9 +85,9 @@ func (g *byGroup) addPath(ctx context.Context, by directory.Caller, row *directo
 // Release ends the path of users by the use of a group. Whose last path that was is let
 // go as the use, or the connection, says; it is the next run that does so, and the guard
 // counts it. Errors: directory.ErrLeaseLost.
-func (s *Selected) Release(ctx context.Context, l *store.Lease, c *directory.Connection, use *directory.GroupUse, users []directory.UserID) error {
+func (s *Selected) Release(ctx context.Context, l *store.Lease, c *directory.Connection, use *directory.GroupUse, asked []string, users []directory.UserID) error {
 	for range maxTries {
-		left, err := s.releaseOnce(ctx, l, c, use, users)
+		left, err := s.releaseOnce(ctx, c, &byGroup{s.bindings, l, use, asked}, users)
 		if err != nil || len(left) == 0 {
 			return err
 		}
@@ -93,12 +97,11 @@ func (s *Selected) Release(ctx context.Context, l *store.Lease, c *directory.Con
 }
 
 // releaseOnce returns those whose bindings were written meanwhile.
-func (s *Selected) releaseOnce(ctx context.Context, l *store.Lease, c *directory.Connection, use *directory.GroupUse, users []directory.UserID) (left []directory.UserID, err error) {
+func (s *Selected) releaseOnce(ctx context.Context, c *directory.Connection, g *byGroup, users []directory.UserID) (left []directory.UserID, err error) {
 	subjects, err := s.subjects.Subjects(ctx, users)
 	if err != nil {
 		return nil, err
 	}
-	g := &byGroup{s.bindings, l, use}
 	for _, id := range users {
 		row := subjects[id].Binding
 		if row == nil || row.ConnectionID != c.ID || row.Epoch != c.Epoch {
@@ -131,11 +134,8 @@ func (g *byGroup) endPath(ctx context.Context, c *directory.Connection, row *dir
 		// Nothing is let go but the selection itself.
 		return g.bindings.Retract(ctx, act, g.lease, c, row)
 	}
-	policy := c.Settings.Defaulted().OnRelease
-	if sel := g.use.Select; sel != nil && sel.OnRelease != "" {
-		policy = sel.OnRelease
-	}
-	row.Release, row.ReleasedBy, row.LeftGroup = policy, g.use.By, g.use.GroupID
+	policy := cmp.Or(g.use.OnRelease(), c.Settings.Defaulted().OnRelease)
+	row.Release, row.ReleasedBy, row.LeftGroup, row.AskedBy = policy, g.use.By, g.use.GroupID, g.asked
 	row.Status = directory.BindingPending
 	return g.bindings.UpdateBindingUnder(ctx, act, g.lease, row, true, policy == directory.ReleaseBlock)
 }

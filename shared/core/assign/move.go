@@ -189,7 +189,7 @@ func (s *Moves) move(ctx context.Context, by directory.Caller, m *Moving) (Moved
 		wake(ctx, s.waker, s.log, m.To.ID)
 		return Moved{Done: true}, nil
 	}
-	b.Release = m.Then
+	b.Release, b.LeftGroup = m.Then, ""
 	b.ReleasedBy = by.Subject
 	b.Status = directory.BindingPending
 	b.MoveTo = &directory.Move{ConnectionID: m.To.ID, By: by.Subject, At: s.now().UTC()}
@@ -208,7 +208,7 @@ func (s *Moves) move(ctx context.Context, by directory.Caller, m *Moving) (Moved
 func (s *Moves) takeBack(ctx context.Context, act directory.AuditEvent, m *Moving) error {
 	b := m.Binding
 	b.MoveTo = nil
-	b.Release = ""
+	b.Release, b.LeftGroup = "", ""
 	b.Status = directory.BindingPending
 	b.Problem = nil
 	if err := s.moves.TakeMoveBack(ctx, act, &m.old, &m.User, &b); err != nil {

@@ -51,12 +51,13 @@ func (s *Bindings) release(ctx context.Context, by directory.Caller, id director
 	if err != nil {
 		return nil, err
 	}
+	asked := then
 	if then == "" {
 		then = c.Settings.Defaulted().OnRelease
 	}
 	act := by.AuditEvent(directory.AuditRelease)
 	if len(b.Groups) > 0 {
-		return nil, s.endDirect(ctx, act, &c, &b)
+		return nil, s.endDirect(ctx, act, &c, &b, asked)
 	}
 	if then == directory.ReleaseKeep || b.AccountID == "" {
 		return nil, s.retract(ctx, act, &c, &b)
@@ -65,7 +66,7 @@ func (s *Bindings) release(ctx context.Context, by directory.Caller, id director
 	if b.Release == then {
 		req.Audit = act.Kind // what was done is the run: the binding is as it should be
 	} else {
-		b.Release = then
+		b.Release, b.LeftGroup = then, "" // of no group's doing any more: none takes it back
 		b.ReleasedBy = by.Subject
 		b.Status = directory.BindingPending
 		if err := s.bindings.UpdateBinding(ctx, act, &b, true, then == directory.ReleaseBlock); err != nil {
@@ -82,8 +83,9 @@ func (s *Bindings) release(ctx context.Context, by directory.Caller, id director
 
 // endDirect takes back that somebody selected a user whom groups select as well: the
 // binding stays, and ends with the last of these.
-func (s *Bindings) endDirect(ctx context.Context, act directory.AuditEvent, c *directory.Connection, b *directory.Binding) error {
-	if b.Indirect {
+// then is what the caller wants done to the account, which nothing is.
+func (s *Bindings) endDirect(ctx context.Context, act directory.AuditEvent, c *directory.Connection, b *directory.Binding, then directory.ReleasePolicy) error {
+	if b.Indirect || then != "" && then != directory.ReleaseKeep {
 		return directory.Refuse(directory.ErrConflict, directory.CodeBoundByGroup,
 			fmt.Sprintf("The user is bound through the connection \"%s\" as a member of %s.", c.Name, groupNames(b.Groups)),
 			"Take the user out of the group, or end the connection's use of it: the binding ends with the last one.")

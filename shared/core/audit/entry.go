@@ -133,7 +133,7 @@ type Query struct {
 func (q *Query) wants(e *Entry) bool {
 	switch {
 	case q.ConnectionID != "" && e.ConnectionID != q.ConnectionID,
-		q.UserID != "" && e.UserID != q.UserID,
+		q.UserID != "" && e.UserID != q.UserID && e.Object.Concerns() != directory.AccountOf(q.UserID),
 		!q.Object.IsZero() && e.Object != q.Object && !e.isOf(q.Object),
 		q.RunID != "" && e.RunID != q.RunID,
 		q.Effect != "" && string(e.Effect) != q.Effect && e.Kind != q.Effect,

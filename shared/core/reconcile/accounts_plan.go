@@ -341,6 +341,9 @@ func editorsOf(s *plan.Subject) []string {
 	if b.Release != "" {
 		editors = append(editors, b.ReleasedBy)
 	}
+	if b.Release != "" || b.Agreed == 0 {
+		editors = append(editors, b.AskedBy...)
+	}
 	editors = append(editors, b.ResumedBy)
 	return append(editors, s.User.EditorsSince(b.Agreed, since)...)
 }

@@ -352,7 +352,8 @@ func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 		w.leavers.quiet = time.Time{}
 		return w.leavers.makeRun(ctx)
 	}
-	if err := w.expand(ctx); err != nil {
+	more, err := w.expand(ctx)
+	if err != nil {
 		return false, err
 	}
 	trigger := directory.TriggerEdit
@@ -360,8 +361,8 @@ func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 		trigger = directory.TriggerSchedule
 	}
 	made, err := w.queue.makeFromMarks(ctx, trigger)
-	if err != nil || made {
-		return made, err
+	if err != nil || made || more {
+		return true, err
 	}
 	if w.s.end.State == "" && w.cadence.read {
 		w.s.end.State, w.s.end.At = directory.RunDone, w.s.now()
@@ -386,7 +387,7 @@ func (w *invocation) beside(ctx context.Context) (made bool, err error) {
 			return false, err
 		}
 	}
-	if err := w.expand(ctx); err != nil {
+	if _, err := w.expand(ctx); err != nil {
 		return false, err
 	}
 	newer, err := w.queue.newerMarks(ctx)
@@ -398,12 +399,11 @@ func (w *invocation) beside(ctx context.Context) (made bool, err error) {
 
 // expand has what the connection does with groups followed by records, whose marks then
 // become a run.
-func (w *invocation) expand(ctx context.Context) error {
+func (w *invocation) expand(ctx context.Context) (more bool, err error) {
 	if w.config.Uses == nil || !w.s.conn.UsesGroups {
-		return nil
+		return false, nil
 	}
-	_, err := w.config.Uses.Expand(ctx, &w.s.lease, &w.s.conn, w.leavers.attend)
-	return err
+	return w.config.Uses.Expand(ctx, &w.s.lease, &w.s.conn, w.leavers.attend)
 }
 
 // looksAgain reports whether the slice, which has nothing left to do, is followed by a

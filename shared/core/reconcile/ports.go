@@ -65,9 +65,9 @@ type Send func(ctx context.Context, w directory.WakeUp, delay time.Duration) err
 type Uses interface {
 	// Due reports whether there is anything to be brought up to date.
 	Due(ctx context.Context, c *directory.Connection) (bool, error)
-	// Expand does it. attend is called between its parts, and an error of it ends it
-	// there. What is left is due the next time.
-	Expand(ctx context.Context, l *store.Lease, c *directory.Connection, attend func(context.Context) error) (some bool, err error)
+	// Expand does it, or a part of it: more says that it is to be called again. attend is
+	// called between its parts, and an error of it ends it there. What is left stays due.
+	Expand(ctx context.Context, l *store.Lease, c *directory.Connection, attend func(context.Context) error) (more bool, err error)
 }
 
 // BatchSize is how many changes go into one request (Graph JSON batching).

@@ -244,7 +244,7 @@ func (k *chunk) closeBinding(ref directory.Ref, changes []int, results map[int]s
 			return true
 		}
 		if b.Release != "" { // the user stays
-			b.Release, b.MoveTo, b.Status, b.Recheck = "", nil, directory.BindingPending, true
+			b.Release, b.LeftGroup, b.MoveTo, b.Status, b.Recheck = "", "", nil, directory.BindingPending, true
 			return true
 		}
 		b.Applied, b.Recheck, b.Status, b.Problem = max(b.Applied, version), false, directory.BindingInSync, nil

@@ -33,6 +33,10 @@ type groupStore interface {
 	NestedUsers(ctx context.Context, groups []directory.GroupID, after directory.UserID) iter.Seq2[directory.UserID, error]
 	DueUses(ctx context.Context, c directory.ConnectionID, after directory.GroupID, limit int) ([]store.DueUse, directory.GroupID, error)
 	EndDueUse(ctx context.Context, u store.DueUse) error
+	Unmoved(ctx context.Context, u store.DueUse, groups []directory.GroupID) (bool, error)
+	GroupsByID(ctx context.Context, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error)
+	MembershipsAmong(ctx context.Context, g directory.GroupID, members []directory.MemberRef) (map[directory.MemberRef]directory.Membership, error)
+	TellUsers(ctx context.Context, m directory.MemberRef) ([]directory.ConnectionID, error)
 }
 
 // useStore is uses, and how far they have been brought.
@@ -40,15 +44,16 @@ type useStore interface {
 	Use(ctx context.Context, c *directory.Connection, g directory.GroupID) (directory.GroupUse, error)
 	ListUses(ctx context.Context, c *directory.Connection, after directory.GroupID, limit int) ([]directory.GroupUse, directory.GroupID, error)
 	UseMembers(ctx context.Context, u *directory.GroupUse, after directory.MemberRef, limit int) ([]store.UseMember, directory.MemberRef, error)
-	Advance(ctx context.Context, l *store.Lease, c *directory.Connection, u *directory.GroupUse, steps []store.UseStep) error
+	UseState(ctx context.Context, c *directory.Connection, g directory.GroupID) (store.UseState, error)
+	Advance(ctx context.Context, l *store.Lease, c *directory.Connection, u *directory.GroupUse, asked []string, steps []store.UseStep) error
 	NoteExpanded(ctx context.Context, l *store.Lease, u *directory.GroupUse, st store.UseState) error
 	DropUse(ctx context.Context, l *store.Lease, g *directory.Group, u *directory.GroupUse) error
 }
 
 // Selected binds members and lets them go, see assign.Selected.
 type Selected interface {
-	Bind(ctx context.Context, l *store.Lease, c *directory.Connection, use *directory.GroupUse, users []directory.UserID) (refused map[directory.UserID]string, err error)
-	Release(ctx context.Context, l *store.Lease, c *directory.Connection, use *directory.GroupUse, users []directory.UserID) error
+	Bind(ctx context.Context, l *store.Lease, c *directory.Connection, use *directory.GroupUse, asked []string, users []directory.UserID) (refused map[directory.UserID]string, err error)
+	Release(ctx context.Context, l *store.Lease, c *directory.Connection, use *directory.GroupUse, asked []string, users []directory.UserID) error
 }
 
 // NewExpander returns an Expander over a store. log may be nil.
@@ -68,27 +73,44 @@ func (e *Expander) Due(ctx context.Context, c *directory.Connection) (bool, erro
 	return len(due) > 0, err
 }
 
-// Expand brings what is due of a connection up to date, while the lease is the caller's.
-// attend is called between parts of the work: an error of it ends the work there, and is
-// returned; what is left stays due. It reports whether there was anything. Errors:
-// directory.ErrLeaseLost.
-func (e *Expander) Expand(ctx context.Context, l *store.Lease, c *directory.Connection, attend func(context.Context) error) (some bool, err error) {
+// share is how long an Expand works before other work of the connection has its turn.
+const share = 20 * time.Second
+
+// errShare ends an Expand whose share is over.
+var errShare = errors.New("the share of the expansion is over")
+
+// Expand brings what is due of a connection up to date, while the lease is the caller's,
+// for as long as its share. attend is called between parts of the work: an error of it
+// ends the work there, and is returned; what is left stays due. A use that cannot be
+// brought up to date keeps no other one waiting: its problem is noted with it, and it
+// stays due. more says that Expand is to be called again. Errors: directory.ErrLeaseLost.
+func (e *Expander) Expand(ctx context.Context, l *store.Lease, c *directory.Connection, attend func(context.Context) error) (more bool, err error) {
+	end := e.now().Add(share)
+	var stopped error // of attend, which is not the matter of one use
+	mind := func(ctx context.Context) error {
+		if stopped = attend(ctx); stopped == nil && !e.now().Before(end) {
+			stopped = errShare
+		}
+		return stopped
+	}
 	for after := directory.GroupID(""); ; {
 		due, next, err := e.groups.DueUses(ctx, c.ID, after, duePage)
 		if err != nil {
-			return some, err
+			return false, err
 		}
 		for _, d := range due {
-			if err := attend(ctx); err != nil {
-				return some, err
-			}
-			some = true
-			if err := e.one(ctx, l, c, d, attend); err != nil {
-				return some, err
+			err := e.one(ctx, l, c, d, mind)
+			switch {
+			case errors.Is(stopped, errShare):
+				return true, nil
+			case stopped != nil, errors.Is(err, directory.ErrLeaseLost), ctx.Err() != nil:
+				return false, errors.Join(stopped, err)
+			case err != nil:
+				e.log.Error("a use of a group cannot be brought up to date", "connectionId", c.ID, "groupId", d.GroupID, "error", err)
 			}
 		}
 		if next == "" {
-			return some, nil
+			return false, nil
 		}
 		after = next
 	}
@@ -96,6 +118,9 @@ func (e *Expander) Expand(ctx context.Context, l *store.Lease, c *directory.Conn
 
 // one brings one use up to date. What somebody edits meanwhile is left to the next time.
 func (e *Expander) one(ctx context.Context, l *store.Lease, c *directory.Connection, d store.DueUse, attend func(context.Context) error) error {
+	if err := attend(ctx); err != nil {
+		return err
+	}
 	use, err := e.uses.Use(ctx, c, d.GroupID)
 	if errors.Is(err, directory.ErrNotFound) { // of an epoch that has passed
 		return e.groups.EndDueUse(ctx, d)
@@ -103,20 +128,33 @@ func (e *Expander) one(ctx context.Context, l *store.Lease, c *directory.Connect
 	if err != nil {
 		return err
 	}
-	group, err := e.groups.Group(ctx, d.GroupID)
-	if err != nil {
-		return err // a group that is used is there, if only as a tombstone
-	}
-	x := &expansion{e: e, lease: l, conn: c, use: &use, group: &group, attend: attend, rules: use.Defaulted()}
-	x.ends = use.Ending || group.Deleted != nil
-	switch err := x.run(ctx); {
+	x := &expansion{e: e, lease: l, conn: c, due: d, use: &use, attend: attend, rules: use.Defaulted()}
+	switch err := x.bring(ctx); {
 	case errors.Is(err, directory.ErrStale), errors.Is(err, directory.ErrBusy):
 		e.log.Info("a use was edited while it was brought up to date", "connectionId", c.ID, "groupId", d.GroupID)
+		for _, g := range x.open { // whoever edited one may have died before telling
+			if _, err := e.groups.TellUsers(ctx, directory.GroupMember(g)); err != nil {
+				return err
+			}
+		}
 		return nil // it is due again, or still
+	case errors.Is(err, directory.ErrLeaseLost), ctx.Err() != nil, attendedTo(err):
+		return err
 	case err != nil:
-		return fmt.Errorf("use of the group %s: %w", d.GroupID, err)
+		problem := store.UseState{Problem: "What follows from the use could not be brought up to date. It is tried again; whoever runs Bindery finds the cause in the log."}
+		return errors.Join(fmt.Errorf("use of the group %s: %w", d.GroupID, err), e.uses.NoteExpanded(ctx, l, &use, problem))
 	}
 	return e.groups.EndDueUse(ctx, d)
+}
+
+// attended is an error of whoever is to be attended to between parts of the work.
+type attended struct{ error }
+
+func (a attended) Unwrap() error { return a.error }
+
+func attendedTo(err error) bool {
+	_, is := errors.AsType[attended](err)
+	return is
 }
 
 // expansion is one use on its way.
@@ -124,14 +162,21 @@ type expansion struct {
 	e      *Expander
 	lease  *store.Lease
 	conn   *directory.Connection
+	due    store.DueUse
 	use    *directory.GroupUse
 	rules  directory.UseRules // with all defaults
 	group  *directory.Group
 	ends   bool // nothing is wanted of the use any more
 	attend func(context.Context) error
 
-	batch []change
-	state store.UseState
+	before store.UseState      // how far it was brought the last time
+	retry  bool                // those who could not be bound are tried again
+	relook bool                // the rules of licences may be other ones
+	open   []directory.GroupID // the group, and those in it whose members are its own
+	kept   []directory.GroupID // those in it that stay groups
+	asked  []string            // subjects of those whose edits it comes from
+	batch  []change
+	state  store.UseState
 }
 
 // change is a member for whom something follows.
@@ -141,7 +186,33 @@ type change struct {
 	wanted store.UsePart
 }
 
-func (x *expansion) run(ctx context.Context) error {
+// Those who could not be bound are tried again by every expansion when they are few, and
+// else once in that time, or when the rules have changed.
+const (
+	fewRefused = 200
+	retryEvery = 24 * time.Hour
+)
+
+// bring brings the use up to date.
+func (x *expansion) bring(ctx context.Context) error {
+	group, err := x.e.groups.Group(ctx, x.due.GroupID)
+	if err != nil {
+		return err // a group that is used is there, if only as a tombstone
+	}
+	x.group, x.ends = &group, x.use.Ending || group.Deleted != nil
+	if x.before, err = x.e.uses.UseState(ctx, x.conn, x.group.ID); err != nil {
+		return err
+	}
+	now := x.e.now().UTC()
+	x.relook = x.before.Version != x.use.Version
+	x.retry = x.relook || x.before.Refused <= fewRefused || !now.Before(x.before.Retried.Add(retryEvery))
+	x.state.Retried = x.before.Retried
+	if x.retry {
+		x.state.Retried = now
+	}
+	if err := x.nested(ctx); err != nil {
+		return err
+	}
 	if err := x.groupRecord(ctx); err != nil {
 		return err
 	}
@@ -151,38 +222,58 @@ func (x *expansion) run(ctx context.Context) error {
 	if err := x.flush(ctx); err != nil {
 		return err
 	}
-	if x.use.Ending || x.group.Deleted != nil && x.use.Export == nil {
-		return x.end(ctx)
+	if x.use.Ending {
+		if err := x.e.uses.DropUse(ctx, x.lease, x.group, x.use); err != nil {
+			return err
+		}
+		_, err := x.e.groups.TellUsers(ctx, directory.GroupMember(x.group.ID)) // of what contains the group
+		return err
 	}
-	x.state.At = x.e.now().UTC()
+	x.state.At = now
 	return x.e.uses.NoteExpanded(ctx, x.lease, x.use, x.state)
 }
 
-// end drops a use that has been taken back for every member.
-func (x *expansion) end(ctx context.Context) error {
-	if x.use.Ending {
-		return x.e.uses.DropUse(ctx, x.lease, x.group, x.use)
+// nested finds out whose members are the group's own, and who has edited any of them
+// since the last expansion.
+func (x *expansion) nested(ctx context.Context) error {
+	x.open = []directory.GroupID{x.group.ID}
+	if !x.ends {
+		keep, err := x.keeps(ctx)
+		if err != nil {
+			return err
+		}
+		if x.open, x.kept, err = x.e.groups.Nested(ctx, x.group.ID, keep); err != nil {
+			return err
+		}
+		slices.Sort(x.kept)
 	}
-	return nil // the group is deleted, and may come back
+	found, err := x.e.groups.GroupsByID(ctx, x.open)
+	if err != nil {
+		return err
+	}
+	x.asked = []string{x.use.By}
+	for _, g := range found {
+		x.asked = append(x.asked, g.EditorsSince(x.before.At)...)
+	}
+	slices.Sort(x.asked)
+	x.asked = slices.DeleteFunc(slices.Compact(x.asked), func(s string) bool { return s == "" })
+	return nil
 }
 
-// exported is the record of the group itself: wanted as the group is now, or let go.
+// groupRecord makes the record of the group itself: wanted as the group is now, or let go.
 func (x *expansion) groupRecord(ctx context.Context) error {
-	if x.rules.Export == nil && !x.ends {
-		return x.stepGroup(ctx, store.UseRecord{Ref: directory.GroupRef(x.group.ID), Release: directory.ReleaseKeep})
-	}
 	r := store.UseRecord{Ref: directory.GroupRef(x.group.ID), Version: x.group.Edition}
-	if x.ends {
-		r = store.UseRecord{Ref: r.Ref, Release: directory.ReleaseKeep}
-		if x.rules.Export != nil {
-			r.Release = directory.ReleasePolicy(x.rules.Export.OnRelease)
-		}
+	switch {
+	case x.rules.Export == nil:
+		r.Version, r.Release = 0, directory.ReleaseKeep
+	case x.ends:
+		r.Version, r.Release = 0, directory.ReleasePolicy(x.rules.Export.OnRelease)
 	}
 	return x.stepGroup(ctx, r)
 }
 
 func (x *expansion) stepGroup(ctx context.Context, r store.UseRecord) error {
-	return x.e.uses.Advance(ctx, x.lease, x.conn, x.use, []store.UseStep{{Records: []store.UseRecord{r}}})
+	return x.e.uses.Advance(ctx, x.lease, x.conn, x.use, x.asked, []store.UseStep{{Records: []store.UseRecord{r}}})
 }
 
 // wanted is what follows from the use for a member.
@@ -253,23 +344,12 @@ func (x *expansion) members(ctx context.Context) iter.Seq2[directory.MemberRef, 
 		if x.ends {
 			return
 		}
-		keep, err := x.kept(ctx)
-		if err != nil {
-			yield(directory.MemberRef{}, err)
-			return
-		}
-		open, kept, err := x.e.groups.Nested(ctx, x.group.ID, keep)
-		if err != nil {
-			yield(directory.MemberRef{}, err)
-			return
-		}
-		slices.Sort(kept)
-		for _, g := range kept {
+		for _, g := range x.kept {
 			if !yield(directory.GroupMember(g), nil) {
 				return
 			}
 		}
-		for u, err := range x.e.groups.NestedUsers(ctx, open, "") {
+		for u, err := range x.e.groups.NestedUsers(ctx, x.open, "") {
 			if !yield(directory.UserMember(u), err) {
 				return
 			}
@@ -277,10 +357,10 @@ func (x *expansion) members(ctx context.Context) iter.Seq2[directory.MemberRef, 
 	}
 }
 
-// kept says which groups in the group stay groups, since they are exported themselves. nil:
+// keeps says which groups in the group stay groups, since they are exported themselves. nil:
 // none does. Members are selected and licensed through them all the same, so that only a
 // use that does nothing but export keeps any.
-func (x *expansion) kept(ctx context.Context) (func(directory.GroupID) bool, error) {
+func (x *expansion) keeps(ctx context.Context) (func(directory.GroupID) bool, error) {
 	r := &x.rules
 	if r.Export == nil || r.Export.Nested != directory.NestedKeep || r.Select != nil || len(r.Licences) > 0 {
 		return nil, nil
@@ -329,7 +409,10 @@ func (x *expansion) change(ctx context.Context, c change) error {
 	if c.wanted != 0 {
 		x.state.Members++
 	}
-	if c.was.Parts == c.wanted && c.was.Code == "" {
+	if c.was.Code != "" && c.wanted != 0 {
+		x.state.Refused++
+	}
+	if x.stands(&c) {
 		return nil
 	}
 	x.batch = append(x.batch, c)
@@ -338,6 +421,22 @@ func (x *expansion) change(ctx context.Context, c change) error {
 	}
 	return x.flush(ctx)
 }
+
+// stands reports whether nothing follows for a member.
+func (x *expansion) stands(c *change) bool {
+	if c.was.Code == codeUnderWay || c.wanted.Has(store.UseLicensed) && x.relook {
+		return false
+	}
+	if c.was.Code == "" || c.wanted == 0 {
+		return c.was.Parts == c.wanted && c.was.Code == ""
+	}
+	// Somebody who could not be bound.
+	return !x.retry && c.was.Parts|store.UseSelected == c.wanted|store.UseSelected
+}
+
+// codeUnderWay marks a member whose binding is being made or let go: who dies in between
+// leaves it, and whoever comes next does both anew, whatever is wanted by then.
+const codeUnderWay = "under-way"
 
 // flush makes what follows for some members: bindings first, then all else, with the
 // note that it was done.
@@ -348,30 +447,81 @@ func (x *expansion) flush(ctx context.Context) error {
 	batch := x.batch
 	x.batch = nil
 	if err := x.attend(ctx); err != nil {
+		return attended{err}
+	}
+	if err := x.confirmLeaving(ctx, batch); err != nil {
 		return err
 	}
 	var bind, release []directory.UserID
+	var begun []store.UseStep
 	for i := range batch {
 		c := &batch[i]
+		user := c.member.User()
 		switch {
+		case user == "":
+			continue
 		case c.wanted.Has(store.UseSelected):
-			bind = append(bind, c.member.User())
-		case c.was.Parts.Has(store.UseSelected):
-			release = append(release, c.member.User())
+			if c.was.Parts.Has(store.UseSelected) && c.was.Code == "" {
+				continue
+			}
+			bind = append(bind, user)
+		case c.was.Parts.Has(store.UseSelected) || c.was.Code != "":
+			release = append(release, user)
+		default:
+			continue
+		}
+		if c.was.Code != codeUnderWay {
+			begun = append(begun, store.UseStep{Was: c.was.Parts, Now: store.UseMember{Member: c.member, Parts: c.was.Parts &^ store.UseSelected, Code: codeUnderWay, Since: c.was.Since}})
 		}
 	}
-	refused, err := x.e.selected.Bind(ctx, x.lease, x.conn, x.use, bind)
+	if len(begun) > 0 {
+		if err := x.e.uses.Advance(ctx, x.lease, x.conn, x.use, x.asked, begun); err != nil {
+			return err
+		}
+	}
+	refused, err := x.e.selected.Bind(ctx, x.lease, x.conn, x.use, x.asked, bind)
 	if err != nil {
 		return err
 	}
-	if err := x.e.selected.Release(ctx, x.lease, x.conn, x.use, release); err != nil {
+	if err := x.e.selected.Release(ctx, x.lease, x.conn, x.use, x.asked, release); err != nil {
 		return err
 	}
 	steps := make([]store.UseStep, 0, len(batch))
 	for i := range batch {
 		steps = append(steps, x.step(&batch[i], refused[batch[i].member.User()]))
 	}
-	return x.e.uses.Advance(ctx, x.lease, x.conn, x.use, steps)
+	return x.e.uses.Advance(ctx, x.lease, x.conn, x.use, x.asked, steps)
+}
+
+// confirmLeaving reads directly whether those who are to leave are in none of the groups,
+// and that nobody has edited these since the comparison began: members are read page by
+// page, and who moves from one group to another meanwhile may be seen in neither.
+func (x *expansion) confirmLeaving(ctx context.Context, batch []change) error {
+	var leaving []directory.MemberRef
+	for i := range batch {
+		if c := &batch[i]; c.wanted == 0 {
+			leaving = append(leaving, c.member)
+		}
+	}
+	if x.ends || len(leaving) == 0 {
+		return nil
+	}
+	for _, g := range x.open {
+		found, err := x.e.groups.MembershipsAmong(ctx, g, leaving)
+		if err != nil {
+			return err
+		}
+		for m := range found {
+			if m.User() != "" { // a group in the group may have become one that is gone into
+				return fmt.Errorf("%s is a member: %w", m, directory.ErrStale)
+			}
+		}
+	}
+	unmoved, err := x.e.groups.Unmoved(ctx, x.due, x.open)
+	if err == nil && !unmoved {
+		err = directory.ErrStale
+	}
+	return err
 }
 
 // step is what follows for a member besides a binding. code says why there is none.
@@ -383,9 +533,14 @@ func (x *expansion) step(c *change, code string) store.UseStep {
 	if code != "" && c.wanted.Has(store.UseSelected) {
 		now.Parts &^= store.UseSelected
 		now.Code = code
+	}
+	switch was := c.was.Code != "" && c.wanted != 0; { // as it was counted
+	case was && now.Code == "":
+		x.state.Refused--
+	case !was && now.Code != "":
 		x.state.Refused++
 	}
-	step := store.UseStep{Now: now}
+	step := store.UseStep{Was: c.was.Parts, Now: now}
 	wants, had := now.Parts.Has(store.UseExported), c.was.Parts.Has(store.UseExported)
 	if wants != had {
 		r := store.UseRecord{Ref: memberRecord(x.group.ID, c.member)}
@@ -395,7 +550,7 @@ func (x *expansion) step(c *change, code string) store.UseStep {
 		step.Records = append(step.Records, r)
 	}
 	wants, had = now.Parts.Has(store.UseLicensed), c.was.Parts.Has(store.UseLicensed)
-	if wants != had {
+	if wants != had || wants && x.relook {
 		step.Records = append(step.Records, store.UseRecord{Ref: directory.Ref{Kind: directory.KindLicence, ID: c.member.ID}, Look: true})
 	}
 	return step

@@ -104,7 +104,9 @@ func (w *world) setMember(g directory.GroupID, m directory.MemberRef, in bool) {
 	}
 	w.must(err)
 	w.members[g][m] = in
-	w.tell(g)
+	if w.dice.IntN(5) > 0 { // else whoever edited dies before telling, and the schedule does
+		w.tell(g)
+	}
 }
 
 func (w *world) tell(g directory.GroupID) {
@@ -125,6 +127,7 @@ func (w *world) setUse(g directory.GroupID, rules directory.UseRules) {
 	use.EditedBy("admin", w.clock.Now())
 	w.must(w.s.Uses.PutUse(w.Context(), directory.AuditEvent{}, &w.conn, &group, &use))
 	w.rules[g] = rules
+	w.tell(g)
 }
 
 func (w *world) setDeleted(g directory.GroupID, deleted bool) {
@@ -172,9 +175,18 @@ func (w *world) expand(cuts int) {
 		}
 		_, err = e.Expand(w.Context(), &l, &conn, func(context.Context) error { return nil })
 		w.cut.every = 0
+		for range w.dice.IntN(3) * min(1, max(0, cuts-tries)) { // somebody edits before it is taken up again
+			w.edit()
+		}
 		w.must(w.s.Leases.ReleaseLease(w.Context(), &l, store.RunEnd{}, true))
 		if err != nil && !errors.Is(err, errCut) {
 			w.Fatal(err)
+		}
+		changed, changedErr := w.s.Groups.Changed(w.Context(), 100)
+		w.must(changedErr)
+		for _, m := range changed {
+			_, err := w.s.Groups.TellUsers(w.Context(), m)
+			w.must(err)
 		}
 		due, dueErr := e.Due(w.Context(), &conn)
 		w.must(dueErr)

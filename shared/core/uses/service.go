@@ -18,6 +18,7 @@ import (
 type Service struct {
 	connections connectionStore
 	groups      groupReader
+	told        userTeller
 	uses        useEditor
 	wake        func(ctx context.Context, id directory.ConnectionID) error
 	now         func() time.Time
@@ -34,6 +35,11 @@ type connectionStore interface {
 // groupReader reads groups; directory.ErrNotFound.
 type groupReader interface {
 	Group(ctx context.Context, id directory.GroupID) (directory.Group, error)
+}
+
+// userTeller makes the uses due that an edit of a group is about.
+type userTeller interface {
+	TellUsers(ctx context.Context, m directory.MemberRef) ([]directory.ConnectionID, error)
 }
 
 // useEditor stores and reads uses.
@@ -62,7 +68,7 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, uses: cfg.Store.Uses, wake: cfg.Wake, now: cfg.Now, log: cfg.Log}
+	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, told: cfg.Store.Groups, uses: cfg.Store.Uses, wake: cfg.Wake, now: cfg.Now, log: cfg.Log}
 }
 
 // maxTries bounds how often something is tried again because others were faster.
@@ -154,7 +160,7 @@ func (s *Service) Put(ctx context.Context, by directory.Caller, id directory.Con
 		if err := keepsExport(u, rules); err != nil {
 			return err
 		}
-		u.UseRules, u.Ending = rules, false
+		u.Set(rules)
 		return nil
 	})
 }
@@ -180,6 +186,9 @@ func (s *Service) edit(ctx context.Context, by directory.Caller, id directory.Co
 		}
 		if err != nil {
 			return Used{}, err
+		}
+		if _, err := s.told.TellUsers(ctx, directory.GroupMember(g)); err != nil { // of what contains the group
+			s.log.Warn("those who use groups above were not told; the schedule makes up for it", "groupId", g, "error", err)
 		}
 		if err := s.wake(ctx, id); err != nil {
 			s.log.Warn("wake-up not sent; the schedule makes up for it", "connectionId", id, "error", err)

@@ -20,6 +20,8 @@ type Source struct {
 
 type sourceGroups interface {
 	GroupsByID(ctx context.Context, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error)
+	Nested(ctx context.Context, id directory.GroupID, keep func(directory.GroupID) bool) (all, kept []directory.GroupID, err error)
+	AnyChanged(ctx context.Context, groups []directory.GroupID) (bool, error)
 	DueUse(ctx context.Context, c directory.ConnectionID, g directory.GroupID) (bool, error)
 }
 
@@ -69,6 +71,13 @@ func (s *Source) Exports(ctx context.Context, c *directory.Connection, ids []dir
 func (s *Source) expanded(ctx context.Context, c *directory.Connection, g directory.GroupID) (bool, error) {
 	state, err := s.uses.UseState(ctx, c, g)
 	if err != nil || state.At.IsZero() {
+		return false, err
+	}
+	all, _, err := s.groups.Nested(ctx, g, nil)
+	if err != nil {
+		return false, err
+	}
+	if changed, err := s.groups.AnyChanged(ctx, all); changed || err != nil {
 		return false, err
 	}
 	due, err := s.groups.DueUse(ctx, c.ID, g)

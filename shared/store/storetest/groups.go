@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -123,6 +124,21 @@ func testGroups(s *suite) {
 	s.pass(store.TombstoneLife)
 	_, err = s.Groups.Group(ctx, gone.ID)
 	s.want(err, directory.ErrNotFound)
+}
+
+// testLongGroupName: folding makes a name longer than a key may be.
+func testLongGroupName(s *suite) {
+	name := strings.Repeat("\ufdfa", 256)
+	g := s.group(name)
+	ids, err := s.Groups.GroupIDsByName(s.Context(), []string{name})
+	if s.must(err); ids[directory.FoldName(name)] != g.ID {
+		s.Errorf("found %v", ids)
+	}
+	again := directory.Group{ID: "grp_again"}
+	again.Name = name
+	if err := s.Groups.CreateGroups(s.Context(), quiet, &again); !errors.Is(err, directory.ErrConflict) {
+		s.Errorf("a second group of the name: %v", err)
+	}
 }
 
 func testMembers(s *suite) {

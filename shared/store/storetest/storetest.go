@@ -79,6 +79,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"UploadsAreLoadedOnce", testUploads},
 		{"TokensAreRefreshedByOne", testTokenLease},
 		{"GroupsAreFound", testGroups},
+		{"GroupsMayHaveLongNames", testLongGroupName},
 		{"MembersAreListed", testMembers},
 		{"MembersAreEditedAtOnce", testMembersAtOnce},
 		{"MembersThatAreGoneArePurged", testMembersPurged},

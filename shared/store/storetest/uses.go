@@ -96,13 +96,13 @@ func testUsesAdvance(s *suite) {
 	record := func(user directory.UserID) directory.Ref {
 		return directory.Ref{Kind: "lamp", ID: string(staff.ID) + "." + string(user)}
 	}
+	both := store.UseExported | store.UseLicensed
 	step := func(user directory.UserID, parts store.UsePart, release directory.ReleasePolicy) store.UseStep {
-		return store.UseStep{Now: store.UseMember{Member: directory.UserMember(user), Parts: parts, Since: s.Now()},
+		return store.UseStep{Now: store.UseMember{Member: directory.UserMember(user), Parts: parts, Since: s.Now()}, Was: both,
 			Records: []store.UseRecord{{Ref: record(user), Release: release}}}
 	}
-	both := store.UseExported | store.UseLicensed
-	s.must(s.Uses.Advance(ctx, &l, &c, &u, []store.UseStep{step(ann.ID, both, ""), step(bob.ID, store.UseExported, "")}))
-	s.must(s.Uses.Advance(ctx, &l, &c, &u, []store.UseStep{step(ann.ID, both, "")})) // again
+	s.must(s.Uses.Advance(ctx, &l, &c, &u, nil, []store.UseStep{step(ann.ID, both, ""), step(bob.ID, store.UseExported, "")}))
+	s.must(s.Uses.Advance(ctx, &l, &c, &u, nil, []store.UseStep{step(ann.ID, both, "")})) // again
 
 	members, next, err := s.Uses.UseMembers(ctx, &u, directory.MemberRef{}, 10)
 	if s.must(err); len(members) != 2 || next != (directory.MemberRef{}) || !members[0].Parts.Has(store.UseExported) {
@@ -129,7 +129,7 @@ func testUsesAdvance(s *suite) {
 	}
 
 	// Who leaves is let go, and who comes back is wanted again.
-	s.must(s.Uses.Advance(ctx, &l, &c, &u, []store.UseStep{step(ann.ID, 0, "restore")}))
+	s.must(s.Uses.Advance(ctx, &l, &c, &u, nil, []store.UseStep{step(ann.ID, 0, "restore")}))
 	if is := records()[record(ann.ID)]; is.Wanted != 2 || is.Release != "restore" || !is.Marked {
 		s.Errorf("record let go: %+v", is)
 	}
@@ -139,13 +139,13 @@ func testUsesAdvance(s *suite) {
 	if licensed, err = s.Uses.LicensedBy(ctx, &c, ann.ID); err != nil || len(licensed) != 0 {
 		s.Errorf("licensed by %v, %v", licensed, err)
 	}
-	s.must(s.Uses.Advance(ctx, &l, &c, &u, []store.UseStep{step(ann.ID, both, "")}))
+	s.must(s.Uses.Advance(ctx, &l, &c, &u, nil, []store.UseStep{step(ann.ID, both, "")}))
 	if is := records()[record(ann.ID)]; is.Wanted != 3 || is.Release != "" {
 		s.Errorf("record wanted again: %+v", is)
 	}
 	// Letting go what is not there is no mistake, and makes nothing.
 	none := step("usr_none", 0, "restore")
-	s.must(s.Uses.Advance(ctx, &l, &c, &u, []store.UseStep{none}))
+	s.must(s.Uses.Advance(ctx, &l, &c, &u, nil, []store.UseStep{none}))
 	if _, there := records()[none.Records[0].Ref]; there {
 		s.Errorf("a record was made to be let go")
 	}
@@ -153,14 +153,14 @@ func testUsesAdvance(s *suite) {
 	// Whoever lost the lease writes nothing.
 	s.must(s.Leases.BreakLease(ctx, c.ID))
 	other := s.lease(&c)
-	s.want(s.Uses.Advance(ctx, &l, &c, &u, []store.UseStep{step(ann.ID, 0, "restore")}), directory.ErrLeaseLost)
+	s.want(s.Uses.Advance(ctx, &l, &c, &u, nil, []store.UseStep{step(ann.ID, 0, "restore")}), directory.ErrLeaseLost)
 	if is := records()[record(ann.ID)]; is.Release != "" {
 		s.Errorf("who lost the lease let go: %+v", is)
 	}
 	state := store.UseState{At: s.Now(), Members: 2, Refused: 1}
 	s.want(s.Uses.NoteExpanded(ctx, &l, &u, state), directory.ErrLeaseLost)
 	s.must(s.Uses.NoteExpanded(ctx, &other, &u, state))
-	if is, err := s.Uses.UseState(ctx, &c, staff.ID); err != nil || !is.At.Equal(state.At) || is.Members != 2 || is.Refused != 1 {
+	if is, err := s.Uses.UseState(ctx, &c, staff.ID); err != nil || !is.At.Equal(state.At) || is.Members != 2 || is.Refused != 1 || is.Version != u.Version {
 		s.Errorf("state: %+v, %v", is, err)
 	}
 	if again, err := s.Uses.Use(ctx, &c, staff.ID); err != nil || again.Version != u.Version {
@@ -181,7 +181,7 @@ func testUsesSwept(s *suite) {
 			id := directory.UserID(fmt.Sprintf("usr_%d%02d", n, i))
 			steps = append(steps, store.UseStep{Now: store.UseMember{Member: directory.UserMember(id), Parts: store.UseLicensed, Since: s.Now()}})
 		}
-		s.must(s.Uses.Advance(ctx, &l, &c, &u, steps))
+		s.must(s.Uses.Advance(ctx, &l, &c, &u, nil, steps))
 	}
 	c.Epoch++ // as after a deactivation
 	_, err := s.Uses.Use(ctx, &c, staff.ID)

@@ -91,6 +91,9 @@ func (o *opened) decided(out *reconcile.Decided, w reconcile.Work, b *directory.
 	if b.Release != "" {
 		out.Editors = append(out.Editors, b.ReleasedBy)
 	}
+	if b.Release != "" || b.Agreed == 0 {
+		out.Editors = append(out.Editors, b.AskedBy...)
+	}
 	out.Editors = append(out.Editors, b.ResumedBy)
 }
 

@@ -48,6 +48,7 @@ func agreedOn(p pair, is bool) directory.Properties {
 type groupFacts struct {
 	// export is how the connection exports the group; nil: not any more.
 	export *Export
+	name   string                  // what people call it; "" when nothing says so any more
 	id     directory.TenantGroupID // "": there is none yet
 	// coming says that the group is about to be made, or restored.
 	coming bool
@@ -109,8 +110,8 @@ func strangerOf(r directory.Ref) directory.AccountID {
 
 // groupName is what people call the group.
 func (s *memberSubject) groupName() string {
-	if s.group.export != nil {
-		return quoted(directory.StringValue(s.group.export.Group.Name))
+	if s.group.name != "" {
+		return quoted(directory.StringValue(s.group.name))
 	}
 	return "the group"
 }

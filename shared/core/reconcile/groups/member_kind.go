@@ -123,12 +123,13 @@ func (o *memberships) subject(a *surroundings, m memberRecord) memberSubject {
 	if m.record != nil {
 		s.fresh = m.record.LastWrite.Add(reconcile.Grace).After(o.s.Now())
 	}
-	if e, exported := a.exports[g]; exported {
-		s.group.export = &e
-	}
 	if b := a.groups[g]; b != nil {
+		s.group.name = b.UserPrincipalName
 		s.group.id = directory.TenantGroupID(b.AccountID)
 		s.group.coming = b.AccountID == "" && b.Release == "" && !b.Resting() && (b.Dirty() || b.Problem == nil)
+	}
+	if e, exported := a.exports[g]; exported {
+		s.group.export, s.group.name = &e, e.Group.Name
 	}
 	switch {
 	case member.User() != "":
@@ -294,10 +295,7 @@ func (o *memberships) decideEach(ctx context.Context, w reconcile.Work, list []m
 		for n := range d.Changes {
 			c := &d.Changes[n]
 			g, _, _ := memberOf(s.ref)
-			c.Scope, c.ScopeSize = string(g), s.group.size
-			if s.group.export != nil {
-				c.ScopeName = s.group.export.Group.Name
-			}
+			c.Scope, c.ScopeName, c.ScopeSize = string(g), s.group.name, s.group.size
 		}
 		if s.group.export != nil && s.stranger() && len(d.Changes) > 0 {
 			out.Editors = append(out.Editors, s.group.export.By...)

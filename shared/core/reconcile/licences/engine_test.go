@@ -100,6 +100,24 @@ func TestWaitsForSeat(t *testing.T) {
 	w.wants(users[2], "VISIOCLIENT")
 }
 
+// TestSeatAtOnce: a seat that a run takes back goes to whoever is first in line at once,
+// and not when the line is looked at next.
+func TestSeatAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	users := w.people("a", "b")
+	for _, u := range users {
+		w.license(u, w.rule(partVisio))
+		w.pass(time.Second)
+	}
+	w.sync()
+	w.wants(users[1], "", directory.CodeWaitingForSeat)
+	w.license(users[0])
+	w.sync()
+	w.wants(users[0], "")
+	w.wants(users[1], "VISIOCLIENT")
+}
+
 // TestPriority: over the whole tenant the higher priority goes first, whoever is planned
 // on the first page.
 func TestPriority(t *testing.T) {

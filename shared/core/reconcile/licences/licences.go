@@ -223,11 +223,11 @@ func (o *objects) Decide(ctx context.Context, w reconcile.Work, refs []directory
 		if err != nil {
 			return out, err
 		}
-		if err := o.wakeOthers(ctx, w, next, refs); err != nil {
+		if err := o.wakeOthers(ctx, w, next); err != nil {
 			return out, err
 		}
 		o.outlook.join(next)
-		o.tellOthers(&out, w, next, refs)
+		o.tellOthers(&out, w, next)
 	}
 	for _, ref := range refs {
 		if h := o.outlook.of[ref]; h != nil {
@@ -269,24 +269,25 @@ func (o *objects) add(out *reconcile.Decided, w reconcile.Work, h *holding) {
 }
 
 // tellOthers tells those who wait and are not asked about of a new place in line.
-func (o *objects) tellOthers(out *reconcile.Decided, w reconcile.Work, p *part, refs []directory.Ref) {
+func (o *objects) tellOthers(out *reconcile.Decided, w reconcile.Work, p *part) {
 	for _, h := range p.list {
-		if is := h.decision.problem; !slices.Contains(refs, h.record.Ref()) && !h.record.Marked && is != nil && len(h.decision.changes) == 0 &&
+		if is := h.decision.problem; !h.asked && is != nil && len(h.decision.changes) == 0 &&
 			h.record.Problem != nil && h.record.Problem.Message != is.Message {
 			o.add(out, w, h)
 		}
 	}
 }
 
-// wakeOthers marks those who wait, are not asked about, and get a seat now.
-func (o *objects) wakeOthers(ctx context.Context, w reconcile.Work, p *part, refs []directory.Ref) error {
+// wakeOthers marks those who wait, are not asked about, and get a seat now. Whoever is
+// first in line is marked already, for the next look at the line: that is too late.
+func (o *objects) wakeOthers(ctx context.Context, w reconcile.Work, p *part) error {
 	if w.Run.DryRun {
 		return nil
 	}
 	var list []directory.Ref
 	for _, h := range p.list {
-		if ref := h.record.Ref(); !slices.Contains(refs, ref) && !h.record.Marked && (len(h.decision.changes) > 0 || h.decision.ends) {
-			list = append(list, ref)
+		if !h.asked && (len(h.decision.changes) > 0 || h.decision.ends) {
+			list = append(list, h.record.Ref())
 		}
 	}
 	return o.records.store.MarkRecheck(ctx, o.s.Lease(), list, o.s.Now())

@@ -78,6 +78,7 @@ func (k *outlook) without(skus []directory.LicenceSKU) []directory.LicenceSKU {
 // holding is one user's licences with all that was read about them.
 type holding struct {
 	record *directory.Binding
+	asked  bool // it is this run's, or the next one's, to say what becomes of it
 	person
 	rules  []Rule
 	held   *directory.AccountLicences // nil: not read, or there is no account
@@ -151,13 +152,16 @@ func tidy(plans []directory.ServicePlanID) []directory.ServicePlanID {
 
 // look reads those who are asked about and who compete with them, and decides.
 func (o *objects) look(ctx context.Context, w reconcile.Work, k *outlook, refs []directory.Ref) (*part, error) {
-	all, err := o.competitors(ctx, w, k, refs)
+	all, asked, err := o.competitors(ctx, w, k, refs)
 	if err != nil {
 		return nil, err
 	}
 	list, err := o.holdings(ctx, all)
 	if err != nil {
 		return nil, err
+	}
+	for _, h := range list {
+		h.asked = asked[h.record.Ref()]
 	}
 	if err := o.observe(ctx, w, list); err != nil {
 		return nil, err
@@ -181,15 +185,17 @@ const manyMarks = 1000
 // competitors are the records of those who may get a seat, or give one back, beside those
 // that are asked about: all that wait and all that are marked, as far as they are not too
 // many and no former part had them. Who waits goes first. Of the marked those go first
-// that come after the ones that are asked about, since they are asked about next.
-func (o *objects) competitors(ctx context.Context, w reconcile.Work, k *outlook, refs []directory.Ref) ([]directory.Ref, error) {
+// that come after the ones that are asked about, since they are asked about next. asked are
+// those that are asked about, now or by marks that have come of age.
+func (o *objects) competitors(ctx context.Context, w reconcile.Work, k *outlook, refs []directory.Ref) (list []directory.Ref, asked map[directory.Ref]bool, err error) {
 	c := o.s.Connection()
 	r := &rivals{all: map[directory.Ref]bool{}, but: k.decided}
 	for _, ref := range refs {
 		r.all[ref] = true
 	}
 	r.most = len(r.all) + o.compete
-	err := paged(func(cursor string) (string, error) {
+	asked = maps.Clone(r.all)
+	err = paged(func(cursor string) (string, error) {
 		waiting, next, err := o.records.store.ListProblems(ctx, c.ID, c.Epoch, directory.CodeWaitingForSeat, cursor, 0)
 		for i := range waiting {
 			r.add(waiting[i].Ref())
@@ -197,13 +203,14 @@ func (o *objects) competitors(ctx context.Context, w reconcile.Work, k *outlook,
 		return r.unlessFull(next), err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var before []directory.Ref
 	met := false
 	err = paged(func(cursor string) (string, error) {
 		marks, next, err := o.records.store.ListMarks(ctx, c.ID, c.Epoch, cursor, manyMarks)
 		for _, m := range marks {
+			asked[m.Ref] = true
 			switch {
 			case slices.Contains(refs, m.Ref):
 				met = true
@@ -216,7 +223,7 @@ func (o *objects) competitors(ctx context.Context, w reconcile.Work, k *outlook,
 		return r.unlessFull(next), err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, ref := range before {
 		r.add(ref)
@@ -230,10 +237,10 @@ func (o *objects) competitors(ctx context.Context, w reconcile.Work, k *outlook,
 			return r.unlessFull(next), err
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return slices.SortedFunc(maps.Keys(r.all), func(a, b directory.Ref) int { return cmp.Compare(a.ID, b.ID) }), nil
+	return slices.SortedFunc(maps.Keys(r.all), func(a, b directory.Ref) int { return cmp.Compare(a.ID, b.ID) }), asked, nil
 }
 
 // rivals are records of licences that are gathered, up to so many.

@@ -1,0 +1,121 @@
+package uses_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"bindery/shared/core/assign"
+	"bindery/shared/core/uses"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+	"bindery/shared/table"
+)
+
+const leaseTime = time.Minute
+
+// failing has the queries fail that are about the members of a group.
+type failing struct {
+	*cutTable
+	group string
+}
+
+func (f *failing) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	if q.Partition == "G#"+f.group {
+		return table.Page{}, errCut
+	}
+	return f.cutTable.Query(ctx, q)
+}
+
+// expandOnce has one expansion work, as long as its share.
+func (w *world) expandOnce(attend func(context.Context) error) error {
+	l, conn, err := w.s.Leases.AcquireLease(w.Context(), w.conn.ID, "once", leaseTime)
+	w.must(err)
+	_, err = uses.NewExpander(w.s, assign.NewSelected(w.s), w.clock.Now, nil).Expand(w.Context(), &l, &conn, attend)
+	w.must(w.s.Leases.ReleaseLease(w.Context(), &l, store.RunEnd{}, true))
+	return err
+}
+
+func ignore(context.Context) error { return nil }
+
+// TestRefusedAreLetGo: who was bound by a group and could not be bound any more is let go
+// with it all the same.
+func TestRefusedAreLetGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	g, u := w.addGroup(), w.addUser()
+	w.setMember(g, directory.UserMember(u), true)
+	w.setUse(g, directory.UseRules{Select: &directory.SelectRule{}})
+	w.expand(0)
+	user, err := w.s.Users.User(t.Context(), u)
+	w.must(err)
+	gone, now := user, w.clock.Now()
+	gone.Deleted = &now
+	_, err = w.s.Users.UpdateUser(t.Context(), directory.AuditEvent{}, &user, &gone)
+	w.must(err)
+	w.setUse(g, directory.UseRules{Select: &directory.SelectRule{}, Export: &directory.ExportRule{Kind: directory.ExportSecurity}})
+	w.expand(0)
+	if b, err := w.s.Bindings.Binding(t.Context(), u); err != nil || len(b.Groups) != 1 {
+		t.Fatalf("the binding of a deleted member: %+v, %v", b, err)
+	}
+	w.setMember(g, directory.UserMember(u), false)
+	w.expand(0)
+	if b, err := w.s.Bindings.Binding(t.Context(), u); err == nil && b.Release == "" {
+		t.Errorf("the binding stays: %+v", b)
+	}
+}
+
+// TestChangedLicences: who is licensed is looked at again when the rules have changed.
+func TestChangedLicences(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	g, u := w.addGroup(), w.addUser()
+	w.setMember(g, directory.UserMember(u), true)
+	record := func() directory.Binding {
+		found, err := w.s.Bindings.BindingsOf(t.Context(), w.conn.ID, []directory.Ref{directory.LicenceOf(u)})
+		w.must(err)
+		return found[directory.LicenceOf(u)]
+	}
+	w.setUse(g, directory.UseRules{Licences: []directory.LicenceRule{{SKU: "SPE_E3"}}})
+	w.expand(0)
+	before := record()
+	w.setUse(g, directory.UseRules{Licences: []directory.LicenceRule{{SKU: "SPE_E5"}}})
+	w.expand(0)
+	if after := record(); before.Wanted == 0 || after.Wanted <= before.Wanted {
+		t.Errorf("the record was not looked at again: %+v, %+v", before, after)
+	}
+}
+
+// TestFormerSelect: who is let go since the rule was taken out is let go as it said.
+func TestFormerSelect(t *testing.T) {
+	t.Parallel()
+	u := directory.GroupUse{}
+	u.Set(directory.UseRules{Select: &directory.SelectRule{OnRelease: directory.ReleaseKeep}})
+	u.Set(directory.UseRules{Licences: []directory.LicenceRule{{SKU: "SPE_E3"}}})
+	if u.OnRelease() != directory.ReleaseKeep {
+		t.Errorf("let go by %q", u.OnRelease())
+	}
+	u.Set(directory.UseRules{Select: &directory.SelectRule{}})
+	if u.OnRelease() != "" {
+		t.Errorf("the former rule still holds: %q", u.OnRelease())
+	}
+}
+
+// TestOneBadUse: a use that cannot be brought up to date keeps no other one waiting.
+func TestOneBadUse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	bad, good, u := w.addGroup(), w.addGroup(), w.addUser()
+	for _, g := range []directory.GroupID{bad, good} {
+		w.setMember(g, directory.UserMember(u), true)
+		w.setUse(g, directory.UseRules{Export: &directory.ExportRule{Kind: directory.ExportSecurity}})
+	}
+	w.s = store.New(&failing{w.cut, string(bad)}, store.Options{Now: w.clock.Now})
+	w.must(w.expandOnce(ignore))
+	if state, err := w.s.Uses.UseState(t.Context(), &w.conn, bad); err != nil || state.Problem == "" || !state.At.IsZero() {
+		t.Errorf("the bad use: %+v, %v", state, err)
+	}
+	if state, err := w.s.Uses.UseState(t.Context(), &w.conn, good); err != nil || state.At.IsZero() || state.Members != 1 {
+		t.Errorf("the good use: %+v, %v", state, err)
+	}
+}
