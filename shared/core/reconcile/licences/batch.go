@@ -2,6 +2,7 @@ package licences
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"bindery/shared/core/protect"
@@ -60,8 +61,54 @@ func (b *batch) confirm(c *directory.Change) reconcile.Verdict {
 	return reconcile.Verdict{}
 }
 
-// Intend has nothing to note: to give a licence twice gives it once.
-func (b *batch) Intend(context.Context, []*directory.Change) error { return nil }
+// Intend notes which products accounts may have from now on by our doing. When nobody
+// hears of it, and the change is not sent again since something else is wanted by then,
+// the product would count as given by others.
+func (b *batch) Intend(ctx context.Context, changes []*directory.Change) error {
+	var list []store.BindingChange
+	for _, c := range changes {
+		var gives []directory.SKUID
+		for _, p := range c.Properties {
+			if sku, _ := directory.LicenceOfProperty(p.Name); p.Before.IsNull() && !p.After.IsNull() {
+				gives = append(gives, sku)
+			}
+		}
+		if of := b.accountID(c); len(gives) > 0 {
+			list = append(list, store.BindingChange{Ref: c.Object, Mutate: func(bd *directory.Binding) bool { return intend(bd, of, gives) }})
+		}
+	}
+	for part := range slices.Chunk(list, reconcile.BatchSize) {
+		if err := b.o.records.store.Journal(ctx, b.o.s.Lease(), b.o.s.Connection(), store.Journal{Bindings: part}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// intend notes products in a record; false: it says so already.
+func intend(bd *directory.Binding, of directory.AccountID, gives []directory.SKUID) bool {
+	sent := sentOf(bd.Base, of)
+	before := len(sent)
+	for _, sku := range gives {
+		if !slices.Contains(sent, sku) {
+			sent = append(sent, sku)
+		}
+	}
+	if len(sent) == before {
+		return false
+	}
+	bd.Base = base(ledger(bd.Base, of), of, sent...)
+	return true
+}
+
+// accountID is the account that a change is written to: the one that was there when it
+// was confirmed, which it may have been planned before.
+func (b *batch) accountID(c *directory.Change) directory.AccountID {
+	if p := b.persons[user(c.Object)]; p.account != nil {
+		return p.account.AccountID
+	}
+	return c.AccountID
+}
 
 // Write is the request of a change.
 func (b *batch) Write(c *directory.Change) protect.Write {
@@ -122,6 +169,8 @@ func (b *batch) Find(ctx context.Context, list []reconcile.Unanswered) ([]reconc
 		switch {
 		case h.held == nil:
 			verdicts[n] = reconcile.Verdict{Wait: 5 * time.Second}
+		case h.stillHas(changes[n]):
+			verdicts[n] = reconcile.Verdict{Hidden: true} // read older than Microsoft's own answer
 		case h.differs(changes[n], afterwards):
 			verdicts[n] = reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeOutdated,
 				Message: "Somebody else took a licence from the account after this was planned.", Next: "The next run plans it anew."}}
@@ -155,18 +204,21 @@ func (b *batch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 	return q
 }
 
+// note notes what was written, of the account that it was written to.
 func (b *batch) note(bd *directory.Binding, f *reconcile.Fate) {
 	reconcile.NoteWrite(bd, f.Change, f.Now)
-	next := directory.Properties{}
-	for name, v := range bd.Base {
-		next[name] = v
-	}
+	of := b.accountID(f.Change)
+	next, sent := ledger(bd.Base, of), sentOf(bd.Base, of)
 	for _, p := range f.Change.Properties {
-		if delete(next, p.Name); !p.After.IsNull() {
-			next[p.Name] = p.After
+		sku, _ := directory.LicenceOfProperty(p.Name)
+		if off, has := directory.LicencePlansOff(p.After); has {
+			next[sku] = off
+		} else {
+			delete(next, sku)
 		}
+		sent = slices.DeleteFunc(sent, func(s directory.SKUID) bool { return s == sku })
 	}
-	bd.Base = next
+	bd.Base = base(next, of, sent...)
 	if p := b.persons[user(f.Change.Object)]; p.account != nil {
 		bd.UserPrincipalName = p.account.UserPrincipalName
 	}

@@ -199,7 +199,7 @@ func (w *world) verify(what string, users []directory.User) {
 			ours = 0
 		}
 		waits := b.Problem != nil && b.Problem.Code == directory.CodeWaitingForSeat
-		if len(b.Base) != ours || waits != (i == 5) || b.Status == directory.BindingFailed {
+		if len(given(&b)) != ours || waits != (i == 5) || b.Status == directory.BindingFailed {
 			w.Errorf("%s: the record of %s is %s with %v (%+v)", what, users[i].Email, b.Status, b.Base, b.Problem)
 		}
 	}

@@ -4,7 +4,8 @@
 // A user's licences have a record, a binding whose Ref is directory.LicenceOf(user), made
 // and marked by whoever licenses the user (core/uses). Its base is the ledger: which
 // products we gave, and which services of them are off. Nothing else is ever taken away
-// or changed: what was there before, what others gave, and what comes by a group.
+// or changed: what was there before, what others gave, and what comes by a group. The
+// ledger is of one account: what a user had before by another one is not looked for in it.
 //
 // # Over the whole tenant
 //
@@ -12,6 +13,11 @@
 // by page: for everybody who is marked, and all who wait. Package licensing decides. The
 // first plan of a run reads the tenant's products, and what all of these people have;
 // the pages of the run take their parts of it.
+//
+// Of very many no more than so many compete at once (manyCompete), so that no plan takes
+// longer than a slice: when a page comes about others, the next ones are looked at, for
+// the seats that are left. Who found none in a former part gets a seat that a later one
+// gives back when the line is looked at next.
 //
 // # Waiting
 //
@@ -27,5 +33,7 @@
 // call of its own, after everything else (EffectRow.Serial). After a broken connection it
 // is made again: to give a product twice gives it once, and of a swap that Microsoft
 // refuses then, since what is to be taken is not there, the account says that it has been
-// made. Soon after a write of ours the ledger counts, and not a read that may be older.
+// made. Before a product is given the record notes that it may have been, so that it is
+// ours when nobody heard of it and something else is wanted by then. Soon after a write of
+// ours the ledger counts, and not a read that may be older.
 package licences

@@ -2,6 +2,7 @@ package licences
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
+	"bindery/shared/store"
 )
 
 // TestGiven: who falls under a rule has the product, also when the account is made in
@@ -27,7 +29,7 @@ func TestGiven(t *testing.T) {
 	if run.State != directory.RunDone || len(changes) != 2 || len(w.sends()) != 2 {
 		t.Errorf("the run is %s with %d changes, sent %v", run.State, len(changes), w.sends())
 	}
-	if b := w.record(ann); b.Status != directory.BindingInSync || b.Dirty() || len(b.Base) != 1 {
+	if b := w.record(ann); b.Status != directory.BindingInSync || b.Dirty() || len(given(&b)) != 1 {
 		t.Errorf("the record is %+v", b)
 	}
 	w.pass(2 * directory.DefaultInterval)
@@ -240,8 +242,75 @@ func TestUndone(t *testing.T) {
 			t.Errorf("%s has %q again", u.Email, got)
 		}
 	}
-	if b := w.record(users[2]); len(b.Base) != 1 || b.Status != directory.BindingPaused {
+	if b := w.record(users[2]); len(given(&b)) != 1 || b.Status != directory.BindingPaused {
 		t.Errorf("the record of who got it back is %+v", b)
+	}
+}
+
+// TestUndoneOfOthers: what we gave and took again, and somebody else gave since, is not
+// ours for an undo to take, whether or not the record is still there.
+func TestUndoneOfOthers(t *testing.T) {
+	t.Parallel()
+	for name, since := range map[string][]string{"with a record": {partVisio}, "without one": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			ann := w.people("ann")[0]
+			w.license(ann, w.rule(partE3))
+			w.sync()
+			of, _ := w.lastRun()
+			w.pass(time.Hour)
+			var rules []Rule
+			for _, part := range since {
+				rules = append(rules, w.rule(part))
+			}
+			w.license(ann, rules...)
+			w.sync()
+			w.pass(time.Hour)
+			w.sync()
+			w.do(w.sim.AssignLicences(simTenant, "admin@"+simDomain, ann.Email, entratest.LicenceRequest{Add: []entratest.LicenceWish{{SKUID: w.id(partE3)}}}))
+			w.pass(time.Hour)
+			_, left := w.undo(of.ID)
+			if got, want := w.has(ann), strings.Join(append([]string{partE3}, since...), " "); got != want {
+				t.Errorf("has %q after the undo, want %q", got, want)
+			}
+			if len(left) != 1 || left[0].Code != plan.LeftChanged {
+				t.Errorf("left is %+v", left)
+			}
+		})
+	}
+}
+
+// TestAnotherAccount: what we gave to the account that a user had before is not ours of
+// the one that the user has now, to which others gave the same.
+func TestAnotherAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.people("ann")[0]
+	w.license(ann, w.rule(partE3))
+	w.sync()
+	other, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "ann2@" + simDomain, "displayName": "Ann", "mailNickname": "ann2", "accountEnabled": true, "usageLocation": "CH"})
+	w.do(err)
+	w.do(w.sim.AssignLicences(simTenant, "admin@"+simDomain, other, entratest.LicenceRequest{Add: []entratest.LicenceWish{{SKUID: w.id(partE3)}}}))
+	old, err := w.store.Bindings.Binding(t.Context(), ann.ID)
+	w.do(err)
+	w.do(w.store.Bindings.Retract(t.Context(), directory.AuditEvent{}, nil, &w.conn, &old))
+	u, err := w.store.Users.User(t.Context(), ann.ID)
+	w.do(err)
+	w.do(w.store.Bindings.Bind(t.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &u, AccountID: directory.AccountID(other), UserPrincipalName: "ann2@" + simDomain}}))
+	w.sync()
+	if b, err := w.store.Bindings.Binding(t.Context(), ann.ID); err != nil || string(b.AccountID) != other {
+		t.Fatalf("the user has the account %q, want %q (%v)", b.AccountID, other, err)
+	}
+	w.license(ann, w.rule(partE3), w.rule(partVisio))
+	w.sync()
+	if b := w.record(ann); string(accountOf(b.Base)) != other || len(given(&b)) != 1 {
+		t.Errorf("the record says %v", b.Base)
+	}
+	w.license(ann)
+	w.sync()
+	if a, _ := w.sim.Account(simTenant, other); w.assigned(a["assignedLicenses"]) != w.id(partE3)+":true" {
+		t.Errorf("the account has %v left", a["assignedLicenses"])
 	}
 }
 

@@ -38,15 +38,17 @@ type Store interface {
 	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 	ListMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
 	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
+	Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error
 }
 
 // StoreOf is that of a store.
-func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Marks} }
+func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Marks, s.Runs} }
 
 // stores is what licences need, of several aggregates.
 type stores struct {
 	*store.Bindings
 	*store.Marks
+	*store.Runs
 }
 
 // Tenant is what licences need of a tenant's API.
@@ -62,10 +64,12 @@ type Tenant interface {
 type Kind struct {
 	store  Store
 	source Source
+	// compete is how many compete for seats at once, beside the page that asks.
+	compete int
 }
 
 // New returns the kind.
-func New(s Store, rules Source) *Kind { return &Kind{s, rules} }
+func New(s Store, rules Source) *Kind { return &Kind{s, rules, manyCompete} }
 
 // Name is directory.KindLicence.
 func (k *Kind) Name() directory.Kind { return directory.KindLicence }
@@ -73,7 +77,7 @@ func (k *Kind) Name() directory.Kind { return directory.KindLicence }
 // Open returns what works on the licences of a connection. It panics on a tenant's API
 // that does not know of licences: a mistake of whoever put the program together.
 func (k *Kind) Open(s reconcile.Slice, tenant reconcile.Tenant) reconcile.Objects {
-	return &objects{records: &records{k.store, k.source, s.Connection()}, s: s, tenant: tenant.(Tenant)}
+	return &objects{records: &records{k.store, k.source, s.Connection()}, s: s, tenant: tenant.(Tenant), compete: k.compete}
 }
 
 // objects are the licences of a connection's users.
@@ -81,7 +85,8 @@ type objects struct {
 	records *records
 	s       reconcile.Slice
 	tenant  Tenant
-	outlook *outlook // of the run that is planned; nil: none has been yet
+	compete int
+	outlook *outlook // of the run that is planned; nil: none is so far
 }
 
 // records are what our directory says of a connection's licences, in its present epoch.
@@ -128,10 +133,23 @@ func (r *records) persons(ctx context.Context, ids []directory.UserID) (map[dire
 	return out, nil
 }
 
-// ledger is what a record says that we gave.
-func ledger(b *directory.Binding) licensing.Ledger {
+// Properties of a record beside those that are its ledger.
+const (
+	// propAccount says of which account the ledger is.
+	propAccount = "account"
+	// propSent lists products that may have been given: their call was about to be sent,
+	// and its answer is not noted.
+	propSent = "sent"
+)
+
+// ledger is what the base of a record says that we gave to an account: nothing when the
+// user had another one then.
+func ledger(b directory.Properties, of directory.AccountID) licensing.Ledger {
 	l := licensing.Ledger{}
-	for name, v := range b.Base {
+	if accountOf(b) != of {
+		return l
+	}
+	for name, v := range b {
 		if sku, ok := directory.LicenceOfProperty(name); ok {
 			if off, has := directory.LicencePlansOff(v); has {
 				l[sku] = off
@@ -141,11 +159,38 @@ func ledger(b *directory.Binding) licensing.Ledger {
 	return l
 }
 
-// base is a ledger in the form of a record.
-func base(l licensing.Ledger) directory.Properties {
-	p := directory.Properties{}
+// accountOf is the account that a base is of; "": nothing was written so far.
+func accountOf(b directory.Properties) directory.AccountID {
+	return directory.AccountID(b[propAccount].String())
+}
+
+// sentOf are the products that an account may have been given, as the base of a record
+// says.
+func sentOf(b directory.Properties, of directory.AccountID) []directory.SKUID {
+	if accountOf(b) != of {
+		return nil
+	}
+	names, _ := b[propSent].List()
+	list := make([]directory.SKUID, len(names))
+	for i, n := range names {
+		list[i] = directory.SKUID(n)
+	}
+	return list
+}
+
+// base is a ledger of an account in the form of a record, with what may have been given
+// besides.
+func base(l licensing.Ledger, of directory.AccountID, sent ...directory.SKUID) directory.Properties {
+	p := directory.Properties{propAccount: directory.StringValue(string(of))}
 	for sku, off := range l {
 		p[directory.LicenceProperty(sku)] = directory.LicenceValue(off)
+	}
+	if len(sent) > 0 {
+		names := make([]string, len(sent))
+		for i, sku := range sent {
+			names[i] = string(sku)
+		}
+		p[propSent] = directory.ListValue(names...)
 	}
 	return p
 }
@@ -170,19 +215,23 @@ const (
 // Decide decides about licences.
 func (o *objects) Decide(ctx context.Context, w reconcile.Work, refs []directory.Ref) (reconcile.Decided, error) {
 	var out reconcile.Decided
-	if o.outlook == nil || o.outlook.run != w.Run.ID || !o.outlook.has(refs) {
-		next, err := o.look(ctx, w, refs)
+	if o.outlook == nil || o.outlook.run != w.Run.ID {
+		o.outlook = newOutlook(w.Run.ID)
+	}
+	if missing := o.outlook.missing(refs); len(missing) > 0 {
+		next, err := o.look(ctx, w, o.outlook, missing)
 		if err != nil {
 			return out, err
 		}
-		o.outlook = next
-		o.tellOthers(&out, w)
-		if err := o.wakeOthers(ctx, w); err != nil {
+		if err := o.wakeOthers(ctx, w, next); err != nil {
 			return out, err
 		}
+		o.outlook.join(next)
+		o.tellOthers(&out, w, next)
 	}
 	for _, ref := range refs {
 		if h := o.outlook.of[ref]; h != nil {
+			h.told = true
 			o.add(&out, w, h)
 		}
 	}
@@ -220,10 +269,10 @@ func (o *objects) add(out *reconcile.Decided, w reconcile.Work, h *holding) {
 }
 
 // tellOthers tells those who wait and are not asked about of a new place in line.
-func (o *objects) tellOthers(out *reconcile.Decided, w reconcile.Work) {
-	for _, h := range o.outlook.list {
-		if p := h.decision.problem; !h.asked && p != nil && len(h.decision.changes) == 0 &&
-			h.record.Problem != nil && h.record.Problem.Message != p.Message {
+func (o *objects) tellOthers(out *reconcile.Decided, w reconcile.Work, p *part) {
+	for _, h := range p.list {
+		if is := h.decision.problem; !h.asked && is != nil && len(h.decision.changes) == 0 &&
+			h.record.Problem != nil && h.record.Problem.Message != is.Message {
 			o.add(out, w, h)
 		}
 	}
@@ -231,12 +280,12 @@ func (o *objects) tellOthers(out *reconcile.Decided, w reconcile.Work) {
 
 // wakeOthers marks those who wait, are not asked about, and get a seat now. Whoever is
 // first in line is marked already, for the next look at the line: that is too late.
-func (o *objects) wakeOthers(ctx context.Context, w reconcile.Work) error {
+func (o *objects) wakeOthers(ctx context.Context, w reconcile.Work, p *part) error {
 	if w.Run.DryRun {
 		return nil
 	}
 	var list []directory.Ref
-	for _, h := range o.outlook.list {
+	for _, h := range p.list {
 		if !h.asked && (len(h.decision.changes) > 0 || h.decision.ends) {
 			list = append(list, h.record.Ref())
 		}
@@ -247,11 +296,13 @@ func (o *objects) wakeOthers(ctx context.Context, w reconcile.Work) error {
 // Explain decides about one user's licences, for a person: beside all who compete.
 func (o *objects) Explain(ctx context.Context, w reconcile.Work, ref directory.Ref) (reconcile.Explained, error) {
 	var out reconcile.Explained
-	look, err := o.look(ctx, w, []directory.Ref{ref})
+	k := newOutlook(w.Run.ID)
+	look, err := o.look(ctx, w, k, []directory.Ref{ref})
 	if err != nil {
 		return out, err
 	}
-	h := look.of[ref]
+	k.join(look)
+	h := k.of[ref]
 	if h == nil {
 		return out, fmt.Errorf("licences of the user %s: %w", ref.ID, directory.ErrBusy) // ended a moment ago
 	}
@@ -271,8 +322,8 @@ func trace(h *holding) plan.Trace {
 		t.Account = plan.TraceAccount{ID: h.account.AccountID, UserPrincipalName: h.account.UserPrincipalName, State: "bound"}
 	}
 	names := map[string]bool{}
-	for name := range h.record.Base {
-		names[name] = true
+	for sku := range h.holder.Given {
+		names[directory.LicenceProperty(sku)] = true
 	}
 	for _, w := range h.holder.Wishes {
 		names[directory.LicenceProperty(w.SKU)] = true
@@ -285,7 +336,10 @@ func trace(h *holding) plan.Trace {
 
 func traceOf(h *holding, name string) plan.TraceAttribute {
 	sku, _ := directory.LicenceOfProperty(name)
-	at := plan.TraceAttribute{Name: name, Rule: "rules of groups", Base: h.record.Base[name], Observed: h.direct(sku), Outcome: "equal"}
+	at := plan.TraceAttribute{Name: name, Rule: "rules of groups", Observed: h.direct(sku), Outcome: "equal"}
+	if off, gave := h.holder.Given[sku]; gave {
+		at.Base = directory.LicenceValue(off)
+	}
 	for _, w := range h.holder.Wishes {
 		if w.SKU == sku {
 			at.Desired, at.Note = directory.LicenceValue(w.Disabled), w.By

@@ -16,20 +16,63 @@ import (
 	"bindery/shared/directory"
 )
 
-// outlook is what was decided about everybody who competes for seats.
+// outlook is what was decided in a run about everybody who competes for seats, part by
+// part: a part of those who compete is looked at together with the page of the run that
+// asks first.
 type outlook struct {
-	run   directory.RunID
-	of    map[directory.Ref]*holding
+	run directory.RunID
+	// of are the holdings of the last part, and of former ones those that no page has
+	// asked for yet; nil: there is no record.
+	of map[directory.Ref]*holding
+	// decided are all that were in a part.
+	decided map[directory.Ref]bool
+	// handed is how many seats the parts take more than they free.
+	handed map[directory.SKUID]int
+}
+
+func newOutlook(run directory.RunID) *outlook {
+	return &outlook{run: run, of: map[directory.Ref]*holding{}, decided: map[directory.Ref]bool{}, handed: map[directory.SKUID]int{}}
+}
+
+// missing are those of some records about which nothing was decided.
+func (k *outlook) missing(refs []directory.Ref) []directory.Ref {
+	return slices.DeleteFunc(slices.Clone(refs), func(r directory.Ref) bool {
+		_, in := k.of[r]
+		return in
+	})
+}
+
+// part is what was decided about some of those who compete, together.
+type part struct {
+	asked []directory.Ref // of these there may be no record
 	list  []*holding
 	seats []licensing.Seats
 }
 
-// has reports whether it was decided about some records, as far as these are there.
-func (k *outlook) has(refs []directory.Ref) bool {
-	return !slices.ContainsFunc(refs, func(r directory.Ref) bool {
-		_, in := k.of[r]
-		return !in
-	})
+// join adds a part to what was decided. What pages have been told of former parts is
+// forgotten.
+func (k *outlook) join(p *part) {
+	maps.DeleteFunc(k.of, func(_ directory.Ref, h *holding) bool { return h == nil || h.told })
+	for _, ref := range p.asked {
+		k.of[ref] = nil // it was looked for
+		k.decided[ref] = true
+	}
+	for _, h := range p.list {
+		k.of[h.record.Ref()] = h
+		k.decided[h.record.Ref()] = true
+	}
+	for i := range p.seats {
+		k.handed[p.seats[i].SKU] += p.seats[i].Taken - p.seats[i].Freed
+	}
+}
+
+// without are the tenant's products without the seats that former parts were handed.
+func (k *outlook) without(skus []directory.LicenceSKU) []directory.LicenceSKU {
+	left := slices.Clone(skus)
+	for i := range left {
+		left[i].Consumed += k.handed[left[i].ID]
+	}
+	return left
 }
 
 // holding is one user's licences with all that was read about them.
@@ -45,6 +88,7 @@ type holding struct {
 	// editors are the subjects whose edits the changes come from.
 	editors  []string
 	decision decision
+	told     bool // to a page of the run
 }
 
 // decision is what is to be done about one user's licences.
@@ -59,6 +103,36 @@ type decision struct {
 }
 
 func keys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
+
+// accountID is the account that the user has now; "": none yet.
+func (h *holding) accountID() directory.AccountID {
+	if h.account == nil {
+		return ""
+	}
+	return h.account.AccountID
+}
+
+// given is what we gave to that account: what the ledger says, and of what may have been
+// given besides, which nobody heard of, what is there.
+func (h *holding) given() licensing.Ledger {
+	l := ledger(h.record.Base, h.accountID())
+	if h.held == nil {
+		return l
+	}
+	for _, sku := range sentOf(h.record.Base, h.accountID()) {
+		_, known := l[sku]
+		if s, has := h.held.Direct(sku); has && !known {
+			l[sku] = tidy(s.DisabledPlans)
+		}
+	}
+	return l
+}
+
+// moved reports whether the record tells of another account, which the user had before.
+func (h *holding) moved() bool {
+	was, is := accountOf(h.record.Base), h.accountID()
+	return was != "" && is != "" && was != is
+}
 
 // direct is the value of a product as the account has it, given to it itself.
 func (h *holding) direct(sku directory.SKUID) directory.Value {
@@ -76,9 +150,9 @@ func tidy(plans []directory.ServicePlanID) []directory.ServicePlanID {
 	return slices.Compact(slices.Sorted(slices.Values(plans)))
 }
 
-// look reads everybody who competes, and decides.
-func (o *objects) look(ctx context.Context, w reconcile.Work, refs []directory.Ref) (*outlook, error) {
-	all, asked, err := o.competitors(ctx, w, refs)
+// look reads those who are asked about and who compete with them, and decides.
+func (o *objects) look(ctx context.Context, w reconcile.Work, k *outlook, refs []directory.Ref) (*part, error) {
+	all, asked, err := o.competitors(ctx, w, k, refs)
 	if err != nil {
 		return nil, err
 	}
@@ -89,13 +163,6 @@ func (o *objects) look(ctx context.Context, w reconcile.Work, refs []directory.R
 	for _, h := range list {
 		h.asked = asked[h.record.Ref()]
 	}
-	k := &outlook{run: w.Run.ID, of: map[directory.Ref]*holding{}, list: list}
-	for _, ref := range refs {
-		k.of[ref] = nil // it was looked for
-	}
-	for _, h := range list {
-		k.of[h.record.Ref()] = h
-	}
 	if err := o.observe(ctx, w, list); err != nil {
 		return nil, err
 	}
@@ -104,60 +171,110 @@ func (o *objects) look(ctx context.Context, w reconcile.Work, refs []directory.R
 		return nil, err
 	}
 	settings := o.settings(w)
-	k.seats = decide(&settings, o.s.Connection(), skus, list)
-	return k, nil
+	seats := decide(&settings, o.s.Connection(), k.without(skus), list)
+	return &part{asked: refs, list: list, seats: seats}, nil
 }
 
-// competitors are the records of all who may get a seat, or give one back, in this run:
-// those that are asked about, now or by marks that have come of age, and all that wait.
-func (o *objects) competitors(ctx context.Context, w reconcile.Work, refs []directory.Ref) (list []directory.Ref, asked map[directory.Ref]bool, err error) {
-	c := o.s.Connection()
-	all := map[directory.Ref]bool{}
-	for _, ref := range refs {
-		all[ref] = true
-	}
-	for cursor, first := "", true; first || cursor != ""; first = false {
-		marks, next, err := o.records.store.ListMarks(ctx, c.ID, c.Epoch, cursor, manyMarks)
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, m := range marks {
-			if m.Ref.Kind == directory.KindLicence {
-				all[m.Ref] = true
-			}
-		}
-		cursor = next
-	}
-	asked = maps.Clone(all)
-	for cursor, first := "", true; first || cursor != ""; first = false {
-		waiting, next, err := o.records.store.ListProblems(ctx, c.ID, c.Epoch, directory.CodeWaitingForSeat, cursor, 0)
-		if err != nil {
-			return nil, nil, err
-		}
-		for i := range waiting {
-			if ref := waiting[i].Ref(); ref.Kind == directory.KindLicence {
-				all[ref] = true
-			}
-		}
-		cursor = next
-	}
-	if w.Run.DryRun && (w.Run.Full || w.Run.Settings != nil) {
-		for cursor, first := "", true; first || cursor != ""; first = false {
-			list, next, err := o.records.store.ListBindings(ctx, directory.KindLicence, c.ID, c.Epoch, cursor, 0)
-			if err != nil {
-				return nil, nil, err
-			}
-			for i := range list {
-				all[list[i].Ref()] = true
-			}
-			cursor = next
-		}
-	}
-	return slices.SortedFunc(maps.Keys(all), func(a, b directory.Ref) int { return cmp.Compare(a.ID, b.ID) }), asked, nil
-}
+// manyCompete is how many compete at once: each of them is read, a few dozen a second,
+// before the first page's plan is stored.
+const manyCompete = 1000
 
 // manyMarks is how many marks are listed at once.
 const manyMarks = 1000
+
+// competitors are the records of those who may get a seat, or give one back, beside those
+// that are asked about: all that wait and all that are marked, as far as they are not too
+// many and no former part had them. Who waits goes first. Of the marked those go first
+// that come after the ones that are asked about, since they are asked about next. asked are
+// those that are asked about, now or by marks that have come of age.
+func (o *objects) competitors(ctx context.Context, w reconcile.Work, k *outlook, refs []directory.Ref) (list []directory.Ref, asked map[directory.Ref]bool, err error) {
+	c := o.s.Connection()
+	r := &rivals{all: map[directory.Ref]bool{}, but: k.decided}
+	for _, ref := range refs {
+		r.all[ref] = true
+	}
+	r.most = len(r.all) + o.compete
+	asked = maps.Clone(r.all)
+	err = paged(func(cursor string) (string, error) {
+		waiting, next, err := o.records.store.ListProblems(ctx, c.ID, c.Epoch, directory.CodeWaitingForSeat, cursor, 0)
+		for i := range waiting {
+			r.add(waiting[i].Ref())
+		}
+		return r.unlessFull(next), err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	var before []directory.Ref
+	met := false
+	err = paged(func(cursor string) (string, error) {
+		marks, next, err := o.records.store.ListMarks(ctx, c.ID, c.Epoch, cursor, manyMarks)
+		for _, m := range marks {
+			asked[m.Ref] = true
+			switch {
+			case slices.Contains(refs, m.Ref):
+				met = true
+			case met:
+				r.add(m.Ref)
+			case len(before) < o.compete && !k.decided[m.Ref]:
+				before = append(before, m.Ref)
+			}
+		}
+		return r.unlessFull(next), err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, ref := range before {
+		r.add(ref)
+	}
+	if w.Run.DryRun && (w.Run.Full || w.Run.Settings != nil) {
+		err := paged(func(cursor string) (string, error) {
+			list, next, err := o.records.store.ListBindings(ctx, directory.KindLicence, c.ID, c.Epoch, cursor, 0)
+			for i := range list {
+				r.add(list[i].Ref())
+			}
+			return r.unlessFull(next), err
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return slices.SortedFunc(maps.Keys(r.all), func(a, b directory.Ref) int { return cmp.Compare(a.ID, b.ID) }), asked, nil
+}
+
+// rivals are records of licences that are gathered, up to so many.
+type rivals struct {
+	all  map[directory.Ref]bool
+	but  map[directory.Ref]bool // none of these
+	most int
+}
+
+func (r *rivals) add(ref directory.Ref) {
+	if ref.Kind == directory.KindLicence && len(r.all) < r.most && !r.but[ref] {
+		r.all[ref] = true
+	}
+}
+
+// unlessFull is the cursor of the next page; "" when no more is needed.
+func (r *rivals) unlessFull(next string) string {
+	if len(r.all) >= r.most {
+		return ""
+	}
+	return next
+}
+
+// paged goes through the pages of a list, each of which says what the next one is.
+func paged(page func(cursor string) (next string, err error)) error {
+	for cursor, first := "", true; first || cursor != ""; first = false {
+		next, err := page(cursor)
+		if err != nil {
+			return err
+		}
+		cursor = next
+	}
+	return nil
+}
 
 // holdings reads what our directory says of some licences. Those without a record are
 // left out.
@@ -212,14 +329,17 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*holding
 			continue
 		}
 		h.read = f.Value
-		h.held = lately(f.Value, h.record, o.s.Fresh(h.record))
+		h.held = f.Value
+		if !h.moved() {
+			h.held = lately(f.Value, ledger(h.record.Base, h.accountID()), o.s.Fresh(h.record))
+		}
 	}
 	return nil
 }
 
 // lately is what an account has, with the ledger in the place of what may have been read
 // older than we wrote it.
-func lately(read *directory.AccountLicences, b *directory.Binding, fresh directory.Recent) *directory.AccountLicences {
+func lately(read *directory.AccountLicences, given licensing.Ledger, fresh directory.Recent) *directory.AccountLicences {
 	if !fresh.Any() {
 		return read
 	}
@@ -227,7 +347,7 @@ func lately(read *directory.AccountLicences, b *directory.Binding, fresh directo
 	now.States = slices.DeleteFunc(slices.Clone(read.States), func(s directory.LicenceState) bool {
 		return s.AssignedByGroup == "" && fresh.Has(directory.LicenceProperty(s.SKU))
 	})
-	for sku, off := range ledger(b) {
+	for sku, off := range given {
 		if fresh.Has(directory.LicenceProperty(sku)) {
 			now.States = append(now.States, directory.LicenceState{AssignedLicence: directory.AssignedLicence{SKU: sku, DisabledPlans: off}, State: "Active"})
 		}
@@ -261,7 +381,7 @@ func decide(s *directory.Settings, c *directory.Connection, skus []directory.Lic
 		names[skus[i].ID] = skus[i].PartNumber
 	}
 	for u, l := range p.Ledgers {
-		of[u].decision.base = base(l)
+		of[u].decision.base = base(l, of[u].accountID())
 	}
 	for i := range p.Moves {
 		of[p.Moves[i].User].move(&p.Moves[i])
@@ -282,7 +402,14 @@ func decide(s *directory.Settings, c *directory.Connection, skus []directory.Lic
 func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus []directory.LicenceSKU) {
 	d := &h.decision
 	*d = decision{status: directory.BindingInSync, base: h.record.Base}
-	h.holder = licensing.Holder{User: user(h.record.Ref()), Held: h.held, Given: ledger(h.record), Fixed: true}
+	given := h.given()
+	switch {
+	case h.moved():
+		d.base = nil // what we gave to that one is nothing of this one's
+	case h.held != nil && len(sentOf(d.base, h.accountID())) > 0:
+		d.base = base(given, h.accountID())
+	}
+	h.holder = licensing.Holder{User: user(h.record.Ref()), Held: h.held, Given: given, Fixed: true}
 	for i := range h.rules {
 		h.holder.Wishes = append(h.holder.Wishes, wishOf(&h.rules[i], skus))
 		h.editors = append(h.editors, h.rules[i].Editors...)
@@ -427,7 +554,7 @@ func (h *holding) finish() {
 		d.status, d.problem, d.later = directory.BindingPending, nil, 0
 		return
 	}
-	if !h.holder.Fixed && len(h.rules) == 0 && len(d.base) == 0 {
+	if !h.holder.Fixed && len(h.rules) == 0 && len(ledger(d.base, h.accountID())) == 0 {
 		d.ends = true
 	}
 }

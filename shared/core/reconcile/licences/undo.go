@@ -89,7 +89,8 @@ func (o *objects) undone(ctx context.Context, refs []directory.Ref) ([]*holding,
 }
 
 // back is the change that takes back what a run made of one account's products, and what
-// is left as it is.
+// is left as it is. What the ledger does not know of is nobody's but others': the same
+// product, given by somebody else after ours was taken, stays.
 func back(run directory.RunID, ref directory.Ref, h *holding, nets map[string]net) (*directory.Change, []plan.Left) {
 	switch {
 	case h.user == nil || h.account == nil || h.account.AccountID == "":
@@ -98,16 +99,17 @@ func back(run directory.RunID, ref directory.Ref, h *holding, nets map[string]ne
 		return nil, []plan.Left{plan.LeftOf(ref, plan.LeftNotRead)}
 	}
 	var left []plan.Left
-	from, to := licensing.Ledger{}, licensing.Ledger{}
+	from, to, ours := licensing.Ledger{}, licensing.Ledger{}, h.given()
 	given, adjusted, taken := 0, 0, 0
 	for _, name := range slices.Sorted(maps.Keys(nets)) {
 		n := nets[name]
 		sku, _ := directory.LicenceOfProperty(name)
 		observed := h.direct(sku)
+		_, gave := ours[sku]
 		switch {
 		case observed.Equal(n.was):
 			continue
-		case !observed.Equal(n.wrote):
+		case !observed.Equal(n.wrote), !observed.IsNull() && !gave:
 			l := plan.LeftOf(ref, plan.LeftChanged)
 			l.Property, l.Wrote, l.Found = name, n.wrote, observed
 			left = append(left, l)
@@ -200,6 +202,14 @@ func (h *holding) differs(c *directory.Change, as func(*directory.PropertyChange
 	return slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool {
 		sku, _ := directory.LicenceOfProperty(p.Name)
 		return !h.direct(sku).Equal(as(&p))
+	})
+}
+
+// stillHas reports whether an account is read as having all that a change takes away.
+func (h *holding) stillHas(c *directory.Change) bool {
+	return !slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool {
+		sku, _ := directory.LicenceOfProperty(p.Name)
+		return p.After.IsNull() && !p.Before.IsNull() && h.direct(sku).IsNull()
 	})
 }
 

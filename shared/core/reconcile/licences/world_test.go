@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/licensing"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/runs"
@@ -47,7 +48,8 @@ type world struct {
 	sim     *entratest.Server
 	table   *memory.Table
 	store   *store.Store
-	kind    *Kind
+	kind    reconcile.Kind
+	wrap    func(*Kind) reconcile.Kind // nil: it is as it is
 	engine  *reconcile.Engine
 	conn    directory.Connection
 	open    reconcile.Open
@@ -115,7 +117,11 @@ func newWorld(t *testing.T, edit ...func(*directory.Settings)) *world {
 // start makes an engine of what outlives it.
 func (w *world) start(open reconcile.Open) {
 	w.store = store.New(w.table, store.Options{Now: w.now})
-	w.kind = New(StoreOf(w.store), w)
+	kind := New(StoreOf(w.store), w)
+	w.kind = kind
+	if w.wrap != nil {
+		w.kind = w.wrap(kind)
+	}
 	w.engine = reconcile.New(reconcile.Config{
 		Stores: reconcile.StoresOf(w.store), Now: w.now, SecondLook: -1, Open: open, Kinds: []reconcile.Kind{w.kind},
 		Send: func(context.Context, directory.WakeUp, time.Duration) error {
@@ -221,6 +227,9 @@ func (w *world) record(u directory.User) directory.Binding {
 	w.do(err)
 	return found[directory.LicenceOf(u.ID)]
 }
+
+// given is what a record says that we gave, to whichever account.
+func given(b *directory.Binding) licensing.Ledger { return ledger(b.Base, accountOf(b.Base)) }
 
 // has is what somebody's account has of licences given to it itself, in short.
 func (w *world) has(u directory.User) string {
