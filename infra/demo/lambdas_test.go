@@ -284,6 +284,7 @@ var rareRights = map[string]string{
 	"load: Send: sqs:SendMessage on ${LoadQueue.Arn}":                             "queues the next slice of a load that takes longer than one",
 	"load: Send: sqs:SendMessage on ${WorkQueue.Arn}":                             "wakes the connections of users whom a file changes",
 	"load: Records: dynamodb:ConditionCheckItem on ${Table.Arn}":                  "changes a user whom nobody has bound by a file, and most files of the story bring new ones",
+	"load: Nesting: dynamodb:Query on ${Table.Arn}":                               "looks which groups are above one that a file edits, and nothing uses or contains those of the story yet",
 	"schedule: Seal: kms:VerifyMac on ${SealKey.Arn}":                             "looks at a link that another process began",
 }
 
