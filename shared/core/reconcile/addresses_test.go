@@ -303,7 +303,7 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 		var late atomic.Bool
 		w.engine.config.Now = func() time.Time {
 			if late.Load() {
-				return w.now().Add(21 * time.Second)
+				return w.now().Add(11 * time.Second)
 			}
 			return w.now()
 		}
@@ -311,9 +311,8 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 			late.Store(true)
 			return nil
 		}
-		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, w.now().Add(35*time.Second))
+		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, w.now().Add(25*time.Second))
 		w.do(err)
-		w.Logf("XX %+v", sum)
 		heard.answered = nil
 		first := heard.created
 		if first == 0 || first == 130 || sum.Again < 0 {
@@ -339,13 +338,13 @@ func (w *world) holds() {
 func (w *world) endAfterAnswers(heard *listener) (slice func() Summary) {
 	var over sync.Once
 	heard.answered = func() error {
-		over.Do(func() { w.skew.Add(21 * time.Second) })
+		over.Do(func() { w.skew.Add(11 * time.Second) })
 		return nil
 	}
 	return func() Summary {
 		w.Helper()
 		over = sync.Once{}
-		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, w.now().Add(35*time.Second))
+		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, w.now().Add(25*time.Second))
 		w.do(err)
 		return sum
 	}

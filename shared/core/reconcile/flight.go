@@ -85,7 +85,7 @@ const (
 	preparedLife = 5 * time.Second
 	// leaverPatience is how long leavers wait for a flight that is on its way: many
 	// times as long as flights are made to take (quota.Flow).
-	leaverPatience = 15 * time.Second
+	leaverPatience = 10 * time.Second
 )
 
 // holds reports whether a flight can be sent as it was prepared: what was read for it
