@@ -1,6 +1,7 @@
 package groups
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -123,16 +124,16 @@ func (o *memberships) subject(a *surroundings, m memberRecord) memberSubject {
 	if m.record != nil {
 		s.fresh = m.record.LastWrite.Add(reconcile.Grace).After(o.s.Now())
 	}
+	if e, exported := a.exports[g]; exported {
+		s.group.export, s.group.name = &e, e.Group.Name
+	}
 	if b := a.groups[g]; b != nil {
-		s.group.name = b.UserPrincipalName
+		s.group.name = cmp.Or(s.group.name, b.UserPrincipalName)
 		s.group.id = directory.TenantGroupID(b.AccountID)
 		s.group.coming = b.AccountID == "" && b.Release == "" && !b.Resting() && (b.Dirty() || b.Problem == nil)
 		if s.group.coming && s.group.export != nil {
 			s.group.id = s.group.export.Adopt // who is in it is known before it is adopted
 		}
-	}
-	if e, exported := a.exports[g]; exported {
-		s.group.export, s.group.name = &e, e.Group.Name
 	}
 	switch {
 	case member.User() != "":
