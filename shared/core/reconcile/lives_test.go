@@ -199,10 +199,11 @@ func TestDeactivationAmongWorkers(t *testing.T) {
 	}
 	watch := &afterEpoch{next: w.port.rt, w: w}
 	w.port.rt = watch
+	w.flow(1, 20) // of several requests that one renewal has covered, each may be begun late on a busy machine
 	var workers sync.WaitGroup
 	for range 8 {
 		workers.Go(func() {
-			e := New(Config{Stores: StoresOf(w.store), Now: w.now, SecondLook: -1, Open: w.engine.config.Open,
+			e := New(Config{Stores: StoresOf(w.store), Now: w.now, SecondLook: -1, Open: w.engine.config.Open, flow: w.engine.config.flow,
 				Send: func(context.Context, directory.WakeUp, time.Duration) error { return nil }})
 			for range 15 {
 				if _, err := e.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{}); err != nil {
