@@ -13,10 +13,6 @@ import (
 	"bindery/shared/store"
 )
 
-// ReleaseRemove has a record of a membership let go by taking the membership away, if we
-// gave it.
-const ReleaseRemove = directory.ReleaseRemove
-
 // Expander brings uses up to date.
 type Expander struct {
 	groups   groupStore
@@ -551,7 +547,7 @@ func (x *expansion) step(c *change, code string) store.UseStep {
 	}
 	wants, had = now.Parts.Has(store.UseLicensed), c.was.Parts.Has(store.UseLicensed)
 	if wants != had || wants && x.relook {
-		step.Records = append(step.Records, store.UseRecord{Ref: directory.Ref{Kind: directory.KindLicence, ID: c.member.ID}, Look: true})
+		step.Records = append(step.Records, store.UseRecord{Ref: directory.LicenceOf(c.member.User()), Look: true})
 	}
 	return step
 }
@@ -565,9 +561,12 @@ func (x *expansion) memberRelease() directory.ReleasePolicy {
 	if !x.ends && x.rules.Export == nil {
 		return directory.ReleaseKeep // the export was taken out of the rules
 	}
-	return ReleaseRemove
+	return directory.ReleaseRemove
 }
 
 func memberRecord(g directory.GroupID, m directory.MemberRef) directory.Ref {
-	return directory.Ref{Kind: directory.KindMember, ID: string(g) + "." + m.ID}
+	if nested := m.Group(); nested != "" {
+		return directory.NestedIn(g, nested)
+	}
+	return directory.MemberOf(g, m.User())
 }
