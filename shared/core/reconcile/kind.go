@@ -298,9 +298,6 @@ func (w Work) Read(ctx context.Context, units int, ask func(ctx context.Context)
 	return err
 }
 
-// Backoff is how long something rests after so many failed tries.
-func Backoff(attempts int) time.Duration { return backoff(attempts) }
-
 // Stamp completes a change that a binding asks for, as planned at a time.
 func Stamp(c *directory.Change, b *directory.Binding, now time.Time) {
 	c.At, c.State = now, directory.ChangePlanned

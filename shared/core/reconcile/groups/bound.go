@@ -116,7 +116,7 @@ func (o *opened) acknowledged(w reconcile.Work, read *directory.Binding, d plan.
 	wanted, run, now := read.Wanted, w.Run.ID, w.Now().UTC()
 	bc := store.BindingChange{Ref: read.Ref(), Remove: gone, Later: later}
 	if d.Problem != nil && bc.Later == 0 && d.Status != directory.BindingRefused && d.Status != directory.BindingPaused {
-		bc.Later = reconcile.Backoff(attempts(read) + 1)
+		bc.Later = reconcile.Rest(read)
 	}
 	bc.Mutate = func(b *directory.Binding) bool {
 		if b.Resting() != read.Resting() || b.Release != read.Release {
@@ -137,13 +137,6 @@ func (o *opened) acknowledged(w reconcile.Work, read *directory.Binding, d plan.
 		return true
 	}
 	return bc
-}
-
-func attempts(b *directory.Binding) int {
-	if b.Problem == nil {
-		return 0
-	}
-	return b.Problem.Attempts
 }
 
 // since carries the time and the count of a problem that has not changed.
