@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type leaseWatch struct {
 	next  http.RoundTripper
 	w     *world
+	mu    sync.Mutex // of what follows, for requests beside each other
 	lasts []time.Duration
 	wrote func() // after a batch of writes
 }
@@ -24,9 +26,13 @@ func (l *leaseWatch) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.mu.Lock()
 	l.lasts = append(l.lasts, lease.Until.Sub(l.w.now()))
+	l.mu.Unlock()
 	writing := writes(r)
 	resp, err := l.next.RoundTrip(r)
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if writing && l.wrote != nil {
 		l.wrote()
 	}

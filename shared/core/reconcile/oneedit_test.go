@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -158,19 +159,25 @@ func TestEditReleasesWithItsRun(t *testing.T) {
 // meanwhileWoken has a wake-up come while a write is under way.
 type meanwhileWoken struct {
 	http.RoundTripper
+	mu   sync.Mutex // of wake, for requests beside each other
 	wake func()
 }
 
 func (m *meanwhileWoken) RoundTrip(r *http.Request) (*http.Response, error) {
-	if wake := m.wake; r.Method == http.MethodPost && wake != nil {
+	if r.Method == http.MethodPost {
 		raw, err := io.ReadAll(r.Body)
 		if err != nil {
 			return nil, err
 		}
 		r.Body = io.NopCloser(bytes.NewReader(raw))
 		if bytes.Contains(raw, []byte("PATCH")) {
+			m.mu.Lock()
+			wake := m.wake
 			m.wake = nil
-			wake()
+			m.mu.Unlock()
+			if wake != nil {
+				wake()
+			}
 		}
 	}
 	return m.RoundTripper.RoundTrip(r)
@@ -193,11 +200,14 @@ func keysOf(c memory.Call) []table.Key {
 // calls notes what a slice does: calls of the table, and requests.
 type calls struct {
 	http.RoundTripper
-	last  string // "plan", "renewal" or what else it was
+	mu    sync.Mutex // of what follows, for calls beside each other
+	last  string     // "plan", "renewal" or what else it was
 	count map[string]int
 }
 
 func (c *calls) before(_ context.Context, call memory.Call) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.last = fmt.Sprint(call.Method, " ", keysOf(call))
 	for _, w := range call.Writes {
 		switch {
@@ -212,8 +222,10 @@ func (c *calls) before(_ context.Context, call memory.Call) error {
 }
 
 func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.mu.Lock()
 	last := c.last
 	c.last = r.Method + " " + r.URL.Path
+	c.mu.Unlock()
 	if r.Method == http.MethodPost {
 		raw, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -221,7 +233,9 @@ func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(raw))
 		if bytes.Contains(raw, []byte("PATCH")) {
+			c.mu.Lock()
 			c.count[last]++
+			c.mu.Unlock()
 		}
 	}
 	return c.RoundTripper.RoundTrip(r)

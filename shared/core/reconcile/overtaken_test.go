@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,32 +48,34 @@ func begins(c memory.Call) bool {
 // when its write has been made.
 func (w *world) dieBegun(u directory.User, sent bool) (run directory.RunID) {
 	w.Helper()
-	dead := false
+	var dead atomic.Bool
 	w.table.Before = func(context.Context, memory.Call) error {
-		if dead {
+		if dead.Load() {
 			return errDead
 		}
 		return nil
 	}
 	if sent {
 		rt := w.port.rt
-		w.port.rt = &meanwhileWoken{RoundTripper: rt, wake: func() { dead = true }}
+		w.port.rt = &meanwhileWoken{RoundTripper: rt, wake: func() { dead.Store(true) }}
 		defer func() { w.port.rt = rt }()
 	} else {
 		w.table.After = func(_ context.Context, c memory.Call) error {
-			dead = dead || begins(c)
-			if dead {
+			if begins(c) {
+				dead.Store(true)
+			}
+			if dead.Load() {
 				return errDead
 			}
 			return nil
 		}
 	}
-	if _, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID, UserID: u.ID}, time.Time{}); err != nil && !dead {
+	if _, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID, UserID: u.ID}, time.Time{}); err != nil && !dead.Load() {
 		w.Fatal(err)
 	}
 	w.table.Before, w.table.After = nil, nil
 	l, _, err := w.store.Leases.PeekLease(w.Context(), w.conn.ID)
-	if w.do(err); l.Run == "" || !dead {
+	if w.do(err); l.Run == "" || !dead.Load() {
 		w.Fatal("no run stands on the lease of somebody who died")
 	}
 	want := "Old"

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -288,26 +289,26 @@ func TestPasswordWhoseAnswerWasLost(t *testing.T) {
 			ann := w.user("ann")
 			w.bind(ann)
 			// From the creation on nothing gets through any more.
-			died := false
+			var died atomic.Bool
 			inner := w.port.rt
 			w.port.rt = roundTrip(func(r *http.Request) (*http.Response, error) {
-				if died {
+				if died.Load() {
 					return nil, errDead
 				}
 				resp, err := inner.RoundTrip(r)
 				if w.made.of(ann.Email) != "" {
-					died = true
+					died.Store(true)
 					return nil, errDead
 				}
 				return resp, err
 			})
 			w.table.Before = func(context.Context, memory.Call) error {
-				if died {
+				if died.Load() {
 					return table.ErrBusy
 				}
 				return nil
 			}
-			if _, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{}); !died {
+			if _, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{}); !died.Load() {
 				t.Fatalf("the creation was not sent: %v", err)
 			}
 			w.port.rt, w.table.Before = inner, nil
