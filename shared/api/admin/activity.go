@@ -234,6 +234,7 @@ const (
 	jsonType  = "application/json"
 	csvType   = "text/csv; charset=utf-8; header=present"
 	linesType = "application/x-ndjson"
+	plainType = "text/plain; charset=utf-8"
 )
 
 // formOf picks the form of an answer: the one with the highest quality that

@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"bindery/shared/core/plan"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
@@ -181,15 +179,16 @@ type changesInput struct {
 	States      []directory.ChangeState `query:"state" enum:"planned,approved,declined,applied,failed,outdated,refused" doc:"Only changes in these states."`
 }
 
-func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*huma.StreamResponse, error) {
+func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*document, error) {
 	if err := checkEffects(in.Effects); err != nil {
 		return nil, err
 	}
 	f := plan.Filter{
 		Effects: in.Effects, Users: in.Users, Properties: in.Properties, Departments: in.Departments, Domains: in.Domains, States: in.States,
 	}
-	form, next := preferred(in.Accept), ""
-	data, err := a.shorten(in.Limit, func(limit int) (int, []byte, error) {
+	doc, next := &document{ContentType: preferred(in.Accept), Vary: "Accept"}, ""
+	var err error
+	doc.Body, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
 		changes, more, err := a.Runs.ChangesWhere(ctx, directory.RunID(in.ID), f, in.Next, limit)
 		if err != nil {
 			return 0, nil, err
@@ -200,38 +199,25 @@ func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*hum
 		if next, err = listingOf(ctx).seal(more); err != nil {
 			return 0, nil, err
 		}
-		data, err := writeChanges(changes, next, form)
+		data, err := writeChanges(changes, next, doc.ContentType)
 		return len(changes), data, err
 	})
-	if err != nil {
-		return nil, err
+	if next != "" {
+		doc.Link = listingOf(ctx).link(next)
 	}
-	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		if next != "" {
-			hc.SetHeader("Link", listingOf(ctx).link(next))
-		}
-		switch form {
-		case "text/csv":
-			hc.SetHeader("Content-Type", form+"; charset=utf-8; header=present")
-		case "text/plain":
-			hc.SetHeader("Content-Type", form+"; charset=utf-8")
-		default:
-			hc.SetHeader("Content-Type", "application/json")
-		}
-		_, _ = hc.BodyWriter().Write(data) // the client is gone
-	}}, nil
+	return doc, err
 }
 
 // writeChanges writes a page of changes in a form that preferred returned.
 func writeChanges(changes []directory.Change, next, form string) ([]byte, error) {
 	var b bytes.Buffer
 	switch form {
-	case "text/csv":
+	case csvType:
 		w := csv.NewWriter(&b)
 		err := errors.Join(w.Write(plan.CSVHeader), plan.WriteCSV(w, changes))
 		w.Flush()
 		return b.Bytes(), errors.Join(err, w.Error())
-	case "text/plain":
+	case plainType:
 		for i := range changes {
 			fmt.Fprintln(&b, plan.Text(changes[i]))
 		}
@@ -245,14 +231,16 @@ func writeChanges(changes []directory.Change, next, form string) ([]byte, error)
 func preferred(accept string) string {
 	for part := range strings.SplitSeq(accept, ",") {
 		form, _, _ := strings.Cut(part, ";")
-		switch form = strings.ToLower(strings.TrimSpace(form)); form {
-		case "text/csv", "text/plain":
-			return form
+		switch strings.ToLower(strings.TrimSpace(form)) {
+		case "text/csv":
+			return csvType
+		case "text/plain":
+			return plainType
 		case "application/json", "*/*", "application/*":
-			return ""
+			return jsonType
 		}
 	}
-	return ""
+	return jsonType
 }
 
 // checkEffects refuses the first effect that is none.
