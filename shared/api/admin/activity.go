@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"bindery/shared/api/endpoint"
 	"bindery/shared/core/audit"
 	"bindery/shared/directory"
 )
@@ -79,7 +80,7 @@ func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*output[
 		if report.Next, err = listingOf(ctx).seal(report.Next); err != nil {
 			return 0, nil, err
 		}
-		data, err := encode(report)
+		data, err := endpoint.JSON(report)
 		return min(limit, len(report.Items)), data, err
 	})
 	return &output[audit.AuditReport]{report}, err
@@ -110,7 +111,7 @@ func (a *API) sumActivity(ctx context.Context, _ Caller, in *summaryInput) (*doc
 		doc.ContentType, doc.Body = csvType, audit.DaysCSV(days)
 		return doc, nil
 	}
-	doc.Body, err = encode(list[audit.Day]{Items: orEmpty(days)})
+	doc.Body, err = endpoint.JSON(list[audit.Day]{Items: orEmpty(days)})
 	return doc, err
 }
 
@@ -135,7 +136,7 @@ func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*documen
 		if lines {
 			return len(links), audit.LinkLines(links), nil
 		}
-		data, err := encode(list[audit.ExportedLink]{Items: orEmpty(links), Next: next})
+		data, err := endpoint.JSON(list[audit.ExportedLink]{Items: orEmpty(links), Next: next})
 		return len(links), data, err
 	})
 	if lines {
@@ -220,7 +221,7 @@ func (a *API) listActivity(ctx context.Context, _ Caller, in *activityInput) (*d
 		case linesType:
 			return len(entries), audit.Lines(entries), nil
 		}
-		data, err := encode(list[audit.Entry]{Items: orEmpty(entries), Next: next})
+		data, err := endpoint.JSON(list[audit.Entry]{Items: orEmpty(entries), Next: next})
 		return len(entries), data, err
 	})
 	if next != "" && doc.ContentType != jsonType {

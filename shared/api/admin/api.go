@@ -8,13 +8,13 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"bindery/shared/api/endpoint"
 	"bindery/shared/core/people"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/protect"
@@ -154,10 +154,6 @@ func newAPI(cfg Config) (*API, huma.Registry) {
 				}},
 			},
 		},
-		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
-		DefaultFormat:                "application/json",
-		RejectUnknownQueryParameters: true,
-		Transformers:                 []huma.Transformer{a.ownProblem},
 	})
 	a.huma.UseMiddleware(a.authorize)
 	a.mux.HandleFunc("/", a.unknown)
@@ -182,9 +178,6 @@ func (a *API) describe(registry huma.Registry) error {
 		Description: "A text, true or false, a list of texts, or null for none.",
 		OneOf:       []*huma.Schema{{Type: "string"}, {Type: "boolean"}, {Type: "array", Items: &huma.Schema{Type: "string"}}, {Type: "null"}},
 	}
-	// The library's own form of problems never leaves; ownProblem sees to that.
-	delete(registry.Map(), "ErrorModel")
-	delete(registry.Map(), "ErrorDetail")
 	var err error
 	if a.spec, err = json.Marshal(a.huma.OpenAPI()); err != nil {
 		return fmt.Errorf("OpenAPI description: %w", err)
@@ -291,79 +284,50 @@ func later(s *huma.Schema) answers { return answers{http.StatusAccepted: s} }
 
 // register adds an operation to the API. Each is done in the same steps: what the
 // request says is checked, its body is read, handle asks the core for the caller, and
-// what it answers is written down, as JSON or as a problem.
+// what it answers is written down, as JSON or as a problem. Of these only what needs
+// the types stands here, since it is compiled for each operation anew.
 func register[I, O any](a *API, op operation, handle func(context.Context, Caller, *I) (*O, error)) {
-	r := a.registration(op)
-	huma.Register(a.huma, *r.described, func(ctx context.Context, in *I) (*O, error) {
-		if err := r.admit(ctx, in); err != nil {
-			return nil, err
-		}
-		out, err := handle(ctx, callerOf(ctx), in)
-		if err != nil {
-			return nil, a.problem(ctx, r.id, err)
-		}
-		return out, nil
+	a.add(op, reflect.TypeFor[I](), reflect.TypeFor[O](), func(ctx context.Context, by Caller, in any) (any, error) {
+		return handle(ctx, by, in.(*I))
 	})
-	r.describeBody()
 }
 
-// registration is an operation on its way into the API. What can be done without
-// its types is done here: register is compiled for each operation anew.
-type registration struct {
-	operation
-	api       *API
-	described *huma.Operation
-	check     *bodyCheck // of the body; nil when there is nothing to check
-}
-
-func (a *API) registration(op operation) *registration {
+// add is register, with the types as values.
+func (a *API) add(op operation, in, out reflect.Type, handle func(context.Context, Caller, any) (any, error)) {
 	registry := a.huma.OpenAPI().Components.Schemas
 	if op.body != nil && op.types == nil {
 		op.types = []string{jsonType}
 	}
-	described := op.describe(registry)
-	r := &registration{operation: op, api: a, described: &described}
+	var check *bodyCheck // nil when there is nothing to check
 	if op.body != nil && op.body.Type != huma.TypeString {
-		r.check = newBodyCheck(registry, op.body, op.core)
+		check = newBodyCheck(registry, op.body, op.core)
 	}
-	return r
-}
-
-// admit is admit, with the problem that a refused request is answered with.
-func (r *registration) admit(ctx context.Context, in any) error {
-	if err := admit(ctx, in, r.check, r.optional); err != nil {
-		return r.api.problem(ctx, r.id, err)
-	}
-	return nil
-}
-
-// describeBody mends what huma says of the body.
-func (r *registration) describeBody() {
-	body := r.described.RequestBody
-	if body == nil {
-		return
-	}
-	if !slices.Contains(r.types, rawType) { // huma adds a type for the raw bytes
-		delete(body.Content, rawType)
-	}
-	body.Required = !r.optional
+	endpoint.Add(a.huma, op.describe(registry), in, out, func(ctx context.Context, in any) (any, error) {
+		if err := admit(ctx, in, check, op.optional); err != nil {
+			return nil, err
+		}
+		return handle(ctx, callerOf(ctx), in)
+	}, a.refuse)
 }
 
 // describe is what the description says of an operation.
-func (op *operation) describe(registry huma.Registry) huma.Operation {
-	h := huma.Operation{
+func (op *operation) describe(registry huma.Registry) *huma.Operation {
+	h := &huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.description(), DefaultStatus: op.status,
-		Security:         []map[string][]string{{bearer: {op.scope}}},
-		SkipValidateBody: true, MaxBodyBytes: MaxBody + 1, BodyReadTimeout: -1,
-		Responses: op.responses(registry),
+		Security:     []map[string][]string{{bearer: {op.scope}}},
+		MaxBodyBytes: MaxBody,
+		Responses:    op.responses(registry),
 	}
 	if op.sources {
 		h.Metadata = map[string]any{forSources: true}
 	}
 	if op.body != nil {
-		h.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+		h.RequestBody = &huma.RequestBody{Required: !op.optional, Content: map[string]*huma.MediaType{}}
 		for _, t := range op.types {
 			h.RequestBody.Content[t] = &huma.MediaType{Schema: op.body}
+			if t == rawType {
+				h.RequestBody.Content[t] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+			}
 		}
 	}
 	return h
@@ -392,8 +356,8 @@ func (op *operation) responses(registry huma.Registry) map[string]*huma.Response
 	return all
 }
 
-// admit checks what of a request huma leaves unchecked, its place in a list and its
-// body, and reads the body.
+// admit checks what package endpoint leaves unchecked of a request, its place in a
+// list and its body, and reads the body.
 func admit(ctx context.Context, in any, check *bodyCheck, optional bool) error {
 	if p, ok := in.(paged); ok {
 		at, err := listingOf(ctx).open(*p.place())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"bindery/shared/api/endpoint"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/safety"
 	"bindery/shared/directory"
@@ -116,7 +117,7 @@ func (l list[T]) MarshalJSON() ([]byte, error) {
 	if l.encoded != nil {
 		return l.encoded, nil
 	}
-	return encode(struct {
+	return endpoint.JSON(struct {
 		Items []T    `json:"items"`
 		Next  string `json:"next,omitempty"`
 	}{l.Items, l.Next})

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"bindery/shared/api/endpoint"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/people"
 	"bindery/shared/directory"
@@ -40,27 +42,22 @@ type Problem struct {
 // Error makes a Problem an error that a handler can return.
 func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
 
-// GetStatus is for huma.
-func (p *Problem) GetStatus() int { return p.Status }
-
-// ContentType is for huma.
-func (p *Problem) ContentType(string) string { return problemType }
-
-// GetHeaders is for huma.
-func (p *Problem) GetHeaders() http.Header {
-	h := http.Header{}
-	if p.retry > 0 {
-		h.Set("Retry-After", strconv.Itoa(int((p.retry+time.Second-1)/time.Second)))
-	}
-	return h
-}
-
-// write answers a request that did not reach its operation.
+// write answers with a problem.
 func (a *API) write(w http.ResponseWriter, p *Problem) {
 	p.Title = http.StatusText(p.Status)
+	data, _ := endpoint.JSON(p) // texts and numbers: there is nothing in it that cannot be encoded
 	w.Header().Set("Content-Type", problemType)
+	if p.retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((p.retry+time.Second-1)/time.Second)))
+	}
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the client is gone
+	_, _ = w.Write(data) // the client is gone
+}
+
+// refuse answers a request that reached its operation, and was not done.
+func (a *API) refuse(ctx huma.Context, err error) {
+	_, w := humago.Unwrap(ctx)
+	a.write(w, a.problem(ctx.Context(), ctx.Operation().OperationID, err))
 }
 
 // statuses maps the vocabulary's sentinels to statuses, first match wins.
@@ -93,13 +90,15 @@ func (a *API) problem(ctx context.Context, operation string, err error) *Problem
 		}
 		a.Log.ErrorContext(ctx, "request failed", "operation", operation, "incident", p.Incident, "code", p.Code, "error", err)
 	}
-	p.Title = http.StatusText(p.Status)
 	return p
 }
 
 func classify(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
+	}
+	if r, ok := errors.AsType[*endpoint.Refusal](err); ok {
+		return ofRequest(r)
 	}
 	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
 		return &Problem{Status: http.StatusServiceUnavailable, Code: directory.CodeThrottled, Detail: "Microsoft asks for a pause.",
@@ -170,35 +169,18 @@ func article(what string) string {
 	return "a " + what
 }
 
-// ownProblem gives huma's own refusals our form.
-func (a *API) ownProblem(_ huma.Context, _ string, v any) (any, error) {
-	m, ok := v.(*huma.ErrorModel)
-	if !ok {
-		return v, nil
+// ofRequest is the problem of a request that is not as its operation is described.
+func ofRequest(r *endpoint.Refusal) *Problem {
+	if r.Status == http.StatusRequestEntityTooLarge {
+		return tooLarge()
 	}
-	p := &Problem{Title: http.StatusText(m.Status), Status: m.Status, Code: directory.CodeInvalidParameter, Detail: "The request was not accepted and nothing was changed.",
-		NextStep: "See " + specPath + "."}
-	switch m.Status {
-	case http.StatusRequestEntityTooLarge:
-		p = tooLarge()
-		p.Title = http.StatusText(p.Status)
-		return p, nil
-	case http.StatusBadRequest:
-		p.Code, p.Detail = directory.CodeInvalidBody, "The request needs a body."
-	case http.StatusUnprocessableEntity:
-	default:
-		p.Code = strings.ReplaceAll(strings.ToLower(p.Title), " ", "-")
-		p.Detail = m.Detail
+	p := &Problem{Status: r.Status, Code: directory.CodeInvalidParameter, Detail: r.Detail, NextStep: "See " + specPath + "."}
+	if r.Status == http.StatusBadRequest {
+		p.Code = directory.CodeInvalidBody
 	}
-	for _, e := range m.Errors {
-		_, field, ok := strings.Cut(e.Location, ".")
-		if !ok {
-			field = e.Location
-		}
-		if field != "" {
-			p.Errors = append(p.Errors, directory.FieldError{Field: field, Detail: e.Message})
-		}
+	for _, f := range r.Faults {
+		p.Errors = append(p.Errors, directory.FieldError{Field: f.Name, Detail: f.Detail})
 	}
 	sort.Slice(p.Errors, func(i, j int) bool { return p.Errors[i].Field < p.Errors[j].Field })
-	return p, nil
+	return p
 }

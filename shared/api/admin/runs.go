@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	"bindery/shared/api/endpoint"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
@@ -223,7 +224,7 @@ func writeChanges(changes []directory.Change, next, form string) ([]byte, error)
 		}
 		return b.Bytes(), nil
 	}
-	return encode(list[directory.Change]{Items: orEmpty(changes), Next: next})
+	return endpoint.JSON(list[directory.Change]{Items: orEmpty(changes), Next: next})
 }
 
 // preferred is the form that a client wants changes in: JSON unless it names

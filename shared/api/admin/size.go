@@ -1,10 +1,9 @@
 package admin
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
+
+	"bindery/shared/api/endpoint"
 )
 
 // MaxAnswer is how many bytes an answer's body may have. Lambda gives back 6 MB
@@ -31,17 +30,6 @@ func (a *API) shorten(limit int, read func(limit int) (n int, data []byte, err e
 	}
 }
 
-// encode writes an answer as it is sent, and so as it is measured.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("answer: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
 // listOf answers with a page of a list that is small enough. read gives the place of
 // the next page as the core has it.
 func listOf[T any](ctx context.Context, a *API, limit int, read func(limit int) (items []T, next string, err error)) (*listOutput[T], error) {
@@ -56,7 +44,7 @@ func listOf[T any](ctx context.Context, a *API, limit int, read func(limit int) 
 			return 0, nil, err
 		}
 		out.Body = list[T]{Items: orEmpty(items), Next: next}
-		data, err := encode(out.Body)
+		data, err := endpoint.JSON(out.Body)
 		return len(items), data, err
 	})
 	out.Body.encoded = data
