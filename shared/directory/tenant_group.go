@@ -105,6 +105,15 @@ type TenantGroupPage struct {
 	Next   string
 }
 
+// IDs are those of the page's groups.
+func (p *TenantGroupPage) IDs() []string {
+	ids := make([]string, len(p.Groups))
+	for i := range p.Groups {
+		ids[i] = string(p.Groups[i].ID)
+	}
+	return ids
+}
+
 // TenantMemberType is what a member of a tenant group is, as Microsoft Graph calls it.
 type TenantMemberType string
 

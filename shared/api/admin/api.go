@@ -57,27 +57,28 @@ type Engine interface {
 
 // Config is what the API stands on.
 type Config struct {
-	Connections Connections
-	Safety      Safety
-	Users       Users
-	Groups      Groups
-	Loads       Loads
-	Uploads     Uploads
-	Imports     Imports
-	Photos      Photos
-	Accounts    Accounts
-	Bindings    Bindings
-	Uses        Uses
-	Moves       Moves
-	Jobs        Jobs
-	Runs        Runs
-	Passwords   Passwords
-	Stores      Stores
-	Lifts       Overrides
-	Engine      Engine
-	Activity    Activity
-	Doctor      Doctor
-	Gateway     Gateway
+	Connections  Connections
+	Safety       Safety
+	Users        Users
+	Groups       Groups
+	Loads        Loads
+	Uploads      Uploads
+	Imports      Imports
+	Photos       Photos
+	Accounts     Accounts
+	TenantGroups TenantGroups
+	Bindings     Bindings
+	Uses         Uses
+	Moves        Moves
+	Jobs         Jobs
+	Runs         Runs
+	Passwords    Passwords
+	Stores       Stores
+	Lifts        Overrides
+	Engine       Engine
+	Activity     Activity
+	Doctor       Doctor
+	Gateway      Gateway
 	// Wake asks for a slice of a connection whose settings changed; may be nil.
 	Wake func(ctx context.Context, id directory.ConnectionID) error
 	Now  func() time.Time // nil means time.Now
@@ -102,6 +103,7 @@ func New(cfg Config) (*API, error) {
 	a, registry := newAPI(cfg)
 	a.connections()
 	a.accounts()
+	a.tenantGroups()
 	a.bindings()
 	a.groupUses()
 	a.jobs()

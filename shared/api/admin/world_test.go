@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bindery/shared/core/assign"
+	"bindery/shared/core/assign/assigntest"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
@@ -39,7 +40,9 @@ type world struct {
 	now   func() time.Time
 	files *upload.Folder
 	http  http.Handler
-	conn  directory.Connection
+	// groups are those of the connection's tenant.
+	groups *assigntest.Groups
+	conn   directory.Connection
 }
 
 type tokenKey struct{}
@@ -75,6 +78,7 @@ func newWorld(t *testing.T) *world {
 	loads := people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(s), Users: users, Groups: groups, Jobs: started, Uploads: uploads, Sheets: people.Sheets(workbook.Open), Log: log})
 	accounts := assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(s), Now: now,
 		Open: func(context.Context, *directory.Connection) (assign.Tenant, error) { return tenant{}, nil }})
+	tenantGroups := assigntest.GroupsOfEachKind()
 	bindings := assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(s), Runs: starter, Jobs: started, Wake: queue, Now: now, Log: log})
 	photos := people.NewPhotos(people.PhotosConfig{Stores: people.StoresOf(s), Users: users, Jobs: started, Now: now, Log: log})
 	engine := reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(s), Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }})
@@ -82,6 +86,8 @@ func newWorld(t *testing.T) *world {
 	api, err := New(Config{
 		Connections: connections{s, now}, Safety: &safety.Service{Store: s.Connections, Lifts: lifts, Now: now}, Runs: admins,
 		Users: users, Groups: groups, Loads: loads, Uploads: uploads, Photos: photos, Accounts: accounts, Bindings: bindings, Jobs: started,
+		TenantGroups: assign.NewGroupCandidates(assign.GroupCandidatesConfig{Stores: assign.StoresOf(s),
+			Open: func(context.Context, *directory.Connection) (assign.GroupTenant, error) { return tenantGroups, nil }}),
 		Imports: people.NewImports(people.ImportsConfig{Stores: people.StoresOf(s), Users: users, Accounts: accounts, Bindings: bindings, Photos: photos, Jobs: started, Now: now, Log: log}),
 		Moves:   assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(s), Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
 		Stores:  StoresOf(s), Log: log,
@@ -95,7 +101,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, api: api, store: s, now: now, files: files, http: api.Handler()}
+	w := &world{t: t, api: api, store: s, now: now, files: files, http: api.Handler(), groups: tenantGroups}
 	w.conn = records.Connected(directory.Connection{Name: "HQ",
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}}})
 	return w

@@ -23,26 +23,27 @@ import (
 // Core is the whole of what Bindery does, without a way in: functions and the
 // local stack call it.
 type Core struct {
-	Connect   *connect.Service
-	Users     *people.Users
-	Groups    *people.Groups
-	Loads     *people.Loads
-	Imports   *people.Imports
-	Photos    *people.Photos
-	Forms     *people.Forms
-	Accounts  *assign.Candidates
-	Bindings  *assign.Bindings
-	Uses      *uses.Service
-	Moves     *assign.Moves
-	Jobs      *jobs.Service
-	Uploads   *jobs.Uploads
-	Runs      *runs.Service
-	Engine    *reconcile.Engine
-	Passwords *passwords.Service
-	Activity  *audit.Service
-	Chain     *audit.Chain
-	Watch     *audit.Watch
-	Doctor    *doctor.Doctor
+	Connect      *connect.Service
+	Users        *people.Users
+	Groups       *people.Groups
+	Loads        *people.Loads
+	Imports      *people.Imports
+	Photos       *people.Photos
+	Forms        *people.Forms
+	Accounts     *assign.Candidates
+	TenantGroups *assign.GroupCandidates
+	Bindings     *assign.Bindings
+	Uses         *uses.Service
+	Moves        *assign.Moves
+	Jobs         *jobs.Service
+	Uploads      *jobs.Uploads
+	Runs         *runs.Service
+	Engine       *reconcile.Engine
+	Passwords    *passwords.Service
+	Activity     *audit.Service
+	Chain        *audit.Chain
+	Watch        *audit.Watch
+	Doctor       *doctor.Doctor
 
 	parts     Parts
 	wakes     wakes
@@ -126,6 +127,8 @@ func (c *Core) joinPeople() {
 	c.Groups = people.NewGroups(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(p.Store), Now: p.Now,
 		Open: func(_ context.Context, conn *directory.Connection) (assign.Tenant, error) { return c.open(conn) }})
+	c.TenantGroups = assign.NewGroupCandidates(assign.GroupCandidatesConfig{Stores: assign.StoresOf(p.Store),
+		Open: func(_ context.Context, conn *directory.Connection) (assign.GroupTenant, error) { return c.open(conn) }})
 	runs := runStarter{c.Runs}
 	c.Bindings = assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(p.Store), Runs: runs, Jobs: c.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Uses = uses.New(uses.Config{Store: p.Store, Wake: c.Wake, Now: p.Now, Log: p.Log})

@@ -20,6 +20,7 @@ import (
 type Tenant interface {
 	reconcile.Tenant
 	assign.Tenant
+	assign.GroupTenant
 	people.PhotoReader
 	connect.Graph
 	audit.AuditTenant

@@ -71,7 +71,7 @@ func (s *Candidates) List(ctx context.Context, id directory.ConnectionID, f Acco
 	for range accountPages {
 		page, err := j.Page(ctx, at.Link)
 		if errors.Is(err, directory.ErrForeignLink) || errors.Is(err, directory.ErrResync) {
-			return nil, "", badCursor()
+			return nil, "", BadCursor()
 		}
 		if err != nil {
 			return nil, "", err
@@ -83,7 +83,7 @@ func (s *Candidates) List(ctx context.Context, id directory.ConnectionID, f Acco
 			if page.Next == "" {
 				return list, "", nil
 			}
-			if at, err = at.Next(page.IDs(), page.Next); err != nil {
+			if at, err = at.Next(Accounts, page.IDs(), page.Next); err != nil {
 				return nil, "", err
 			}
 		}
@@ -96,7 +96,7 @@ func (s *Candidates) List(ctx context.Context, id directory.ConnectionID, f Acco
 
 // fill adds accounts of a page, from a place on, to a list of at most limit, and
 // moves the place on.
-func (j *Judge) fill(ctx context.Context, list *[]Candidate, accounts []directory.Account, f AccountFilter, at *AccountPlace, limit int) error {
+func (j *Judge) fill(ctx context.Context, list *[]Candidate, accounts []directory.Account, f AccountFilter, at *ListPlace, limit int) error {
 	for at.Offset < len(accounts) && len(*list) < limit {
 		// Only as many as may fill the list are judged at a time.
 		n := min(limit, len(accounts)-at.Offset)

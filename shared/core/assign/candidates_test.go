@@ -81,7 +81,7 @@ func TestAccountCursors(t *testing.T) {
 		"https://graph.example/v1.0/me/messages", "https://graph.example/v1.0/users?$expand=manager", "https://x@graph.example/v1.0/users",
 		"https://graph.example/v1.0/../users", "https://graph.example/v1.0/users?$filter=x", "other://x/users?$skiptoken=1",
 	} {
-		if _, _, err := w.accounts.List(t.Context(), w.conn.ID, AccountFilter{}, AccountPlace{Link: link}.String(), 10); codeOf(err) != "invalid-cursor" {
+		if _, _, err := w.accounts.List(t.Context(), w.conn.ID, AccountFilter{}, ListPlace{Link: link}.String(), 10); codeOf(err) != "invalid-cursor" {
 			t.Errorf("a cursor to %s = %v, want invalid-cursor", link, err)
 		}
 	}

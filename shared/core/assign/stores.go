@@ -19,12 +19,14 @@ type Stores struct {
 	AllUsers    userLister
 	Expiry      userExpiry
 	Owners      accountOwners
+	Groups      groupFinder
+	Objects     objectOwners
 }
 
 // StoresOf are those of a store.
 func StoresOf(s *store.Store) Stores {
 	return Stores{Connections: s.Connections, Bindings: s.Bindings, Subjects: s.Bindings, Selections: s.Bindings, Moves: s.Bindings,
-		Users: s.Users, AllUsers: s.Users, Expiry: s.Users, Owners: s.Claims}
+		Users: s.Users, AllUsers: s.Users, Expiry: s.Users, Owners: s.Claims, Groups: s.Groups, Objects: s.Claims}
 }
 
 // connections reads connections; directory.ErrNotFound.
@@ -78,4 +80,15 @@ type userExpiry interface {
 // accountOwners says to whom accounts are bound.
 type accountOwners interface {
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
+}
+
+// groupFinder says which group of the directory a group of a tenant may be.
+type groupFinder interface {
+	GroupsByID(ctx context.Context, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error)
+	GroupIDsByName(ctx context.Context, names []string) (map[string]directory.GroupID, error)
+}
+
+// objectOwners says to what of ours objects of a tenant are bound.
+type objectOwners interface {
+	ObjectOwners(ctx context.Context, kind directory.Kind, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.Ref, error)
 }

@@ -14,7 +14,7 @@ import (
 // importPlace is the place of an import: in the tenant's list of accounts, or
 // in the named ones.
 type importPlace struct {
-	assign.AccountPlace
+	assign.ListPlace
 	Place jobs.Place `json:"place"`
 	// Read is how many pages of the list are dealt with, whatever had to be read
 	// again; their accounts are stored, so that none of them counts twice.
@@ -136,7 +136,7 @@ func (w *importWorker) readListed(ctx context.Context, j *jobs.Job, judge *assig
 	case end < len(page.Accounts):
 		read.next.Offset = end
 	case page.Next != "":
-		if read.next.AccountPlace, err = at.Next(page.ids, page.Next); err != nil {
+		if read.next.ListPlace, err = at.Next(assign.Accounts, page.ids, page.Next); err != nil {
 			return window{}, err
 		}
 		if err := w.imports.pages.SavePage(ctx, j.ID, at.Read, encodeIDs(page.ids)); err != nil {
@@ -172,12 +172,12 @@ func (w *importWorker) open(ctx context.Context, j *jobs.Job, judge *assign.Judg
 // restart begins the list anew after a link that has expired, which creates nothing
 // twice.
 func (w *importWorker) restart(at importPlace) (window, error) {
-	first, err := at.AccountPlace.Restart()
+	first, err := at.ListPlace.Restart()
 	if err != nil {
 		return window{}, err
 	}
 	w.page = nil // it may be the first one, whose accounts are dealt with by now
-	return window{next: importPlace{AccountPlace: first, Read: at.Read, Loops: at.Loops}}, nil
+	return window{next: importPlace{ListPlace: first, Read: at.Read, Loops: at.Loops}}, nil
 }
 
 // rest puts an import off whose list turns in a circle; then it reads from the
