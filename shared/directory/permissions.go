@@ -65,6 +65,11 @@ func (c *Connection) Want(scope string) bool {
 	return true
 }
 
+// Wants reports whether a setting or a rule wants a permission.
+func (c *Connection) Wants(scope string) bool {
+	return slices.ContainsFunc(c.Wanted(), func(p Permission) bool { return p.Scope == scope })
+}
+
 // Wanted are the permissions that settings and rules want, beside those that no connection
 // can do without.
 func (c *Connection) Wanted() []Permission {

@@ -56,11 +56,11 @@ type Settings struct {
 	UpdateMailNickname bool `json:"updateMailNickname,omitempty"`
 	// Manager says whether the managers of users are written.
 	Manager ManagerSettings `json:"manager,omitzero"`
-	// Groups lets uses export groups, which needs a permission of its own at the next
-	// authorisation.
+	// Groups has the permission to write groups asked for at the next authorisation,
+	// before a rule wants it.
 	Groups bool `json:"groups,omitempty"`
-	// Licences lets rules give licences, which needs a permission of its own at the
-	// next authorisation.
+	// Licences has the permission to give licences asked for at the next authorisation,
+	// before a rule wants it.
 	Licences bool `json:"licences,omitempty"`
 	// DefaultUsageLocation is the country of accounts that are to have a licence and
 	// have none, of users who have none.
