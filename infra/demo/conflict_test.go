@@ -44,7 +44,7 @@ func TestGroupHasTheAddress(t *testing.T) {
 	go func() { done <- s.Work(ctx) }()
 	defer func() { stop(); <-done }()
 
-	c := must(d.api.PostJSON(ctx, "/v1/connections", object{"name": "Corp", "settings": object{"protectGroups": true}}))
+	c := must(d.api.PostJSON(ctx, "/v1/connections", object{"name": "Corp"}))
 	d.conn = c.Text("id")
 	must(nil, d.signIn(ctx, c.Text("authorizationUrl")))
 	must(nil, d.confirm(ctx))

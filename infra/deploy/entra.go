@@ -16,8 +16,9 @@ import (
 	"time"
 )
 
-// What every authorisation asks for; what settings add is given by -with.
-var permissions = []string{"openid", "profile", "offline_access", "User.ReadWrite.All", "Organization.Read.All", "Domain.Read.All", "RoleManagement.Read.Directory"}
+// What every authorisation asks for that no setting changes; what settings and rules add is
+// given by -with.
+var permissions = []string{"openid", "profile", "offline_access", "User.ReadWrite.All", "Organization.Read.All", "Domain.Read.All", "RoleManagement.Read.Directory", "GroupMember.Read.All"}
 
 // graphApp is Microsoft Graph itself, in every tenant.
 const graphApp = "00000003-0000-0000-c000-000000000000"
@@ -84,7 +85,7 @@ func (t *tool) entraApp(ctx context.Context, args []string) error {
 	flags.StringVar(&r.secretName, "secret-name", t.secretName(), "name of the client secret in Secrets Manager")
 	flags.StringVar(&r.redirect, "redirect", "", "redirect URI; without it, the stack's, when there is a stack")
 	days := flags.Int("days", 365, "how long a new client secret is good")
-	with := flags.String("with", "", "more delegated permissions, with commas: AuditLog.Read.All for auditLog, GroupMember.Read.All for protectGroups")
+	with := flags.String("with", "", "more delegated permissions, with commas: AuditLog.Read.All for auditLog, Group.ReadWrite.All for groups, LicenseAssignment.ReadWrite.All for licences")
 	flags.BoolVar(&r.dryRun, "dry-run", false, "say what would be done")
 	flags.BoolVar(&r.rotate, "rotate", false, "make a new client secret")
 	flags.BoolVar(&r.removeOld, "remove-old", false, "remove client secrets of ours that are not in Secrets Manager")

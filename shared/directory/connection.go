@@ -60,6 +60,9 @@ type Connection struct {
 	// UsesGroups says that the connection has done something with a group of the
 	// directory: whoever has a connection that never did need not look what is due.
 	UsesGroups bool `json:"usesGroups,omitempty"`
+	// RuleScopes are the permissions that rules want: exports of groups, and licences. See
+	// Wanted.
+	RuleScopes []string `json:"ruleScopes,omitempty"`
 	// Loosened are the guards that were in place of looser ones lately; see
 	// FormerGuards.
 	Loosened []LoosenedGuard `json:"loosened,omitempty"`

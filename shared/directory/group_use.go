@@ -302,6 +302,19 @@ func SafetyOfUse(old, next UseRules) Safety {
 	return s
 }
 
+// Scopes are the permissions that what the rules ask for needs, besides those that every
+// connection has.
+func (r *UseRules) Scopes() []string {
+	var list []string
+	if r.Export != nil {
+		list = append(list, ScopeGroups)
+	}
+	if len(r.Licences) > 0 {
+		list = append(list, ScopeLicences)
+	}
+	return list
+}
+
 // EditedBy notes that the rules are, from the next version on, as a caller wants them.
 func (u *GroupUse) EditedBy(subject string, now time.Time) {
 	u.By = subject

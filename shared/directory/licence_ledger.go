@@ -1,9 +1,6 @@
 package directory
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // ScopeLicences is the permission to give licences and to take them away.
 const ScopeLicences = "LicenseAssignment.ReadWrite.All"
@@ -55,9 +52,3 @@ func LicencePlansOff(v Value) (off []ServicePlanID, has bool) {
 
 // ScopeGroups is the permission to make groups, to edit them and their members.
 const ScopeGroups = "Group.ReadWrite.All"
-
-// HasScope reports whether the connection was granted a permission, as far as it is
-// known what it was granted. Microsoft may write it with Graph's address in front.
-func (c *Connection) HasScope(scope string) bool {
-	return len(c.Scopes) == 0 || slices.ContainsFunc(c.Scopes, func(s string) bool { return strings.EqualFold(s[strings.LastIndexByte(s, '/')+1:], scope) })
-}

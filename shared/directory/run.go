@@ -121,6 +121,9 @@ type Run struct {
 	ApprovedBy string    `json:"approvedBy,omitempty"`
 	ApprovedAt time.Time `json:"approvedAt,omitzero"`
 	Error      *Problem  `json:"error,omitempty"` // why a run failed
+	// Findings are what the plan lacks as a whole: permissions that settings and rules
+	// want, and the connection was not granted when it was made.
+	Findings []Problem `json:"findings,omitempty"`
 }
 
 // Chosen reports whether the run is about chosen users and objects only.

@@ -41,9 +41,10 @@ type Settings struct {
 	Guard     map[Effect]Limit `json:"guard,omitempty"`
 	Breaker   BreakerSettings  `json:"breaker,omitzero"`
 	Protected []string         `json:"protected,omitempty"` // account IDs or userPrincipalNames
-	// ProtectGroups has members and owners of groups that can be given roles
-	// found, which needs a permission of its own at the next authorisation.
-	ProtectGroups bool `json:"protectGroups,omitempty"`
+	// ProtectGroups has members and owners of groups that can be given roles found,
+	// which needs a permission of its own. nil means true: who is protected is known
+	// completely unless an admin says that it need not be.
+	ProtectGroups *bool `json:"protectGroups,omitempty"`
 	// AuditLog wants the optional permission to read Microsoft's audit log: it is
 	// asked for at the next authorisation.
 	AuditLog bool `json:"auditLog,omitempty"`
@@ -55,11 +56,11 @@ type Settings struct {
 	UpdateMailNickname bool `json:"updateMailNickname,omitempty"`
 	// Manager says whether the managers of users are written.
 	Manager ManagerSettings `json:"manager,omitzero"`
-	// Groups lets uses export groups, which needs a permission of its own at the next
-	// authorisation.
+	// Groups has the permission to write groups asked for at the next authorisation,
+	// before a rule wants it.
 	Groups bool `json:"groups,omitempty"`
-	// Licences lets rules give licences, which needs a permission of its own at the
-	// next authorisation.
+	// Licences has the permission to give licences asked for at the next authorisation,
+	// before a rule wants it.
 	Licences bool `json:"licences,omitempty"`
 	// DefaultUsageLocation is the country of accounts that are to have a licence and
 	// have none, of users who have none.
@@ -337,6 +338,7 @@ func (s Settings) Defaulted() Settings {
 	s.Import.State = cmp.Or(s.Import.State, StateActive)
 	s.TemporaryPasswordHours = cmp.Or(s.TemporaryPasswordHours, DefaultTemporaryPassword)
 	s.KeepBeforeDays = cmp.Or(s.KeepBeforeDays, DefaultKeepBefore)
+	s.ProtectGroups = cmp.Or(s.ProtectGroups, new(true))
 	return s
 }
 

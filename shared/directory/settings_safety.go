@@ -63,7 +63,7 @@ var settingsSafety = []safetyRow{
 
 	// Who is never written.
 	{[]string{"protected"}, judgeProtected},
-	{[]string{"protectGroups"}, toward("protectGroups", func(s *Settings) bool { return !s.ProtectGroups })},
+	{[]string{"protectGroups"}, toward("protectGroups", func(s *Settings) bool { return !*s.ProtectGroups })},
 
 	// What is taken from an account when its user goes, and what is given.
 	{[]string{"onDelete"}, toward("onDelete", func(s *Settings) bool { return s.OnDelete == "delete" })},

@@ -190,7 +190,7 @@ func (t *Tenant) RoleHolders(ctx context.Context) (directory.Privileged, error) 
 		level := slog.LevelInfo // nobody is known to be left out
 		if held > 0 {
 			level = slog.LevelWarn
-			out.Unread = "some directory roles are held through groups, whose members the connection may not read; set protectGroups to true and authorise the connection again"
+			out.Unread = "some directory roles are held through groups, whose members the connection may not read; authorise it again, without protectGroups set to false, so that Microsoft asks for GroupMember.Read.All"
 		}
 		t.graph.log.Log(ctx, level, "the members of role-assignable groups cannot be read without GroupMember.Read.All", "groups", held, "requestId", p.RequestID)
 		err = nil

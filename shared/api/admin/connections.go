@@ -40,6 +40,7 @@ type Connection struct {
 	AuthorizedBy   *directory.Administrator   `json:"authorizedBy,omitempty" doc:"The account in effect: confirmed. Only its tokens are used."`
 	SignInID       directory.SignInID         `json:"signInId,omitempty" doc:"Of the sign-in whose tokens are used."`
 	Scopes         []string                   `json:"scopes,omitempty" doc:"As Microsoft granted them."`
+	Lacking        []directory.Permission     `json:"lacking,omitempty" doc:"Permissions that settings or rules want and Microsoft did not grant: for what, and what does not work without. POST …/authorize asks for them."`
 	RequestedBy    string                     `json:"requestedBy,omitempty" doc:"Who asked for the authorisation in effect."`
 	Confirmation   *Decision                  `json:"confirmation,omitempty" doc:"Who confirmed tenant and account, and when."`
 	Waiting        *WaitingSignIn             `json:"waiting,omitempty" doc:"A sign-in that takes effect when it is confirmed; until then none of its tokens is used."`
@@ -80,6 +81,9 @@ func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, er
 		ID: c.ID, Name: c.Name, Status: c.Status, Epoch: c.Epoch, ExpectedDomain: c.ExpectedDomain, Tenant: c.Tenant,
 		AuthorizedBy: c.AuthorizedBy, SignInID: c.SignInID, Scopes: c.Scopes, RequestedBy: c.RequestedBy, Settings: c.Settings, Trouble: c.Problem,
 		LastRun: c.LastRun, Created: c.Created, Updated: c.Updated, Version: c.Version,
+	}
+	if c.InEffect() {
+		v.Lacking = c.Lacking()
 	}
 	if d := c.Confirmation; d != nil {
 		v.Confirmation = &Decision{d.By, d.At}

@@ -31,6 +31,7 @@ type GroupUse struct {
 	Created      time.Time               `json:"created"`
 	Updated      time.Time               `json:"updated"`
 	Problem      string                  `json:"problem,omitempty" doc:"Why what follows from it cannot be brought up to date."`
+	Lacking      []directory.Permission  `json:"lacking,omitempty" doc:"Permissions that it needs and the connection was not granted. Nothing that needs them is written; authorise the connection again, and it goes on by itself."`
 	UpToDate     *UseProgress            `json:"upToDate,omitempty" doc:"When what follows from it was last brought up to date with the group's members, and for how many."`
 }
 
@@ -113,7 +114,7 @@ func answerUse(u uses.Used, err error) (*useOutput, error) {
 		return nil, err
 	}
 	v := viewUse(&u.GroupUse)
-	v.Problem = u.State.Problem
+	v.Problem, v.Lacking = u.State.Problem, u.Lacking
 	if !u.State.At.IsZero() {
 		v.UpToDate = &UseProgress{u.State.At, u.State.Members, u.State.Refused}
 	}

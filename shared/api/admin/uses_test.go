@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -115,17 +117,52 @@ func (w *world) permit() {
 	}
 }
 
-// TestGroupUsesNeedPermissions: an export, and licences, are refused while the connection
-// lacks the permission, with what to do about it.
+// TestGroupUsesNeedPermissions: an export, and licences, say which permission they need
+// that the connection lacks, which from then on is asked for; so does the connection.
 func TestGroupUsesNeedPermissions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	group := w.want(201, "", "POST", "/v1/groups", `{"name":"Staff"}`).text("id")
 	path := "/v1/connections/" + string(w.conn.ID) + "/groups/" + group
-	for body, setting := range map[string]string{`{"export":{"kind":"security"}}`: "Set groups", `{"licences":[{"sku":"SPE_E3"}]}`: "Set licences"} {
-		if a := w.want(409, "scope-missing", "PUT", path, body); !strings.Contains(a.raw, setting) {
-			t.Errorf("%s: %s", body, a.raw)
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
+		c.Scopes, c.AuthorizedBy = []string{"User.ReadWrite.All", directory.ScopeGroupMembers}, &directory.Administrator{}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lacking := func(a answer) (scopes []string) {
+		list, _ := a.body["lacking"].([]any)
+		for _, p := range list {
+			p, _ := p.(map[string]any)
+			if scopes = append(scopes, fmt.Sprint(p["scope"])); p["for"] == "" || p["without"] == "" {
+				t.Errorf("%v does not say what for", p)
+			}
+		}
+		return scopes
+	}
+	connection := "/v1/connections/" + string(w.conn.ID)
+	for _, tc := range []struct {
+		body      string
+		use, conn []string
+	}{
+		{`{"select":{}}`, nil, nil}, // needs none
+		{`{"export":{"kind":"security"}}`, []string{directory.ScopeGroups}, []string{directory.ScopeGroups}},
+		{`{"export":{"kind":"security"},"licences":[{"sku":"SPE_E3"}]}`, []string{directory.ScopeGroups, directory.ScopeLicences}, []string{directory.ScopeGroups, directory.ScopeLicences}},
+	} {
+		put := w.want(200, "", "PUT", path, tc.body)
+		if got := lacking(put); !slices.Equal(got, tc.use) {
+			t.Errorf("PUT %s lacks %q, want %q", tc.body, got, tc.use)
+		}
+		if got := lacking(w.want(200, "", "GET", path, "")); !slices.Equal(got, tc.use) {
+			t.Errorf("GET after %s lacks %q, want %q", tc.body, got, tc.use)
+		}
+		if got := lacking(w.want(200, "", "GET", connection, "")); !slices.Equal(got, tc.conn) {
+			t.Errorf("the connection lacks %q after %s, want %q", got, tc.body, tc.conn)
 		}
 	}
-	w.want(200, "", "PUT", path, `{"select":{}}`) // needs none
+	w.permit()
+	if got := append(lacking(w.want(200, "", "GET", path, "")), lacking(w.want(200, "", "GET", connection, ""))...); got != nil {
+		t.Errorf("with all permissions it lacks %q", got)
+	}
 }

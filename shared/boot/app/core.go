@@ -77,7 +77,7 @@ func NewCore(p Parts) *Core {
 	c.Doctor = &doctor.Doctor{
 		Stores: doctor.StoresOf(p.Store), Now: p.Now, Log: p.Log, Look: p.Look,
 		Open:  func(_ context.Context, conn *directory.Connection) (doctor.Tenant, error) { return c.open(conn) },
-		Realm: c.Connect.Realm, TokensUsed: c.Connect.TokensUsed, Needed: c.Connect.Needed,
+		Realm: c.Connect.Realm, TokensUsed: c.Connect.TokensUsed, Needed: connect.NeededScopes(),
 		Ask: c.wakes.WakeCheck,
 	}
 	c.sweeper = connect.NewSweeper(connect.SweeperConfig{Connections: p.Store.Connections, Bindings: p.Store.Bindings, Uses: p.Store.Uses, Runs: c.Runs, Secrets: c.Connect, Now: p.Now})

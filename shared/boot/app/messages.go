@@ -114,7 +114,27 @@ func (c *Core) check(ctx context.Context, id directory.ConnectionID) error {
 		return nil // deleted since the message was sent
 	}
 	telemetry.InvocationOf(ctx).Set("findings", len(r.Findings))
-	return err
+	return errors.Join(err, c.resume(ctx, id))
+}
+
+// resume has planned again what waited for a permission, once the connection was granted
+// all that is wanted of it. The doctor comes after every authorisation, so that this is at
+// once, and daily.
+func (c *Core) resume(ctx context.Context, id directory.ConnectionID) error {
+	conn, err := c.parts.Store.Connections.Connection(ctx, id)
+	if err != nil || !conn.Authorized() || len(conn.Lacking()) > 0 {
+		return err
+	}
+	for cursor, more := "", true; more; more = cursor != "" {
+		_, cursor, err = c.Runs.Retry(ctx, directory.Caller{Subject: directory.BySystem}, &conn, directory.CodeScopeMissing, cursor)
+		if errors.Is(err, directory.ErrNotFound) {
+			return nil // nothing waits
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openJob reads the job that was woken; nil when there is nothing to do about it.

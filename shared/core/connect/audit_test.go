@@ -30,6 +30,9 @@ func TestTheAuditLogIsAskedForWhenWanted(t *testing.T) {
 	if slices.Contains(c.Scopes, directory.ScopeAuditLog) {
 		t.Errorf("scopes = %q, and nobody wants the audit log", c.Scopes)
 	}
+	if !slices.Contains(c.Scopes, directory.ScopeGroupMembers) || len(c.Lacking()) != 0 {
+		t.Errorf("scopes = %q: who is in groups is asked for without any setting", c.Scopes)
+	}
 	c, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, c.ID, func(c *directory.Connection) error { c.Settings.AuditLog = true; return nil })
 	w.check(err)
 	w.age(2 * time.Hour) // the next token is refreshed: without the permission, and without trouble

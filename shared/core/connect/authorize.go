@@ -23,33 +23,22 @@ import (
 // oidcScopes identify the admin and give a refresh token.
 var oidcScopes = []string{"openid", "profile", "offline_access"}
 
-// graphScopes are the permissions that a connection asks for. No setting needs
-// more: User.ReadWrite.All also covers the password of a new account
-// (temporary-password), blocking, ending sessions, deleting and restoring, and
-// photos to import. What a later setting adds is asked for when the connection
-// is authorised again, and Microsoft shows the admin only what is new.
+// graphScopes are the permissions that a connection cannot do without: a sign-in that
+// does not grant them is refused. No setting needs more of accounts: User.ReadWrite.All
+// also covers the password of a new account (temporary-password), blocking, ending
+// sessions, deleting and restoring, managers, and photos to import.
 var graphScopes = []string{"User.ReadWrite.All", "Organization.Read.All", "Domain.Read.All", "RoleManagement.Read.Directory"}
 
-// groupScopes are asked for besides when the connection is to find those who are
-// in groups that can be given roles (settings.protectGroups).
-var groupScopes = []string{"GroupMember.Read.All"}
+// NeededScopes are the permissions that no connection can do without.
+func NeededScopes() []string { return slices.Clone(graphScopes) }
 
-// scopesFor are the permissions that an authorisation asks for. Others than the
-// usual ones are asked for only when a setting needs them; Microsoft then shows
-// the admin no more than what is new.
+// scopesFor are the permissions that an authorisation asks for: besides the usual ones
+// those that settings and rules want by then. One that is not granted refuses no sign-in;
+// what wants it waits (directory.Connection.Lacking).
 func scopesFor(c *directory.Connection) []string {
 	scopes := slices.Concat(oidcScopes, graphScopes)
-	if c.Settings.ProtectGroups {
-		scopes = append(scopes, groupScopes...)
-	}
-	if c.Settings.AuditLog {
-		scopes = append(scopes, directory.ScopeAuditLog)
-	}
-	if c.Settings.Groups {
-		scopes = append(scopes, directory.ScopeGroups)
-	}
-	if c.Settings.Licences {
-		scopes = append(scopes, directory.ScopeLicences)
+	for _, p := range c.Wanted() {
+		scopes = append(scopes, p.Scope)
 	}
 	return scopes
 }

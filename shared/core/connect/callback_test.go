@@ -33,7 +33,7 @@ func TestFirstAuthorization(t *testing.T) {
 	q := at.Query()
 	want := map[string]string{
 		"client_id": clientID, "response_type": "code", "redirect_uri": redirectURL, "code_challenge_method": "S256",
-		"prompt": "select_account", "scope": "openid profile offline_access User.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory",
+		"prompt": "select_account", "scope": "openid profile offline_access User.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory GroupMember.Read.All",
 	}
 	for name, v := range want {
 		if q.Get(name) != v {
@@ -252,7 +252,7 @@ func TestCallbackRefusals(t *testing.T) {
 }
 
 func grantAll(w *world) {
-	body := fmt.Sprintf(`{"clientId":%q,"scope":%q}`, clientID, strings.Join(append(slices.Clone(oidcScopes), graphScopes...), " "))
+	body := fmt.Sprintf(`{"clientId":%q,"scope":%q}`, clientID, strings.Join(scopesFor(&directory.Connection{}), " "))
 	resp, err := w.http.Post(loginBase+"/_control/tenants/"+string(tenantID)+"/grants", "application/json", strings.NewReader(body))
 	w.check(err)
 	resp.Body.Close()

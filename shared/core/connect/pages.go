@@ -153,6 +153,16 @@ func identityFacts(connection, requestedBy string, t *directory.Tenant, a *direc
 		{"Asked for by", requestedBy}, {"Connection", connection}}
 }
 
+// withLacking adds the permissions that a sign-in did not grant and that something wants.
+func withLacking(facts []Fact, c *directory.Connection, granted []string) []Fact {
+	signedIn := *c
+	signedIn.Scopes = granted
+	for _, p := range signedIn.Lacking() {
+		facts = append(facts, Fact{"Not granted", p.Scope + ". " + p.Without})
+	}
+	return facts
+}
+
 func pageWaiting(c *directory.Connection) Page {
 	in := c.Waiting
 	cause := "Bindery has the authorisation, and does not use it before somebody at its side has confirmed that this is the right tenant and the right account."
@@ -160,7 +170,7 @@ func pageWaiting(c *directory.Connection) Page {
 		cause = "This is another account than the one that the connection works with, or nobody has confirmed that one yet. Bindery does not use the new authorisation before it is confirmed; until then the one before stays in use."
 	}
 	return Page{Status: http.StatusOK, Code: directory.CodeAwaitingConfirmation, Title: "Signed in to " + in.Tenant.DisplayName, Message: cause,
-		Facts: identityFacts(c.Name, in.RequestedBy, &in.Tenant, &in.AuthorizedBy),
+		Facts: withLacking(identityFacts(c.Name, in.RequestedBy, &in.Tenant, &in.AuthorizedBy), c, in.Scopes),
 		Next: fmt.Sprintf("Have %s, or whoever runs Bindery, see to it within 24 hours that a caller with the scope bindery/approve confirms it: POST /v1/connections/%s/confirm with {\"tenantId\": \"%s\", \"objectId\": \"%s\"}. After that time Bindery deletes the authorisation. You can close this window.",
 			in.RequestedBy, c.ID, in.Tenant.ID, in.AuthorizedBy.ObjectID)}
 }
@@ -168,7 +178,7 @@ func pageWaiting(c *directory.Connection) Page {
 func pageReauthorized(c *directory.Connection) Page {
 	return Page{Status: http.StatusOK, Code: directory.CodeRenewed, Title: "Authorised again: " + c.Tenant.DisplayName,
 		Message: "The connection goes on where it stood; its bindings are as they were.",
-		Facts:   identityFacts(c.Name, c.RequestedBy, c.Tenant, c.AuthorizedBy), Next: "Nothing more is to be done. You can close this window."}
+		Facts:   withLacking(identityFacts(c.Name, c.RequestedBy, c.Tenant, c.AuthorizedBy), c, c.Scopes), Next: "Nothing more is to be done. You can close this window."}
 }
 
 var (

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -632,9 +631,4 @@ func (s *Service) TokensUsed(ctx context.Context, c *directory.Connection) (time
 		err = &TokenError{ErrNeedsAuthorization, unusableProblem(err)}
 	}
 	return set.obtained, err
-}
-
-// Needed are the permissions that a connection should have been granted.
-func (s *Service) Needed(c *directory.Connection) []string {
-	return slices.DeleteFunc(scopesFor(c), func(scope string) bool { return slices.Contains(oidcScopes, scope) })
 }

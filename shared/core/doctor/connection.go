@@ -70,6 +70,9 @@ func ofConnection(f *Facts) []Finding {
 				"Authorise the connection again and consent to all permissions.")
 		}
 	}
+	for _, p := range c.Lacking() {
+		add(directory.CodeScopeMissing, Warning, "The permission "+p.Scope+" was not granted. "+p.For, p.Without, p.Problem().Next)
+	}
 	active := c.Status == directory.StatusActive
 	if wait := f.Now.Sub(f.OldestMark); active && !f.OldestMark.IsZero() && wait > longWait && f.HeldRuns == 0 && f.SlowRun == nil {
 		add(directory.CodeChangesWait, Warning, fmt.Sprintf("A change has been waiting for %s.", wait.Round(time.Minute)), "Accounts are not as the directory says.",

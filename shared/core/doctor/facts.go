@@ -11,7 +11,7 @@ import (
 type Facts struct {
 	Now        time.Time             `json:"now"`
 	Connection *directory.Connection `json:"connection"`
-	// Needed are the permissions that the connection should have.
+	// Needed are the permissions that no connection can do without.
 	Needed []string `json:"needed,omitempty"`
 	// TokensUsed is when the refresh token was last used; zero when not known.
 	TokensUsed time.Time `json:"tokensUsed,omitzero"`

@@ -91,7 +91,7 @@ type Doctor struct {
 	// TokensUsed is when the authorisation was last renewed.
 	TokensUsed func(ctx context.Context, c *directory.Connection) (time.Time, error)
 	Look       func(ctx context.Context, domain string) *DNS
-	Needed     func(c *directory.Connection) []string // permissions
+	Needed     []string // permissions that no connection can do without
 	Ask        func(ctx context.Context, id directory.ConnectionID) error
 	Now        func() time.Time // nil means time.Now
 	Log        *slog.Logger     // nil means silence
@@ -142,10 +142,7 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 	if err != nil {
 		return nil, err
 	}
-	f := &Facts{Now: d.now().UTC(), Connection: &c, Unread: map[string]string{}, ClaimedElsewhere: map[string]string{}}
-	if d.Needed != nil {
-		f.Needed = d.Needed(&c)
-	}
+	f := &Facts{Now: d.now().UTC(), Connection: &c, Needed: d.Needed, Unread: map[string]string{}, ClaimedElsewhere: map[string]string{}}
 	if d.TokensUsed != nil && c.Tenant != nil {
 		if f.TokensUsed, err = d.TokensUsed(ctx, &c); err != nil {
 			d.miss(ctx, f, "tokens", err)
@@ -563,7 +560,7 @@ func (d *Doctor) holders(ctx context.Context, f *Facts, t Tenant, s *seen) {
 		return
 	}
 	for _, kind := range h.LeftOut {
-		f.Unread["holders of addresses"] = string(kind) + "s could not be searched; the setting protectGroups asks for the permission"
+		f.Unread["holders of addresses"] = string(kind) + "s could not be searched; the permission to read groups is asked for when the connection is authorised again, unless protectGroups is false"
 	}
 	for _, one := range h.Found {
 		who, ours := s.byAddress[directory.FoldAddress(one.Address)]

@@ -39,6 +39,7 @@ type planner struct {
 func (p *planner) plan(ctx context.Context, t *task) error {
 	t.run.State = directory.RunPlanning
 	t.run.Remapped = t.run.Remapped || p.s.remapped(t.run)
+	t.run.Findings = p.s.lacking(t.run)
 	decide := &runPlan{planner: p, s: p.s, t: t, page: cmp.Or(t.at.Page, planPage)}
 	if t.run.Kind == directory.KindUndo {
 		return decide.undo(ctx)

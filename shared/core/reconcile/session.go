@@ -158,6 +158,20 @@ func (s *session) units(ctx context.Context, l lane, n int) error {
 	return nap(ctx, l, wait)
 }
 
+// lacking says what of a plan can not be carried out, since the connection was not granted
+// a permission that its settings, or those of a what-if, and its rules want.
+func (s *session) lacking(r *store.RunRecord) []directory.Problem {
+	conn := s.conn
+	if r.Settings != nil {
+		conn.Settings = *r.Settings
+	}
+	var list []directory.Problem
+	for _, p := range conn.Lacking() {
+		list = append(list, p.Problem())
+	}
+	return list
+}
+
 // settingsDigest changes when a full round is needed to see what settings or
 // domains mean for users that nobody edits.
 func (s *session) settingsDigest() string { return SettingsDigest(&s.conn) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,6 +79,9 @@ const maxTries = 20
 type Used struct {
 	directory.GroupUse
 	State store.UseState
+	// Lacking are the permissions that it needs and the connection was not granted:
+	// nothing that needs them is written until it is.
+	Lacking []directory.Permission
 }
 
 // Get reads what a connection does with a group. Errors: directory.ErrNotFound.
@@ -102,7 +106,7 @@ func (s *Service) used(ctx context.Context, c *directory.Connection, g directory
 	if errors.Is(err, directory.ErrNotFound) { // it has just ended
 		err = nil
 	}
-	return Used{u, state}, err
+	return Used{u, state, lacking(c, &u)}, err
 }
 
 // List lists what a connection does with groups, by group, from a cursor on, up to
@@ -154,9 +158,6 @@ func (s *Service) Put(ctx context.Context, by directory.Caller, id directory.Con
 		if err := mayUse(c, old, rules, by); err != nil {
 			return err
 		}
-		if err := mayExport(c, rules); err != nil {
-			return err
-		}
 		if err := keepsExport(u, rules); err != nil {
 			return err
 		}
@@ -180,7 +181,7 @@ func (s *Service) End(ctx context.Context, by directory.Caller, id directory.Con
 
 func (s *Service) edit(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change func(*directory.Connection, *directory.GroupUse) error) (Used, error) {
 	for range maxTries {
-		u, err := s.editOnce(ctx, by, id, g, version, kind, change)
+		u, c, err := s.editOnce(ctx, by, id, g, version, kind, change)
 		if errors.Is(err, directory.ErrStale) && !isRefusal(err) {
 			continue
 		}
@@ -193,7 +194,7 @@ func (s *Service) edit(ctx context.Context, by directory.Caller, id directory.Co
 		if err := s.wake(ctx, id); err != nil {
 			s.log.Warn("wake-up not sent; the schedule makes up for it", "connectionId", id, "error", err)
 		}
-		return Used{GroupUse: u}, nil
+		return Used{GroupUse: u, Lacking: lacking(&c, &u)}, nil
 	}
 	return Used{}, fmt.Errorf("use of a group: %w", directory.ErrBusy)
 }
@@ -203,49 +204,49 @@ func isRefusal(err error) bool {
 	return is
 }
 
-func (s *Service) editOnce(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change func(*directory.Connection, *directory.GroupUse) error) (directory.GroupUse, error) {
+func (s *Service) editOnce(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change func(*directory.Connection, *directory.GroupUse) error) (directory.GroupUse, directory.Connection, error) {
 	c, err := assign.Working(ctx, s.connections, id)
 	if err != nil {
-		return directory.GroupUse{}, err
+		return directory.GroupUse{}, c, err
 	}
 	group, err := s.groups.Group(ctx, g)
 	if errors.Is(err, directory.ErrNotFound) {
-		return directory.GroupUse{}, directory.Refuse(directory.ErrNotFound, directory.CodeGroupNotFound, fmt.Sprintf("There is no group %q.", g), "")
+		return directory.GroupUse{}, c, directory.Refuse(directory.ErrNotFound, directory.CodeGroupNotFound, fmt.Sprintf("There is no group %q.", g), "")
 	}
 	if err != nil {
-		return directory.GroupUse{}, err
+		return directory.GroupUse{}, c, err
 	}
 	u, err := s.uses.Use(ctx, &c, g)
 	if errors.Is(err, directory.ErrNotFound) {
 		u, err = directory.GroupUse{ConnectionID: id, GroupID: g, Created: s.now().UTC()}, nil
 	}
 	if err != nil {
-		return u, err
+		return u, c, err
 	}
 	if version != 0 && version != u.Version {
-		return u, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "What the connection does with the group has changed since it was read.",
+		return u, c, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "What the connection does with the group has changed since it was read.",
 			"Read it again and send its ETag.")
 	}
 	if group.Deleted != nil && u.Version == 0 {
-		return u, directory.Refuse(directory.ErrConflict, directory.CodeGroupDeleted, "The group is deleted.", "Restore it first.")
+		return u, c, directory.Refuse(directory.ErrConflict, directory.CodeGroupDeleted, "The group is deleted.", "Restore it first.")
 	}
 	if err := change(&c, &u); err != nil {
-		return u, err
+		return u, c, err
 	}
-	if !c.UsesGroups {
+	if wants(&c, &u) {
 		c, err = s.connections.ModifyConnection(ctx, directory.AuditEvent{}, id, func(c *directory.Connection) error {
-			c.UsesGroups = true
+			wants(c, &u)
 			return nil
 		})
 		if err != nil {
-			return u, err
+			return u, c, err
 		}
 	}
 	u.EditedBy(by.Subject, s.now())
 	u.Updated = s.now().UTC()
 	act := by.AuditEvent(kind)
 	act.Detail = describe(&u)
-	return u, s.uses.PutUse(ctx, act, &c, &group, &u)
+	return u, c, s.uses.PutUse(ctx, act, &c, &group, &u)
 }
 
 // mayUse refuses, key by key, what would loosen safety when the caller may not decide
@@ -264,26 +265,21 @@ func mayUse(c *directory.Connection, old, next directory.UseRules, by directory.
 	return r
 }
 
-// mayExport refuses an export, or licences, that the connection lacks the permission for.
-func mayExport(c *directory.Connection, next directory.UseRules) error {
-	for _, need := range []struct {
-		wanted, set    bool
-		setting, scope string
-	}{
-		{next.Export != nil, c.Settings.Groups, "groups", directory.ScopeGroups},
-		{len(next.Licences) > 0, c.Settings.Licences, "licences", directory.ScopeLicences},
-	} {
-		if !need.wanted || need.set && c.HasScope(need.scope) {
-			continue
-		}
-		then := "Authorise the connection again: Microsoft asks for that permission."
-		if !need.set {
-			then = "Set " + need.setting + " in the connection's settings, and authorise it again."
-		}
-		return directory.Refuse(directory.ErrConflict, directory.CodeScopeMissing,
-			fmt.Sprintf("The connection \"%s\" lacks the permission %s; nothing was changed.", c.Name, need.scope), then)
+// wants notes on a connection that it does something with groups, and which permissions
+// that needs: they are asked for when it is authorised again. It reports whether any of it
+// is news.
+func wants(c *directory.Connection, u *directory.GroupUse) bool {
+	news := !c.UsesGroups
+	c.UsesGroups = true
+	for _, scope := range u.Scopes() {
+		news = c.Want(scope) || news
 	}
-	return nil
+	return news
+}
+
+// lacking are the permissions that a use needs and the connection was not granted.
+func lacking(c *directory.Connection, u *directory.GroupUse) []directory.Permission {
+	return slices.DeleteFunc(c.Lacking(), func(p directory.Permission) bool { return !slices.Contains(u.Scopes(), p.Scope) })
 }
 
 // keepsExport refuses an edit that would make another group of the tenant of an export:

@@ -107,7 +107,7 @@ func (o *opened) permit(d *plan.Decision) {
 	d.Problem = &directory.Problem{
 		Code: directory.CodeScopeMissing, Kind: directory.ProblemTenant,
 		Message: "The connection lacks the permission " + directory.ScopeGroups + ", so no group of the tenant is written to.",
-		Next:    "Set groups in the connection's settings, and authorise it again.",
+		Next:    "Authorise the connection again: Microsoft asks for that permission. The group goes on by itself then.",
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // user's account: they wait for it, or go with it.
 func (k *Kind) Dependents(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
 	id := ref.User()
-	if id == "" || !c.Settings.Licences {
+	if id == "" || !c.Wants(directory.ScopeLicences) {
 		return nil, nil
 	}
 	r := &records{k.store, k.source, c}

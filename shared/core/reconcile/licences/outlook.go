@@ -419,14 +419,14 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 		d.status, d.problem, d.findings = directory.BindingPaused, h.record.Problem, h.record.Findings
 	case h.user == nil || h.account == nil:
 		d.ends = true
-	case h.user.Deleted != nil || h.account.Release != "" || !s.Licences && len(h.rules) == 0:
+	case h.user.Deleted != nil || h.account.Release != "" || !c.Wants(directory.ScopeLicences) && len(h.rules) == 0:
 		// whoever leaves keeps what he has
 	case h.account.Resting() || h.account.Status == directory.BindingReadOnly:
 		d.status, d.problem = h.account.Status, h.account.Problem
 	case h.unread != nil:
 		d.status, d.problem, d.later = directory.BindingFailed, h.unread, reconcile.Rest(h.record)
-	case !s.Licences || !c.HasScope(directory.ScopeLicences):
-		d.status, d.problem = directory.BindingFailed, notPermitted(s)
+	case !c.HasScope(directory.ScopeLicences):
+		d.status, d.problem = directory.BindingFailed, notPermitted()
 	case h.account.AccountID == "" && h.account.Status != directory.BindingPending:
 		// without an account, and none is on its way
 	default:
@@ -437,14 +437,10 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 
 // notPermitted is what is wrong when licences are wished that the connection may not
 // give.
-func notPermitted(s *directory.Settings) *directory.Problem {
-	p := &directory.Problem{Code: directory.CodeScopeMissing, Kind: directory.ProblemTenant, Property: directory.PropLicences,
+func notPermitted() *directory.Problem {
+	return &directory.Problem{Code: directory.CodeScopeMissing, Kind: directory.ProblemTenant, Property: directory.PropLicences,
 		Message: "The connection lacks the permission " + directory.ScopeLicences + ", so no licence is given or taken.",
-		Next:    "Authorise the connection again."}
-	if !s.Licences {
-		p.Next = "Set licences in the connection's settings, and authorise it again."
-	}
-	return p
+		Next:    "Authorise the connection again: Microsoft asks for that permission. The licence follows by itself then."}
 }
 
 // location is the usageLocation that an account has by the time that licences are given.
