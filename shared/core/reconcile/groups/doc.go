@@ -60,7 +60,9 @@
 // makes one. Members of one group are added twenty in a request, removed one by one, and
 // never two requests to one group side by side. A membership is planned although its
 // group or its account is yet to be made by the same run: Confirm finds them in the
-// records, or has the change wait (reconcile.Verdict.Later; Dependents).
+// records, or has the change wait (reconcile.Verdict.Later; Dependents). Before a member is
+// added the record notes that this may have been done (propSent), so that what nobody heard
+// of is ours to take away, whatever becomes of change, run and record meanwhile.
 //
 // Files: group.go and member.go decide, undo.go takes back, ledger.go says what an
 // applied change means, nickname.go names: all without I/O. reads.go reads the tenant;

@@ -245,7 +245,7 @@ func (o *memberships) ask(ctx context.Context, w reconcile.Work, list []memberSu
 func (o *memberships) facts(s *memberSubject, found map[directory.TenantGroupID]seen) {
 	id := s.group.id
 	if s.record != nil && s.record.Release != "" {
-		if old := agreedPair(s.record); old.group != "" {
+		if old, given := givenPair(s.record); given || old.group != "" {
 			id = old.group
 		}
 	}
@@ -272,7 +272,7 @@ func agreedOf(s *memberSubject) []pair {
 	if s.record == nil {
 		return nil
 	}
-	return []pair{agreedPair(s.record)}
+	return []pair{agreedPair(s.record), sentPair(s.record)}
 }
 
 // Decide reads and decides memberships.
