@@ -3,6 +3,7 @@ package groups
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"bindery/shared/core/plan"
@@ -57,6 +58,16 @@ func (o *opened) bound(ctx context.Context, refs []directory.Ref) (map[directory
 		}
 	}
 	return out, err
+}
+
+// intend notes on records what is about to be sent.
+func (o *opened) intend(ctx context.Context, list []store.BindingChange) error {
+	for part := range slices.Chunk(list, reconcile.BatchSize) {
+		if err := o.Journal.Journal(ctx, o.s.Lease(), o.s.Connection(), store.Journal{Bindings: part}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fresh says which properties were written so lately that a read may be older.

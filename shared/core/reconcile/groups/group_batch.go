@@ -128,8 +128,24 @@ func (b *groupBatch) uniqueName(c *directory.Change) string {
 	return directory.UniqueNameOf(b.o.s.Connection().ID, c.Object.ID)
 }
 
-// Intend has nothing to make durable: a creation is found by its uniqueName.
-func (b *groupBatch) Intend(context.Context, []*directory.Change) error { return nil }
+// Intend notes which groups may have been made: when nobody hears of it, and the export
+// ends by a policy that has its group deleted, the group is looked for by its uniqueName.
+func (b *groupBatch) Intend(ctx context.Context, changes []*directory.Change) error {
+	var list []store.BindingChange
+	for _, c := range changes {
+		if c.Effect == directory.EffectGroupCreate {
+			list = append(list, store.BindingChange{Ref: c.Object, Mutate: func(bd *directory.Binding) bool {
+				if sent, _ := bd.Base[propSent].Bool(); sent {
+					return false
+				}
+				bd.Base = cloned(bd.Base)
+				bd.Base[propSent] = directory.BoolValue(true)
+				return true
+			}})
+		}
+	}
+	return b.o.intend(ctx, list)
+}
 
 // Write is the request of a change.
 func (b *groupBatch) Write(c *directory.Change) protect.Write {

@@ -56,7 +56,10 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 			e.Renew = e.Renew || settings.OnSoftDeleted == "restore"
 			s.export = &e
 		}
-		id := boundTo(b, s.export)
+		if s.record, err = o.made(ctx, w, b); err != nil {
+			return nil, err
+		}
+		id := boundTo(s.record, s.export)
 		if id != "" {
 			at = append(at, id)
 			claims = append(claims, directory.AccountID(id))
@@ -85,6 +88,27 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 		}
 	}
 	return list, nil
+}
+
+// made is a record as it would be had we heard of the creation of its group: of one that is
+// to be deleted, which may have been made. It is found by its uniqueName.
+func (o *tenantGroups) made(ctx context.Context, w reconcile.Work, b *directory.Binding) (*directory.Binding, error) {
+	if sent, _ := b.Base[propSent].Bool(); !sent || b.AccountID != "" || b.Release != directory.ReleaseDelete {
+		return b, nil
+	}
+	found, err := o.reads.named(ctx, w, []string{directory.UniqueNameOf(o.s.Connection().ID, b.Object.ID)})
+	if err != nil {
+		return nil, err
+	}
+	if err := found[0].Err(); err != nil {
+		return nil, err
+	}
+	if found[0].Value == nil {
+		return b, nil
+	}
+	heard := *b
+	heard.AccountID, heard.Created = directory.AccountID(found[0].Value.ID), true
+	return &heard, nil
 }
 
 // memberships is how many records of memberships a group has, as far as that matters:

@@ -17,7 +17,8 @@ const (
 	propGroup   = "group"
 	propAccount = "account"
 	// propSent is the group and the account of a membership that may have been given: its
-	// addition was about to be sent, and what became of that is not noted.
+	// addition was about to be sent, and what became of that is not noted. Of a group it
+	// says likewise that it may have been made.
 	propSent = "sent"
 )
 

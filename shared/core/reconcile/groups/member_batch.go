@@ -2,7 +2,6 @@ package groups
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"bindery/shared/core/protect"
@@ -139,12 +138,7 @@ func (b *memberBatch) Intend(ctx context.Context, changes []*directory.Change) e
 		}
 		list = append(list, store.BindingChange{Ref: c.Object, Mutate: func(bd *directory.Binding) bool { return noteSent(bd, p) }})
 	}
-	for part := range slices.Chunk(list, reconcile.BatchSize) {
-		if err := b.o.Journal.Journal(ctx, b.o.s.Lease(), b.o.s.Connection(), store.Journal{Bindings: part}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.o.intend(ctx, list)
 }
 
 // Combine has the additions to one group go in one request; removals go one by one. A

@@ -71,3 +71,44 @@ func TestUnheardAddition(t *testing.T) {
 		}
 	}
 }
+
+// TestUnheardCreation: a group that was made by a request of which nobody heard is deleted
+// with its export, when that is to be so, and stays otherwise.
+func TestUnheardCreation(t *testing.T) {
+	t.Parallel()
+	for policy, left := range map[directory.ReleasePolicy]bool{directory.ReleaseDelete: false, directory.ReleaseKeep: true} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			sales := w.export("Sales")
+			lost := false
+			w.rt = &meddler{rt: w.rt, lose: func(body string) bool {
+				now := strings.Contains(body, directory.UniqueNameOf(w.conn.ID, string(sales))) && strings.Contains(body, "PATCH")
+				lost = lost || now
+				return lost
+			}}
+			for range 5 {
+				_, _ = w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+				if lost {
+					break
+				}
+				w.wait(time.Second)
+			}
+			if !lost {
+				t.Fatal("no creation was sent")
+			}
+			w.rt = w.sim.Transport()
+			w.mu.Lock()
+			delete(w.exports, sales)
+			w.mu.Unlock()
+			w.release(policy, directory.GroupRef(sales))
+			w.wait(time.Minute)
+			w.sync()
+			w.calm()
+			w.sync()
+			if _, is := w.sim.Group(simTenant, "Sales"); is != left || !w.record(directory.GroupRef(sales)).Object.IsZero() {
+				t.Errorf("the group is there: %v, the record is %+v", is, w.record(directory.GroupRef(sales)))
+			}
+		})
+	}
+}
