@@ -32,6 +32,9 @@ type opened struct {
 	// has sent a change of which it is not known that it did not take effect.
 	planned map[planned]bool
 	sent    map[directory.ChangeID]int
+	// waits says of groups, by run, whether strangers are not to be told yet from who is
+	// wanted (unsettled).
+	waits map[planned]bool
 }
 
 // planned is an object of a run.
@@ -45,7 +48,7 @@ func open(c Config, s reconcile.Slice, t reconcile.Tenant) opened {
 	if !able {
 		panic("groups: the tenant's API knows no groups") // a mistake of whoever put the program together
 	}
-	return opened{Config: c, s: s, reads: newReads(tenant, s.Now), planned: map[planned]bool{}, sent: map[directory.ChangeID]int{}}
+	return opened{Config: c, s: s, reads: newReads(tenant, s.Now), planned: map[planned]bool{}, sent: map[directory.ChangeID]int{}, waits: map[planned]bool{}}
 }
 
 // bound reads the records that count.

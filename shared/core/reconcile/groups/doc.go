@@ -43,7 +43,8 @@
 //
 // Nobody is a stranger before all members that our directory wants have records
 // (Export.Expanded), nor while a listing of these may be behind: whoever may be one is
-// looked for by a direct read of the records (opened.owned). A protected account is left
+// looked for by a direct read of the records (opened.owned); nor while a member has no
+// account yet that may be there and become his (opened.unsettled). A protected account is left
 // where others put it.
 //
 // # What is read, and when

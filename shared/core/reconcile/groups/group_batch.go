@@ -283,7 +283,20 @@ func (b *groupBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 	if f.Applied && (f.Change.Effect == directory.EffectGroupCreate && f.Outcome == nil || f.Change.Effect == directory.EffectGroupRestore) {
 		out.Later = time.Second // found, not made now: it may have other values, and members of its own
 	}
+	if f.Well() && f.Change.AccountID != "" && b.exports[directory.GroupID(f.Change.Object.ID)].Exact && !b.compared(f.Change) {
+		out.Later = time.Second // adopted now: strangers are looked for in what is ours
+	}
 	return out
+}
+
+// compared reports whether strangers have been looked for in the group of a change.
+func (b *groupBatch) compared(c *directory.Change) bool {
+	r := b.records[c.Object]
+	if r == nil {
+		return false
+	}
+	yes, _ := r.Base[propExact].Bool()
+	return yes
 }
 
 // refusedValue reports whether a change failed for one value, so that it is not sent

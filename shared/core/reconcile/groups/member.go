@@ -79,6 +79,9 @@ type groupFacts struct {
 	problem *directory.Problem
 	// unread is why it is not known whether it is there, or who is in it.
 	unread *directory.Problem
+	// unsettled says that whoever looks like a stranger may be somebody whom our directory
+	// wants, and whose account is not known yet.
+	unsettled bool
 	// gone says that the tenant group is not there, for good; deleted that it is in the
 	// recycle bin.
 	gone, deleted bool
@@ -317,6 +320,8 @@ func (s *memberSubject) expel(out *memberDecision) {
 	case !s.in[p]:
 		out.gone = !took // whom we have removed can be given back
 	case took && s.fresh:
+	case s.group.unsettled:
+		out.Status, out.Problem = directory.BindingPending, unsettled(s.groupName(), s.ref.ID)
 	case s.member.protected != "":
 		s.spare(out)
 	default:
@@ -327,6 +332,12 @@ func (s *memberSubject) expel(out *memberDecision) {
 		out.Changes = append(out.Changes, s.change(directory.EffectMemberRemove, p, "removed from "+s.groupName()+" because "+why))
 		out.Status = directory.BindingPending
 	}
+}
+
+// unsettled is why nobody is taken out of an exact group yet.
+func unsettled(group, id string) *directory.Problem {
+	return problem(directory.CodeMemberWaits, "A member of "+group+" has no account yet. It may be any that is in the tenant group already, so nobody is taken out of it.",
+		"It is looked at again once the accounts of all members are known. A binding that is in conflict needs a decision.", id)
 }
 
 // giveBack puts somebody back whom an exact export has taken out.

@@ -35,7 +35,7 @@ func (b *memberBatch) Confirm(ctx context.Context, changes []*directory.Change) 
 		list[n] = memberRecord{c.Object, b.records[c.Object]}
 	}
 	var err error
-	if b.around, err = b.o.around(ctx, list); err != nil {
+	if b.around, err = b.o.around(ctx, b.w, list); err != nil {
 		return nil, err
 	}
 	verdicts := make([]reconcile.Verdict, len(changes))
@@ -100,6 +100,9 @@ func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.V
 		}
 		if s.stranger() && s.owned {
 			return outdated("The directory wants this member by now.")
+		}
+		if s.stranger() && s.group.unsettled && b.w.Run.Kind != directory.KindUndo {
+			return outdated("The account may be that of a member whom the directory wants by now.")
 		}
 		b.pairs[c.ID] = p
 		return reconcile.Verdict{}
