@@ -11,7 +11,7 @@ import (
 // The properties of a membership, in changes and as the base of its record.
 const (
 	// propMember says whether there is the membership.
-	propMember = "member"
+	propMember = directory.PropMember
 	// propGroup and propAccount are the tenant group and the object in it; Null as long
 	// as one of them is not there yet.
 	propGroup   = "group"
