@@ -145,6 +145,29 @@ type Binding struct {
 // Ref names what is bound.
 func (b *Binding) Ref() Ref { return refOf(b.Object, b.UserID) }
 
+// PropMember says, in the base of a membership's record, whether there is the membership.
+const PropMember = "member"
+
+// Holds reports whether something in the tenant is there by the binding: an object that
+// belongs to it or, of a kind without objects of its own, what its base tells of.
+func (b *Binding) Holds() bool {
+	switch b.Ref().Kind {
+	case KindMember:
+		yes, _ := b.Base[PropMember].Bool()
+		return yes
+	case KindManager:
+		return !b.Base[PropManager].IsNull()
+	case KindLicence:
+		for name := range b.Base {
+			if _, is := LicenceOfProperty(name); is {
+				return true
+			}
+		}
+		return false
+	}
+	return b.AccountID != ""
+}
+
 // AddPath notes that a use of a group binds the user. A binding that was being let go
 // since its last path had ended goes on. It reports whether anything is new.
 func (b *Binding) AddPath(g GroupID) bool {
@@ -326,8 +349,12 @@ type Former struct {
 	Object            Ref       `json:"object,omitzero"` // see Binding.Object
 	AccountID         AccountID `json:"accountId,omitempty"`
 	UserPrincipalName string    `json:"userPrincipalName,omitempty"`
-	Epoch             int64     `json:"epoch"`
-	At                time.Time `json:"at"` // when it was swept
+	// Groups and Indirect are as in the binding: who was bound by groups alone is
+	// nobody's choice.
+	Groups   []GroupID `json:"groups,omitempty"`
+	Indirect bool      `json:"indirect,omitempty"`
+	Epoch    int64     `json:"epoch"`
+	At       time.Time `json:"at"` // when it was swept
 }
 
 // Ref names what was bound.

@@ -31,12 +31,13 @@ const (
 	strAccount     = "account"
 )
 
-// accountsOf is what a binding adds to the number of those with an account.
+// accountsOf is what a binding adds to the number of those by which something is in the
+// tenant.
 func accountsOf(b *directory.Binding) int64 {
-	if b.AccountID == "" {
-		return 0
+	if b.Holds() {
+		return 1
 	}
-	return 1
+	return 0
 }
 
 func accountSince(id directory.AccountID, now time.Time) time.Time {

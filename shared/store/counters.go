@@ -63,7 +63,8 @@ func (s *Counters) BoundAccounts(ctx context.Context, id directory.ConnectionID,
 }
 
 // BoundObjects returns how many objects of another kind than accounts are bound
-// through a connection's epoch, and to how many of them one of the tenant belongs.
+// through a connection's epoch, and by how many of them something is in the tenant
+// (directory.Binding.Holds).
 func (s *Counters) BoundObjects(ctx context.Context, kind directory.Kind, id directory.ConnectionID, epoch int64) (bound, inTenant int, err error) {
 	it, _, err := s.db.find(ctx, boundKey(id, epoch, kind))
 	return int(it.Numbers[numBound]), int(it.Numbers[numAccounts]), fail("bound objects", err)

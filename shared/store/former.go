@@ -16,7 +16,7 @@ func formerWrite(tenant directory.TenantID, b *directory.Binding, now time.Time)
 		Key: formerKey(b.ConnectionID, b.Ref()),
 		Body: encode(directory.Former{
 			ConnectionID: b.ConnectionID, TenantID: cmp.Or(b.TenantID, tenant), UserID: b.UserID, Object: b.Object, AccountID: b.AccountID,
-			UserPrincipalName: b.UserPrincipalName, Epoch: b.Epoch, At: now.UTC(),
+			UserPrincipalName: b.UserPrincipalName, Groups: b.Groups, Indirect: b.Indirect, Epoch: b.Epoch, At: now.UTC(),
 		}),
 	}}
 }

@@ -57,7 +57,7 @@ func viewBinding(b *directory.Binding) Binding {
 type Bind struct {
 	UserIDs  []directory.UserID `json:"userIds,omitempty" doc:"At most 500."`
 	All      bool               `json:"all,omitempty" doc:"Every active or suspended user."`
-	Previous bool               `json:"previous,omitempty" doc:"Whom the connection had when it was last deactivated."`
+	Previous bool               `json:"previous,omitempty" doc:"Whom the connection had when it was last deactivated. Whom it had by groups alone comes back by their uses, which are said anew."`
 }
 
 // Link names something else of the API.

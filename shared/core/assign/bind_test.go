@@ -3,6 +3,7 @@ package assign
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -310,6 +311,52 @@ func TestBindPrevious(t *testing.T) {
 	w.must(err)
 	if done := w.run(j.ID); done.State != directory.JobDone || done.Done != 0 {
 		t.Errorf("previous of a new connection = %+v", done.Job)
+	}
+}
+
+// TestBindPreviousByGroup: who was bound by groups alone is not bound by himself: he comes
+// back by the use of one of them, or is told of; who was selected besides is bound.
+func TestBindPreviousByGroup(t *testing.T) {
+	for _, sweep := range []bool{false, true} {
+		t.Run(fmt.Sprintf("swept %v", sweep), func(t *testing.T) {
+			w := newWorld(t)
+			ctx := t.Context()
+			ids := w.people(4)
+			used, former := directory.NewGroupID(w.Now()), directory.NewGroupID(w.Now())
+			paths := [][]directory.GroupID{{used, former}, {former}, {former}, nil}
+			_, err := w.Bind(ctx, admin, w.conn.ID, ids)
+			w.must(err)
+			for i, id := range ids {
+				b, err := w.store.Bindings.Binding(ctx, id)
+				w.must(err)
+				b.Groups, b.Indirect = paths[i], i < 2 // the third was selected besides
+				w.must(w.store.Bindings.UpdateBinding(ctx, directory.AuditEvent{}, &b, false, false))
+			}
+			w.must(w.store.Bindings.Bind(ctx, directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{Object: directory.MemberOf(used, ids[0]), Version: 1}}))
+			w.again()
+			w.Advance(1e9)
+			for more := sweep; more; {
+				_, more, err = w.store.Bindings.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 1)
+				w.must(err)
+			}
+			w.selects(used)
+			w.Advance(1e9)
+			j, err := w.StartBind(ctx, admin, w.conn.ID, Selection{Previous: true})
+			w.must(err)
+			done := w.run(j.ID)
+			if done.Counts["bound"] != 2 || done.Counts["boundByGroup"] != 1 || done.Done != 4 || done.Total != 4 {
+				t.Errorf("job = %+v", done.Job)
+			}
+			if got := codes(w.refusals(j.ID)); got[directory.CodeGroupNotUsed] != 1 || len(got) != 1 {
+				t.Errorf("refused = %v", got)
+			}
+			for i, id := range ids {
+				b, err := w.store.Bindings.Binding(ctx, id)
+				if bound := err == nil && b.Epoch == w.conn.Epoch; bound != (i >= 2) || bound && b.Indirect {
+					t.Errorf("%d is bound: %v, %+v", i, bound, b)
+				}
+			}
+		})
 	}
 }
 

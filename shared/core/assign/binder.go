@@ -20,6 +20,8 @@ type Choice struct {
 	Account           directory.AccountID
 	UserPrincipalName string
 	EmployeeID        directory.Value
+	// byGroups are the groups by whose use alone the user was bound before.
+	byGroups []directory.GroupID
 }
 
 // Verdicts are what became of choices.

@@ -30,6 +30,7 @@ type Bindings struct {
 	bindings    bindingStore
 	subjects    subjectReader
 	selections  selectionLister
+	uses        useReader
 	users       userLister
 	expiry      userExpiry
 	runs        Runs
@@ -42,7 +43,7 @@ type Bindings struct {
 // NewBindings returns Bindings.
 func NewBindings(cfg BindingsConfig) *Bindings {
 	st := cfg.Stores
-	return &Bindings{connections: st.Connections, bindings: st.Bindings, subjects: st.Subjects, selections: st.Selections, users: st.AllUsers, expiry: st.Expiry,
+	return &Bindings{connections: st.Connections, bindings: st.Bindings, subjects: st.Subjects, selections: st.Selections, uses: st.Uses, users: st.AllUsers, expiry: st.Expiry,
 		runs: cfg.Runs, jobs: cfg.Jobs, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
 }
 

@@ -2,6 +2,7 @@ package assign
 
 import (
 	"context"
+	"slices"
 
 	"bindery/shared/core/jobs"
 	"bindery/shared/directory"
@@ -90,18 +91,26 @@ func (w *bulkWorker) Step(ctx context.Context, j *jobs.Job) (jobs.Result, error)
 	if err != nil {
 		return jobs.Result{}, err
 	}
+	read := len(list)
+	list, left, byGroup, err := w.byGroup(ctx, &c, list)
+	if err != nil {
+		return jobs.Result{}, err
+	}
 	done, err := w.bindings.BindChoices(ctx, directory.Caller{Subject: j.By()}, &c, list)
 	if err != nil {
 		return jobs.Result{}, err
 	}
 	fresh := len(done.Bound) - len(done.Already)
-	j.Done += len(list)
+	j.Done += read
 	j.Count("bound", fresh)
 	j.Count("alreadyBound", len(done.Already))
 	if fresh > 0 {
 		wake(ctx, w.bindings.waker, w.bindings.log, c.ID)
 	}
-	result := jobs.Result{Refused: jobs.Short(done.Refused)}
+	if byGroup > 0 {
+		j.Count("boundByGroup", byGroup)
+	}
+	result := jobs.Result{Refused: jobs.Short(append(done.Refused, left...))}
 	at.Next = next
 	if next == "" {
 		if at.Phase == phaseRows {
@@ -141,7 +150,7 @@ func (w *bulkWorker) rows(ctx context.Context, c *directory.Connection, at bulkP
 	var list []Choice
 	for _, b := range rows {
 		if b.Release == "" { // an admin was letting the others go already
-			list = append(list, Choice{User: b.UserID})
+			list = append(list, formerly(b.UserID, b.Groups, b.Indirect))
 		}
 	}
 	return list, next, err
@@ -162,11 +171,51 @@ func (w *bulkWorker) former(ctx context.Context, j *jobs.Job, c *directory.Conne
 	}
 	var list []Choice
 	for _, f := range former {
-		if f.Epoch == at.Epoch && !overwritten(j, c, &f, subjects[f.UserID]) {
-			list = append(list, Choice{User: f.UserID})
+		if f.Epoch == at.Epoch && f.UserID != "" && !overwritten(j, c, &f, subjects[f.UserID]) {
+			list = append(list, formerly(f.UserID, f.Groups, f.Indirect))
 		}
 	}
 	return list, next, nil
+}
+
+// formerly is the choice of somebody who was bound before. Groups are told only of who was
+// bound by these alone.
+func formerly(u directory.UserID, groups []directory.GroupID, indirect bool) Choice {
+	if !indirect {
+		return Choice{User: u}
+	}
+	return Choice{User: u, byGroups: groups}
+}
+
+// byGroup takes those out of a window who were bound by groups alone: they come back by the
+// uses of these, so that their bindings end with them, as they did. selected is how many they
+// are of whom such a use is there; the others are left, and told why.
+func (w *bulkWorker) byGroup(ctx context.Context, c *directory.Connection, list []Choice) (direct []Choice, left []directory.RefusedItem, selected int, err error) {
+	var groups []directory.GroupID
+	for _, ch := range list {
+		groups = append(groups, ch.byGroups...)
+	}
+	if len(groups) == 0 {
+		return list, nil, 0, nil
+	}
+	slices.Sort(groups)
+	uses, err := w.bindings.uses.UsesAmong(ctx, c, slices.Compact(groups))
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	selects := func(g directory.GroupID) bool { u, used := uses[g]; return used && !u.Ending && u.Select != nil }
+	for _, ch := range list {
+		switch {
+		case len(ch.byGroups) == 0:
+			direct = append(direct, ch)
+		case slices.ContainsFunc(ch.byGroups, selects):
+			selected++
+		default:
+			left = append(left, directory.RefusedItem{UserID: ch.User, GroupID: ch.byGroups[0], Code: directory.CodeGroupNotUsed,
+				Detail: "The user was bound as a member of " + groupNames(ch.byGroups) + ", which the connection does not select by now. Say so again with PUT, or bind the user."})
+		}
+	}
+	return direct, left, selected, nil
 }
 
 // overwritten reports whether a former row is one that this job made itself,
@@ -198,6 +247,9 @@ func (w *bulkWorker) findFormer(ctx context.Context, j *jobs.Job, c *directory.C
 		return jobs.Result{}, err
 	}
 	for _, f := range former {
+		if f.UserID == "" { // of another kind than accounts
+			continue
+		}
 		if f.Epoch > at.Epoch {
 			at.Epoch = f.Epoch
 			j.Total = 1

@@ -14,6 +14,7 @@ type Stores struct {
 	Bindings    bindingStore
 	Subjects    subjectReader
 	Selections  selectionLister
+	Uses        useReader
 	Moves       moveStore
 	Users       userFinder
 	AllUsers    userLister
@@ -25,7 +26,7 @@ type Stores struct {
 
 // StoresOf are those of a store.
 func StoresOf(s *store.Store) Stores {
-	return Stores{Connections: s.Connections, Bindings: s.Bindings, Subjects: s.Bindings, Selections: s.Bindings, Moves: s.Bindings,
+	return Stores{Connections: s.Connections, Bindings: s.Bindings, Subjects: s.Bindings, Selections: s.Bindings, Uses: s.Uses, Moves: s.Bindings,
 		Users: s.Users, AllUsers: s.Users, Expiry: s.Users, Owners: s.Claims, Groups: s.Groups, Objects: s.Claims}
 }
 
@@ -51,6 +52,11 @@ type subjectReader interface {
 type selectionLister interface {
 	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	Former(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Former, string, error)
+}
+
+// useReader reads what a connection does with groups.
+type useReader interface {
+	UsesAmong(ctx context.Context, c *directory.Connection, ids []directory.GroupID) (map[directory.GroupID]directory.GroupUse, error)
 }
 
 // moveStore moves bindings to another connection.

@@ -204,3 +204,13 @@ func codeOf(err error) string {
 	}
 	return err.Error()
 }
+
+// selects has the connection bind the members of a group.
+func (w *world) selects(g directory.GroupID) {
+	w.t.Helper()
+	group := directory.Group{ID: g, GroupProfile: directory.GroupProfile{Name: "Sales"}, Source: directory.SourceManual, Version: 1}
+	w.must(w.store.Groups.CreateGroups(w.t.Context(), directory.AuditEvent{}, &group))
+	use := directory.GroupUse{ConnectionID: w.conn.ID, GroupID: g, Epoch: w.conn.Epoch}
+	use.Set(directory.UseRules{Select: &directory.SelectRule{}})
+	w.must(w.store.Uses.PutUse(w.t.Context(), directory.AuditEvent{}, &w.conn, &group, &use))
+}

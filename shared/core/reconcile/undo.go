@@ -146,7 +146,8 @@ func (q *consequence) undoChange(bc *store.BindingChange) {
 	c := f.Change
 	bc.Create = &directory.Binding{
 		UserID: c.UserID, Object: c.Object, ConnectionID: q.b.s.conn.ID, Epoch: q.b.s.lease.Epoch, AccountID: c.AccountID,
-		UserPrincipalName: c.UserPrincipalName, Created: c.Created, Wanted: c.UserVersion,
+		UserPrincipalName: c.UserPrincipalName, Created: c.Created,
+		Wanted: c.UserVersion, Applied: c.UserVersion, // it rests until the user is edited
 		SelectedBy: cmp.Or(f.Run.ApprovedBy, f.Run.AskedBy), SelectedAt: f.Now,
 		Agreed: max(1, c.Agreed), // who selects it here has not looked at what the user has become
 	}

@@ -134,3 +134,37 @@ func testKindJournal(s *suite) {
 	}
 	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{lit(lamp(2), "obj-1")}})) // free again
 }
+
+// testKindShares: of kinds without objects of their own those records count that something
+// is in the tenant by, from when it is until it is no more.
+func testKindShares(s *suite) {
+	ctx := s.Context()
+	c := s.connection("hq")
+	l := s.lease(&c)
+	yes, no := directory.BoolValue(true), directory.BoolValue(false)
+	for _, tt := range []struct {
+		ref   directory.Ref
+		steps []directory.Properties
+		want  []int
+	}{
+		{directory.MemberOf("grp_a", "usr_1"), []directory.Properties{{"sent": yes}, {directory.PropMember: yes}, {directory.PropMember: yes, "sent": yes}, {directory.PropMember: no}}, []int{0, 1, 1, 0}},
+		{directory.ManagerOf("usr_1"), []directory.Properties{{directory.PropManager: directory.StringValue("a")}, {directory.PropManager: directory.StringValue("b")}, {directory.PropManager: directory.Null}}, []int{1, 1, 0}},
+		{directory.LicenceOf("usr_1"), []directory.Properties{{"account": directory.StringValue("a"), "sent": yes}, {directory.LicenceProperty("e3"): yes}, {directory.LicenceProperty("e5"): yes}}, []int{0, 1, 1}},
+	} {
+		kind := tt.ref.Kind
+		s.must(s.Bindings.Bind(ctx, quiet, &c, by.Subject, []store.Selection{{Object: tt.ref, Version: 1}}))
+		for i, base := range tt.steps {
+			s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{{Ref: tt.ref, Mutate: func(b *directory.Binding) bool {
+				b.Base = base
+				return true
+			}}}}))
+			if n, with, err := s.Counters.BoundObjects(ctx, kind, c.ID, 1); err != nil || n != 1 || with != tt.want[i] {
+				s.Errorf("%s with %v: %d are counted, %d in the tenant, %v; want %d", kind, base, n, with, err, tt.want[i])
+			}
+		}
+		s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{{Ref: tt.ref, Remove: true, Mutate: func(*directory.Binding) bool { return true }}}}))
+		if n, with, err := s.Counters.BoundObjects(ctx, kind, c.ID, 1); err != nil || n != 0 || with != 0 {
+			s.Errorf("%s: %d are left, %d in the tenant, %v", kind, n, with, err)
+		}
+	}
+}

@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"UsersMove", testMove},
 		{"KindsAreApart", testKinds},
 		{"KindsAreJournalled", testKindJournal},
+		{"KindsCountWhatIsInTheTenant", testKindShares},
 		{"ManagersHaveRecords", testManagerRecords},
 		{"LicencesAreMarkedByTheirCountry", testLicencesMarked},
 		{"ManagersHaveReports", testReports},

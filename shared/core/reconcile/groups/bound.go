@@ -3,6 +3,7 @@ package groups
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"bindery/shared/core/plan"
@@ -31,6 +32,9 @@ type opened struct {
 	// has sent a change of which it is not known that it did not take effect.
 	planned map[planned]bool
 	sent    map[directory.ChangeID]int
+	// waits says of groups, by run, whether strangers are not to be told yet from who is
+	// wanted (unsettled).
+	waits map[planned]bool
 }
 
 // planned is an object of a run.
@@ -44,7 +48,7 @@ func open(c Config, s reconcile.Slice, t reconcile.Tenant) opened {
 	if !able {
 		panic("groups: the tenant's API knows no groups") // a mistake of whoever put the program together
 	}
-	return opened{Config: c, s: s, reads: newReads(tenant, s.Now), planned: map[planned]bool{}, sent: map[directory.ChangeID]int{}}
+	return opened{Config: c, s: s, reads: newReads(tenant, s.Now), planned: map[planned]bool{}, sent: map[directory.ChangeID]int{}, waits: map[planned]bool{}}
 }
 
 // bound reads the records that count.
@@ -57,6 +61,16 @@ func (o *opened) bound(ctx context.Context, refs []directory.Ref) (map[directory
 		}
 	}
 	return out, err
+}
+
+// intend notes on records what is about to be sent.
+func (o *opened) intend(ctx context.Context, list []store.BindingChange) error {
+	for part := range slices.Chunk(list, reconcile.BatchSize) {
+		if err := o.Journal.Journal(ctx, o.s.Lease(), o.s.Connection(), store.Journal{Bindings: part}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fresh says which properties were written so lately that a read may be older.

@@ -18,7 +18,7 @@ func Dependents(c Config) func(ctx context.Context, conn *directory.Connection, 
 			if err != nil {
 				return nil, err
 			}
-			return c.waiting(ctx, conn, refs)
+			return c.waiting(ctx, conn, withGroups(refs))
 		case ref.Kind == directory.KindGroup:
 			group := directory.GroupID(ref.ID)
 			refs, err := c.membershipsOf(ctx, directory.GroupMember(group))
@@ -76,6 +76,18 @@ func (c Config) membershipsOf(ctx context.Context, m directory.MemberRef) ([]dir
 		}
 	}
 	return refs, nil
+}
+
+// withGroups are memberships with their groups, of which strangers may wait to be told from
+// who is wanted.
+func withGroups(refs []directory.Ref) []directory.Ref {
+	all := slices.Clone(refs)
+	for _, ref := range refs {
+		if g, _, is := memberOf(ref); is {
+			all = append(all, directory.GroupRef(g))
+		}
+	}
+	return all
 }
 
 // waiting are those of some memberships that wait for something.

@@ -43,7 +43,8 @@
 //
 // Nobody is a stranger before all members that our directory wants have records
 // (Export.Expanded), nor while a listing of these may be behind: whoever may be one is
-// looked for by a direct read of the records (opened.owned). A protected account is left
+// looked for by a direct read of the records (opened.owned); nor while a member has no
+// account yet that may be there and become his (opened.unsettled). A protected account is left
 // where others put it.
 //
 // # What is read, and when
@@ -60,7 +61,9 @@
 // makes one. Members of one group are added twenty in a request, removed one by one, and
 // never two requests to one group side by side. A membership is planned although its
 // group or its account is yet to be made by the same run: Confirm finds them in the
-// records, or has the change wait (reconcile.Verdict.Later; Dependents).
+// records, or has the change wait (reconcile.Verdict.Later; Dependents). Before a member is
+// added the record notes that this may have been done (propSent), so that what nobody heard
+// of is ours to take away, whatever becomes of change, run and record meanwhile.
 //
 // Files: group.go and member.go decide, undo.go takes back, ledger.go says what an
 // applied change means, nickname.go names: all without I/O. reads.go reads the tenant;

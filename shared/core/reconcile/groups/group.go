@@ -59,9 +59,12 @@ type groupSubject struct {
 	members int
 	// compared says that strangers have been looked for, now or before.
 	compared bool
-	fresh    directory.Recent
-	changed  map[string]directory.Actor
-	now      time.Time
+	// unsettled says that nobody is known to be a stranger so far: a member whom our
+	// directory wants may have any account.
+	unsettled bool
+	fresh     directory.Recent
+	changed   map[string]directory.Actor
+	now       time.Time
 }
 
 // name is what people call the group.
@@ -213,6 +216,9 @@ func keepGroup(s groupSubject) plan.Decision {
 		d.agree(propExact, directory.BoolValue(s.compared))
 	}
 	out.Base, out.Findings = d.base, d.findings
+	if s.unsettled {
+		out.Findings = append(out.Findings, *unsettled(s.name(), string(s.found.ID)))
+	}
 	if u := d.update(); u != nil {
 		out.Changes, out.Status = append(out.Changes, *u), directory.BindingPending
 	}

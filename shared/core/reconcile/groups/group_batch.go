@@ -128,8 +128,24 @@ func (b *groupBatch) uniqueName(c *directory.Change) string {
 	return directory.UniqueNameOf(b.o.s.Connection().ID, c.Object.ID)
 }
 
-// Intend has nothing to make durable: a creation is found by its uniqueName.
-func (b *groupBatch) Intend(context.Context, []*directory.Change) error { return nil }
+// Intend notes which groups may have been made: when nobody hears of it, and the export
+// ends by a policy that has its group deleted, the group is looked for by its uniqueName.
+func (b *groupBatch) Intend(ctx context.Context, changes []*directory.Change) error {
+	var list []store.BindingChange
+	for _, c := range changes {
+		if c.Effect == directory.EffectGroupCreate {
+			list = append(list, store.BindingChange{Ref: c.Object, Mutate: func(bd *directory.Binding) bool {
+				if sent, _ := bd.Base[propSent].Bool(); sent {
+					return false
+				}
+				bd.Base = cloned(bd.Base)
+				bd.Base[propSent] = directory.BoolValue(true)
+				return true
+			}})
+		}
+	}
+	return b.o.intend(ctx, list)
+}
 
 // Write is the request of a change.
 func (b *groupBatch) Write(c *directory.Change) protect.Write {
@@ -267,7 +283,20 @@ func (b *groupBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 	if f.Applied && (f.Change.Effect == directory.EffectGroupCreate && f.Outcome == nil || f.Change.Effect == directory.EffectGroupRestore) {
 		out.Later = time.Second // found, not made now: it may have other values, and members of its own
 	}
+	if f.Well() && f.Change.AccountID != "" && b.exports[directory.GroupID(f.Change.Object.ID)].Exact && !b.compared(f.Change) {
+		out.Later = time.Second // adopted now: strangers are looked for in what is ours
+	}
 	return out
+}
+
+// compared reports whether strangers have been looked for in the group of a change.
+func (b *groupBatch) compared(c *directory.Change) bool {
+	r := b.records[c.Object]
+	if r == nil {
+		return false
+	}
+	yes, _ := r.Base[propExact].Bool()
+	return yes
 }
 
 // refusedValue reports whether a change failed for one value, so that it is not sent

@@ -56,7 +56,10 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 			e.Renew = e.Renew || settings.OnSoftDeleted == "restore"
 			s.export = &e
 		}
-		id := boundTo(b, s.export)
+		if s.record, err = o.made(ctx, w, b); err != nil {
+			return nil, err
+		}
+		id := boundTo(s.record, s.export)
 		if id != "" {
 			at = append(at, id)
 			claims = append(claims, directory.AccountID(id))
@@ -85,6 +88,27 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 		}
 	}
 	return list, nil
+}
+
+// made is a record as it would be had we heard of the creation of its group: of one that is
+// to be deleted, which may have been made. It is found by its uniqueName.
+func (o *tenantGroups) made(ctx context.Context, w reconcile.Work, b *directory.Binding) (*directory.Binding, error) {
+	if sent, _ := b.Base[propSent].Bool(); !sent || b.AccountID != "" || b.Release != directory.ReleaseDelete {
+		return b, nil
+	}
+	found, err := o.reads.named(ctx, w, []string{directory.UniqueNameOf(o.s.Connection().ID, b.Object.ID)})
+	if err != nil {
+		return nil, err
+	}
+	if err := found[0].Err(); err != nil {
+		return nil, err
+	}
+	if found[0].Value == nil {
+		return b, nil
+	}
+	heard := *b
+	heard.AccountID, heard.Created = directory.AccountID(found[0].Value.ID), true
+	return &heard, nil
 }
 
 // memberships is how many records of memberships a group has, as far as that matters:
@@ -126,6 +150,9 @@ func (o *tenantGroups) tell(out *reconcile.Decided, w reconcile.Work, s *groupSu
 	if s.missing && s.record.AccountID != "" && s.record.LastWrite.Add(justMade).After(o.s.Now()) && s.deleted == nil {
 		// A group that was made moments ago is not known everywhere (GG 8).
 		d, later = plan.Decision{Status: s.record.Status, Base: s.record.Base, Problem: s.record.Problem, Findings: s.record.Findings}, waitVisible
+	}
+	if s.unsettled {
+		later = lookLater
 	}
 	if s.fresh.Any() && s.found != nil && s.differs() {
 		later = reconcile.Grace
@@ -178,13 +205,14 @@ func (o *tenantGroups) compare(ctx context.Context, w reconcile.Work, s *groupSu
 	}
 	known := map[directory.AccountID]bool{}
 	var differ []directory.Ref
-	err = o.eachMembership(ctx, s.record, func(b *directory.Binding) {
+	err = o.eachMembership(ctx, directory.GroupID(s.record.Object.ID), func(b *directory.Binding) error {
 		if a := knows(b); a != "" {
 			known[a] = true
 		}
 		if p := agreedPair(b); b.Applied >= b.Wanted && !b.Marked && !b.Resting() && b.Base != nil && (p.group != s.found.ID || in.has(p.member) != hasAgreed(b)) {
 			differ = append(differ, b.Ref())
 		}
+		return nil
 	})
 	if err != nil {
 		return err
@@ -195,27 +223,69 @@ func (o *tenantGroups) compare(ctx context.Context, w reconcile.Work, s *groupSu
 		}
 		out.Again = time.Second
 	}
-	if s.compared = exact; !exact {
+	if !exact {
 		return nil
+	}
+	s.unsettled, err = o.unsettled(ctx, w, directory.GroupID(s.record.Object.ID))
+	if s.compared = err == nil && !s.unsettled; !s.compared {
+		return err // strangers are looked for once it is settled
 	}
 	return o.addStrangers(ctx, w, s, in, known, out)
 }
 
 // eachMembership calls do with the records of a group's memberships.
-func (o *tenantGroups) eachMembership(ctx context.Context, b *directory.Binding, do func(*directory.Binding)) error {
-	prefix := directory.MembersOf(directory.GroupID(b.Object.ID))
+func (o *opened) eachMembership(ctx context.Context, group directory.GroupID, do func(*directory.Binding) error) error {
 	for cursor := ""; ; {
-		list, next, err := o.Records.ListBindingsUnder(ctx, directory.KindMember, prefix, b.ConnectionID, b.Epoch, cursor, 500)
+		list, next, err := o.Records.ListBindingsUnder(ctx, directory.KindMember, directory.MembersOf(group), o.s.Connection().ID, o.s.Epoch(), cursor, 500)
 		if err != nil {
 			return err
 		}
 		for i := range list {
-			do(&list[i])
+			if err := do(&list[i]); err != nil {
+				return err
+			}
 		}
 		if cursor = next; cursor == "" {
 			return nil
 		}
 	}
+}
+
+// unsettled reports whether a member whom our directory wants in a group has no account so
+// far and is to have one. It may be there, and in the group, and be found by the run that
+// adopts it, or by an admin who decides a conflict: whoever looks like a stranger may be him.
+func (o *opened) unsettled(ctx context.Context, w reconcile.Work, group directory.GroupID) (yes bool, err error) {
+	key := planned{w.Run.ID, directory.GroupRef(group)}
+	if yes, known := o.waits[key]; known {
+		return yes, nil
+	}
+	var users []directory.UserID
+	some := func() error {
+		rows, err := o.Records.Subjects(ctx, users)
+		for _, row := range rows {
+			b := row.Binding
+			yes = yes || b != nil && b.ConnectionID == o.s.Connection().ID && b.Epoch == o.s.Epoch() && b.AccountID == "" && b.Release == ""
+		}
+		users = nil
+		return err
+	}
+	err = o.eachMembership(ctx, group, func(b *directory.Binding) error {
+		_, member, _ := memberOf(b.Object)
+		if u := member.User(); u != "" && b.Release == "" && !hasAgreed(b) && !yes {
+			users = append(users, u)
+		}
+		if len(users) < 100 {
+			return nil
+		}
+		return some()
+	})
+	if err == nil {
+		err = some()
+	}
+	if err == nil {
+		o.waits[key] = yes
+	}
+	return yes, err
 }
 
 // addStrangers makes records of the members of an exact group whom our directory does

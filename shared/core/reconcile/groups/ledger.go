@@ -51,10 +51,32 @@ func knows(b *directory.Binding) directory.AccountID {
 	if a := strangerOf(b.Object); a != "" {
 		return a
 	}
-	if hasAgreed(b) && (b.Created || b.Resting()) {
+	if p, given := givenPair(b); given {
+		return folded(p.member)
+	}
+	if hasAgreed(b) && b.Resting() {
 		return folded(agreedPair(b).member)
 	}
 	return ""
+}
+
+// noteSent notes that a membership is about to be given, until noteMember says what became
+// of it; false: the record says so already.
+func noteSent(b *directory.Binding, p pair) bool {
+	if given, yes := givenPair(b); yes && given == p {
+		return false
+	}
+	b.Base = cloned(b.Base)
+	b.Base[propSent] = directory.ListValue(string(p.group), string(p.member))
+	return true
+}
+
+// forgetSent notes that a membership was not given.
+func forgetSent(b *directory.Binding, p pair) {
+	if sentPair(b) == p {
+		b.Base = cloned(b.Base)
+		delete(b.Base, propSent)
+	}
 }
 
 // strangers are the members of a tenant group whom our directory does not want in it:

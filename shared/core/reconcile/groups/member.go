@@ -11,11 +11,15 @@ import (
 // The properties of a membership, in changes and as the base of its record.
 const (
 	// propMember says whether there is the membership.
-	propMember = "member"
+	propMember = directory.PropMember
 	// propGroup and propAccount are the tenant group and the object in it; Null as long
 	// as one of them is not there yet.
 	propGroup   = "group"
 	propAccount = "account"
+	// propSent is the group and the account of a membership that may have been given: its
+	// addition was about to be sent, and what became of that is not noted. Of a group it
+	// says likewise that it may have been made.
+	propSent = "sent"
 )
 
 // pair is a membership in the tenant: who is in which group.
@@ -30,6 +34,24 @@ func (p pair) known() bool { return p.group != "" && p.member != "" }
 // agreedPair is the membership that a record was last brought to.
 func agreedPair(b *directory.Binding) pair {
 	return pair{directory.TenantGroupID(b.Base[propGroup].String()), directory.AccountID(b.Base[propAccount].String())}
+}
+
+// sentPair is the membership that may have been given, of which nobody has heard; unknown
+// when there is none.
+func sentPair(b *directory.Binding) pair {
+	if names, _ := b.Base[propSent].List(); len(names) == 2 {
+		return pair{directory.TenantGroupID(names[0]), directory.AccountID(names[1])}
+	}
+	return pair{}
+}
+
+// givenPair is the membership that is there by us, or may be.
+func givenPair(b *directory.Binding) (p pair, yes bool) {
+	if p := sentPair(b); p.known() {
+		return p, true
+	}
+	p = agreedPair(b)
+	return p, p.known() && hasAgreed(b) && b.Created
 }
 
 // hasAgreed reports whether the membership of the base is there, as far as we know.
@@ -57,6 +79,9 @@ type groupFacts struct {
 	problem *directory.Problem
 	// unread is why it is not known whether it is there, or who is in it.
 	unread *directory.Problem
+	// unsettled says that whoever looks like a stranger may be somebody whom our directory
+	// wants, and whose account is not known yet.
+	unsettled bool
 	// gone says that the tenant group is not there, for good; deleted that it is in the
 	// recycle bin.
 	gone, deleted bool
@@ -183,7 +208,7 @@ func (s *memberSubject) keep(out *memberDecision) {
 	old, want := agreedPair(s.record), s.wanted()
 	switch {
 	case s.group.unread != nil:
-		out.Status, out.Problem = directory.BindingFailed, s.notRead()
+		out.Status, out.Problem = directory.BindingFailed, s.group.unread
 		return
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
@@ -197,11 +222,12 @@ func (s *memberSubject) keep(out *memberDecision) {
 		out.Findings = append(out.Findings, *problem(directory.CodeGroupWaits, "The tenant group of the export is not there.", "See what keeps the export of the group.", s.ref.ID))
 		return
 	}
-	if _, there := s.in[old]; there && old.known() && want.known() && old != want && s.record.Created && hasAgreed(s.record) {
+	given, ours := givenPair(s.record)
+	if _, there := s.in[given]; there && ours && want.known() && given != want {
 		// The user has another account by now: the old one is in the group by us. It is
 		// taken out first, seen or not: the record tells of one membership at a time.
 		out.Status = directory.BindingPending
-		out.Changes = append(out.Changes, s.change(directory.EffectMemberRemove, old, "removed from "+s.groupName()+" because its user has another account now"))
+		out.Changes = append(out.Changes, s.change(directory.EffectMemberRemove, given, "removed from "+s.groupName()+" because its user has another account now"))
 		return
 	}
 	same := old == want && hasAgreed(s.record)
@@ -210,7 +236,7 @@ func (s *memberSubject) keep(out *memberDecision) {
 		out.Changes = append(out.Changes, s.add(want, s.why()))
 	case s.in[want]:
 		out.Base = agreedOn(want, true)
-		out.ours = s.unheard()
+		out.ours = sentPair(s.record) == want
 		out.others = !out.ours && (old != want || s.seenTaken())
 	case s.member.deleted:
 	case same && s.fresh:
@@ -239,22 +265,6 @@ func (s *memberSubject) seenTaken() bool {
 	return slices.ContainsFunc(s.record.Findings, func(p directory.Problem) bool { return p.Code == directory.CodeForeignChange })
 }
 
-// unheard reports whether we may have given a membership that was never agreed: it was
-// sent, and in the end Microsoft had not said what became of it.
-func (s *memberSubject) unheard() bool {
-	p := s.record.Problem
-	return s.record.Base == nil && !s.stranger() && p != nil && p.Kind == directory.ProblemTransient
-}
-
-// notRead is what is wrong while it is not known who is in the group. That we may have
-// given the membership is not forgotten over it.
-func (s *memberSubject) notRead() *directory.Problem {
-	if s.unheard() {
-		return s.record.Problem
-	}
-	return s.group.unread
-}
-
 func (s *memberSubject) why() string { return "the directory's group has this member" }
 
 func (s *memberSubject) add(p pair, why string) directory.Change {
@@ -263,9 +273,10 @@ func (s *memberSubject) add(p pair, why string) directory.Change {
 
 // release takes away what we gave.
 func (s *memberSubject) release(out *memberDecision) {
-	old, is, ours := agreedPair(s.record), hasAgreed(s.record), s.record.Created
-	if s.unheard() && (s.in[s.wanted()] || s.group.unread != nil) {
-		old, is, ours = s.wanted(), true, true
+	old, is := agreedPair(s.record), hasAgreed(s.record)
+	given, ours := givenPair(s.record)
+	if ours {
+		old, is = given, true
 	}
 	exact := s.group.export != nil && s.group.export.Exact
 	if s.record.Release == directory.ReleaseRestore && s.stranger() {
@@ -276,7 +287,7 @@ func (s *memberSubject) release(out *memberDecision) {
 	case s.record.Release == directory.ReleaseKeep, !old.known(), s.stranger(), !is, !ours && !exact, s.group.gone:
 		out.gone = true
 	case s.group.unread != nil:
-		out.Status, out.Problem = directory.BindingFailed, s.notRead()
+		out.Status, out.Problem = directory.BindingFailed, s.group.unread
 	case s.group.deleted:
 		// Somebody may restore the group, and with it the membership.
 		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupSoftDeleted,
@@ -301,7 +312,7 @@ func (s *memberSubject) expel(out *memberDecision) {
 	case s.owned, !s.group.export.Exact:
 		out.gone = true
 	case s.group.unread != nil:
-		out.Status, out.Problem = directory.BindingFailed, s.notRead()
+		out.Status, out.Problem = directory.BindingFailed, s.group.unread
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
 	case !p.known(), s.group.deleted, s.group.gone:
@@ -309,6 +320,8 @@ func (s *memberSubject) expel(out *memberDecision) {
 	case !s.in[p]:
 		out.gone = !took // whom we have removed can be given back
 	case took && s.fresh:
+	case s.group.unsettled:
+		out.Status, out.Problem = directory.BindingPending, unsettled(s.groupName(), s.ref.ID)
 	case s.member.protected != "":
 		s.spare(out)
 	default:
@@ -321,6 +334,12 @@ func (s *memberSubject) expel(out *memberDecision) {
 	}
 }
 
+// unsettled is why nobody is taken out of an exact group yet.
+func unsettled(group, id string) *directory.Problem {
+	return problem(directory.CodeMemberWaits, "A member of "+group+" has no account yet. It may be any that is in the tenant group already, so nobody is taken out of it.",
+		"It is looked at again once the accounts of all members are known. A binding that is in conflict needs a decision.", id)
+}
+
 // giveBack puts somebody back whom an exact export has taken out.
 func (s *memberSubject) giveBack(out *memberDecision) {
 	old := agreedPair(s.record)
@@ -329,7 +348,7 @@ func (s *memberSubject) giveBack(out *memberDecision) {
 	case !took, s.group.gone, s.in[old] && !s.fresh:
 		out.gone = true
 	case s.group.unread != nil:
-		out.Status, out.Problem = directory.BindingFailed, s.notRead()
+		out.Status, out.Problem = directory.BindingFailed, s.group.unread
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
 	default:

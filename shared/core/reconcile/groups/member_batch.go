@@ -35,7 +35,7 @@ func (b *memberBatch) Confirm(ctx context.Context, changes []*directory.Change) 
 		list[n] = memberRecord{c.Object, b.records[c.Object]}
 	}
 	var err error
-	if b.around, err = b.o.around(ctx, list); err != nil {
+	if b.around, err = b.o.around(ctx, b.w, list); err != nil {
 		return nil, err
 	}
 	verdicts := make([]reconcile.Verdict, len(changes))
@@ -55,7 +55,7 @@ func (b *memberBatch) find(ctx context.Context, changes []*directory.Change, ver
 	var places []int
 	for n, c := range changes {
 		p, may := b.pairs[c.ID]
-		if may && c.Effect == directory.EffectMemberAdd && !pairOf(c, nil).known() && b.o.sent[c.ID] == 0 && !b.madeByUs(c) {
+		if may && c.Effect == directory.EffectMemberAdd && !pairOf(c, nil).known() && b.o.sent[c.ID] == 0 && !b.maySent(c, p) && !b.madeByUs(c) {
 			ids, places = append(ids, p.group), append(places, n)
 		}
 	}
@@ -78,6 +78,12 @@ func (b *memberBatch) find(ctx context.Context, changes []*directory.Change, ver
 	return nil
 }
 
+// maySent reports whether the record says that a membership may have been given.
+func (b *memberBatch) maySent(c *directory.Change, p pair) bool {
+	r := b.records[c.Object]
+	return r != nil && sentPair(r) == p
+}
+
 // madeByUs reports whether we have made the group of a change, or its member.
 func (b *memberBatch) madeByUs(c *directory.Change) bool {
 	g, member, _ := memberOf(c.Object)
@@ -94,6 +100,9 @@ func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.V
 		}
 		if s.stranger() && s.owned {
 			return outdated("The directory wants this member by now.")
+		}
+		if s.stranger() && s.group.unsettled && b.w.Run.Kind != directory.KindUndo {
+			return outdated("The account may be that of a member whom the directory wants by now.")
 		}
 		b.pairs[c.ID] = p
 		return reconcile.Verdict{}
@@ -117,8 +126,23 @@ func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.V
 	return reconcile.Verdict{}
 }
 
-// Intend has nothing to make durable: whatever is sent twice takes effect once.
-func (b *memberBatch) Intend(context.Context, []*directory.Change) error { return nil }
+// Intend notes which memberships may be there from now on by our doing. When nobody hears
+// of it, and the change is not sent again since something else is wanted by then, the
+// membership would count as given by others, and stay for ever.
+func (b *memberBatch) Intend(ctx context.Context, changes []*directory.Change) error {
+	var list []store.BindingChange
+	for _, c := range changes {
+		p, r := b.pairs[c.ID], b.records[c.Object]
+		if c.Effect != directory.EffectMemberAdd || strangerOf(c.Object) != "" || r == nil {
+			continue
+		}
+		if given, yes := givenPair(r); yes && given == p {
+			continue
+		}
+		list = append(list, store.BindingChange{Ref: c.Object, Mutate: func(bd *directory.Binding) bool { return noteSent(bd, p) }})
+	}
+	return b.o.intend(ctx, list)
+}
 
 // Combine has the additions to one group go in one request; removals go one by one. A
 // group is in one request of a flight only, since Microsoft does not take two writes to
@@ -212,6 +236,10 @@ func (b *memberBatch) Clarify(context.Context, []directory.Change, map[int]store
 // change may have given it.
 func (b *memberBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 	c := f.Change
+	if failed(f) && c.Effect == directory.EffectMemberAdd {
+		p := b.pairs[c.ID]
+		return reconcile.Consequence{Written: func(r *directory.Binding) { forgetSent(r, p) }}
+	}
 	if !f.Applied || c.Effect == directory.EffectRelease {
 		return reconcile.Consequence{}
 	}
@@ -232,6 +260,12 @@ func (b *memberBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 		}
 	}
 	return out
+}
+
+// failed reports whether Microsoft has refused a change, for certain.
+func failed(f *reconcile.Fate) bool {
+	out := f.Outcome
+	return f.Result.State == directory.ChangeFailed && out != nil && !out.Unknown && !out.Retry && out.Problem != nil && out.Problem.Kind != directory.ProblemTransient
 }
 
 // Journalled forgets what was read: it is not so any more.

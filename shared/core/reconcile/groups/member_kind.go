@@ -36,10 +36,12 @@ type surroundings struct {
 	exports map[directory.GroupID]Export
 	users   map[directory.UserID]store.Subject
 	owned   map[directory.Ref]bool // strangers whom our directory wants by now
+	// unsettled are groups of which strangers are not to be told yet from who is wanted.
+	unsettled map[directory.GroupID]bool
 }
 
 // around reads what some memberships hang on.
-func (o *memberships) around(ctx context.Context, list []memberRecord) (*surroundings, error) {
+func (o *memberships) around(ctx context.Context, w reconcile.Work, list []memberRecord) (*surroundings, error) {
 	var groupRefs, childRefs []directory.Ref
 	var groupIDs, childIDs []directory.GroupID
 	var users []directory.UserID
@@ -60,7 +62,7 @@ func (o *memberships) around(ctx context.Context, list []memberRecord) (*surroun
 	if err != nil {
 		return nil, err
 	}
-	a := &surroundings{groups: map[directory.GroupID]*directory.Binding{}, owned: map[directory.Ref]bool{}}
+	a := &surroundings{groups: map[directory.GroupID]*directory.Binding{}, owned: map[directory.Ref]bool{}, unsettled: map[directory.GroupID]bool{}}
 	for ref, b := range all {
 		a.groups[directory.GroupID(ref.ID)] = b
 	}
@@ -71,6 +73,9 @@ func (o *memberships) around(ctx context.Context, list []memberRecord) (*surroun
 		return nil, err
 	}
 	for g, ids := range strangers {
+		if a.unsettled[g], err = o.unsettled(ctx, w, g); err != nil {
+			return nil, err
+		}
 		owned, err := o.owned(ctx, g, ids)
 		if err != nil {
 			return nil, err
@@ -124,6 +129,7 @@ func (o *memberships) subject(a *surroundings, m memberRecord) memberSubject {
 	if m.record != nil {
 		s.fresh = m.record.LastWrite.Add(reconcile.Grace).After(o.s.Now())
 	}
+	s.group.unsettled = a.unsettled[g]
 	if e, exported := a.exports[g]; exported {
 		s.group.export, s.group.name = &e, e.Group.Name
 	}
@@ -245,7 +251,7 @@ func (o *memberships) ask(ctx context.Context, w reconcile.Work, list []memberSu
 func (o *memberships) facts(s *memberSubject, found map[directory.TenantGroupID]seen) {
 	id := s.group.id
 	if s.record != nil && s.record.Release != "" {
-		if old := agreedPair(s.record); old.group != "" {
+		if old, given := givenPair(s.record); given || old.group != "" {
 			id = old.group
 		}
 	}
@@ -272,7 +278,7 @@ func agreedOf(s *memberSubject) []pair {
 	if s.record == nil {
 		return nil
 	}
-	return []pair{agreedPair(s.record)}
+	return []pair{agreedPair(s.record), sentPair(s.record)}
 }
 
 // Decide reads and decides memberships.
@@ -328,7 +334,7 @@ func (o *memberships) decideEach(ctx context.Context, w reconcile.Work, list []m
 }
 
 func (o *memberships) subjects(ctx context.Context, w reconcile.Work, list []memberRecord, more func(*memberSubject) []pair) ([]memberSubject, error) {
-	a, err := o.around(ctx, list)
+	a, err := o.around(ctx, w, list)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func TestMemberDecisions(t *testing.T) {
 	found := func(s *memberSubject) { s.record.Base = agreedOn(ann, true) }
 	there := func(s *memberSubject) { s.in[ann] = true }
 	unheard := func(s *memberSubject) {
-		s.record.Problem = &directory.Problem{Code: directory.CodeOutcomeUnknown, Kind: directory.ProblemTransient}
+		noteSent(s.record, ann)
 	}
 	unread := func(s *memberSubject) { s.group.unread = &directory.Problem{Code: directory.CodeGroupNotRead} }
 	left := func(s *memberSubject) { s.record.Release = directory.ReleaseRemove }
@@ -74,8 +74,14 @@ func TestMemberDecisions(t *testing.T) {
 		{"let go, given and protected", edits{given, there, left, func(s *memberSubject) { s.member.protected = "x" }}, "pending member-remove"},
 		{"let go before it was given", edits{left}, "in-sync gone"},
 		{"let go, sent without an answer, there", edits{there, left, unheard}, "pending member-remove"},
-		{"let go, sent without an answer, not there", edits{left, unheard}, "in-sync gone"},
-		{"let go, sent without an answer, not read", edits{left, unheard, unread}, "failed outcome-unknown"},
+		{"let go, sent without an answer, not to be seen", edits{left, unheard}, "pending member-remove"},
+		{"let go, sent without an answer, not read", edits{left, unheard, unread}, "failed group-not-read"},
+		{"let go, put back without an answer, there", edits{found, there, left, unheard}, "pending member-remove"},
+		{"let go with keep, sent without an answer", edits{there, unheard, func(s *memberSubject) { s.record.Release = directory.ReleaseKeep }}, "in-sync gone"},
+		{"wanted, sent without an answer, there", edits{there, unheard}, "in-sync"},
+		{"wanted, sent without an answer, not there", edits{unheard}, "pending member-add"},
+		{"sent without an answer for another account of the user", edits{there, unheard, func(s *memberSubject) { s.member.id = "acc-new" }}, "pending member-remove"},
+		{"sent without an answer for another account of the user, not to be seen", edits{unheard, func(s *memberSubject) { s.member.id, s.in[ann] = "acc-new", false }}, "pending member-remove"},
 		{"let go, given, not read", edits{given, left, unread}, "failed group-not-read"},
 		{"wanted, not read", edits{unread}, "failed group-not-read"},
 		{"let go with keep", edits{given, there, func(s *memberSubject) { s.record.Release = directory.ReleaseKeep }}, "in-sync gone"},
@@ -122,7 +128,11 @@ func TestNotOursByAnother(t *testing.T) {
 	m := newModel()
 	ref := directory.MemberOf(ourGroup, "usr_ann")
 	taken := []directory.Problem{{Code: directory.CodeForeignChange}}
-	sent := &directory.Problem{Code: directory.CodeOutcomeUnknown, Kind: directory.ProblemTransient}
+	sent := func(p directory.Properties) directory.Properties {
+		b := directory.Binding{Base: p}
+		noteSent(&b, pair{theirs, "acc-new"})
+		return b.Base
+	}
 	for _, tt := range []struct {
 		name         string
 		record       directory.Binding
@@ -133,8 +143,8 @@ func TestNotOursByAnother(t *testing.T) {
 		{"another group", directory.Binding{Created: true, Base: agreedOn(pair{"t-old", "acc-new"}, true)}, true, false},
 		{"taken, and there again", directory.Binding{Created: true, Base: agreedOn(pair{theirs, "acc-new"}, true), Findings: taken}, true, false},
 		{"never agreed", directory.Binding{}, true, false},
-		{"never agreed, sent without an answer", directory.Binding{Problem: sent}, false, true},
-		{"agreed, and sent without an answer since", directory.Binding{Base: agreedOn(pair{theirs, "acc-new"}, true), Problem: sent}, false, false},
+		{"never agreed, sent without an answer", directory.Binding{Base: sent(nil)}, false, true},
+		{"others', taken, and sent without an answer since", directory.Binding{Base: sent(agreedOn(pair{theirs, "acc-new"}, true))}, false, true},
 	} {
 		tt.record.Object, tt.record.Wanted = ref, 1
 		d := decideMember(memberSubject{

@@ -28,6 +28,8 @@ type model struct {
 	users   map[directory.UserID]directory.AccountID
 	records map[directory.Ref]*directory.Binding
 	in      tenant
+	lost    bool // nobody hears of what is sent
+	told    bool // what others took was only reported at times
 }
 
 func newModel() *model {
@@ -112,11 +114,15 @@ func (m *model) sync(t interface{ Fatalf(string, ...any) }) []directory.Change {
 			b.Created = d.ours
 		}
 		for _, c := range d.Changes {
+			if m.lost {
+				m.unheard(b, &c)
+				continue
+			}
 			m.apply(t, b, &c)
 			c.State = directory.ChangeApplied
 			run = append(run, c)
 		}
-		if d.gone || len(d.Changes) > 0 && b.Release != "" {
+		if d.gone || len(d.Changes) > 0 && b.Release != "" && !m.lost {
 			delete(m.records, ref)
 		}
 	}
@@ -157,6 +163,19 @@ func (m *model) apply(t interface{ Fatalf(string, ...any) }, b *directory.Bindin
 	b.Status = directory.BindingInSync
 }
 
+// unheard has an addition take effect without anybody hearing of it.
+func (m *model) unheard(b *directory.Binding, c *directory.Change) {
+	b.Status = directory.BindingPending
+	if c.Effect != directory.EffectMemberAdd || strangerOf(c.Object) != "" {
+		return
+	}
+	p := pairOf(c, b)
+	noteSent(b, p)
+	if _, was := m.in[p.member]; !was {
+		m.in[p.member] = "us"
+	}
+}
+
 // step is something that happens on one side.
 func (m *model) step(t *rapid.T) {
 	u := directory.UserID(fmt.Sprintf("usr_%d", rapid.IntRange(0, 3).Draw(t, "user")))
@@ -172,7 +191,7 @@ func (m *model) step(t *rapid.T) {
 		}
 		m.in[a] = "them"
 		for _, b := range m.records {
-			if b.Created && hasAgreed(b) && agreedPair(b).member == a {
+			if p, given := givenPair(b); given && p.member == a {
 				m.in[a] = "us" // nobody can tell that it was taken and given again since we looked
 			}
 		}
@@ -184,13 +203,15 @@ func (m *model) step(t *rapid.T) {
 		m.export.Exact = !m.export.Exact
 	case "policy":
 		m.policy = rapid.SampledFrom([]directory.ForeignPolicy{directory.ForeignRevert, directory.ForeignReport}).Draw(t, "policy")
+		m.told = true
 	}
 }
 
 // TestPlanApplyPlan: whatever happened on both sides, one plan brings the group to what
 // is wanted, a second one where a user has another account, of which the old one is taken
-// out first; the next one is empty, and nobody is removed whom others put there but from
-// an exact group, where protected accounts stay as well.
+// out first; the next one is empty, whom we put there and nobody wants is there no more,
+// whether we heard of it or not, and nobody is removed whom others put there but from an
+// exact group, where protected accounts stay as well.
 func TestPlanApplyPlan(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -198,7 +219,9 @@ func TestPlanApplyPlan(t *testing.T) {
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
 			m.step(t)
 			if rapid.Bool().Draw(t, "sync") {
+				m.lost = rapid.Bool().Draw(t, "lost")
 				m.sync(t)
+				m.lost = false
 			}
 		}
 		m.sync(t)
@@ -212,9 +235,12 @@ func TestPlanApplyPlan(t *testing.T) {
 				t.Fatalf("%s is wanted and not in the group", a)
 			}
 		}
-		for a := range m.in {
+		for a, by := range m.in {
 			if m.export.Exact && !wanted[a] && a != protected {
 				t.Fatalf("%s is in an exact group and not wanted", a)
+			}
+			if by == "us" && !wanted[a] && !m.told {
+				t.Fatalf("%s is in the group by us and not wanted", a)
 			}
 		}
 	})

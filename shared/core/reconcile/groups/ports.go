@@ -53,6 +53,11 @@ type Marks interface {
 	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
 }
 
+// Journal notes on records what is about to be sent.
+type Journal interface {
+	Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error
+}
+
 // Directory is which groups somebody is in.
 type Directory interface {
 	GroupsOf(ctx context.Context, m directory.MemberRef, after directory.GroupID, limit int) ([]directory.GroupID, directory.GroupID, error)
@@ -69,13 +74,14 @@ type Config struct {
 	Owners      Owners
 	Befores     Befores
 	Marks       Marks
+	Journal     Journal
 	Directory   Directory
 	Attribution Attribution // nil: nobody asks
 }
 
 // Of returns the Config of a store.
 func Of(s *store.Store, source Source) Config {
-	return Config{Source: source, Records: s.Bindings, Befores: s.Bindings, Owners: s.Claims, Marks: s.Marks, Directory: s.Groups}
+	return Config{Source: source, Records: s.Bindings, Befores: s.Bindings, Owners: s.Claims, Marks: s.Marks, Journal: s.Runs, Directory: s.Groups}
 }
 
 // Kinds are the kinds of tenant groups and of their members.

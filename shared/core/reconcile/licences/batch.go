@@ -15,12 +15,16 @@ import (
 type batch struct {
 	o       *objects
 	w       reconcile.Work
+	records map[directory.Ref]*directory.Binding
 	persons map[directory.UserID]person
+	formers map[directory.UserID]directory.AccountID
 }
 
 // Records reads the records of licences.
 func (b *batch) Records(ctx context.Context, refs []directory.Ref) (map[directory.Ref]*directory.Binding, error) {
-	return b.o.records.of(ctx, refs)
+	var err error
+	b.records, err = b.o.records.of(ctx, refs)
+	return b.records, err
 }
 
 // waitsForAccount is after which time somebody is looked at again who had no account
@@ -38,6 +42,9 @@ func (b *batch) Confirm(ctx context.Context, changes []*directory.Change) ([]rec
 	if b.persons, err = b.o.records.persons(ctx, ids); err != nil {
 		return nil, err
 	}
+	if b.formers, err = b.o.records.formers(ctx, b.records, b.persons); err != nil {
+		return nil, err
+	}
 	verdicts := make([]reconcile.Verdict, len(changes))
 	for n, c := range changes {
 		verdicts[n] = b.confirm(c)
@@ -48,6 +55,8 @@ func (b *batch) Confirm(ctx context.Context, changes []*directory.Change) ([]rec
 func (b *batch) confirm(c *directory.Change) reconcile.Verdict {
 	p := b.persons[user(c.Object)]
 	switch {
+	case b.takesBack(c):
+		return reconcile.Verdict{}
 	case p.user == nil || p.account == nil || p.account.Release != "" || p.account.Resting() && b.w.Run.Kind != directory.KindUndo:
 		return reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeReleased,
 			Message: "The user's account was released or paused before this change was sent."}}
@@ -59,6 +68,19 @@ func (b *batch) confirm(c *directory.Change) reconcile.Verdict {
 			Message: "The user has another account by now.", Next: "The next run plans it anew."}}
 	}
 	return reconcile.Verdict{}
+}
+
+// takesBack reports whether a change takes from the account of somebody who leaves, or has
+// left, what we gave to it.
+func (b *batch) takesBack(c *directory.Change) bool {
+	if c.Effect != directory.EffectLicenceRemove || c.AccountID == "" || b.w.Run.Kind == directory.KindUndo {
+		return false
+	}
+	a := b.persons[user(c.Object)].account
+	if a == nil {
+		return b.formers[user(c.Object)] == c.AccountID
+	}
+	return a.Release != "" && !a.Resting() && a.AccountID == c.AccountID
 }
 
 // Intend notes which products accounts may have from now on by our doing. When nobody

@@ -7,6 +7,11 @@
 // or changed: what was there before, what others gave, and what comes by a group. The
 // ledger is of one account: what a user had before by another one is not looked for in it.
 //
+// Whoever leaves keeps what he has for as long as the rules say so: with the last rule what
+// we gave goes, also while his account is let go, however that is, and from an account that
+// is bound no more, as long as it is nobody else's. The ledger names the account, so that the
+// order of the two does not matter. A deactivation takes nothing away.
+//
 // # Over the whole tenant
 //
 // Who gets a seat is decided for all who compete for one together (outlook.go), not page

@@ -192,7 +192,7 @@ func TestByGroup(t *testing.T) {
 	}
 }
 
-// TestLeavers: whoever is suspended or deleted keeps the licences.
+// TestLeavers: whoever is suspended or deleted keeps the licences that the rules say.
 func TestLeavers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -201,7 +201,7 @@ func TestLeavers(t *testing.T) {
 	w.sync()
 	now := w.now()
 	w.edit(users[0].ID, func(u *directory.User) { u.Deleted = &now })
-	w.license(users[0])
+	w.license(users[0], w.rule(partE3))
 	w.sync()
 	if got := w.has(users[0]); got != "SPE_E3" {
 		t.Errorf("has %q", got)

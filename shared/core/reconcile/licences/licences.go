@@ -3,6 +3,7 @@ package licences
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -39,16 +40,18 @@ type Store interface {
 	ListMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
 	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
 	Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error
+	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
 }
 
 // StoreOf is that of a store.
-func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Marks, s.Runs} }
+func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Marks, s.Runs, s.Claims} }
 
 // stores is what licences need, of several aggregates.
 type stores struct {
 	*store.Bindings
 	*store.Marks
 	*store.Runs
+	*store.Claims
 }
 
 // Tenant is what licences need of a tenant's API.
@@ -131,6 +134,26 @@ func (r *records) persons(ctx context.Context, ids []directory.UserID) (map[dire
 		out[id] = p
 	}
 	return out, nil
+}
+
+// formers are the accounts that ledgers are of, of users who have none bound any more:
+// what was given to one is taken back from it all the same. One that is another user's by
+// now is that one's matter.
+func (r *records) formers(ctx context.Context, found map[directory.Ref]*directory.Binding, persons map[directory.UserID]person) (map[directory.UserID]directory.AccountID, error) {
+	out := map[directory.UserID]directory.AccountID{}
+	var ids []directory.AccountID
+	for ref, b := range found {
+		if id := accountOf(b.Base); id != "" && persons[user(ref)].account == nil {
+			out[user(ref)] = id
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	owners, err := r.store.AccountOwners(ctx, r.conn, ids)
+	maps.DeleteFunc(out, func(_ directory.UserID, id directory.AccountID) bool { _, taken := owners[id]; return taken })
+	return out, err
 }
 
 // Properties of a record beside those that are its ledger.
@@ -317,6 +340,9 @@ func trace(h *holding) plan.Trace {
 	t := plan.Trace{Decision: plan.TraceDecision{Status: d.status, Problem: d.problem, Findings: d.findings, Changes: slices.Clone(d.changes)}}
 	if t.Decision.Changes == nil {
 		t.Decision.Changes = []directory.Change{}
+	}
+	if h.account == nil && h.former != "" {
+		t.Account = plan.TraceAccount{ID: h.former, UserPrincipalName: h.record.UserPrincipalName, State: "released"}
 	}
 	if h.account != nil {
 		t.Account = plan.TraceAccount{ID: h.account.AccountID, UserPrincipalName: h.account.UserPrincipalName, State: "bound"}

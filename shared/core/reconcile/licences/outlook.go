@@ -80,6 +80,10 @@ type holding struct {
 	record *directory.Binding
 	asked  bool // it is this run's, or the next one's, to say what becomes of it
 	person
+	// former is the account that what we gave is taken back from, of a user who has none
+	// bound any more.
+	former directory.AccountID
+	gone   bool // there is no such account any more
 	rules  []Rule
 	held   *directory.AccountLicences // nil: not read, or there is no account
 	read   *directory.AccountLicences // as read, although it may be older than we wrote it
@@ -104,10 +108,10 @@ type decision struct {
 
 func keys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
 
-// accountID is the account that the user has now; "": none yet.
+// accountID is the account that the user has now, or had last; "": none yet.
 func (h *holding) accountID() directory.AccountID {
 	if h.account == nil {
-		return ""
+		return h.former
 	}
 	return h.account.AccountID
 }
@@ -299,8 +303,12 @@ func (o *objects) holdings(ctx context.Context, refs []directory.Ref) ([]*holdin
 		if err != nil {
 			return nil, err
 		}
+		formers, err := o.records.formers(ctx, found, persons)
+		if err != nil {
+			return nil, err
+		}
 		for _, id := range ids {
-			list = append(list, &holding{record: found[directory.LicenceOf(id)], person: persons[id], rules: rules[id]})
+			list = append(list, &holding{record: found[directory.LicenceOf(id)], person: persons[id], former: formers[id], rules: rules[id]})
 		}
 	}
 	return list, nil
@@ -311,8 +319,8 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*holding
 	var ids []directory.AccountID
 	var of []*holding
 	for _, h := range list {
-		if h.account != nil && h.account.AccountID != "" {
-			ids, of = append(ids, h.account.AccountID), append(of, h)
+		if id := h.accountID(); id != "" {
+			ids, of = append(ids, id), append(of, h)
 		}
 	}
 	found, err := reconcile.ReadEach(ctx, w, ids, 1, o.tenant.Licences)
@@ -322,7 +330,7 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*holding
 	for n, h := range of {
 		f := &found[n]
 		if f.Err() != nil || f.Value == nil {
-			h.unread = f.Problem
+			h.unread, h.gone = f.Problem, f.Err() == nil
 			if h.unread == nil {
 				h.unread = &directory.Problem{Code: directory.CodeAccountNotRead, Message: "The account's licences could not be read.", Next: "They are read again by themselves."}
 			}
@@ -417,22 +425,27 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 	switch {
 	case h.record.Resting():
 		d.status, d.problem, d.findings = directory.BindingPaused, h.record.Problem, h.record.Findings
-	case h.user == nil || h.account == nil:
-		d.ends = true
-	case h.user.Deleted != nil || h.account.Release != "" || !c.Wants(directory.ScopeLicences) && len(h.rules) == 0:
-		// whoever leaves keeps what he has
-	case h.account.Resting() || h.account.Status == directory.BindingReadOnly:
+	case (h.user == nil || h.account == nil) && (len(h.rules) > 0 || h.former == "" || h.gone):
+		d.ends = true // whoever was let go keeps what the rules still say
+	case h.leaves() && len(h.rules) > 0 || !c.Wants(directory.ScopeLicences) && len(h.rules) == 0:
+		// whoever leaves keeps what he has, as long as the rules say so
+	case h.account != nil && (h.account.Resting() || h.account.Status == directory.BindingReadOnly):
 		d.status, d.problem = h.account.Status, h.account.Problem
 	case h.unread != nil:
 		d.status, d.problem, d.later = directory.BindingFailed, h.unread, reconcile.Rest(h.record)
 	case !c.HasScope(directory.ScopeLicences):
 		d.status, d.problem = directory.BindingFailed, notPermitted()
-	case h.account.AccountID == "" && h.account.Status != directory.BindingPending:
+	case h.account != nil && h.account.AccountID == "" && h.account.Status != directory.BindingPending:
 		// without an account, and none is on its way
 	default:
 		h.holder.Fixed = false
 		h.holder.Location = location(s, h)
 	}
+}
+
+// leaves reports whether the user leaves, or has left.
+func (h *holding) leaves() bool {
+	return h.user == nil || h.user.Deleted != nil || h.account == nil || h.account.Release != ""
 }
 
 // notPermitted is what is wrong when licences are wished that the connection may not
@@ -446,6 +459,9 @@ func notPermitted() *directory.Problem {
 // location is the usageLocation that an account has by the time that licences are given.
 func location(s *directory.Settings, h *holding) string {
 	will := ""
+	if h.user == nil {
+		return will // of whom nothing is wished
+	}
 	if s.Attributes[directory.PropUsageLocation].Export || s.DefaultUsageLocation != "" { // see package mapping
 		will = cmp.Or(h.user.UsageLocation, s.DefaultUsageLocation)
 	}
@@ -485,9 +501,9 @@ func (h *holding) move(m *licensing.Move) {
 
 // changeOf is a change that brings products of an account from one state to another.
 func changeOf(h *holding, e directory.Effect, before, after licensing.Ledger) directory.Change {
-	c := directory.Change{Object: h.record.Ref(), Effect: e}
+	c := directory.Change{Object: h.record.Ref(), Effect: e, AccountID: h.accountID(), UserPrincipalName: h.record.UserPrincipalName}
 	if h.account != nil {
-		c.AccountID, c.UserPrincipalName = h.account.AccountID, h.account.UserPrincipalName
+		c.UserPrincipalName = h.account.UserPrincipalName
 	}
 	all := map[directory.SKUID]bool{}
 	for sku := range before {

@@ -41,7 +41,7 @@ func (o *objects) Undo(ctx context.Context, w reconcile.Work, changes []director
 	var out plan.Undone
 	nets := netsOf(changes)
 	refs := slices.SortedFunc(maps.Keys(nets), func(a, b directory.Ref) int { return strings.Compare(a.ID, b.ID) })
-	list, err := o.undone(ctx, refs)
+	list, err := o.undone(ctx, refs, accountsOf(changes))
 	if err != nil {
 		return out, err
 	}
@@ -59,9 +59,19 @@ func (o *objects) Undo(ctx context.Context, w reconcile.Work, changes []director
 	return out, nil
 }
 
-// undone reads those whom an undo is about, each in its place. A record that has gone is
-// as one that says nothing.
-func (o *objects) undone(ctx context.Context, refs []directory.Ref) ([]*holding, error) {
+// accountsOf are the accounts that changes were of, by whose licences they are.
+func accountsOf(changes []directory.Change) map[directory.Ref]directory.AccountID {
+	of := make(map[directory.Ref]directory.AccountID, len(changes))
+	for i := range changes {
+		of[changes[i].Object] = changes[i].AccountID
+	}
+	return of
+}
+
+// undone reads those whom changes are about, each in its place. A record that has gone is
+// as one that says nothing; who has no account bound is looked at by the one that the
+// changes were of.
+func (o *objects) undone(ctx context.Context, refs []directory.Ref, of map[directory.Ref]directory.AccountID) ([]*holding, error) {
 	found, err := o.records.of(ctx, refs)
 	if err != nil {
 		return nil, err
@@ -76,7 +86,7 @@ func (o *objects) undone(ctx context.Context, refs []directory.Ref) ([]*holding,
 	}
 	list := make([]*holding, len(refs))
 	for i, ref := range refs {
-		h := &holding{record: found[ref], person: persons[ids[i]]}
+		h := &holding{record: found[ref], person: persons[ids[i]], former: of[ref]}
 		if h.record == nil {
 			h.record = &directory.Binding{Object: ref}
 			if h.user != nil {
@@ -93,7 +103,7 @@ func (o *objects) undone(ctx context.Context, refs []directory.Ref) ([]*holding,
 // product, given by somebody else after ours was taken, stays.
 func back(run directory.RunID, ref directory.Ref, h *holding, nets map[string]net) (*directory.Change, []plan.Left) {
 	switch {
-	case h.user == nil || h.account == nil || h.account.AccountID == "":
+	case h.user == nil || h.accountID() == "" || h.account == nil && !onlyTook(nets):
 		return nil, []plan.Left{plan.LeftOf(ref, plan.LeftReleased)}
 	case h.held == nil:
 		return nil, []plan.Left{plan.LeftOf(ref, plan.LeftNotRead)}
@@ -137,14 +147,26 @@ func back(run directory.RunID, ref directory.Ref, h *holding, nets map[string]ne
 	return &c, left
 }
 
+// onlyTook reports whether a run has given nothing: what it took from somebody who left is
+// given back to whom the same undo makes ours again.
+func onlyTook(nets map[string]net) bool {
+	for _, n := range nets {
+		if !n.wrote.IsNull() {
+			return false
+		}
+	}
+	return true
+}
+
 // found is what the tenant has of the products of some changes, each in its place; nil:
 // it is not known, or the change's account is not.
 func (o *objects) found(ctx context.Context, w reconcile.Work, changes []*directory.Change) ([]*holding, error) {
 	refs := make([]directory.Ref, len(changes))
+	of := make(map[directory.Ref]directory.AccountID, len(changes))
 	for i, c := range changes {
-		refs[i] = c.Object
+		refs[i], of[c.Object] = c.Object, c.AccountID
 	}
-	list, err := o.undone(ctx, refs)
+	list, err := o.undone(ctx, refs, of)
 	if err != nil {
 		return nil, err
 	}

@@ -347,3 +347,16 @@ func (w *world) wants(u directory.User, has string, codes ...string) {
 		w.Errorf("%s has %q, the record is %s with %v (%+v); want %q and %v", u.Email, h, b.Status, got, b.Problem, has, codes)
 	}
 }
+
+// takes binds a user to an account that is there.
+func (w *world) takes(u directory.User, id directory.AccountID, name string) {
+	w.Helper()
+	w.do(w.store.Bindings.Bind(w.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &u, AccountID: id, UserPrincipalName: name}}))
+}
+
+// deactivate ends the connection's epoch.
+func (w *world) deactivate() {
+	w.Helper()
+	_, _, err := w.store.Connections.DeactivateConnection(w.Context(), directory.AuditEvent{}, w.conn.ID)
+	w.do(err)
+}

@@ -1,0 +1,149 @@
+package licences
+
+import (
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
+)
+
+// lets has the binding of somebody's account be let go, as the end of the last group that
+// selected the user does; "" takes it away as one without an account to write to is.
+func (w *world) lets(u directory.User, then directory.ReleasePolicy) {
+	w.Helper()
+	b, err := w.store.Bindings.Binding(w.Context(), u.ID)
+	w.do(err)
+	if then == "" {
+		w.do(w.store.Bindings.Retract(w.Context(), directory.AuditEvent{}, nil, &w.conn, &b))
+		return
+	}
+	b.Release, b.LeftGroup, b.Status = then, "grp_left", directory.BindingPending
+	w.do(w.store.Bindings.UpdateBinding(w.Context(), directory.AuditEvent{}, &b, true, false))
+}
+
+// TestLeaverGivesBack: who leaves the group that both selected and licensed him loses what
+// we gave by it, however his account is let go, and nothing that others gave.
+func TestLeaverGivesBack(t *testing.T) {
+	t.Parallel()
+	for _, then := range []directory.ReleasePolicy{directory.ReleaseKeep, directory.ReleaseBlock, directory.ReleaseRestore, ""} {
+		t.Run("then "+string(then), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			ann := w.people("ann")[0]
+			w.do(w.sim.AssignLicences(simTenant, "admin@"+simDomain, ann.Email, entratest.LicenceRequest{Add: []entratest.LicenceWish{{SKUID: skuVisio}}}))
+			w.license(ann, w.rule(partE3))
+			w.sync()
+			w.wants(ann, "SPE_E3 VISIOCLIENT")
+			w.pass(time.Hour)
+			w.license(ann)
+			w.lets(ann, then)
+			w.sync()
+			w.pass(2 * time.Second)
+			w.sync()
+			if b := w.record(ann); w.has(ann) != "VISIOCLIENT" || !b.Ref().IsZero() {
+				t.Errorf("%q are left, the record is %+v", w.has(ann), b)
+			}
+			if _, err := w.store.Bindings.Binding(t.Context(), ann.ID); err == nil {
+				t.Error("the account is still bound")
+			}
+		})
+	}
+}
+
+// TestReleasedKeeps: whose account is let go while the rule still applies keeps what he
+// has.
+func TestReleasedKeeps(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.people("ann")[0]
+	w.license(ann, w.rule(partE3))
+	w.sync()
+	w.pass(time.Hour)
+	w.lets(ann, directory.ReleaseKeep)
+	w.sync()
+	if w.has(ann) != "SPE_E3" {
+		t.Errorf("ann has %q", w.has(ann))
+	}
+}
+
+// TestDeletedGivesBack: who is deleted loses what the rules do not say any more.
+func TestDeletedGivesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.people("ann")[0]
+	w.license(ann, w.rule(partE3))
+	w.sync()
+	w.edit(ann.ID, func(u *directory.User) { at := w.now(); u.Deleted = &at })
+	w.license(ann)
+	w.sync()
+	if w.has(ann) != "" {
+		t.Errorf("ann has %q", w.has(ann))
+	}
+}
+
+// TestGivenBackAccountOfAnother: what was given to an account that has become another
+// user's meanwhile is not taken from that one.
+func TestGivenBackAccountOfAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.people("ann")[0]
+	w.license(ann, w.rule(partE3))
+	w.sync()
+	b, err := w.store.Bindings.Binding(t.Context(), ann.ID)
+	w.do(err)
+	w.lets(ann, "")
+	bob := w.user("bob")
+	w.takes(bob, b.AccountID, ann.Email)
+	w.license(ann)
+	w.sync()
+	if w.has(ann) != "SPE_E3" {
+		t.Errorf("bob, who has ann's account, has %q", w.has(ann))
+	}
+}
+
+// TestLeaverComesBack: the undo of a run that let somebody go gives the licence back as
+// well.
+func TestLeaverComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.people("ann")[0]
+	w.license(ann, w.rule(partE3))
+	w.sync()
+	w.pass(time.Hour)
+	w.license(ann)
+	w.lets(ann, directory.ReleaseKeep)
+	w.sync()
+	w.pass(2 * time.Second)
+	w.sync()
+	if w.has(ann) != "" {
+		t.Fatalf("ann has %q", w.has(ann))
+	}
+	run, _ := w.lastRun()
+	if _, left := w.undo(run.ID); len(left) != 0 {
+		t.Errorf("the undo left %+v", left)
+	}
+	if w.has(ann) != "SPE_E3" {
+		t.Errorf("after the undo ann has %q", w.has(ann))
+	}
+}
+
+// TestDeactivatedKeeps: a deactivation takes nothing away, whatever rules have ended.
+func TestDeactivatedKeeps(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.people("ann")[0]
+	w.license(ann, w.rule(partE3))
+	w.sync()
+	w.license(ann)
+	w.lets(ann, directory.ReleaseBlock)
+	before := len(w.sends())
+	w.deactivate()
+	for range 3 {
+		_, _ = w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+		w.pass(time.Minute)
+	}
+	if w.has(ann) != "SPE_E3" || len(w.sends()) != before {
+		t.Errorf("ann has %q, sent %v", w.has(ann), w.sends())
+	}
+}
