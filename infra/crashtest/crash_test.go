@@ -37,7 +37,7 @@ func TestCrashThroughTheAdapter(t *testing.T) {
 	var ref *Reference
 	var err error
 	synctest.Test(t, func(t *testing.T) {
-		if snap, err = Prepare(t.Context(), dir); err != nil {
+		if snap, err = Prepare(t.Context(), Accounts, dir); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -23,9 +23,36 @@ type person struct {
 	bound   bool           // in the past
 }
 
-// people are those of the scenario. Who is bound has an account that was
-// adopted in the past.
-var people = []person{
+// Scenario is what is done with one tenant, step by step.
+type Scenario struct {
+	settings directory.Settings
+	people   []person
+	steps    []step
+}
+
+// Accounts is everything that Bindery does with accounts. Who is bound has an account
+// that was adopted in the past.
+var Accounts = &Scenario{
+	settings: directory.Settings{
+		OnSoftDeleted: "restore",
+		Attributes: map[string]directory.AttributeRule{
+			"department": {Export: true, Clear: true}, "jobTitle": {Export: true, Clear: true},
+			"mobilePhone": {Export: true, Clear: true}, "extensionAttribute3": {Export: true, Clear: true, From: "badge"},
+		},
+	},
+	people: somePeople,
+	steps: []step{
+		{"edit, suspend and delete users", edits},
+		{"bind users", binds},
+		{"sync now, after somebody deleted an account", restores},
+		{"take back an edit, a block, a creation and an adoption", undoes},
+		{"release a user, with the values from before", releases},
+		{"suspend more users than the guard allows, and approve", approves},
+		{"deactivate", deactivates},
+	},
+}
+
+var somePeople = []person{
 	{"moved", map[string]any{"department": "Old"}, true},
 	{"edited", map[string]any{"department": "Old"}, true},
 	{"suspended", map[string]any{}, true},
@@ -64,33 +91,13 @@ func (p *person) user() directory.User {
 	return u
 }
 
-func settings() directory.Settings {
-	return directory.Settings{
-		OnSoftDeleted: "restore",
-		Attributes: map[string]directory.AttributeRule{
-			"department": {Export: true, Clear: true}, "jobTitle": {Export: true, Clear: true},
-			"mobilePhone": {Export: true, Clear: true}, "extensionAttribute3": {Export: true, Clear: true, From: "badge"},
-		},
-	}
-}
-
 var admin = directory.Caller{Subject: "admin"}
 
-// step is something that is asked of Bindery, or happens in the tenant.
+// step is something that is asked of Bindery, or happens in the tenant. It may be asked
+// for again when its answer is lost.
 type step struct {
 	name string
 	do   func(ctx context.Context, w *World) error
-}
-
-// steps are the scenario. Each may be asked for again when its answer is lost.
-var steps = []step{
-	{"edit, suspend and delete users", edits},
-	{"bind users", binds},
-	{"sync now, after somebody deleted an account", restores},
-	{"take back an edit, a block, a creation and an adoption", undoes},
-	{"release a user, with the values from before", releases},
-	{"suspend more users than the guard allows, and approve", approves},
-	{"deactivate", deactivates},
 }
 
 func edits(ctx context.Context, w *World) error {
@@ -124,7 +131,7 @@ func (w *World) suspend(ctx context.Context, name string) error {
 
 func binds(ctx context.Context, w *World) error {
 	var ids []directory.UserID
-	for _, p := range people {
+	for _, p := range somePeople {
 		if !p.bound {
 			ids = append(ids, w.users[p.name])
 		}
@@ -201,7 +208,7 @@ func releases(ctx context.Context, w *World) error {
 // The admin lets every run go on that is held, until all of them are blocked.
 func approves(ctx context.Context, w *World) error {
 	var names []string
-	for _, p := range people {
+	for _, p := range somePeople {
 		if strings.HasPrefix(p.name, "many") {
 			names = append(names, p.name)
 		}

@@ -28,7 +28,7 @@ func (w *World) standing(ctx context.Context) (string, error) {
 	}
 	fmt.Fprintf(&b, "connection %s, epoch %d, %d open runs\n", c.Status, c.Epoch, len(open))
 	names := map[directory.UserID]string{}
-	for _, p := range people {
+	for _, p := range w.scenario.people {
 		id := w.users[p.name]
 		names[id] = p.name
 		u, err := w.store.Users.User(ctx, id)
@@ -70,7 +70,7 @@ func (w *World) accounts(b *strings.Builder) {
 			ids[m.TargetID] = true
 		}
 	}
-	for _, p := range people {
+	for _, p := range w.scenario.people {
 		if a, ok := w.Sim.Account(simTenant, p.name+"@"+simDomain); ok {
 			ids[fmt.Sprint(a["id"])] = true
 		}

@@ -33,6 +33,7 @@ const (
 type World struct {
 	Sim *entratest.Server
 
+	scenario *Scenario
 	table    *memory.Table
 	store    *store.Store // past all faults, for looking at what is there
 	vault    *vault.Memory
@@ -50,9 +51,9 @@ type World struct {
 	microsoft stack.Microsoft // through the line
 }
 
-func newWorld(sim *entratest.Server) (*World, error) {
+func newWorld(scenario *Scenario, sim *entratest.Server) (*World, error) {
 	w := &World{
-		Sim: sim, table: memory.New(), vault: &vault.Memory{}, mail: &mailbox{}, line: &line{},
+		Sim: sim, scenario: scenario, table: memory.New(), vault: &vault.Memory{}, mail: &mailbox{}, line: &line{},
 		users: map[string]directory.UserID{}, opened: time.Now(), nextTick: time.Now().Add(tickEvery),
 	}
 	w.store = store.New(w.table, store.Options{})
