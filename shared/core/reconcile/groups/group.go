@@ -59,9 +59,12 @@ type groupSubject struct {
 	members int
 	// compared says that strangers have been looked for, now or before.
 	compared bool
-	fresh    directory.Recent
-	changed  map[string]directory.Actor
-	now      time.Time
+	// unexpanded says that they are still to be looked for: not all whom our directory
+	// wants there are known yet.
+	unexpanded bool
+	fresh      directory.Recent
+	changed    map[string]directory.Actor
+	now        time.Time
 }
 
 // name is what people call the group.
