@@ -13,6 +13,7 @@ import (
 	"bindery/shared/core/plan"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
 	"bindery/shared/store"
 )
 
@@ -27,7 +28,13 @@ type person struct {
 type Scenario struct {
 	settings directory.Settings
 	people   []person
-	steps    []step
+	// tenant adds to the tenant what it has besides the accounts of people; past is what
+	// was asked before the scenario begins, besides that people are bound. nil: nothing.
+	tenant func(*entratest.TenantSpec)
+	past   func(ctx context.Context, w *World) error
+	steps  []step
+	// approves says that an admin lets every run go on that is held.
+	approves bool
 }
 
 // Accounts is everything that Bindery does with accounts. Who is bound has an account
@@ -165,6 +172,12 @@ func undoes(ctx context.Context, w *World) error {
 	for _, name := range []string{"undone", "suspended", "new2", "old2"} {
 		ids = append(ids, w.users[name])
 	}
+	return w.undo(ctx, w.opened, func(c *directory.Change) bool { return slices.Contains(ids, c.UserID) }, runs.UndoRequest{UserIDs: ids})
+}
+
+// undo takes back what was done since some time, run by run, the newest first, where
+// that touched something.
+func (w *World) undo(ctx context.Context, since time.Time, touches func(*directory.Change) bool, req runs.UndoRequest) error {
 	j, err := w.readJournal(ctx)
 	if err != nil {
 		return err
@@ -172,15 +185,15 @@ func undoes(ctx context.Context, w *World) error {
 	for _, r := range j.runs { // newest first
 		touched := func(c directory.Change) bool {
 			run, _, _, _ := store.Place(c.ID)
-			return run == r.ID && c.State == directory.ChangeApplied && slices.Contains(ids, c.UserID)
+			return run == r.ID && c.State == directory.ChangeApplied && touches(&c)
 		}
-		if r.StartedAt.Before(w.opened) || !slices.ContainsFunc(j.changes, touched) {
+		if r.StartedAt.Before(since) || !slices.ContainsFunc(j.changes, touched) {
 			continue
 		}
 		err := w.ask(ctx, "undo", func(ctx context.Context, c *app.Core) error {
 			conn, err := w.store.Connections.Connection(ctx, w.conn)
 			if err == nil {
-				_, err = c.Runs.Undo(ctx, admin, &conn, r.Run, runs.UndoRequest{UserIDs: ids})
+				_, err = c.Runs.Undo(ctx, admin, &conn, r.Run, req)
 			}
 			return err
 		})
@@ -236,14 +249,7 @@ func approves(ctx context.Context, w *World) error {
 		if err != nil || held == "" {
 			return err
 		}
-		err = w.ask(ctx, "approve", func(ctx context.Context, c *app.Core) error {
-			_, err := c.Runs.Approve(ctx, admin, held, plan.Approval{All: true})
-			if errors.Is(err, directory.ErrConflict) {
-				return nil // an earlier call did it
-			}
-			return err
-		})
-		if err != nil {
+		if err := w.approve(ctx, held); err != nil {
 			return err
 		}
 		approved++
@@ -258,6 +264,18 @@ func approves(ctx context.Context, w *World) error {
 	return nil
 }
 
+// approve lets a held run go on.
+func (w *World) approve(ctx context.Context, held directory.RunID) error {
+	return w.ask(ctx, "approve", func(ctx context.Context, c *app.Core) error {
+		_, err := c.Runs.Approve(ctx, admin, held, plan.Approval{All: true})
+		if errors.Is(err, directory.ErrConflict) {
+			return nil // an earlier call did it
+		}
+		return err
+	})
+}
+
+// held is a run that waits for an admin; "" when there is none.
 func (w *World) held(ctx context.Context) (directory.RunID, error) {
 	ids, err := w.store.Runs.OpenRuns(ctx, w.conn)
 	if err != nil {

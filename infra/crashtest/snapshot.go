@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type Snapshot struct {
 	items     []table.Item
 	secrets   map[string]directory.Secret
 	users     map[string]directory.UserID
+	groups    map[string]directory.GroupID
 	conn      directory.ConnectionID
 	at        time.Time
 	mutations int // of the simulator until then
@@ -46,7 +48,7 @@ func Prepare(ctx context.Context, scenario *Scenario, dir string) (_ *Snapshot, 
 	if err := w.past(ctx); err != nil {
 		return nil, err
 	}
-	s := &Snapshot{scenario: scenario, users: w.users, conn: w.conn, secrets: map[string]directory.Secret{}, at: time.Now(), mutations: len(sim.Mutations(simTenant))}
+	s := &Snapshot{scenario: scenario, users: w.users, groups: w.groups, conn: w.conn, secrets: map[string]directory.Secret{}, at: time.Now(), mutations: len(sim.Mutations(simTenant))}
 	if s.items, err = rec.all(ctx); err != nil {
 		return nil, err
 	}
@@ -69,7 +71,7 @@ func (s *Snapshot) Open(ctx context.Context, dir string, seed int64) (*World, er
 	if err != nil {
 		return nil, errors.Join(err, sim.Close())
 	}
-	w.conn, w.users = s.conn, s.users
+	w.conn, w.users, w.groups = s.conn, s.users, maps.Clone(s.groups)
 	for i := range s.items {
 		if err := w.table.Write(ctx, table.Write{Put: &s.items[i]}); err != nil {
 			return nil, errors.Join(err, sim.Close())
@@ -130,6 +132,9 @@ func (w *World) past(ctx context.Context) error {
 	}
 	spec.Accounts = append(spec.Accounts, map[string]any{"userPrincipalName": "owner@" + simDomain, "displayName": "Owner", "mailNickname": "owner",
 		"accountEnabled": true, "mail": "wanted@" + simDomain, "proxyAddresses": []any{"SMTP:wanted@" + simDomain}})
+	if w.scenario.tenant != nil {
+		w.scenario.tenant(&spec)
+	}
 	if _, err := w.Sim.CreateTenant(spec); err != nil {
 		return err
 	}
@@ -150,6 +155,11 @@ func (w *World) past(ctx context.Context) error {
 	b, err := w.core.Bindings.Bind(ctx, admin, w.conn, bound)
 	if err != nil || len(b.Refused) > 0 {
 		return fmt.Errorf("bind: %v, %w", b.Refused, err)
+	}
+	if w.scenario.past != nil {
+		if err := w.scenario.past(ctx, w); err != nil {
+			return err
+		}
 	}
 	if err := w.rest(ctx); err != nil {
 		return err
@@ -183,6 +193,7 @@ func (w *World) authorize(ctx context.Context) error {
 func (w *World) play(ctx context.Context, wanted []string) ([]string, error) {
 	var got []string
 	for i, step := range w.scenario.steps {
+		w.begun = append(w.begun, time.Now())
 		if err := step.do(ctx, w); err != nil {
 			return got, fmt.Errorf("step %q: %w", step.name, err)
 		}
