@@ -59,6 +59,9 @@ func (a *auditor) look(r *http.Request) error {
 
 func (a *auditor) recorded(j *journal, q *request) bool {
 	path := strings.Split(strings.Trim(q.URL, "/"), "/")
+	if fits, is := a.related(j, q); is {
+		return fits
+	}
 	for i := range j.changes {
 		c := &j.changes[i]
 		if c.State != directory.ChangePlanned && c.State != directory.ChangeApproved {

@@ -1,4 +1,4 @@
-// Package crashtest is one scenario of everything that Bindery does with a
+// Package crashtest is scenarios of everything that Bindery does with a
 // tenant, and the means to let it go wrong at each of its calls. It is code for
 // tests, and its own run it through the real adapter. Package reconcile
 // has a story of its own, which is small enough to go wrong at every call, and

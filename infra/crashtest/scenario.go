@@ -13,6 +13,7 @@ import (
 	"bindery/shared/core/plan"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
 	"bindery/shared/store"
 )
 
@@ -23,9 +24,42 @@ type person struct {
 	bound   bool           // in the past
 }
 
-// people are those of the scenario. Who is bound has an account that was
-// adopted in the past.
-var people = []person{
+// Scenario is what is done with one tenant, step by step.
+type Scenario struct {
+	settings directory.Settings
+	people   []person
+	// tenant adds to the tenant what it has besides the accounts of people; past is what
+	// was asked before the scenario begins, besides that people are bound. nil: nothing.
+	tenant func(*entratest.TenantSpec)
+	past   func(ctx context.Context, w *World) error
+	steps  []step
+	// approves says that an admin lets every run go on that is held.
+	approves bool
+}
+
+// Accounts is everything that Bindery does with accounts. Who is bound has an account
+// that was adopted in the past.
+var Accounts = &Scenario{
+	settings: directory.Settings{
+		OnSoftDeleted: "restore",
+		Attributes: map[string]directory.AttributeRule{
+			"department": {Export: true, Clear: true}, "jobTitle": {Export: true, Clear: true},
+			"mobilePhone": {Export: true, Clear: true}, "extensionAttribute3": {Export: true, Clear: true, From: "badge"},
+		},
+	},
+	people: somePeople,
+	steps: []step{
+		{"edit, suspend and delete users", edits},
+		{"bind users", binds},
+		{"sync now, after somebody deleted an account", restores},
+		{"take back an edit, a block, a creation and an adoption", undoes},
+		{"release a user, with the values from before", releases},
+		{"suspend more users than the guard allows, and approve", approves},
+		{"deactivate", deactivates},
+	},
+}
+
+var somePeople = []person{
 	{"moved", map[string]any{"department": "Old"}, true},
 	{"edited", map[string]any{"department": "Old"}, true},
 	{"suspended", map[string]any{}, true},
@@ -64,33 +98,13 @@ func (p *person) user() directory.User {
 	return u
 }
 
-func settings() directory.Settings {
-	return directory.Settings{
-		OnSoftDeleted: "restore",
-		Attributes: map[string]directory.AttributeRule{
-			"department": {Export: true, Clear: true}, "jobTitle": {Export: true, Clear: true},
-			"mobilePhone": {Export: true, Clear: true}, "extensionAttribute3": {Export: true, Clear: true, From: "badge"},
-		},
-	}
-}
-
 var admin = directory.Caller{Subject: "admin"}
 
-// step is something that is asked of Bindery, or happens in the tenant.
+// step is something that is asked of Bindery, or happens in the tenant. It may be asked
+// for again when its answer is lost.
 type step struct {
 	name string
 	do   func(ctx context.Context, w *World) error
-}
-
-// steps are the scenario. Each may be asked for again when its answer is lost.
-var steps = []step{
-	{"edit, suspend and delete users", edits},
-	{"bind users", binds},
-	{"sync now, after somebody deleted an account", restores},
-	{"take back an edit, a block, a creation and an adoption", undoes},
-	{"release a user, with the values from before", releases},
-	{"suspend more users than the guard allows, and approve", approves},
-	{"deactivate", deactivates},
 }
 
 func edits(ctx context.Context, w *World) error {
@@ -124,7 +138,7 @@ func (w *World) suspend(ctx context.Context, name string) error {
 
 func binds(ctx context.Context, w *World) error {
 	var ids []directory.UserID
-	for _, p := range people {
+	for _, p := range somePeople {
 		if !p.bound {
 			ids = append(ids, w.users[p.name])
 		}
@@ -158,6 +172,12 @@ func undoes(ctx context.Context, w *World) error {
 	for _, name := range []string{"undone", "suspended", "new2", "old2"} {
 		ids = append(ids, w.users[name])
 	}
+	return w.undo(ctx, w.opened, func(c *directory.Change) bool { return slices.Contains(ids, c.UserID) }, runs.UndoRequest{UserIDs: ids})
+}
+
+// undo takes back what was done since some time, run by run, the newest first, where
+// that touched something.
+func (w *World) undo(ctx context.Context, since time.Time, touches func(*directory.Change) bool, req runs.UndoRequest) error {
 	j, err := w.readJournal(ctx)
 	if err != nil {
 		return err
@@ -165,15 +185,15 @@ func undoes(ctx context.Context, w *World) error {
 	for _, r := range j.runs { // newest first
 		touched := func(c directory.Change) bool {
 			run, _, _, _ := store.Place(c.ID)
-			return run == r.ID && c.State == directory.ChangeApplied && slices.Contains(ids, c.UserID)
+			return run == r.ID && c.State == directory.ChangeApplied && touches(&c)
 		}
-		if r.StartedAt.Before(w.opened) || !slices.ContainsFunc(j.changes, touched) {
+		if r.StartedAt.Before(since) || !slices.ContainsFunc(j.changes, touched) {
 			continue
 		}
 		err := w.ask(ctx, "undo", func(ctx context.Context, c *app.Core) error {
 			conn, err := w.store.Connections.Connection(ctx, w.conn)
 			if err == nil {
-				_, err = c.Runs.Undo(ctx, admin, &conn, r.Run, runs.UndoRequest{UserIDs: ids})
+				_, err = c.Runs.Undo(ctx, admin, &conn, r.Run, req)
 			}
 			return err
 		})
@@ -201,7 +221,7 @@ func releases(ctx context.Context, w *World) error {
 // The admin lets every run go on that is held, until all of them are blocked.
 func approves(ctx context.Context, w *World) error {
 	var names []string
-	for _, p := range people {
+	for _, p := range somePeople {
 		if strings.HasPrefix(p.name, "many") {
 			names = append(names, p.name)
 		}
@@ -229,14 +249,7 @@ func approves(ctx context.Context, w *World) error {
 		if err != nil || held == "" {
 			return err
 		}
-		err = w.ask(ctx, "approve", func(ctx context.Context, c *app.Core) error {
-			_, err := c.Runs.Approve(ctx, admin, held, plan.Approval{All: true})
-			if errors.Is(err, directory.ErrConflict) {
-				return nil // an earlier call did it
-			}
-			return err
-		})
-		if err != nil {
+		if err := w.approve(ctx, held); err != nil {
 			return err
 		}
 		approved++
@@ -251,6 +264,18 @@ func approves(ctx context.Context, w *World) error {
 	return nil
 }
 
+// approve lets a held run go on.
+func (w *World) approve(ctx context.Context, held directory.RunID) error {
+	return w.ask(ctx, "approve", func(ctx context.Context, c *app.Core) error {
+		_, err := c.Runs.Approve(ctx, admin, held, plan.Approval{All: true})
+		if errors.Is(err, directory.ErrConflict) {
+			return nil // an earlier call did it
+		}
+		return err
+	})
+}
+
+// held is a run that waits for an admin; "" when there is none.
 func (w *World) held(ctx context.Context) (directory.RunID, error) {
 	ids, err := w.store.Runs.OpenRuns(ctx, w.conn)
 	if err != nil {

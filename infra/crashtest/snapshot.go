@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -18,24 +19,26 @@ import (
 // Snapshot is a world that stands still. Worlds are opened from it that know
 // nothing of each other.
 type Snapshot struct {
+	scenario  *Scenario
 	items     []table.Item
 	secrets   map[string]directory.Secret
 	users     map[string]directory.UserID
+	groups    map[string]directory.GroupID
 	conn      directory.ConnectionID
 	at        time.Time
 	mutations int // of the simulator until then
 }
 
-// Prepare plays the scenario's past: a connection is authorised, users are bound
+// Prepare plays a scenario's past: a connection is authorised, users are bound
 // to accounts, and all is in sync. The simulator's state is left in dir, which
 // belongs to the snapshot: each world is opened with a copy of it.
-func Prepare(ctx context.Context, dir string) (_ *Snapshot, err error) {
+func Prepare(ctx context.Context, scenario *Scenario, dir string) (_ *Snapshot, err error) {
 	sim, err := entratest.New(entratest.Options{BaseURL: Base, Dir: dir, Seed: 1})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, sim.Close()) }()
-	w, err := newWorld(sim)
+	w, err := newWorld(scenario, sim)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +48,7 @@ func Prepare(ctx context.Context, dir string) (_ *Snapshot, err error) {
 	if err := w.past(ctx); err != nil {
 		return nil, err
 	}
-	s := &Snapshot{users: w.users, conn: w.conn, secrets: map[string]directory.Secret{}, at: time.Now(), mutations: len(sim.Mutations(simTenant))}
+	s := &Snapshot{scenario: scenario, users: w.users, groups: w.groups, conn: w.conn, secrets: map[string]directory.Secret{}, at: time.Now(), mutations: len(sim.Mutations(simTenant))}
 	if s.items, err = rec.all(ctx); err != nil {
 		return nil, err
 	}
@@ -64,11 +67,11 @@ func (s *Snapshot) Open(ctx context.Context, dir string, seed int64) (*World, er
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWorld(sim)
+	w, err := newWorld(s.scenario, sim)
 	if err != nil {
 		return nil, errors.Join(err, sim.Close())
 	}
-	w.conn, w.users = s.conn, s.users
+	w.conn, w.users, w.groups = s.conn, s.users, maps.Clone(s.groups)
 	for i := range s.items {
 		if err := w.table.Write(ctx, table.Write{Put: &s.items[i]}); err != nil {
 			return nil, errors.Join(err, sim.Close())
@@ -122,13 +125,16 @@ func (w *World) past(ctx context.Context) error {
 		Domains: []entratest.DomainSpec{{Name: simDomain, AuthenticationType: "Managed", IsDefault: true}},
 		Admins:  []entratest.AdminSpec{{UserPrincipalName: "admin@" + simDomain, Roles: []string{"Global Administrator"}}},
 	}
-	for _, p := range people {
+	for _, p := range w.scenario.people {
 		if p.account != nil {
 			spec.Accounts = append(spec.Accounts, p.existing())
 		}
 	}
 	spec.Accounts = append(spec.Accounts, map[string]any{"userPrincipalName": "owner@" + simDomain, "displayName": "Owner", "mailNickname": "owner",
 		"accountEnabled": true, "mail": "wanted@" + simDomain, "proxyAddresses": []any{"SMTP:wanted@" + simDomain}})
+	if w.scenario.tenant != nil {
+		w.scenario.tenant(&spec)
+	}
 	if _, err := w.Sim.CreateTenant(spec); err != nil {
 		return err
 	}
@@ -136,8 +142,8 @@ func (w *World) past(ctx context.Context) error {
 		return err
 	}
 	var bound []directory.UserID
-	for i := range people {
-		p := &people[i]
+	for i := range w.scenario.people {
+		p := &w.scenario.people[i]
 		u := p.user()
 		if err := w.store.Users.CreateUsers(ctx, directory.AuditEvent{}, &u); err != nil {
 			return err
@@ -150,6 +156,11 @@ func (w *World) past(ctx context.Context) error {
 	if err != nil || len(b.Refused) > 0 {
 		return fmt.Errorf("bind: %v, %w", b.Refused, err)
 	}
+	if w.scenario.past != nil {
+		if err := w.scenario.past(ctx, w); err != nil {
+			return err
+		}
+	}
 	if err := w.rest(ctx); err != nil {
 		return err
 	}
@@ -161,7 +172,7 @@ func (w *World) past(ctx context.Context) error {
 // authorize makes the connection and lets an admin of the tenant sign in.
 func (w *World) authorize(ctx context.Context) error {
 	by := directory.Caller{Subject: admin.Subject}
-	c, address, err := w.core.Connect.Create(ctx, by, "Corp", "", settings())
+	c, address, err := w.core.Connect.Create(ctx, by, "Corp", "", w.scenario.settings)
 	if err != nil {
 		return err
 	}
@@ -181,7 +192,8 @@ func (w *World) authorize(ctx context.Context) error {
 // step. With wanted standings it waits for these.
 func (w *World) play(ctx context.Context, wanted []string) ([]string, error) {
 	var got []string
-	for i, step := range steps {
+	for i, step := range w.scenario.steps {
+		w.begun = append(w.begun, time.Now())
 		if err := step.do(ctx, w); err != nil {
 			return got, fmt.Errorf("step %q: %w", step.name, err)
 		}

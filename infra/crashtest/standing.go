@@ -28,7 +28,7 @@ func (w *World) standing(ctx context.Context) (string, error) {
 	}
 	fmt.Fprintf(&b, "connection %s, epoch %d, %d open runs\n", c.Status, c.Epoch, len(open))
 	names := map[directory.UserID]string{}
-	for _, p := range people {
+	for _, p := range w.scenario.people {
 		id := w.users[p.name]
 		names[id] = p.name
 		u, err := w.store.Users.User(ctx, id)
@@ -38,6 +38,9 @@ func (w *World) standing(ctx context.Context) (string, error) {
 		fmt.Fprintf(&b, "user %s: %s %s, deleted %t\n", p.name, u.Email, u.State, u.Deleted != nil)
 	}
 	w.accounts(&b)
+	if err := w.ofGroups(ctx, &b, c.Epoch); err != nil {
+		return "", err
+	}
 	for epoch := int64(1); epoch <= c.Epoch; epoch++ {
 		list, _, err := w.store.Bindings.ListBindings(ctx, directory.KindAccount, w.conn, epoch, "", 1000)
 		if err != nil {
@@ -59,7 +62,7 @@ func (w *World) standing(ctx context.Context) (string, error) {
 	slices.Sort(lines)
 	b.WriteString(strings.Join(lines, ""))
 	fmt.Fprintf(&b, "%d secrets\n", len(w.vault.Names()))
-	return b.String(), nil
+	return w.named().Replace(b.String()), nil
 }
 
 // accounts describes every account of the tenant.
@@ -70,7 +73,7 @@ func (w *World) accounts(b *strings.Builder) {
 			ids[m.TargetID] = true
 		}
 	}
-	for _, p := range people {
+	for _, p := range w.scenario.people {
 		if a, ok := w.Sim.Account(simTenant, p.name+"@"+simDomain); ok {
 			ids[fmt.Sprint(a["id"])] = true
 		}

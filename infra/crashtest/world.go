@@ -33,6 +33,7 @@ const (
 type World struct {
 	Sim *entratest.Server
 
+	scenario *Scenario
 	table    *memory.Table
 	store    *store.Store // past all faults, for looking at what is there
 	vault    *vault.Memory
@@ -40,8 +41,11 @@ type World struct {
 	line     *line
 	core     *app.Core
 	conn     directory.ConnectionID
-	users    map[string]directory.UserID // by the name before the @ at the start
+	users    map[string]directory.UserID  // by the name before the @ at the start
+	groups   map[string]directory.GroupID // by the name at the start
 	opened   time.Time
+	begun    []time.Time // the steps
+	approved int         // runs that were held
 	nextTick time.Time
 	audit    auditor
 	keep     heads.Memory // heads of what was done; no fault reaches them
@@ -50,10 +54,10 @@ type World struct {
 	microsoft stack.Microsoft // through the line
 }
 
-func newWorld(sim *entratest.Server) (*World, error) {
+func newWorld(scenario *Scenario, sim *entratest.Server) (*World, error) {
 	w := &World{
-		Sim: sim, table: memory.New(), vault: &vault.Memory{}, mail: &mailbox{}, line: &line{},
-		users: map[string]directory.UserID{}, opened: time.Now(), nextTick: time.Now().Add(tickEvery),
+		Sim: sim, scenario: scenario, table: memory.New(), vault: &vault.Memory{}, mail: &mailbox{}, line: &line{},
+		users: map[string]directory.UserID{}, groups: map[string]directory.GroupID{}, opened: time.Now(), nextTick: time.Now().Add(tickEvery),
 	}
 	w.store = store.New(w.table, store.Options{})
 	m, err := stack.Simulated(sim, Base, directory.NewSecret(simSecret), publicURL)
@@ -142,6 +146,9 @@ const patience = 6 * time.Hour
 // until takes turns until done says so.
 func (w *World) until(ctx context.Context, done func() (bool, error)) error {
 	for end := time.Now().Add(patience); ; w.turn(ctx) {
+		if _, err := w.decide(ctx); err != nil {
+			return err
+		}
 		ok, err := done()
 		if ok || err != nil {
 			return err
@@ -154,12 +161,29 @@ func (w *World) until(ctx context.Context, done func() (bool, error)) error {
 
 // rest takes turns until nothing is due any more.
 func (w *World) rest(ctx context.Context) error {
-	for end := time.Now().Add(patience); !w.turn(ctx); {
-		if time.Now().After(end) {
-			return errRestless
+	for end := time.Now().Add(patience); ; {
+		for !w.turn(ctx) {
+			if time.Now().After(end) {
+				return errRestless
+			}
+		}
+		if decided, err := w.decide(ctx); !decided || err != nil {
+			return err
 		}
 	}
-	return nil
+}
+
+// decide approves a run that is held, if the scenario's admin does so.
+func (w *World) decide(ctx context.Context) (decided bool, err error) {
+	if !w.scenario.approves {
+		return false, nil
+	}
+	held, err := w.held(ctx)
+	if err != nil || held == "" {
+		return false, err
+	}
+	w.approved++
+	return true, w.approve(ctx, held)
 }
 
 var errRestless = fmt.Errorf("it does not come to rest within %s", patience)

@@ -62,9 +62,12 @@ type groupSubject struct {
 	// unsettled says that nobody is known to be a stranger so far: a member whom our
 	// directory wants may have any account.
 	unsettled bool
-	fresh     directory.Recent
-	changed   map[string]directory.Actor
-	now       time.Time
+	// unexpanded says that strangers are still to be looked for: not all whom our
+	// directory wants there are known yet.
+	unexpanded bool
+	fresh      directory.Recent
+	changed    map[string]directory.Actor
+	now        time.Time
 }
 
 // name is what people call the group.

@@ -157,7 +157,7 @@ func (o *tenantGroups) tell(out *reconcile.Decided, w reconcile.Work, s *groupSu
 	if s.fresh.Any() && s.found != nil && s.differs() {
 		later = reconcile.Grace
 	}
-	if d.Problem != nil && d.Problem.Code == directory.CodeGroupMembersLeft {
+	if d.Problem != nil && d.Problem.Code == directory.CodeGroupMembersLeft || s.unexpanded {
 		later = time.Minute
 	}
 	gone := len(d.Changes) == 0 && s.record.Release != "" && d.Problem == nil && later == 0
@@ -189,6 +189,7 @@ func (o *tenantGroups) compare(ctx context.Context, w reconcile.Work, s *groupSu
 		return nil
 	}
 	exact := s.export.Exact && s.export.Expanded
+	s.unexpanded = s.export.Exact && !exact
 	before, _ := s.record.Base[propExact].Bool()
 	s.compared = exact && before
 	if !s.record.Recheck && (!exact || before) {

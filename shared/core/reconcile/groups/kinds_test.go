@@ -172,6 +172,25 @@ func TestExact(t *testing.T) {
 
 }
 
+// TestExactOnceExpanded: strangers who come while our own members are not all known yet
+// are found once they are, without anything else being asked for.
+func TestExactOnceExpanded(t *testing.T) {
+	t.Parallel()
+	w, sales, _ := exported(t, 2, func(e *groups.Export) { e.Exact, e.Expanded = true, false })
+	stranger, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "stranger@" + simDomain, "displayName": "Stranger"})
+	w.must(err)
+	w.byHand(sales, stranger, true)
+	w.mark(directory.GroupRef(sales))
+	w.sync()
+	w.wantMembers(sales, "stranger", "user000", "user001")
+	e := w.exports[sales]
+	e.Expanded = true
+	w.set(sales, e)
+	w.wait(2 * time.Minute)
+	w.sync()
+	w.wantMembers(sales, "user000", "user001")
+}
+
 // TestAdopt: the tenant group that an admin has named is taken as it is, with what it
 // was; released with restore it is so again.
 func TestAdopt(t *testing.T) {
