@@ -115,7 +115,7 @@ func (c *Core) joinEngine() {
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest
 	}
-	c.joinKinds(&engine)
+	JoinKinds(&engine, p.Store, c.Activity.Audits.LastMemberEditors)
 	c.Engine = reconcile.New(engine)
 }
 

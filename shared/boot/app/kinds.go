@@ -10,18 +10,19 @@ import (
 	"bindery/shared/core/reconcile/managers"
 	"bindery/shared/core/uses"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
-// joinKinds gives the engine what it keeps in step besides accounts, and what records of
-// that are made of: the uses of groups.
-func (c *Core) joinKinds(engine *reconcile.Config) {
-	records := c.parts.Store
+// JoinKinds gives an engine over records what it keeps in step besides accounts, and what
+// records of that are made of: the uses of groups. attribution may be nil: then nobody is
+// asked who changed a tenant group.
+func JoinKinds(engine *reconcile.Config, records *store.Store, attribution groups.Attribution) {
 	source := uses.NewSource(records)
 	exports := groups.Of(records, source)
-	exports.Attribution = c.Activity.Audits.LastMemberEditors
+	exports.Attribution = attribution
 	managing := managers.New(managers.StoreOf(records))
 	licensing := licences.New(licences.StoreOf(records), source)
-	engine.Uses = uses.NewExpander(records, assign.NewSelected(records), c.parts.Now, c.parts.Log)
+	engine.Uses = uses.NewExpander(records, assign.NewSelected(records), engine.Now, engine.Log)
 	engine.Kinds = append(groups.Kinds(exports), managing, licensing)
 	engine.Dependents = together(managing.Dependents, ofGroups(groups.Dependents(exports)), ofGroups(licensing.Dependents))
 }

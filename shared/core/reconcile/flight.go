@@ -315,6 +315,15 @@ func (f *flight) costs() (n int) {
 	return n
 }
 
+// costsOf is how many writes Microsoft counts for so many changes at least, if they are
+// such as the flight's.
+func (f *flight) costsOf(changes int) int {
+	if combiner, combines := f.of.(Combiner); combines {
+		changes = changes * combiner.Weigh(BatchSize) / BatchSize
+	}
+	return max(f.costs(), changes)
+}
+
 // sent are the changes that go out.
 func (f *flight) sent() []*directory.Change {
 	var list []*directory.Change
@@ -361,7 +370,9 @@ func (f *flight) takeQuota(ctx context.Context, left int) (taken bool, err error
 	if stands, err := f.stands(ctx); err != nil || !stands {
 		return false, err
 	}
-	for n := f.costs(); ; {
+	n := f.costs()
+	left = f.costsOf(left)
+	for {
 		wait, err := f.s.quota().Take(ctx, f.a.quota, n, quota.Work{Left: left, Leaver: f.t.run.Urgent})
 		if err != nil || wait == 0 {
 			return err == nil, err

@@ -104,6 +104,14 @@ type Combiner interface {
 	Weigh(n int) int
 }
 
+// Bundler is Objects with a Combiner as their Batch: it says what is worth picking for a
+// flight, so that requests are as full as they may be.
+type Bundler interface {
+	// Bundle is what those changes have in common that may go in one request, and how
+	// many of them may. A flight has one request of a bundle at most.
+	Bundle(c *directory.Change) (bundle string, most int)
+}
+
 // Recaller is a Batch that is told what did not reach the tenant after all, or was turned
 // away unread: that certainly did not take effect, and is sent again.
 type Recaller interface {

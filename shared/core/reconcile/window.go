@@ -34,6 +34,10 @@ type choice struct {
 	phase int
 	room  int            // for so many changes more
 	kind  directory.Kind // of what has been picked; "" so far none
+	// requests is how many bundles may be begun, and bundles are those that are, see
+	// Bundler. They take no room: several changes are one request.
+	requests int
+	bundles  map[string]*bundle
 	// busy are objects of which a change is on its way, picked, or open further
 	// ahead: an object's changes follow each other.
 	busy map[directory.Ref]bool
@@ -42,6 +46,56 @@ type choice struct {
 	// tried are changes that Microsoft has not decided about so far: they go when
 	// there is room, so that none of them keeps others waiting.
 	tried []pick
+}
+
+// bundle is changes that go in one request.
+type bundle struct {
+	k      *chunk // that all of them are of
+	effect directory.Effect
+	room   int // for so many more
+}
+
+// full reports whether nothing more is to be picked.
+func (c *choice) full() bool {
+	if len(c.bundles) == 0 {
+		return c.room == 0
+	}
+	if c.room == 0 || len(c.bundles) < c.requests {
+		return c.room == 0
+	}
+	for _, b := range c.bundles {
+		if b.room > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// take makes room for a change; false: there is none.
+func (c *choice) take(k *chunk, change *directory.Change) bool {
+	name, most := k.bundle(change)
+	if name == "" {
+		c.room--
+		return true
+	}
+	b := c.bundles[name]
+	if b == nil && len(c.bundles) < c.requests {
+		b = &bundle{k, change.Effect, most}
+		c.bundles[name] = b
+	}
+	if b == nil || b.k != k || b.effect != change.Effect || b.room == 0 {
+		return false
+	}
+	b.room--
+	return true
+}
+
+// bundle is the change's, see Bundler; "" when it goes by itself.
+func (k *chunk) bundle(c *directory.Change) (name string, most int) {
+	if of, bundles := k.a.kinds.of(c.Ref().Kind).(Bundler); bundles && !k.a.alone[c.ID] {
+		return of.Bundle(c)
+	}
+	return "", 0
 }
 
 // pick chooses the next flight, all of one kind and at most one change of an object;
@@ -77,7 +131,7 @@ func (w *window) choice(air *flight) *choice {
 		waiting = max(1, waiting-len(air.sent()))
 	}
 	flow := w.a.flow(w.a.s.quota(), waiting)
-	c := &choice{phase: w.t.at.Phase, room: flow.Width * flow.Size, busy: map[directory.Ref]bool{}, given: map[string]bool{}}
+	c := &choice{phase: w.t.at.Phase, room: flow.Width * flow.Size, requests: flow.Width, busy: map[directory.Ref]bool{}, given: map[string]bool{}, bundles: map[string]*bundle{}}
 	if directory.SerialPhase(c.phase) {
 		c.room = 1
 		if air != nil {
@@ -88,7 +142,8 @@ func (w *window) choice(air *flight) *choice {
 	if air != nil {
 		maps.Copy(c.busy, air.refs())
 		// The next one may be wider; what there is no room for then goes later.
-		c.room = min(waiting, (flow.Width+(flow.Width+1)/2)*flow.Size)
+		c.requests += (flow.Width + 1) / 2
+		c.room = min(waiting, c.requests*flow.Size)
 	}
 	return c
 }
@@ -98,7 +153,7 @@ func (w *window) choice(air *flight) *choice {
 func (w *window) pickAmong(ctx context.Context, air *flight, c *choice) ([]pick, error) {
 	w.slide()
 	var picked []pick
-	for n := 0; n < mostChunks && c.room > 0; n++ {
+	for n := 0; n < mostChunks && !c.full(); n++ {
 		if n == len(w.chunks) {
 			more, err := w.load(ctx)
 			if err != nil {
@@ -178,7 +233,7 @@ func (k *chunk) pick(c *choice) []pick {
 	for i := range k.changes {
 		change := &k.changes[i]
 		ref := change.Ref()
-		if c.room == 0 {
+		if c.full() {
 			break
 		}
 		if !open(change) || c.busy[ref] {
@@ -193,10 +248,9 @@ func (k *chunk) pick(c *choice) []pick {
 		case !k.inTurn(i, c.phase):
 		case k.a.outcomes[change.ID].Tries > 0:
 			c.tried = append(c.tried, pick{k, []int{i}})
-		default:
+		case c.take(k, change):
 			p.places = append(p.places, i)
 			c.kind = ref.Kind
-			c.room--
 		}
 	}
 	if len(p.places) == 0 {

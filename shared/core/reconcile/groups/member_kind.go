@@ -514,6 +514,15 @@ func (o *memberships) Taken(by directory.Ref) *directory.Problem {
 	return problem(directory.CodeObjectConflict, "The membership is another one's.", "", by.ID)
 }
 
+// Bundle has the additions to one group go together, and its removals one by one.
+func (o *memberships) Bundle(c *directory.Change) (string, int) {
+	g, _, _ := memberOf(c.Object)
+	if c.Effect == directory.EffectMemberAdd {
+		return string(g), directory.MostMembersAtOnce
+	}
+	return string(g), 1
+}
+
 // Batch sends changes of memberships.
 func (o *memberships) Batch(w reconcile.Work) reconcile.Batch {
 	return &memberBatch{o: o, w: w, pairs: map[directory.ChangeID]pair{}, met: map[directory.ChangeID]bool{}}
