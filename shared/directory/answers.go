@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-// ofOneAccount and ofConnection are the causes of a 403 that leave no doubt about
-// whether it concerns one account or the connection.
+// ofOneAccount, ofRelations and ofConnection are the causes of a 403 that leave no doubt
+// about whether it concerns one account or the connection. Those of ofRelations name what
+// may not be done, with groups or with licences, and both of what it may come of.
 var (
 	ofOneAccount = []string{CodeAccountProtected, CodeTargetProtected, CodeAccountForbidden, CodePremiumLicenseMissing}
+	ofRelations  = []string{CodeGroupForbidden, CodeGroupLicenseForbidden, CodeLicenseForbidden}
 	ofConnection = []string{CodeTenantNotFound, CodeTenantDisabled, CodeAppDisabled, CodeAppRemoved, CodeThrottledForGood}
 )
 
@@ -26,7 +28,7 @@ const (
 func (p *Problem) InDoubt() bool {
 	return p != nil && p.MicrosoftStatus == forbidden &&
 		(p.Kind == ProblemTenant || p.Kind == ProblemAuthorization) &&
-		!slices.Contains(ofOneAccount, p.Code) && !slices.Contains(ofConnection, p.Code)
+		!slices.Contains(slices.Concat(ofOneAccount, ofRelations, ofConnection), p.Code)
 }
 
 // ConcernsAll reports whether an answer speaks of more than one account: of a

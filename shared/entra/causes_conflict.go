@@ -7,6 +7,8 @@ const (
 	addresses   = "proxyaddresses|mail|othermails"
 	proxyTaken  = "same value for property proxyaddresses already exists|same value for property mail already exists"
 	nameTaken   = "same value for property userprincipalname already exists"
+	// conflictingObject says of which value it is only by what was written.
+	conflictingObject = "conflicting object with one or more"
 )
 
 // Writes that do not bring an address of their own.
@@ -57,7 +59,7 @@ var causesOfConflict = []cause{
 	{code: directory.CodeObjectConflict, held: true,
 		signs: []sign{
 			{status: []int{400, 409}, code: "objectconflict|conflictingobjects|request_multipleobjectswithsamekeyvalue"},
-			{status: []int{400, 409}, words: "conflicting object with one or more|another object with the same value"}}},
+			{status: []int{400, 409}, words: conflictingObject + "|another object with the same value"}}},
 }
 
 // causesOfMastery: the value, or the account, is changed somewhere else.

@@ -23,7 +23,9 @@ var causesOfGroups = []cause{
 	{code: directory.CodeGroupMailNicknameTaken, held: true, one: true,
 		signs: []sign{
 			{status: []int{400, 409}, code: "objectconflict", target: "mailnickname", on: actsOnGroups},
-			{status: []int{400, 409}, words: "same value for property mailnickname already exists", on: actsOnGroups}}},
+			{status: []int{400, 409}, words: "same value for property mailnickname already exists", on: actsOnGroups},
+			// An alias may clash with an address of an account, too (GG 22 row 24).
+			{status: []int{400, 409}, words: conflictingObject, on: []act{actGroup}, touches: "mailnickname"}}},
 	{code: directory.CodeUniqueNameRefused,
 		signs: []sign{{status: []int{4}, words: "armuniquename cannot be updated"}}},
 	{code: directory.CodeGroupHasLicenses,

@@ -216,6 +216,8 @@ func (f *failure) culprit() string {
 	case exchange, strings.EqualFold(named, "proxyAddresses") && f.asked.act != actCreate:
 		// A new account brings its name as an address too: there it may be either.
 		return find(func(n string) bool { return n == directory.PropMail })
+	case named == "" && f.asked.act == actGroup && containsAny(f.words, conflictingObject):
+		return find(func(n string) bool { return n == directory.PropMailNickname }) // the one value that others may have
 	case named == "" && len(names) == 1:
 		return find(func(string) bool { return true })
 	}
