@@ -22,8 +22,9 @@ func (c *Core) joinKinds(engine *reconcile.Config) {
 	managing := managers.New(managers.StoreOf(records))
 	licensing := licences.New(licences.StoreOf(records), source)
 	engine.Uses = uses.NewExpander(records, assign.NewSelected(records), c.parts.Now, c.parts.Log)
-	engine.Kinds = append(groups.Kinds(exports), managing, licensing)
-	engine.Dependents = together(managing.Dependents, ofGroups(groups.Dependents(exports)), ofGroups(licensing.Dependents))
+	byGroup := licences.NewGroups(licences.StoreOf(records), source)
+	engine.Kinds = append(groups.Kinds(exports), managing, licensing, byGroup)
+	engine.Dependents = together(managing.Dependents, ofGroups(groups.Dependents(exports)), ofGroups(licensing.Dependents), ofGroups(byGroup.Dependents))
 }
 
 // ofGroups asks only where the connection does something with groups: nothing depends on
