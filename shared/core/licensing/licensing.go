@@ -124,6 +124,7 @@ type Seats struct {
 	Free       int             `json:"free"`    // now
 	Freed      int             `json:"freed"`   // by the plan
 	Taken      int             `json:"taken"`   // by the plan
+	Coming     int             `json:"coming"`  // Microsoft takes them for members of groups
 	Waiting    int             `json:"waiting"` // who gets none
 }
 
@@ -503,7 +504,7 @@ func (p *planning) seatsOf(sku *directory.LicenceSKU) *Seats {
 
 // left is how many seats are left of a product: below none where more are used than there
 // are, since those that come free there are nobody's.
-func (s *Seats) left() int { return s.Total - s.Used + s.Freed - s.Taken }
+func (s *Seats) left() int { return s.Total - s.Used + s.Freed - s.Taken - s.Coming }
 
 // give gives seats out, and makes the calls in their order.
 func (p *planning) give() {
@@ -562,7 +563,7 @@ func (p *planning) next() *need {
 func (p *planning) take(n *need) {
 	if n.auto {
 		p.lines[n.give.SKU] = p.lines[n.give.SKU][1:]
-		p.seats[n.give.SKU].Taken++
+		p.seats[n.give.SKU].Coming++
 		return
 	}
 	for _, m := range n.of.needs {

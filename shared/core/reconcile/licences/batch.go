@@ -192,8 +192,59 @@ func (b *batch) Find(ctx context.Context, list []reconcile.Unanswered) ([]reconc
 	return verdicts, nil
 }
 
-// Clarify has nothing to add.
-func (b *batch) Clarify(context.Context, []directory.Change, map[int]store.Result) {}
+// Clarify says of which products and services a refusal is, by the names that people
+// know: Microsoft names them by IDs.
+func (b *batch) Clarify(ctx context.Context, all []directory.Change, results map[int]store.Result) {
+	for i, r := range results {
+		if r.Error == nil || !strings.HasPrefix(r.Error.Code, "license-") {
+			continue
+		}
+		skus, err := b.o.products(ctx, b.w)
+		if err != nil {
+			return // what Microsoft said stays as it is
+		}
+		r.Error = clarified(r.Error, &all[i], skus)
+		results[i] = r
+	}
+}
+
+// clarified is a problem with the names of what it is about.
+func clarified(p *directory.Problem, c *directory.Change, skus []directory.LicenceSKU) *directory.Problem {
+	q := *p
+	var products, services []string
+	add := func(list *[]string, name string) {
+		if !slices.Contains(*list, name) {
+			*list = append(*list, name)
+		}
+	}
+	for _, pc := range c.Properties {
+		if sku, is := directory.LicenceOfProperty(pc.Name); is {
+			add(&products, nameOf(skus, sku))
+			if len(c.Properties) == 1 {
+				q.Property = pc.Name
+			}
+		}
+	}
+	said := strings.ToLower(p.MicrosoftMessage)
+	for i := range skus {
+		for _, s := range skus[i].Plans {
+			if strings.Contains(said, strings.ToLower(string(s.ID))) {
+				add(&services, s.Name)
+			}
+		}
+	}
+	if len(products) > 0 {
+		q.Message += " Products: " + strings.Join(products, ", ") + "."
+		if q.Holder == "" {
+			q.Holder = strings.Join(products, ", ")
+		}
+	}
+	if len(services) > 0 {
+		q.Message += " Services: " + strings.Join(services, ", ") + "."
+		q.Holder = strings.Join(services, ", ")
+	}
+	return &q
+}
 
 // Consequence notes in the ledger what was given and taken. Whoever waits for more is
 // looked at again, and so gets a place in line; so is whoever has nothing of ours any

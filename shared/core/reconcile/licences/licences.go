@@ -115,7 +115,8 @@ type objects struct {
 	s       reconcile.Slice
 	tenant  Tenant
 	compete int
-	outlook *outlook // of the run that is planned; nil: none is so far
+	outlook *outlook               // of the run that is planned; nil: none is so far
+	known   []directory.LicenceSKU // the tenant's products as they were last read
 	// groups are the tenant groups that were read, of groups' licences.
 	groups map[directory.AccountID]*directory.TenantGroup
 }

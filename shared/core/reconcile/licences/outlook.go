@@ -62,7 +62,7 @@ func (k *outlook) join(p *part) {
 		k.decided[h.record.Ref()] = true
 	}
 	for i := range p.seats {
-		k.handed[p.seats[i].SKU] += p.seats[i].Taken - p.seats[i].Freed
+		k.handed[p.seats[i].SKU] += p.seats[i].Taken + p.seats[i].Coming - p.seats[i].Freed
 	}
 }
 
@@ -392,11 +392,23 @@ func lately(read *directory.AccountLicences, given licensing.Ledger, fresh direc
 	return &now
 }
 
+// products are those that were read last, or are read now: what they are called does not
+// change.
+func (o *objects) products(ctx context.Context, w reconcile.Work) (list []directory.LicenceSKU, err error) {
+	if o.known == nil {
+		o.known, err = o.skus(ctx, w)
+	}
+	return o.known, err
+}
+
 func (o *objects) skus(ctx context.Context, w reconcile.Work) (list []directory.LicenceSKU, err error) {
 	err = w.Read(ctx, skuUnits, func(ctx context.Context) error {
 		list, err = o.tenant.SKUs(ctx)
 		return err
 	})
+	if err == nil {
+		o.known = list
+	}
 	return list, err
 }
 

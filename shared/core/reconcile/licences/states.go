@@ -261,6 +261,9 @@ func (h *holding) mayAsk(skus []directory.LicenceSKU, now time.Time) {
 	case seats || is.n < blindTries:
 		h.asksAgain = max(time.Minute, due.Sub(now))
 	}
+	if !may && h.account.Dirty() {
+		h.asksAgain = settles // what the account is about to be given, as a usageLocation, may help
+	}
 }
 
 // tellStates tells what Microsoft says of the products that somebody is to have, or has
@@ -290,7 +293,8 @@ func (h *holding) tellStates(skus []directory.LicenceSKU, from *sources) {
 			effect = "is in force, and a change of it was not made"
 		}
 		p.Message = fmt.Sprintf("%s, %s, %s: %s", product, by, effect, strings.ReplaceAll(p.Message, string(s.SKU), product))
-		h.state(p, !s.InForce())
+		has := slices.ContainsFunc(h.held.States, func(other directory.LicenceState) bool { return other.SKU == s.SKU && other.InForce() })
+		h.state(p, !has)
 	}
 	if h.asksAgain > 0 && (h.decision.later == 0 || h.asksAgain < h.decision.later) {
 		h.decision.later = h.asksAgain
