@@ -267,6 +267,8 @@ const (
 	CodeManagerWaits             = "manager-waits"
 	CodeLicenseWaits             = "license-waits"
 	CodeWaitingForSeat           = "waiting-for-seat"
+	CodeLicenseByGroupWaits      = "license-by-group-waits"
+	CodeLicenseMoves             = "license-moves"
 	CodeLicenseNotInTenant       = "license-not-in-tenant"
 	CodeLicenseHeldOtherwise     = "license-held-otherwise"
 	CodeForeignChange            = "foreign-change"

@@ -232,7 +232,7 @@ func (r *UseRules) validateLicences(bad func(field, format string, args ...any))
 			seen[key] = true
 		}
 		if rule.Via == LicenceViaGroup && r.Export == nil {
-			bad(at+".via", "a group gives licences only where it is exported")
+			bad(at+".via", "only a group that is exported gives licences itself: add export, or use \"user\"")
 		}
 	}
 }

@@ -13,6 +13,15 @@ func LicenceOf(u UserID) Ref {
 	return Ref{Kind: KindLicence, ID: string(u)}
 }
 
+// GroupLicenceOf is the Ref of the licences of an exported group's tenant group; the
+// zero Ref for no group.
+func GroupLicenceOf(g GroupID) Ref {
+	if g == "" {
+		return Ref{}
+	}
+	return Ref{Kind: KindGroupLicence, ID: string(g)}
+}
+
 // PropLicences names licences in settings: what becomes of those of ours that others
 // change. Of a change and of a record each product is a property of its own, whose name
 // it begins.

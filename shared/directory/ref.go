@@ -24,7 +24,20 @@ const (
 	KindManager Kind = "manager"
 	// KindLicence: which licences we gave to a user. The ID is the user's.
 	KindLicence Kind = "licence"
+	// KindGroupLicence: which licences we gave to the tenant group of an exported group,
+	// for its members. The ID is the group's.
+	KindGroupLicence Kind = "group-licence"
 )
+
+// CountsAs is the kind as which the guard counts changes of the objects: what is taken
+// from a group is taken from people (Change.People), and counts with what is taken from
+// single ones.
+func (k Kind) CountsAs() Kind {
+	if k == KindGroupLicence {
+		return KindLicence
+	}
+	return k
+}
 
 // Ref names one object of our directory that is bound to an object of a tenant:
 // a user, to an account. The zero Ref names none.
@@ -127,13 +140,17 @@ func (r Ref) membership() (g GroupID, member string, ok bool) {
 }
 
 // Concerns is what r is told of with: a user's membership in a group, manager and
-// licences with the user's account, all else by itself.
+// licences with the user's account, a group's licences with the group, all else by
+// itself.
 func (r Ref) Concerns() Ref {
 	if _, u, ok := r.Member(); ok {
 		return AccountOf(u)
 	}
 	if r.Kind == KindManager || r.Kind == KindLicence {
 		return AccountOf(UserID(r.ID))
+	}
+	if r.Kind == KindGroupLicence {
+		return GroupRef(GroupID(r.ID))
 	}
 	return r
 }

@@ -254,9 +254,12 @@ type Change struct {
 	// Scope is the group that the change counts for by itself (EffectRow.Scoped), by
 	// its ID, with its name for people and how many members it has: a limit's share is
 	// of these.
-	Scope      string           `json:"scope,omitempty"`
-	ScopeName  string           `json:"scopeName,omitempty"`
-	ScopeSize  int              `json:"scopeSize,omitempty"`
+	Scope     string `json:"scope,omitempty"`
+	ScopeName string `json:"scopeName,omitempty"`
+	ScopeSize int    `json:"scopeSize,omitempty"`
+	// People is how many people the change is about when that may be more than one, as
+	// of a group's licences: the guard counts it as so many.
+	People     int              `json:"people,omitempty"`
 	Effect     Effect           `json:"effect"`
 	Properties []PropertyChange `json:"properties"`
 	Reason     string           `json:"reason"`

@@ -298,6 +298,8 @@ type UseRecord struct {
 	Release directory.ReleasePolicy
 	// Look has it looked at again, whatever is wanted of it.
 	Look bool
+	// Only says that it is not made where it is not there.
+	Only bool
 }
 
 // MaxUseSteps is how many steps one Advance takes.
@@ -380,7 +382,7 @@ func (a *advance) records(step *UseStep, items map[table.Key]table.Item) error {
 func (a *advance) record(r UseRecord, it table.Item, found bool) error {
 	counts := found && it.Numbers[numEpoch] == a.conn.Epoch && it.Strings[strConnection] == string(a.conn.ID)
 	if !counts {
-		if r.Release != "" {
+		if r.Release != "" || r.Only {
 			return nil
 		}
 		sel := Selection{Object: r.Ref, Version: max(r.Version, 1)}

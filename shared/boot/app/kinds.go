@@ -22,9 +22,10 @@ func JoinKinds(engine *reconcile.Config, records *store.Store, attribution group
 	exports.Attribution = attribution
 	managing := managers.New(managers.StoreOf(records))
 	licensing := licences.New(licences.StoreOf(records), source)
+	byGroup := licences.NewGroups(licences.StoreOf(records), source)
 	engine.Uses = uses.NewExpander(records, assign.NewSelected(records), engine.Now, engine.Log)
-	engine.Kinds = append(groups.Kinds(exports), managing, licensing)
-	engine.Dependents = together(managing.Dependents, ofGroups(groups.Dependents(exports)), ofGroups(licensing.Dependents))
+	engine.Kinds = append(groups.Kinds(exports), managing, licensing, byGroup)
+	engine.Dependents = together(managing.Dependents, ofGroups(groups.Dependents(exports)), ofGroups(licensing.Dependents), ofGroups(byGroup.Dependents))
 }
 
 // ofGroups asks only where the connection does something with groups: nothing depends on

@@ -23,6 +23,16 @@
 //
 // Of several wishes for one product a service is on that one of them wants on.
 //
+// # By a group
+//
+// What Microsoft gives to the members of a group is nothing that is given here. What we
+// gave to the account itself of the same product is taken once the group gives it, and
+// not before; and what comes by a group that is about to give it no longer is given to
+// the account before. Somebody to whom it has not come yet needs a seat all the same,
+// which Microsoft takes by itself, whatever our order is; where it could not for want of
+// one, it is asked once more in the order of the line. Who has the product otherwise
+// needs no second seat.
+//
 // # Seats
 //
 // Seats that are given back are given out again in the same plan. Who gets one: the

@@ -19,6 +19,10 @@ type Wish struct {
 	Priority int       // the higher one goes first when seats are short
 	Since    time.Time // among equals the older one does
 	By       string    // who wishes it, for people: "the group Sales"
+	// ByGroup says that Microsoft gives it to the members of Group, a tenant group of
+	// ours that is "" until it is made: nothing is given to the account itself.
+	ByGroup bool
+	Group   directory.TenantGroupID
 }
 
 // Ledger is what we gave to one account: of each product the services that are off.
@@ -36,6 +40,14 @@ type Holder struct {
 	// Location is the usageLocation that the account has by the time that licences
 	// are given; "": none.
 	Location string
+	// Going are, of products, the tenant groups that are about to give them no longer:
+	// what comes by these alone is given to the account itself before.
+	Going map[directory.SKUID][]directory.TenantGroupID
+	// Kept are products of ours that are not taken away yet, whoever wants them.
+	Kept map[directory.SKUID]bool
+	// Again are products that a group could not give and that Microsoft may be asked
+	// about once more now.
+	Again map[directory.SKUID]bool
 	// Fixed says that nothing is given or taken: somebody who leaves, or whose account
 	// is not written to. The place in a line is nobody's then.
 	Fixed bool
@@ -46,6 +58,17 @@ type Options struct {
 	// ReportForeign has what others changed of our licences reported, and not put
 	// back.
 	ReportForeign bool
+	// Groups says that the holders are tenant groups, which license their members: they
+	// need no seats.
+	Groups bool
+}
+
+// words are what the holders are called, and why a product is taken from one.
+func (o Options) words() (holder, unwanted string) {
+	if o.Groups {
+		return "group", "the connection's use of the group does not say so any more"
+	}
+	return "account", "nobody wants it for the person any more"
 }
 
 // Move is one call about one account.
@@ -56,7 +79,21 @@ type Move struct {
 	// Before is what was given to the account itself of the products that the call is
 	// about, and After what is afterwards. One that is missing is not.
 	Before, After Ledger
-	Why           string
+	// Again are the products for which Microsoft is asked to calculate once more what
+	// the account's groups give: then the call is nothing else.
+	Again []directory.SKUID
+	Why   string
+}
+
+// Await says that a product comes to somebody by a group, and has not come yet.
+type Await struct {
+	User  directory.UserID
+	SKU   directory.SKUID
+	Group directory.TenantGroupID // "": not made yet
+	By    string
+	Since time.Time
+	// Held says that the person has the product otherwise meanwhile.
+	Held bool
 }
 
 // Wait says that somebody waits for a seat.
@@ -87,6 +124,7 @@ type Seats struct {
 	Free       int             `json:"free"`    // now
 	Freed      int             `json:"freed"`   // by the plan
 	Taken      int             `json:"taken"`   // by the plan
+	Coming     int             `json:"coming"`  // Microsoft takes them for members of groups
 	Waiting    int             `json:"waiting"` // who gets none
 }
 
@@ -96,6 +134,7 @@ type Plan struct {
 	// is there.
 	Moves    []Move
 	Waits    []Wait
+	Awaits   []Await
 	Findings []Finding
 	Seats    []Seats // of the products that it is about, by ID
 	// Ledgers are what the ledgers are to say of those about whom nothing is to be
@@ -138,6 +177,9 @@ type pending struct {
 	removed []directory.SKUID
 	took    map[directory.SKUID]bool // of removed, what has gone into a call
 	why     map[directory.SKUID]string
+	// coming are products that a group is to give and has not given: what has services
+	// in common with them is not taken before they have come.
+	coming []directory.SKUID
 }
 
 // need is one product for one account.
@@ -149,29 +191,46 @@ type need struct {
 	by       string
 	// given says that there is a seat, or none is needed; sent, that it is in a call.
 	given, sent bool
+	// auto says that Microsoft takes the seat by itself for a member of a group, as soon
+	// as there is one, and again that it has to be asked.
+	auto, again bool
 }
 
 func (n *need) compare(other *need) int {
+	switch {
+	case n.auto && !other.auto:
+		return -1 // whatever our order is
+	case other.auto && !n.auto:
+		return 1
+	}
 	return cmp.Or(-cmp.Compare(n.priority, other.priority), n.since.Compare(other.since),
 		cmp.Compare(n.of.h.User, other.of.h.User), cmp.Compare(n.give.SKU, other.give.SKU))
 }
 
-// merged is what several wishes for one product come to.
-func merged(wishes []Wish) map[directory.SKUID]Wish {
-	all := map[directory.SKUID]Wish{}
+// merged is what several wishes for one product come to that is given to the account
+// itself. byGroup are those for products that nobody wishes so.
+func merged(wishes []Wish) (all map[directory.SKUID]Wish, byGroup map[directory.SKUID][]Wish) {
+	all, byGroup = map[directory.SKUID]Wish{}, map[directory.SKUID][]Wish{}
 	for _, w := range slices.SortedStableFunc(slices.Values(wishes), func(a, b Wish) int {
 		return cmp.Or(-cmp.Compare(a.Priority, b.Priority), a.Since.Compare(b.Since), cmp.Compare(a.By, b.By))
 	}) {
+		if w.Disabled = tidy(w.Disabled); w.ByGroup {
+			byGroup[w.SKU] = append(byGroup[w.SKU], w)
+			continue
+		}
 		first, again := all[w.SKU]
 		if !again {
-			w.Disabled = tidy(w.Disabled)
 			all[w.SKU] = w
 			continue
 		}
 		first.Disabled = slices.DeleteFunc(slices.Clone(first.Disabled), func(p directory.ServicePlanID) bool { return !slices.Contains(w.Disabled, p) })
 		all[w.SKU] = first
 	}
-	return all
+	maps.DeleteFunc(byGroup, func(sku directory.SKUID, _ []Wish) bool {
+		_, direct := all[sku]
+		return direct
+	})
+	return all, byGroup
 }
 
 // tidy is a list of services, each once and in order.
@@ -185,19 +244,28 @@ func (p *planning) look(h *Holder) {
 		return
 	}
 	x := &pending{h: h, took: map[directory.SKUID]bool{}, why: map[directory.SKUID]string{}}
-	wishes := merged(h.Wishes)
+	wishes, byGroup := merged(h.Wishes)
 	for _, sku := range slices.Sorted(maps.Keys(wishes)) {
 		p.wish(x, wishes[sku])
+	}
+	for _, sku := range slices.Sorted(maps.Keys(byGroup)) {
+		p.inherit(x, sku, byGroup[sku])
 	}
 	for _, sku := range slices.Sorted(maps.Keys(h.Given)) {
 		if _, wished := wishes[sku]; wished {
 			continue
 		}
-		if _, direct := x.direct(sku); direct {
-			x.removed = append(x.removed, sku)
-			x.why[sku] = "nobody wants it for the person any more"
-		} else {
+		list, comes := byGroup[sku]
+		switch _, direct := x.direct(sku); {
+		case !direct:
 			p.forget(h, sku)
+		case h.Kept[sku] || comes && !x.comes(list):
+			// not before it has come otherwise
+		default:
+			x.removed = append(x.removed, sku)
+			if _, x.why[sku] = p.o.words(); comes {
+				x.why[sku] = list[0].By + " gives it now"
+			}
 		}
 	}
 	if len(x.needs)+len(x.plans)+len(x.removed) > 0 {
@@ -214,8 +282,74 @@ func (x *pending) direct(sku directory.SKUID) ([]directory.ServicePlanID, bool) 
 	return tidy(s.DisabledPlans), direct
 }
 
+// by is what the tenant groups of some wishes give of their product; none: nothing so
+// far.
+func (x *pending) by(list []Wish) (rows []directory.LicenceState) {
+	if x.h.Held == nil {
+		return nil
+	}
+	for _, s := range x.h.Held.Inherited(list[0].SKU) {
+		if slices.ContainsFunc(list, func(w Wish) bool { return strings.EqualFold(string(w.Group), string(s.AssignedByGroup)) }) {
+			rows = append(rows, s)
+		}
+	}
+	return rows
+}
+
+// comes reports whether the groups of wishes give what each of them is to give.
+func (x *pending) comes(list []Wish) bool {
+	rows := x.by(list)
+	return !slices.ContainsFunc(list, func(w Wish) bool {
+		return !slices.ContainsFunc(rows, func(s directory.LicenceState) bool {
+			return s.InForce() && strings.EqualFold(string(w.Group), string(s.AssignedByGroup)) && len(without(s.DisabledPlans, w.Disabled)) == 0
+		})
+	})
+}
+
+// inherit decides about a product that comes by groups only. Microsoft gives it, in its
+// own time and to whom it likes; where it could not, it may be asked once more.
+func (p *planning) inherit(x *pending, id directory.SKUID, list []Wish) {
+	h, w := x.h, list[0]
+	sku := p.skus[id]
+	if sku == nil {
+		p.find(h, id, directory.CodeLicenseNotInTenant, true, "The tenant has no licences of the product %s.", id)
+		return
+	}
+	if x.comes(list) {
+		return
+	}
+	_, direct := x.direct(id)
+	any, _ := x.inherited(id, nil)
+	rows := x.by(list)
+	failed := slices.IndexFunc(rows, func(s directory.LicenceState) bool { return !s.InForce() })
+	if failed < 0 || rows[failed].Error != exclusive {
+		x.coming = append(x.coming, id)
+	}
+	p.out.Awaits = append(p.out.Awaits, Await{User: h.User, SKU: id, Group: w.Group, By: w.By, Since: w.Since, Held: direct || any})
+	n := &need{of: x, give: directory.AssignedLicence{SKU: id}, priority: w.Priority, since: w.Since, by: w.By}
+	switch {
+	case failed < 0:
+		n.auto = true
+	case h.Again[id]:
+		n.again, n.given = true, direct || any
+		x.needs = append(x.needs, n)
+		x.why[id] = "what kept Microsoft from giving it has gone, as far as that is to be seen"
+	default:
+		return // it was tried a moment ago, or nothing is otherwise
+	}
+	if direct || any {
+		return // a second source takes no second seat
+	}
+	p.seatsOf(sku)
+	p.lines[id] = append(p.lines[id], n)
+}
+
+// exclusive is Microsoft's word for a product that a group cannot give as long as the
+// account has another one (GG 9.5).
+const exclusive = "MutuallyExclusiveViolation"
+
 // inherited reports whether a product comes by a group, and whether all of some
-// services do that are to be on.
+// services do that are to be on, by groups that go on giving it.
 func (x *pending) inherited(sku directory.SKUID, off []directory.ServicePlanID) (any, all bool) {
 	if x.h.Held == nil {
 		return false, false
@@ -225,7 +359,8 @@ func (x *pending) inherited(sku directory.SKUID, off []directory.ServicePlanID) 
 			continue
 		}
 		any = true
-		all = all || !slices.ContainsFunc(s.DisabledPlans, func(p directory.ServicePlanID) bool { return !slices.Contains(off, p) })
+		going := slices.ContainsFunc(x.h.Going[sku], func(g directory.TenantGroupID) bool { return strings.EqualFold(string(g), string(s.AssignedByGroup)) })
+		all = all || !going && !slices.ContainsFunc(s.DisabledPlans, func(p directory.ServicePlanID) bool { return !slices.Contains(off, p) })
 	}
 	return any, all
 }
@@ -254,6 +389,7 @@ func (p *planning) name(sku directory.SKUID) string {
 // wish decides about one wished product.
 func (p *planning) wish(x *pending, w Wish) {
 	h := x.h
+	holder, _ := p.o.words()
 	sku := p.skus[w.SKU]
 	if sku == nil {
 		p.find(h, w.SKU, directory.CodeLicenseNotInTenant, true, "The tenant has no licences of the product %s.", w.SKU)
@@ -270,7 +406,7 @@ func (p *planning) wish(x *pending, w Wish) {
 	case direct:
 		if more := without(has, off); len(more) > 0 {
 			p.find(h, w.SKU, directory.CodeLicenseHeldOtherwise, false,
-				"Somebody else gave the account %s, with %d wished services switched off; that is left as it is.", sku.PartNumber, len(more))
+				"Somebody else gave the %s %s, with %d wished services switched off; that is left as it is.", holder, sku.PartNumber, len(more))
 		}
 		return
 	case all:
@@ -279,12 +415,12 @@ func (p *planning) wish(x *pending, w Wish) {
 		}
 		return
 	case ours && p.o.ReportForeign && h.Held != nil:
-		p.find(h, w.SKU, directory.CodeForeignChange, true, "Somebody took %s from the account in Microsoft 365; by the connection's settings that is only reported.", sku.PartNumber)
+		p.find(h, w.SKU, directory.CodeForeignChange, true, "Somebody took %s from the %s in Microsoft 365; by the connection's settings that is only reported.", sku.PartNumber, holder)
 		return
 	case !sku.Assignable():
 		p.find(h, w.SKU, directory.CodeLicenseNotAssignable, true, "%s cannot be given to accounts: it is %s, for %s.", sku.PartNumber, sku.Status, sku.AppliesTo)
 		return
-	case h.Location == "":
+	case h.Location == "" && !p.o.Groups:
 		p.find(h, w.SKU, directory.CodeLicenseUsageLocation, true, "%s is not given, since the account has no usageLocation.", sku.PartNumber)
 		return
 	}
@@ -295,7 +431,7 @@ func (p *planning) wish(x *pending, w Wish) {
 	x.why[w.SKU] = why
 	n := &need{of: x, give: directory.AssignedLicence{SKU: w.SKU, DisabledPlans: off}, priority: w.Priority, since: w.Since, by: w.By}
 	x.needs = append(x.needs, n)
-	if any {
+	if any || p.o.Groups {
 		n.given = true // a second source takes no second seat
 		return
 	}
@@ -368,7 +504,7 @@ func (p *planning) seatsOf(sku *directory.LicenceSKU) *Seats {
 
 // left is how many seats are left of a product: below none where more are used than there
 // are, since those that come free there are nobody's.
-func (s *Seats) left() int { return s.Total - s.Used + s.Freed - s.Taken }
+func (s *Seats) left() int { return s.Total - s.Used + s.Freed - s.Taken - s.Coming }
 
 // give gives seats out, and makes the calls in their order.
 func (p *planning) give() {
@@ -397,8 +533,9 @@ func (p *planning) give() {
 // giveSeats gives out the seats that there are.
 func (p *planning) giveSeats() {
 	for n := p.next(); n != nil; n = p.next() {
-		p.take(n)
-		p.move(n.of)
+		if p.take(n); !n.auto {
+			p.move(n.of)
+		}
 	}
 }
 
@@ -424,6 +561,11 @@ func (p *planning) next() *need {
 // take gives a seat to whoever is next, and besides those of other products for which
 // the same person is first in line: they go in one call.
 func (p *planning) take(n *need) {
+	if n.auto {
+		p.lines[n.give.SKU] = p.lines[n.give.SKU][1:]
+		p.seats[n.give.SKU].Coming++
+		return
+	}
 	for _, m := range n.of.needs {
 		line := p.lines[m.give.SKU]
 		if m.given || len(line) == 0 || line[0] != m || p.seats[m.give.SKU].left() <= 0 {
@@ -439,7 +581,7 @@ func (p *planning) take(n *need) {
 // services in common with one that the account still waits for.
 func (p *planning) removable(x *pending) []directory.SKUID {
 	return slices.DeleteFunc(slices.Clone(x.removed), func(sku directory.SKUID) bool {
-		return x.took[sku] || slices.ContainsFunc(x.needs, func(n *need) bool { return !n.given && p.common(sku, n.give.SKU) })
+		return x.took[sku] || slices.ContainsFunc(x.coming, func(c directory.SKUID) bool { return c != sku && p.common(sku, c) }) || slices.ContainsFunc(x.needs, func(n *need) bool { return !n.given && p.common(sku, n.give.SKU) })
 	})
 }
 
@@ -465,12 +607,18 @@ func (p *planning) move(x *pending) {
 		whys = append(whys, verb+" "+p.name(l.SKU)+", because "+x.why[l.SKU])
 	}
 	given := 0
+	again := Move{User: x.h.User, Effect: directory.EffectLicenceReprocess, Before: Ledger{}, After: Ledger{}}
 	for _, n := range x.needs {
-		if n.due() {
+		switch {
+		case !n.due():
+			continue
+		case n.again:
+			again.Again = append(again.Again, n.give.SKU)
+		default:
 			add(n.give, "gets")
-			n.sent = true
 			given++
 		}
+		n.sent = true
 	}
 	for _, l := range x.plans {
 		add(l, "gets other services of")
@@ -481,14 +629,24 @@ func (p *planning) move(x *pending) {
 		m.Change.Remove = append(m.Change.Remove, sku)
 		whys = append(whys, "gives up "+p.name(sku)+", because "+x.why[sku])
 		x.took[sku] = true
-		if any, _ := x.inherited(sku, nil); !any && p.skus[sku] != nil {
+		if any, _ := x.inherited(sku, nil); !any && !p.o.Groups && p.skus[sku] != nil {
 			p.seatsOf(p.skus[sku]).Freed++
 		}
 	}
 	m.Effect = EffectOf(given, len(x.plans), len(m.Change.Remove))
 	x.plans = nil
 	m.Why = strings.Join(whys, "; ")
-	p.out.Moves = append(p.out.Moves, m)
+	if len(whys) > 0 {
+		p.out.Moves = append(p.out.Moves, m)
+	}
+	if len(again.Again) > 0 {
+		names := make([]string, len(again.Again))
+		for i, sku := range again.Again {
+			names[i] = p.name(sku)
+		}
+		again.Why = "Microsoft is asked again for " + strings.Join(names, ", ") + ", because " + x.why[again.Again[0]]
+		p.out.Moves = append(p.out.Moves, again)
+	}
 }
 
 // EffectOf is what a call does that gives, adjusts and takes so many products.

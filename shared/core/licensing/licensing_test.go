@@ -61,6 +61,9 @@ func told(p *Plan) string {
 		for _, r := range m.Change.Remove {
 			line += " -" + string(r)
 		}
+		for _, r := range m.Again {
+			line += " again " + string(r)
+		}
 		lines = append(lines, line)
 	}
 	for _, w := range p.Waits {
@@ -68,6 +71,9 @@ func told(p *Plan) string {
 	}
 	for _, f := range p.Findings {
 		lines = append(lines, fmt.Sprintf("%s %s %s", f.User, f.SKU, f.Code))
+	}
+	for _, a := range p.Awaits {
+		lines = append(lines, fmt.Sprintf("%s awaits %s", a.User, a.SKU))
 	}
 	for _, u := range slices.Sorted(maps.Keys(p.Ledgers)) {
 		lines = append(lines, fmt.Sprintf("%s keeps %v", u, p.Ledgers[u]))
@@ -127,6 +133,35 @@ func TestMake(t *testing.T) {
 		{name: "a service that it has not", holders: []Holder{holder("ann", wish(e3, draw), nil)}, want: "ann licence-add +e3[]; ann e3 license-plan-unknown"},
 		{name: "for the whole tenant", skus: []directory.LicenceSKU{{ID: e3, Status: "Enabled", AppliesTo: "Company", Units: directory.LicenceUnits{Enabled: 1}}},
 			holders: []Holder{holder("ann", wish(e3), nil)}, want: "ann e3 license-not-assignable"},
+		{name: "by a group to come", holders: []Holder{holder("ann", byGroup(e3), nil)}, want: "ann awaits e3"},
+		{name: "by a group that is not made yet", holders: []Holder{holder("ann", []Wish{{SKU: e3, ByGroup: true}}, nil)}, want: "ann awaits e3"},
+		{name: "by the group that is to give it", holders: []Holder{holder("ann", byGroup(e3), nil, state(e3, "g"))}},
+		{name: "by another group", holders: []Holder{holder("ann", byGroup(e3), nil, state(e3, "h"))}, want: "ann awaits e3"},
+		{name: "ours until the group gives it", holders: []Holder{holder("ann", byGroup(e3), ours, state(e3, ""))}, want: "ann awaits e3"},
+		{name: "ours no more once the group gives it", holders: []Holder{holder("ann", byGroup(e3), ours, state(e3, ""), state(e3, "g"))}, want: "ann licence-remove -e3"},
+		{name: "the group gives less than ours", holders: []Holder{holder("ann", byGroup(e3), ours, state(e3, ""), state(e3, "g", mail))}, want: "ann awaits e3"},
+		{name: "ours taken by others, the group gives it", holders: []Holder{holder("ann", byGroup(e3), ours, state(e3, "g"))}, want: "ann keeps map[]"},
+		{name: "of others, which the group gives too", holders: []Holder{holder("ann", byGroup(e3), nil, state(e3, ""), state(e3, "g"))}},
+		{name: "another one of ours until the group's is there", holders: []Holder{holder("ann", byGroup(e5), ours, state(e3, ""))}, want: "ann awaits e5"},
+		{name: "one that keeps the group's away goes", holders: []Holder{holder("ann", byGroup(e5), ours, state(e3, ""), failed(e5, "MutuallyExclusiveViolation"))},
+			want: "ann licence-remove -e3; ann awaits e5"},
+		{name: "a group takes seats first", skus: tenant(1, 0, 0), holders: []Holder{holder("ann", wish(e3), nil), holder("bob", byGroup(e3), nil)},
+			want: "ann waits for e3 1/1; bob awaits e3"},
+		{name: "a group without seats", skus: tenant(0, 0, 0), holders: []Holder{holder("ann", wish(e3), nil), holder("bob", byGroup(e3), nil)},
+			want: "bob waits for e3 1/2; ann waits for e3 2/2; bob awaits e3"},
+		{name: "a group's takes no second seat", skus: tenant(1, 0, 0), holders: []Holder{holder("ann", wish(e3), nil), holder("bob", byGroup(e3), ours, state(e3, ""))},
+			want: "ann licence-add +e3[]; bob awaits e3"},
+		{name: "asked again when there is a seat", skus: tenant(1, 0, 0), holders: []Holder{again(holder("ann", byGroup(e3), nil, failed(e3, "CountViolation")))},
+			want: "ann licence-reprocess again e3; ann awaits e3"},
+		{name: "asked again in line", skus: tenant(1, 0, 0), holders: []Holder{
+			again(holder("ann", []Wish{{SKU: e3, ByGroup: true, Group: "g", Since: at(3)}}, nil, failed(e3, "CountViolation"))),
+			again(holder("bob", []Wish{{SKU: e3, ByGroup: true, Group: "g", Since: at(2)}}, nil, failed(e3, "CountViolation")))},
+			want: "bob licence-reprocess again e3; ann waits for e3 1/1; ann awaits e3; bob awaits e3"},
+		{name: "not asked again so soon", holders: []Holder{holder("ann", byGroup(e3), nil, failed(e3, "CountViolation"))}, want: "ann awaits e3"},
+		{name: "given directly before a group stops", skus: tenant(0, 0, 0), holders: []Holder{going(holder("ann", wish(e3), nil, state(e3, "g")))}, want: "ann licence-add +e3[]"},
+		{name: "a group's that another one wants", holders: []Holder{holder("ann", append(byGroup(e3), wish(e3)...), nil, state(e3, "g"))}},
+		{name: "kept", holders: []Holder{kept(holder("ann", nil, ours, state(e3, "")))}},
+		{name: "of a group, which needs no seat", skus: tenant(0, 0, 0), o: Options{Groups: true}, holders: []Holder{holder("g", wish(e3), nil)}, want: "g licence-add +e3[]"},
 		{name: "who leaves", holders: []Holder{{User: "ann", Held: &directory.AccountLicences{States: []directory.LicenceState{state(e3, "")}}, Given: ours, Fixed: true}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -230,6 +265,9 @@ func random(r *rand.Rand) *world {
 			if r.IntN(2) == 0 {
 				h.Given[id] = some(id)
 			}
+			if r.IntN(6) == 0 {
+				h.Wishes = append(h.Wishes, Wish{SKU: id, ByGroup: true, Group: "g", Priority: r.IntN(3), Since: time.Unix(int64(r.IntN(4)), 0)})
+			}
 			for range r.IntN(3) {
 				h.Wishes = append(h.Wishes, Wish{SKU: id, Disabled: some(id), Priority: r.IntN(3), Since: time.Unix(int64(r.IntN(4)), 0)})
 			}
@@ -284,7 +322,7 @@ func checkLine(t *testing.T, seed uint64, w *world, p *Plan) {
 	order := func(u directory.UserID, id directory.SKUID) (Wish, bool) {
 		for _, h := range w.holders {
 			if h.User == u {
-				m, wished := merged(h.Wishes)[id]
+				m, wished := directly(h.Wishes)[id]
 				return m, wished
 			}
 		}
@@ -320,8 +358,41 @@ func checkSeats(t *testing.T, seed uint64, before, after *world, p *Plan) {
 		if s.Used != was.Consumed || was.Consumed-s.Freed+s.Taken != is.Consumed || s.Free != was.Free() {
 			t.Fatalf("seed %d: %s: %+v, but %d were used, and then %d", seed, told(p), s, was.Consumed, is.Consumed)
 		}
-		if s.Waiting > 0 && is.Free() > 0 {
+		if s.Waiting > 0 && is.Free() > s.Coming {
 			t.Fatalf("seed %d: %s: %d wait for %s, of which %d are free", seed, told(p), s.Waiting, s.SKU, is.Free())
 		}
 	}
+}
+
+// directly is what wishes come to that is given to the account itself.
+func directly(wishes []Wish) map[directory.SKUID]Wish {
+	all, _ := merged(wishes)
+	return all
+}
+
+// byGroup is a wish that the tenant group "g" fulfils.
+func byGroup(id directory.SKUID) []Wish {
+	return []Wish{{SKU: id, ByGroup: true, Group: "g", By: "the group Staff"}}
+}
+
+// failed is what the group could not give.
+func failed(id directory.SKUID, why string) directory.LicenceState {
+	s := state(id, "G")
+	s.State, s.Error = "Error", why
+	return s
+}
+
+func again(h Holder) Holder {
+	h.Again = map[directory.SKUID]bool{e3: true}
+	return h
+}
+
+func going(h Holder) Holder {
+	h.Going = map[directory.SKUID][]directory.TenantGroupID{e3: {"g"}}
+	return h
+}
+
+func kept(h Holder) Holder {
+	h.Kept = map[directory.SKUID]bool{e3: true}
+	return h
 }

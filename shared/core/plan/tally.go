@@ -41,8 +41,8 @@ func scopeOf(c *directory.Change, e directory.Effect) Scope {
 	return Scope{c.Scope, c.ScopeName, c.ScopeSize}
 }
 
-// Tally counts changes by effect, department and domain. A change counts once
-// for its own effect, and besides as a block if it disables an account, as
+// Tally counts changes by effect, department and domain. A change counts once, or as
+// often as it is about people, for its own effect, and besides as a block if it disables an account, as
 // update-sensitive if it writes a sensitive property to an account that was
 // there, and as update-to-empty if it empties a value.
 type Tally map[Cell]int
@@ -59,7 +59,7 @@ func (t Tally) Add(changes []directory.Change) {
 	for i := range changes {
 		c := &changes[i]
 		for e := range effectsOf(c) {
-			t[Cell{c.Object.Kind, e, c.Department, c.Domain, c.FirstLoad && e == directory.EffectUpdateSensitive, scopeOf(c, e)}]++
+			t[Cell{c.Object.Kind.CountsAs(), e, c.Department, c.Domain, c.FirstLoad && e == directory.EffectUpdateSensitive, scopeOf(c, e)}] += max(1, c.People)
 		}
 	}
 }

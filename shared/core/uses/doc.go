@@ -14,7 +14,8 @@
 //
 //	select     a binding of the user's account, with the group as a path
 //	export     a record of the kind group, and one of the kind member for each member
-//	licences   a record of the kind licence for each member
+//	licences   a record of the kind licence for each member; of licences that come by the
+//	           group, besides one of the kind group-licence for the group
 //
 // From there on the engine plans, guards, writes and journals them as it does all marks.
 // Nothing here writes to a tenant.

@@ -209,7 +209,7 @@ func (x *expansion) bring(ctx context.Context) error {
 	if err := x.nested(ctx); err != nil {
 		return err
 	}
-	if err := x.groupRecord(ctx); err != nil {
+	if err := x.groupRecords(ctx); err != nil {
 		return err
 	}
 	if err := x.compare(ctx); err != nil {
@@ -256,8 +256,9 @@ func (x *expansion) nested(ctx context.Context) error {
 	return nil
 }
 
-// groupRecord makes the record of the group itself: wanted as the group is now, or let go.
-func (x *expansion) groupRecord(ctx context.Context) error {
+// groupRecords make the records of the group itself: wanted as the group is now, or let
+// go; and that of the licences that its tenant group gives.
+func (x *expansion) groupRecords(ctx context.Context) error {
 	r := store.UseRecord{Ref: directory.GroupRef(x.group.ID), Version: x.group.Edition}
 	switch {
 	case x.rules.Export == nil:
@@ -265,11 +266,28 @@ func (x *expansion) groupRecord(ctx context.Context) error {
 	case x.ends:
 		r.Version, r.Release = 0, directory.ReleasePolicy(x.rules.Export.OnRelease)
 	}
-	return x.stepGroup(ctx, r)
+	records := []store.UseRecord{r}
+	if l, follows := x.licenceRecord(); follows {
+		records = append(records, l)
+	}
+	return x.e.uses.Advance(ctx, x.lease, x.conn, x.use, x.asked, []store.UseStep{{Records: records}})
 }
 
-func (x *expansion) stepGroup(ctx context.Context, r store.UseRecord) error {
-	return x.e.uses.Advance(ctx, x.lease, x.conn, x.use, x.asked, []store.UseStep{{Records: []store.UseRecord{r}}})
+// licenceRecord is the record of the licences that the tenant group gives its members.
+// With an export that ends by "keep" the tenant group stays as it is, licences and all;
+// else what we gave it is taken back.
+func (x *expansion) licenceRecord() (r store.UseRecord, follows bool) {
+	r = store.UseRecord{Ref: directory.GroupLicenceOf(x.group.ID), Look: true}
+	gives := slices.ContainsFunc(x.rules.Licences, func(r directory.LicenceRule) bool { return r.Via == directory.LicenceViaGroup })
+	switch {
+	case x.rules.Export == nil, x.ends && x.rules.Export.OnRelease == directory.ExportKeep:
+		r.Release, r.Look = directory.ReleaseKeep, false
+	case !gives || x.ends:
+		r.Only = true
+	default:
+		r.Look = x.relook
+	}
+	return r, gives || x.ends || x.relook
 }
 
 // wanted is what follows from the use for a member.
@@ -287,7 +305,7 @@ func (x *expansion) wanted(m directory.MemberRef) store.UsePart {
 	if x.rules.Select != nil {
 		parts |= store.UseSelected
 	}
-	if slices.ContainsFunc(x.rules.Licences, func(r directory.LicenceRule) bool { return r.Via == directory.LicenceViaUser }) {
+	if len(x.rules.Licences) > 0 { // those that the group gives too: whether they come is told of each member
 		parts |= store.UseLicensed
 	}
 	return parts

@@ -245,6 +245,7 @@ func (w *world) check() {
 func (w *world) checkMemberships(g directory.GroupID, rules directory.UseRules, inside map[directory.UserID]bool) {
 	w.Helper()
 	refs := []directory.Ref{directory.GroupRef(g)}
+	w.checkGives(g, rules)
 	for _, u := range w.users {
 		refs = append(refs, directory.MemberOf(g, u))
 	}
@@ -260,6 +261,20 @@ func (w *world) checkMemberships(g directory.GroupID, rules directory.UseRules, 
 		if is := there && r.Release == ""; is != want {
 			w.Errorf("%s is a member of %s: %v, want %v", u, g, is, want)
 		}
+	}
+}
+
+// checkGives holds the record of what a tenant group gives its members: it is there as
+// long as the use says that it gives something, and looked at when it does so no more.
+func (w *world) checkGives(g directory.GroupID, rules directory.UseRules) {
+	w.Helper()
+	ref := directory.GroupLicenceOf(g)
+	found, err := w.s.Bindings.BindingsOf(w.Context(), w.conn.ID, []directory.Ref{ref})
+	w.must(err)
+	gives := !w.deleted[g] && slices.ContainsFunc(rules.Licences, func(r directory.LicenceRule) bool { return r.Via == directory.LicenceViaGroup })
+	b, there := found[ref]
+	if gives && (!there || b.Release != "") || !gives && there && !b.Marked {
+		w.Errorf("%s gives licences: %v, its record %v: %+v", g, gives, there, b)
 	}
 }
 
@@ -300,6 +315,9 @@ func (w *world) anyRules() directory.UseRules {
 	}
 	if w.dice.IntN(2) == 0 {
 		r.Licences = []directory.LicenceRule{{SKU: "SPE_E3"}}
+		if r.Export != nil && w.dice.IntN(2) == 0 {
+			r.Licences[0].Via = directory.LicenceViaGroup
+		}
 	}
 	return r
 }

@@ -28,6 +28,7 @@ type sourceGroups interface {
 type sourceUses interface {
 	UsesAmong(ctx context.Context, c *directory.Connection, ids []directory.GroupID) (map[directory.GroupID]directory.GroupUse, error)
 	UseState(ctx context.Context, c *directory.Connection, g directory.GroupID) (store.UseState, error)
+	UseMembers(ctx context.Context, u *directory.GroupUse, after directory.MemberRef, limit int) ([]store.UseMember, directory.MemberRef, error)
 	LicensedBy(ctx context.Context, c *directory.Connection, u directory.UserID) (map[directory.GroupID]time.Time, error)
 }
 
@@ -95,8 +96,8 @@ func editors(u *directory.GroupUse) []string {
 	return list
 }
 
-// Rules returns the rules by which users are to have licences directly, by user, of the
-// uses of groups that they are members of.
+// Rules returns the rules by which users are to have licences, by user, of the uses of
+// groups that they are members of.
 func (s *Source) Rules(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID][]licences.Rule, error) {
 	by := make(map[directory.UserID]map[directory.GroupID]time.Time, len(users))
 	var ids []directory.GroupID
@@ -129,12 +130,87 @@ func (s *Source) Rules(ctx context.Context, c *directory.Connection, users []dir
 				continue
 			}
 			for _, r := range use.Defaulted().Licences {
-				if r.Via == directory.LicenceViaUser {
-					all[u] = append(all[u], licences.Rule{SKU: r.SKU, DisabledPlans: r.DisabledPlans, Priority: r.Priority, Since: since,
-						By: "the group " + found[g].Name, Editors: editors(&use)})
+				rule := ruleOf(&r, found[g].Name, &use)
+				rule.Since = since
+				if r.Via == directory.LicenceViaGroup {
+					rule.Group = g
 				}
+				all[u] = append(all[u], rule)
 			}
 		}
 	}
 	return all, nil
+}
+
+func ruleOf(r *directory.LicenceRule, group string, use *directory.GroupUse) licences.Rule {
+	return licences.Rule{SKU: r.SKU, DisabledPlans: r.DisabledPlans, Priority: r.Priority, By: "the group " + group, Editors: editors(use)}
+}
+
+// GroupRules returns what exported groups are to give their members as groups, and what
+// the connection gives the same members itself. A group that is not exported any more
+// gives nothing.
+func (s *Source) GroupRules(ctx context.Context, c *directory.Connection, ids []directory.GroupID) (map[directory.GroupID]licences.GroupRules, error) {
+	used, err := s.uses.UsesAmong(ctx, c, ids)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.groups.GroupsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[directory.GroupID]licences.GroupRules, len(ids))
+	for id, u := range used {
+		if u.Ending || u.Export == nil || found[id].Deleted != nil {
+			continue
+		}
+		state, err := s.uses.UseState(ctx, c, id)
+		if err != nil {
+			return nil, err
+		}
+		due, err := s.groups.DueUse(ctx, c.ID, id)
+		if err != nil {
+			return nil, err
+		}
+		rules := licences.GroupRules{Expanded: !due && state.Version == u.Version}
+		for _, r := range u.Defaulted().Licences {
+			rule := ruleOf(&r, found[id].Name, &u)
+			if rule.Since = u.Updated; r.Via == directory.LicenceViaGroup {
+				rules.Gives = append(rules.Gives, rule)
+			} else {
+				rules.Directly = append(rules.Directly, rule)
+			}
+		}
+		all[id] = rules
+	}
+	return all, nil
+}
+
+// licensedPage is how many members of a group are looked at together.
+const licensedPage = 500
+
+// LicensedMembers hands on the users whom the use of a group licenses, as far as it has
+// been brought.
+func (s *Source) LicensedMembers(ctx context.Context, c *directory.Connection, g directory.GroupID, do func([]directory.UserID) (more bool, err error)) error {
+	used, err := s.uses.UsesAmong(ctx, c, []directory.GroupID{g})
+	if err != nil {
+		return err
+	}
+	use, is := used[g]
+	for after := (directory.MemberRef{}); is; {
+		list, next, err := s.uses.UseMembers(ctx, &use, after, licensedPage)
+		if err != nil {
+			return err
+		}
+		var users []directory.UserID
+		for i := range list {
+			if list[i].Parts.Has(store.UseLicensed) {
+				users = append(users, list[i].Member.User())
+			}
+		}
+		if more, err := do(users); err != nil || !more || next == (directory.MemberRef{}) {
+			return err
+		}
+		after = next
+	}
+	return nil
 }

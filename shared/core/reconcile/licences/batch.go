@@ -3,6 +3,7 @@ package licences
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"bindery/shared/core/protect"
@@ -57,9 +58,11 @@ func (b *batch) confirm(c *directory.Change) reconcile.Verdict {
 	switch {
 	case b.takesBack(c):
 		return reconcile.Verdict{}
-	case p.user == nil || p.account == nil || p.account.Release != "" || p.account.Resting() && b.w.Run.Kind != directory.KindUndo:
+	case !p.there || p.account == nil || p.account.Release != "" || p.account.Resting() && b.w.Run.Kind != directory.KindUndo:
 		return reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeReleased,
 			Message: "The user's account was released or paused before this change was sent."}}
+	case p.account.AccountID == "" && b.o.records.groups:
+		return reconcile.Verdict{Later: waitsForAccount, Problem: groupWaits()}
 	case p.account.AccountID == "":
 		return reconcile.Verdict{Later: waitsForAccount, Problem: &directory.Problem{Code: directory.CodeLicenseWaits,
 			Message: "The user has no account yet.", Next: directory.ProblemTypeOf(directory.CodeLicenseWaits).Next}}
@@ -91,7 +94,7 @@ func (b *batch) Intend(ctx context.Context, changes []*directory.Change) error {
 	for _, c := range changes {
 		var gives []directory.SKUID
 		for _, p := range c.Properties {
-			if sku, _ := directory.LicenceOfProperty(p.Name); p.Before.IsNull() && !p.After.IsNull() {
+			if sku, is := directory.LicenceOfProperty(p.Name); is && p.Before.IsNull() && !p.After.IsNull() {
 				gives = append(gives, sku)
 			}
 		}
@@ -119,7 +122,7 @@ func intend(bd *directory.Binding, of directory.AccountID, gives []directory.SKU
 	if len(sent) == before {
 		return false
 	}
-	bd.Base = base(ledger(bd.Base, of), of, sent...)
+	bd.Base = base(bd.Base, ledger(bd.Base, of), of, sent...)
 	return true
 }
 
@@ -139,8 +142,14 @@ func (b *batch) Write(c *directory.Change) protect.Write {
 	if p := b.persons[user(c.Object)]; p.account != nil {
 		w.AccountID, w.UserPrincipalName = p.account.AccountID, p.account.UserPrincipalName
 	}
+	if b.o.records.groups {
+		w.GroupID, w.AccountID, w.UserPrincipalName = directory.TenantGroupID(w.AccountID), "", ""
+	}
 	for _, p := range c.Properties {
-		sku, _ := directory.LicenceOfProperty(p.Name)
+		sku, is := directory.LicenceOfProperty(p.Name)
+		if !is {
+			continue
+		}
 		if off, has := directory.LicencePlansOff(p.After); has {
 			w.Licences.Add = append(w.Licences.Add, directory.AssignedLicence{SKU: sku, DisabledPlans: off})
 		} else if !p.Before.IsNull() {
@@ -158,6 +167,8 @@ func (b *batch) Sort(c *directory.Change, out directory.Outcome) reconcile.Verdi
 	switch {
 	case out.NotVisible && a != nil && a.AccountSince.Add(reconcile.Grace).After(b.w.Now()):
 		return reconcile.Verdict{Wait: 5 * time.Second}
+	case c.Effect == directory.EffectLicenceReprocess && strings.HasPrefix(out.Problem.Code, "license-") && !out.Retry && !out.Unknown:
+		return reconcile.Verdict{State: directory.ChangeFailed, Problem: out.Problem} // why it cannot be given (GG 9.4)
 	case out.Problem.Code == directory.CodeLicenseNotHeld:
 		return reconcile.Verdict{Find: true}
 	case out.Problem.Code == directory.CodeLicenseNoneLeft:
@@ -167,7 +178,7 @@ func (b *batch) Sort(c *directory.Change, out directory.Outcome) reconcile.Verdi
 		return reconcile.Verdict{Later: looksForSeat, Problem: &p}
 	case out.Problem.Code == directory.CodeLicenseUsageLocation && a != nil && a.LastWrite.Add(reconcile.Grace).After(b.w.Now()):
 		return reconcile.Verdict{Later: settles, Problem: out.Problem}
-	case out.Problem.Code == directory.CodeScopeMissing || out.Problem.Code == directory.CodeLicenseForbidden:
+	case slices.Contains([]string{directory.CodeScopeMissing, directory.CodeLicenseForbidden, directory.CodeGroupLicenseForbidden}, out.Problem.Code):
 		p := *out.Problem
 		return reconcile.Verdict{State: directory.ChangeFailed, Problem: &p} // only licences need that permission
 	}
@@ -203,13 +214,68 @@ func (b *batch) Find(ctx context.Context, list []reconcile.Unanswered) ([]reconc
 	return verdicts, nil
 }
 
-// Clarify has nothing to add.
-func (b *batch) Clarify(context.Context, []directory.Change, map[int]store.Result) {}
+// Clarify says of which products and services a refusal is, by the names that people
+// know: Microsoft names them by IDs.
+func (b *batch) Clarify(ctx context.Context, all []directory.Change, results map[int]store.Result) {
+	for i, r := range results {
+		if r.Error == nil || !strings.HasPrefix(r.Error.Code, "license-") {
+			continue
+		}
+		skus, err := b.o.products(ctx, b.w)
+		if err != nil {
+			return // what Microsoft said stays as it is
+		}
+		r.Error = clarified(r.Error, &all[i], skus)
+		results[i] = r
+	}
+}
+
+// clarified is a problem with the names of what it is about.
+func clarified(p *directory.Problem, c *directory.Change, skus []directory.LicenceSKU) *directory.Problem {
+	q := *p
+	var products, services []string
+	add := func(list *[]string, name string) {
+		if !slices.Contains(*list, name) {
+			*list = append(*list, name)
+		}
+	}
+	for _, pc := range c.Properties {
+		if sku, is := directory.LicenceOfProperty(pc.Name); is {
+			add(&products, nameOf(skus, sku))
+			if len(c.Properties) == 1 {
+				q.Property = pc.Name
+			}
+		}
+	}
+	said := strings.ToLower(p.MicrosoftMessage)
+	for i := range skus {
+		for _, s := range skus[i].Plans {
+			if strings.Contains(said, strings.ToLower(string(s.ID))) {
+				add(&services, s.Name)
+			}
+		}
+	}
+	if len(products) > 0 {
+		q.Message += " Products: " + strings.Join(products, ", ") + "."
+		if q.Holder == "" {
+			q.Holder = strings.Join(products, ", ")
+		}
+	}
+	if len(services) > 0 {
+		q.Message += " Services: " + strings.Join(services, ", ") + "."
+		q.Holder = strings.Join(services, ", ")
+	}
+	return &q
+}
 
 // Consequence notes in the ledger what was given and taken. Whoever waits for more is
 // looked at again, and so gets a place in line; so is whoever has nothing of ours any
 // more, of whom no record need stay.
 func (b *batch) Consequence(f *reconcile.Fate) reconcile.Consequence {
+	if f.Change.Effect == directory.EffectLicenceReprocess {
+		of := b.accountID(f.Change)
+		return reconcile.Consequence{Later: looksAfterTry, Written: func(bd *directory.Binding) { noteTry(bd, f, of) }}
+	}
 	q := reconcile.Consequence{Written: func(bd *directory.Binding) {
 		if f.Applied {
 			b.note(bd, f)
@@ -232,7 +298,10 @@ func (b *batch) note(bd *directory.Binding, f *reconcile.Fate) {
 	of := b.accountID(f.Change)
 	next, sent := ledger(bd.Base, of), sentOf(bd.Base, of)
 	for _, p := range f.Change.Properties {
-		sku, _ := directory.LicenceOfProperty(p.Name)
+		sku, is := directory.LicenceOfProperty(p.Name)
+		if !is {
+			continue
+		}
 		if off, has := directory.LicencePlansOff(p.After); has {
 			next[sku] = off
 		} else {
@@ -240,13 +309,26 @@ func (b *batch) note(bd *directory.Binding, f *reconcile.Fate) {
 		}
 		sent = slices.DeleteFunc(sent, func(s directory.SKUID) bool { return s == sku })
 	}
-	bd.Base = base(next, of, sent...)
+	bd.Base = base(bd.Base, next, of, sent...)
 	if p := b.persons[user(f.Change.Object)]; p.account != nil {
 		bd.UserPrincipalName = p.account.UserPrincipalName
 	}
 }
 
-// Journalled has nothing to do: who waits for a seat that was given back is in the plan.
-func (b *batch) Journalled(context.Context, []directory.Change, map[int]store.Result) error {
-	return nil
+// looksAfterTry is after which time it is looked what came of asking Microsoft again.
+const looksAfterTry = time.Minute
+
+// Journalled has a group looked at whose licences were taken: it may wait for that to be
+// deleted. Who waits for a seat that was given back is in the plan.
+func (b *batch) Journalled(ctx context.Context, all []directory.Change, results map[int]store.Result) error {
+	if !b.o.records.groups {
+		return nil
+	}
+	var refs []directory.Ref
+	for i, r := range results {
+		if c := &all[i]; r.State == directory.ChangeApplied && c.Effect == directory.EffectLicenceRemove {
+			refs = append(refs, directory.GroupRef(directory.GroupID(c.Object.ID)))
+		}
+	}
+	return b.o.records.store.MarkRecheck(ctx, b.o.s.Lease(), refs, b.o.s.Now())
 }

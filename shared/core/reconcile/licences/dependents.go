@@ -13,7 +13,7 @@ func (k *Kind) Dependents(ctx context.Context, c *directory.Connection, ref dire
 	if id == "" || !c.Wants(directory.ScopeLicences) {
 		return nil, nil
 	}
-	r := &records{k.store, k.source, c}
+	r := &records{store: k.store, source: k.source, conn: c}
 	mine := directory.LicenceOf(id)
 	found, err := r.of(ctx, []directory.Ref{mine})
 	if err != nil || found[mine] == nil {

@@ -11,6 +11,20 @@
 // we gave goes, also while his account is let go, however that is, and from an account that
 // is bound no more, as long as it is nobody else's. The ledger names the account, so that the
 // order of the two does not matter. A deactivation takes nothing away.
+// # By groups
+//
+// A use may have the exported group's tenant group give its members a product, which
+// Microsoft does in its own time (group-based licensing, GG 9.4). What we gave to a tenant
+// group is in the ledger of a record of its own (GroupKind), and its members have records
+// all the same, which tell of each whether it has come, or why not. So a rule can be
+// switched from the one way to the other without a moment in between: what we gave to an
+// account is taken once its group gives it, and what we gave to a group once all of its
+// members have it themselves.
+//
+// Where Microsoft could not give a product for want of a seat, the person stands in line
+// with all others, and is asked for again when a seat is there; for another cause when
+// something about the account is otherwise than it was, or a few times a day apart. When
+// it was asked stands on the record (states.go).
 //
 // # Over the whole tenant
 //

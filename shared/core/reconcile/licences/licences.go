@@ -22,6 +22,17 @@ type Rule struct {
 	Since         time.Time // since when the user falls under it
 	By            string    // for people: "the group Sales"
 	Editors       []string  // the subjects of those who say so
+	// Group is the exported group whose tenant group gives the product to its members;
+	// "": it is given to the account itself.
+	Group directory.GroupID
+}
+
+// GroupRules are what an exported group's use says about licences.
+type GroupRules struct {
+	Gives    []Rule // what the tenant group gives its members
+	Directly []Rule // what the members are given themselves
+	// Expanded says that each member has a record that knows of these rules.
+	Expanded bool
 }
 
 // Source tells who is to have what.
@@ -29,6 +40,12 @@ type Source interface {
 	// Rules returns the rules that users fall under through a connection. Who is not in
 	// the answer falls under none.
 	Rules(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID][]Rule, error)
+	// GroupRules returns those of exported groups. What is not in the answer is not
+	// exported.
+	GroupRules(ctx context.Context, c *directory.Connection, groups []directory.GroupID) (map[directory.GroupID]GroupRules, error)
+	// LicensedMembers hands on the users who fall under the rules of a group, part by
+	// part, as long as do wants more.
+	LicensedMembers(ctx context.Context, c *directory.Connection, g directory.GroupID, do func([]directory.UserID) (more bool, err error)) error
 }
 
 // Store is what licences need of package store.
@@ -41,6 +58,8 @@ type Store interface {
 	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
 	Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
+	// ObjectOwners says which of ours some objects of the tenant are.
+	ObjectOwners(ctx context.Context, kind directory.Kind, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.Ref, error)
 }
 
 // StoreOf is that of a store.
@@ -61,6 +80,11 @@ type Tenant interface {
 	// Licences reads what accounts have, each in its place; no value: there is no such
 	// account.
 	Licences(ctx context.Context, ids []directory.AccountID) ([]directory.Read[directory.AccountLicences], error)
+	// Groups reads tenant groups in the same way.
+	Groups(ctx context.Context, ids []directory.TenantGroupID) ([]directory.Read[directory.TenantGroup], error)
+	// Members reads first pages of members, and MoreMembers the page that a link leads to.
+	Members(ctx context.Context, groups []directory.TenantGroupID) ([]directory.Read[directory.MemberPage], error)
+	MoreMembers(ctx context.Context, link string) (directory.MemberPage, error)
 }
 
 // Kind is the kind of licences.
@@ -80,16 +104,23 @@ func (k *Kind) Name() directory.Kind { return directory.KindLicence }
 // Open returns what works on the licences of a connection. It panics on a tenant's API
 // that does not know of licences: a mistake of whoever put the program together.
 func (k *Kind) Open(s reconcile.Slice, tenant reconcile.Tenant) reconcile.Objects {
-	return &objects{records: &records{k.store, k.source, s.Connection()}, s: s, tenant: tenant.(Tenant), compete: k.compete}
+	return k.open(s, tenant)
 }
 
-// objects are the licences of a connection's users.
+func (k *Kind) open(s reconcile.Slice, tenant reconcile.Tenant) *objects {
+	return &objects{records: &records{store: k.store, source: k.source, conn: s.Connection()}, s: s, tenant: tenant.(Tenant), compete: k.compete}
+}
+
+// objects are the licences of a connection's users, or of its exported groups.
 type objects struct {
 	records *records
 	s       reconcile.Slice
 	tenant  Tenant
 	compete int
-	outlook *outlook // of the run that is planned; nil: none is so far
+	outlook *outlook               // of the run that is planned; nil: none is so far
+	known   []directory.LicenceSKU // the tenant's products as they were last read
+	// groups are the tenant groups that were read, of groups' licences.
+	groups map[directory.AccountID]*directory.TenantGroup
 }
 
 // records are what our directory says of a connection's licences, in its present epoch.
@@ -97,9 +128,11 @@ type records struct {
 	store  Store
 	source Source
 	conn   *directory.Connection
+	// groups says that the holders are exported groups; see GroupKind.
+	groups bool
 }
 
-// user is the user whose licences a Ref names.
+// user is the user whose licences a Ref names; of a group's the group, by its ID.
 func user(ref directory.Ref) directory.UserID { return directory.UserID(ref.ID) }
 
 // of reads the records of some licences that count.
@@ -114,20 +147,29 @@ func (r *records) of(ctx context.Context, refs []directory.Ref) (map[directory.R
 	return out, err
 }
 
-// person is a user with the binding of the account, as far as that counts.
+// person is a user with the binding of the account, as far as that counts; or an
+// exported group with that of its tenant group.
 type person struct {
-	user    *directory.User
+	user    *directory.User    // nil of a group, and of somebody who is not there any more
 	account *directory.Binding // nil: not bound through the connection
+	there   bool               // the user is, or it is a group
 }
 
 func (r *records) persons(ctx context.Context, ids []directory.UserID) (map[directory.UserID]person, error) {
+	if r.groups {
+		return r.exports(ctx, ids)
+	}
+	return r.users(ctx, ids)
+}
+
+func (r *records) users(ctx context.Context, ids []directory.UserID) (map[directory.UserID]person, error) {
 	rows, err := r.store.Subjects(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[directory.UserID]person, len(rows))
 	for id, row := range rows {
-		p := person{user: row.User}
+		p := person{user: row.User, there: row.User != nil}
 		if b := row.Binding; b != nil && b.ConnectionID == r.conn.ID && b.Epoch == r.conn.Epoch {
 			p.account = b
 		}
@@ -141,6 +183,9 @@ func (r *records) persons(ctx context.Context, ids []directory.UserID) (map[dire
 // now is that one's matter.
 func (r *records) formers(ctx context.Context, found map[directory.Ref]*directory.Binding, persons map[directory.UserID]person) (map[directory.UserID]directory.AccountID, error) {
 	out := map[directory.UserID]directory.AccountID{}
+	if r.groups {
+		return out, nil // a group that is no longer exported is its own matter, see GroupKind
+	}
 	var ids []directory.AccountID
 	for ref, b := range found {
 		if id := accountOf(b.Base); id != "" && persons[user(ref)].account == nil {
@@ -163,6 +208,9 @@ const (
 	// propSent lists products that may have been given: their call was about to be sent,
 	// and its answer is not noted.
 	propSent = "sent"
+	// propTried says when Microsoft was last asked again for what groups could not give,
+	// see tries.
+	propTried = "tried"
 )
 
 // ledger is what the base of a record says that we gave to an account: nothing when the
@@ -202,9 +250,12 @@ func sentOf(b directory.Properties, of directory.AccountID) []directory.SKUID {
 }
 
 // base is a ledger of an account in the form of a record, with what may have been given
-// besides.
-func base(l licensing.Ledger, of directory.AccountID, sent ...directory.SKUID) directory.Properties {
+// besides. What else the base said before of the same account stays.
+func base(before directory.Properties, l licensing.Ledger, of directory.AccountID, sent ...directory.SKUID) directory.Properties {
 	p := directory.Properties{propAccount: directory.StringValue(string(of))}
+	if tried, noted := before[propTried]; noted && accountOf(before) == of {
+		p[propTried] = tried
+	}
 	for sku, off := range l {
 		p[directory.LicenceProperty(sku)] = directory.LicenceValue(off)
 	}
@@ -270,7 +321,7 @@ func (o *objects) add(out *reconcile.Decided, w reconcile.Work, h *holding) {
 	}
 	now := w.Now().UTC()
 	kept, still := plan.Withhold(plan.Decision{Changes: slices.Clone(d.changes), Base: d.base, Status: d.status, Problem: d.problem, Findings: d.findings}, h.record.Declined)
-	if d.problem != nil && d.problem.Code != directory.CodeWaitingForSeat {
+	if d.problem != nil && d.status != directory.BindingPending {
 		out.Refused++
 	}
 	if len(kept.Changes) == 0 {
@@ -318,20 +369,17 @@ func (o *objects) wakeOthers(ctx context.Context, w reconcile.Work, p *part) err
 
 // Explain decides about one user's licences, for a person: beside all who compete.
 func (o *objects) Explain(ctx context.Context, w reconcile.Work, ref directory.Ref) (reconcile.Explained, error) {
-	var out reconcile.Explained
 	k := newOutlook(w.Run.ID)
 	look, err := o.look(ctx, w, k, []directory.Ref{ref})
 	if err != nil {
-		return out, err
+		return reconcile.Explained{}, err
 	}
 	k.join(look)
 	h := k.of[ref]
 	if h == nil {
-		return out, fmt.Errorf("licences of the user %s: %w", ref.ID, directory.ErrBusy) // ended a moment ago
+		return reconcile.Explained{}, fmt.Errorf("licences of the user %s: %w", ref.ID, directory.ErrBusy) // ended a moment ago
 	}
-	out.Trace = trace(h)
-	out.Changes, out.Problem, out.Findings = out.Decision.Changes, h.decision.problem, h.decision.findings
-	return out, nil
+	return explained(h), nil
 }
 
 // trace is how a decision came about.
@@ -362,13 +410,16 @@ func trace(h *holding) plan.Trace {
 
 func traceOf(h *holding, name string) plan.TraceAttribute {
 	sku, _ := directory.LicenceOfProperty(name)
-	at := plan.TraceAttribute{Name: name, Rule: "rules of groups", Observed: h.direct(sku), Outcome: "equal"}
+	at := plan.TraceAttribute{Name: name, Rule: "rules of licences", Observed: h.direct(sku), Outcome: "equal"}
 	if off, gave := h.holder.Given[sku]; gave {
 		at.Base = directory.LicenceValue(off)
 	}
 	for _, w := range h.holder.Wishes {
 		if w.SKU == sku {
 			at.Desired, at.Note = directory.LicenceValue(w.Disabled), w.By
+			if w.ByGroup {
+				at.Note += ", whose members get it from Microsoft by the tenant group"
+			}
 		}
 	}
 	for i := range h.decision.changes {

@@ -62,7 +62,7 @@ func (k *outlook) join(p *part) {
 		k.decided[h.record.Ref()] = true
 	}
 	for i := range p.seats {
-		k.handed[p.seats[i].SKU] += p.seats[i].Taken - p.seats[i].Freed
+		k.handed[p.seats[i].SKU] += p.seats[i].Taken + p.seats[i].Coming - p.seats[i].Freed
 	}
 }
 
@@ -83,12 +83,17 @@ type holding struct {
 	// former is the account that what we gave is taken back from, of a user who has none
 	// bound any more.
 	former directory.AccountID
-	gone   bool // there is no such account any more
+	gone   bool // there is no such account, or group, any more, certainly
 	rules  []Rule
+	group  GroupRules                 // of a group's licences
 	held   *directory.AccountLicences // nil: not read, or there is no account
 	read   *directory.AccountLicences // as read, although it may be older than we wrote it
 	unread *directory.Problem         // why it could not be read
 	holder licensing.Holder
+	// about are the circumstances of what groups could not give, and asksAgain is after
+	// which time Microsoft may be asked again; 0: it is not to be, as things are.
+	about     string
+	asksAgain time.Duration
 	// editors are the subjects whose edits the changes come from.
 	editors  []string
 	decision decision
@@ -175,7 +180,11 @@ func (o *objects) look(ctx context.Context, w reconcile.Work, k *outlook, refs [
 		return nil, err
 	}
 	settings := o.settings(w)
-	seats := decide(&settings, o.s.Connection(), k.without(skus), list)
+	from, err := o.sources(ctx, list, skus)
+	if err != nil {
+		return nil, err
+	}
+	seats := decide(&settings, o.s.Connection(), k.without(skus), list, from, w.Now())
 	return &part{asked: refs, list: list, seats: seats}, nil
 }
 
@@ -299,7 +308,7 @@ func (o *objects) holdings(ctx context.Context, refs []directory.Ref) ([]*holdin
 		if err != nil {
 			return nil, err
 		}
-		rules, err := o.records.source.Rules(ctx, o.s.Connection(), ids)
+		add, err := o.rules(ctx, ids)
 		if err != nil {
 			return nil, err
 		}
@@ -307,11 +316,33 @@ func (o *objects) holdings(ctx context.Context, refs []directory.Ref) ([]*holdin
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range ids {
-			list = append(list, &holding{record: found[directory.LicenceOf(id)], person: persons[id], former: formers[id], rules: rules[id]})
+		for _, ref := range part {
+			if found[ref] == nil {
+				continue
+			}
+			h := &holding{record: found[ref], person: persons[user(ref)], former: formers[user(ref)]}
+			add(h, user(ref))
+			list = append(list, h)
 		}
 	}
 	return list, nil
+}
+
+// rules reads those of some users, or groups, and returns what adds them to a holding.
+func (o *objects) rules(ctx context.Context, ids []directory.UserID) (func(*holding, directory.UserID), error) {
+	if !o.records.groups {
+		rules, err := o.records.source.Rules(ctx, o.s.Connection(), ids)
+		return func(h *holding, id directory.UserID) { h.rules = rules[id] }, err
+	}
+	groups := make([]directory.GroupID, len(ids))
+	for i, id := range ids {
+		groups[i] = directory.GroupID(id)
+	}
+	rules, err := o.records.source.GroupRules(ctx, o.s.Connection(), groups)
+	return func(h *holding, id directory.UserID) {
+		h.group = rules[directory.GroupID(id)]
+		h.rules = h.group.Gives
+	}, err
 }
 
 // observe reads what accounts have of licences.
@@ -323,7 +354,11 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*holding
 			ids, of = append(ids, id), append(of, h)
 		}
 	}
-	found, err := reconcile.ReadEach(ctx, w, ids, 1, o.tenant.Licences)
+	read := o.tenant.Licences
+	if o.records.groups {
+		read = o.readGroups
+	}
+	found, err := reconcile.ReadEach(ctx, w, ids, 1, read)
 	if err != nil {
 		return err
 	}
@@ -363,11 +398,23 @@ func lately(read *directory.AccountLicences, given licensing.Ledger, fresh direc
 	return &now
 }
 
+// products are those that were read last, or are read now: what they are called does not
+// change.
+func (o *objects) products(ctx context.Context, w reconcile.Work) (list []directory.LicenceSKU, err error) {
+	if o.known == nil {
+		o.known, err = o.skus(ctx, w)
+	}
+	return o.known, err
+}
+
 func (o *objects) skus(ctx context.Context, w reconcile.Work) (list []directory.LicenceSKU, err error) {
 	err = w.Read(ctx, skuUnits, func(ctx context.Context) error {
 		list, err = o.tenant.SKUs(ctx)
 		return err
 	})
+	if err == nil {
+		o.known = list
+	}
 	return list, err
 }
 
@@ -375,21 +422,36 @@ func (o *objects) skus(ctx context.Context, w reconcile.Work) (list []directory.
 const skuUnits = 3
 
 // decide decides about all together. It does no I/O.
-func decide(s *directory.Settings, c *directory.Connection, skus []directory.LicenceSKU, list []*holding) []licensing.Seats {
+func decide(s *directory.Settings, c *directory.Connection, skus []directory.LicenceSKU, list []*holding, from *sources, now time.Time) []licensing.Seats {
 	holders := make([]licensing.Holder, len(list))
 	of := map[directory.UserID]*holding{}
 	for i, h := range list {
-		h.prepare(s, c, skus)
+		h.prepare(s, c, skus, from)
+		if !h.holder.Fixed {
+			h.mayAsk(skus, now)
+		}
 		holders[i] = h.holder
 		of[h.holder.User] = h
 	}
 	p := licensing.Make(skus, holders, licensing.Options{ReportForeign: s.Foreign(directory.PropLicences) == directory.ForeignReport})
-	names := map[directory.SKUID]string{}
-	for i := range skus {
-		names[skus[i].ID] = skus[i].PartNumber
+	take(&p, of, skus)
+	for _, h := range list {
+		h.tellStates(skus, from)
 	}
+	for i := range p.Awaits {
+		a := &p.Awaits[i]
+		of[a.User].await(a, nameOf(skus, a.SKU), from, now)
+	}
+	for _, h := range list {
+		h.finish()
+	}
+	return p.Seats
+}
+
+// take takes in what a plan says of each.
+func take(p *licensing.Plan, of map[directory.UserID]*holding, skus []directory.LicenceSKU) {
 	for u, l := range p.Ledgers {
-		of[u].decision.base = base(l, of[u].accountID())
+		of[u].decision.base = base(of[u].decision.base, l, of[u].accountID())
 	}
 	for i := range p.Moves {
 		of[p.Moves[i].User].move(&p.Moves[i])
@@ -398,16 +460,12 @@ func decide(s *directory.Settings, c *directory.Connection, skus []directory.Lic
 		of[p.Findings[i].User].find(&p.Findings[i])
 	}
 	for i := range p.Waits {
-		of[p.Waits[i].User].wait(&p.Waits[i], names[p.Waits[i].SKU])
+		of[p.Waits[i].User].wait(&p.Waits[i], nameOf(skus, p.Waits[i].SKU))
 	}
-	for _, h := range list {
-		h.finish()
-	}
-	return p.Seats
 }
 
-// prepare says what a user is to have and has, and what stands in the way of any change.
-func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus []directory.LicenceSKU) {
+// begin says what is to be given and was given, and leaves it at that.
+func (h *holding) begin(skus []directory.LicenceSKU) {
 	d := &h.decision
 	*d = decision{status: directory.BindingInSync, base: h.record.Base}
 	given := h.given()
@@ -415,13 +473,25 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 	case h.moved():
 		d.base = nil // what we gave to that one is nothing of this one's
 	case h.held != nil && len(sentOf(d.base, h.accountID())) > 0:
-		d.base = base(given, h.accountID())
+		d.base = base(d.base, given, h.accountID())
 	}
 	h.holder = licensing.Holder{User: user(h.record.Ref()), Held: h.held, Given: given, Fixed: true}
 	for i := range h.rules {
 		h.holder.Wishes = append(h.holder.Wishes, wishOf(&h.rules[i], skus))
 		h.editors = append(h.editors, h.rules[i].Editors...)
 	}
+}
+
+// prepare says what a user is to have and has, and what stands in the way of any change.
+func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus []directory.LicenceSKU, from *sources) {
+	h.begin(skus)
+	for i := range h.rules {
+		if g := h.rules[i].Group; g != "" {
+			h.holder.Wishes[i].ByGroup, h.holder.Wishes[i].Group = true, from.of[g]
+		}
+	}
+	h.holder.Going = from.goingFrom(h.held)
+	d := &h.decision
 	switch {
 	case h.record.Resting():
 		d.status, d.problem, d.findings = directory.BindingPaused, h.record.Problem, h.record.Findings
@@ -494,6 +564,10 @@ func wishOf(r *Rule, skus []directory.LicenceSKU) licensing.Wish {
 
 // move adds a call to what is to be done.
 func (h *holding) move(m *licensing.Move) {
+	if m.Effect == directory.EffectLicenceReprocess {
+		h.askAgain(m)
+		return
+	}
 	c := changeOf(h, m.Effect, m.Before, m.After)
 	c.Reason = m.Why
 	h.decision.changes = append(h.decision.changes, c)

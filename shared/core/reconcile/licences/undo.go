@@ -20,6 +20,9 @@ func netsOf(changes []directory.Change) map[directory.Ref]map[string]net {
 	all := map[directory.Ref]map[string]net{}
 	for i := range changes {
 		c := &changes[i]
+		if c.Effect == directory.EffectLicenceReprocess {
+			continue // Microsoft was asked, and no more
+		}
 		if all[c.Object] == nil {
 			all[c.Object] = map[string]net{}
 		}
@@ -103,7 +106,7 @@ func (o *objects) undone(ctx context.Context, refs []directory.Ref, of map[direc
 // product, given by somebody else after ours was taken, stays.
 func back(run directory.RunID, ref directory.Ref, h *holding, nets map[string]net) (*directory.Change, []plan.Left) {
 	switch {
-	case h.user == nil || h.accountID() == "" || h.account == nil && !onlyTook(nets):
+	case !h.there || h.accountID() == "" || h.account == nil && !onlyTook(nets):
 		return nil, []plan.Left{plan.LeftOf(ref, plan.LeftReleased)}
 	case h.held == nil:
 		return nil, []plan.Left{plan.LeftOf(ref, plan.LeftNotRead)}
@@ -222,16 +225,16 @@ func earlier(all []directory.Change, i int) bool {
 // differs reports whether a product of an account is not as a change has it.
 func (h *holding) differs(c *directory.Change, as func(*directory.PropertyChange) directory.Value) bool {
 	return slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool {
-		sku, _ := directory.LicenceOfProperty(p.Name)
-		return !h.direct(sku).Equal(as(&p))
+		sku, is := directory.LicenceOfProperty(p.Name)
+		return is && !h.direct(sku).Equal(as(&p))
 	})
 }
 
 // stillHas reports whether an account is read as having all that a change takes away.
 func (h *holding) stillHas(c *directory.Change) bool {
 	return !slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool {
-		sku, _ := directory.LicenceOfProperty(p.Name)
-		return p.After.IsNull() && !p.Before.IsNull() && h.direct(sku).IsNull()
+		sku, is := directory.LicenceOfProperty(p.Name)
+		return is && p.After.IsNull() && !p.Before.IsNull() && h.direct(sku).IsNull()
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"bindery/shared/core/licensing"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/reconcile"
+	"bindery/shared/core/reconcile/groups"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
@@ -37,7 +38,7 @@ const (
 	simApp    = "11111111-aaaa-4bbb-8ccc-000000000001"
 	simBack   = "https://bindery.example/oauth/callback"
 	simDomain = "corp.example"
-	simScopes = "openid profile offline_access User.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory LicenseAssignment.ReadWrite.All"
+	simScopes = "openid profile offline_access User.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory Group.ReadWrite.All LicenseAssignment.ReadWrite.All"
 )
 
 // world is a directory, the engine with licences, the adapter for Microsoft Graph and
@@ -45,6 +46,7 @@ const (
 type world struct {
 	*testing.T
 	rules   map[directory.UserID][]Rule
+	groups  map[directory.GroupID]*licensed
 	sim     *entratest.Server
 	table   *memory.Table
 	store   *store.Store
@@ -83,7 +85,7 @@ func (w *world) Renew(ctx context.Context, _ directory.Secret) (directory.Secret
 
 func newWorld(t *testing.T, edit ...func(*directory.Settings)) *world {
 	t.Helper()
-	w := &world{T: t, table: memory.New(), rules: map[directory.UserID][]Rule{}}
+	w := &world{T: t, table: memory.New(), rules: map[directory.UserID][]Rule{}, groups: map[directory.GroupID]*licensed{}}
 	var err error
 	w.sim, err = entratest.New(entratest.Options{BaseURL: simBase, Seed: 3, Now: w.now})
 	w.do(err)
@@ -105,7 +107,7 @@ func newWorld(t *testing.T, edit ...func(*directory.Settings)) *world {
 	w.conn = directory.Connection{
 		ID: directory.NewConnectionID(w.now()), Name: "Corp", Status: directory.StatusActive, Epoch: 1,
 		Tenant:   &directory.Tenant{ID: simTenant, Domains: []directory.Domain{{Name: simDomain, AuthenticationType: "Managed", IsDefault: true}}},
-		Settings: directory.Settings{Licences: true, DefaultUsageLocation: "CH", Attributes: map[string]directory.AttributeRule{directory.PropUsageLocation: {Export: true}}},
+		Settings: directory.Settings{Licences: true, Groups: true, DefaultUsageLocation: "CH", Attributes: map[string]directory.AttributeRule{directory.PropUsageLocation: {Export: true}}},
 	}
 	for _, e := range edit {
 		e(&w.conn.Settings)
@@ -123,7 +125,7 @@ func (w *world) start(open reconcile.Open) {
 		w.kind = w.wrap(kind)
 	}
 	w.engine = reconcile.New(reconcile.Config{
-		Stores: reconcile.StoresOf(w.store), Now: w.now, SecondLook: -1, Open: open, Kinds: []reconcile.Kind{w.kind},
+		Stores: reconcile.StoresOf(w.store), Now: w.now, SecondLook: -1, Open: open, Kinds: append(groups.Kinds(groups.Of(w.store, w)), w.kind, NewGroups(StoreOf(w.store), w)),
 		Send: func(context.Context, directory.WakeUp, time.Duration) error {
 			if w.send != nil {
 				return w.send()
@@ -296,7 +298,7 @@ func (w *world) lastRun() (directory.Run, []directory.Change) {
 	for i := range list {
 		changes, _, err := w.store.Runs.Changes(w.Context(), &list[i], "", 1000)
 		w.do(err)
-		changes = slices.DeleteFunc(changes, func(c directory.Change) bool { return c.Object.Kind != directory.KindLicence })
+		changes = slices.DeleteFunc(changes, func(c directory.Change) bool { return c.Object.Kind.CountsAs() != directory.KindLicence })
 		if len(changes) > 0 {
 			return list[i].Run, changes
 		}
