@@ -24,7 +24,7 @@ func wire(a *app.AWS) (lambda.Handler, error) {
 	parts.Tenant = func(ts connect.TokenSource) app.Tenant { return graph.Tenant(ts) }
 	core := app.NewCore(parts)
 	mux := http.NewServeMux()
-	mux.Handle("GET /oauth/start", core.Connect)
-	mux.Handle("GET /oauth/callback", core.Connect)
+	mux.HandleFunc("GET /oauth/start", core.Connect.ServeSignIn)
+	mux.HandleFunc("GET /oauth/callback", core.Connect.ServeSignIn)
 	return lambda.Handler{HTTP: mux}, nil
 }

@@ -176,7 +176,7 @@ func (w *World) authorize(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	status, page, err := browser.Open(browser.Serve(w.core.Connect)).SignIn(ctx, w.Sim.Transport(), address, "admin@"+simDomain)
+	status, page, err := browser.Open(browser.Serve(http.HandlerFunc(w.core.Connect.ServeSignIn))).SignIn(ctx, w.Sim.Transport(), address, "admin@"+simDomain)
 	if err != nil || status != http.StatusOK {
 		return fmt.Errorf("the callback answered %d: %s, %w", status, page, err)
 	}

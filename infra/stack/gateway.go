@@ -26,7 +26,7 @@ func (s *Stack) gateway(cfg *Config) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	for _, path := range []string{"/oauth/start", "/oauth/callback"} {
-		mux.HandleFunc(path, apigateway.Route{Key: "GET " + path, Invoke: lambda.Answer(s.Core.Connect)}.Serve)
+		mux.HandleFunc(path, apigateway.Route{Key: "GET " + path, Invoke: lambda.Answer(http.HandlerFunc(s.Core.Connect.ServeSignIn))}.Serve)
 	}
 	if s.uploads != nil {
 		mux.Handle(upload.FolderPath, s.uploads) // stands where S3 stands

@@ -187,7 +187,7 @@ func testCallbackKeys(t *testing.T, older bool) {
 		}
 		g.on = true
 		defer func() { g.on = false }()
-		app := browser.Open(browser.Serve(s))
+		app := browser.Open(browser.Serve(http.HandlerFunc(s.ServeSignIn)))
 		_, microsoft, err := app.Depart(t.Context(), address)
 		check(err)
 		back, err := browser.Authorize(t.Context(), sim.Transport(), microsoft, "ada@t.example")

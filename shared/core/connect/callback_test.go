@@ -315,7 +315,7 @@ func TestCallbackHTTP(t *testing.T) {
 	w := newWorld(t)
 	for method, want := range map[string]int{"GET": 400, "HEAD": 405, "POST": 405} {
 		rec := httptest.NewRecorder()
-		w.ServeHTTP(rec, httptest.NewRequest(method, "/oauth/callback", nil))
+		w.ServeSignIn(rec, httptest.NewRequest(method, "/oauth/callback", nil))
 		h := rec.Header()
 		if rec.Code != want || h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" {
 			t.Errorf("%s = %d %v, want %d", method, rec.Code, h, want)

@@ -100,9 +100,10 @@ func (p Page) Write(w http.ResponseWriter) {
 	_, _ = w.Write([]byte(p.HTML()))
 }
 
-// ServeHTTP is GET /oauth/start and GET /oauth/callback. Other methods, and HEAD,
-// with which scanners look at links, lead nowhere.
-func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeSignIn is GET /oauth/start and GET /oauth/callback. Other methods, and HEAD,
+// with which scanners look at links, lead nowhere. Were its name ServeHTTP, Service
+// would be an http.Handler, and each function that has one would link all of this.
+func (s *Service) ServeSignIn(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	switch {
 	case r.Method != http.MethodGet:

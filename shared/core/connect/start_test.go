@@ -25,7 +25,7 @@ func TestStartPage(t *testing.T) {
 	var link string
 	for range 3 { // previews, reloads
 		rec := httptest.NewRecorder()
-		w.ServeHTTP(rec, httptest.NewRequest("GET", u, nil))
+		w.ServeSignIn(rec, httptest.NewRequest("GET", u, nil))
 		h, body := rec.Header(), rec.Body.String()
 		for _, text := range []string{"alice@&lt;our&gt; directory", "Contoso &lt;b&gt;", "app.example", "contoso.example", "User.ReadWrite.All",
 			w.now().Add(stateLifetime).UTC().Format("2006-01-02 15:04"), "close this page"} {
@@ -70,7 +70,7 @@ func TestStartPage(t *testing.T) {
 	r := httptest.NewRequest("GET", link, nil)
 	r.Header.Set("Sec-Purpose", "prefetch;prerender")
 	rec := httptest.NewRecorder()
-	w.ServeHTTP(rec, r)
+	w.ServeSignIn(rec, r)
 	if rec.Code != 503 || rec.Header().Get("Set-Cookie") != "" || rec.Header().Get("Location") != "" {
 		t.Errorf("fetched ahead = %d %v", rec.Code, rec.Header())
 	}
@@ -104,7 +104,7 @@ func TestStartRefusals(t *testing.T) {
 	}
 	for method, want := range map[string]int{"HEAD": 405, "POST": 405, "GET": 200} {
 		rec := httptest.NewRecorder()
-		w.ServeHTTP(rec, httptest.NewRequest(method, u, nil))
+		w.ServeSignIn(rec, httptest.NewRequest(method, u, nil))
 		if rec.Code != want {
 			t.Errorf("%s = %d", method, rec.Code)
 		}

@@ -133,6 +133,7 @@ type Summary struct {
 func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time.Time) (Summary, error) {
 	id := wake.ConnectionID
 	w := e.newInvocation(wake, deadline)
+	w.leavers.bring = w.bring // here, so that a binary that only explains links nothing of what writes
 	done, err := w.noOp(ctx, id)
 	if done || errors.Is(err, directory.ErrNotFound) {
 		return w.s.sum, nil
@@ -170,7 +171,7 @@ func (e *Engine) newInvocation(wake directory.WakeUp, deadline time.Time) *invoc
 		}
 	}
 	w.cadence = &cadence{s: s, send: e.config.Send, back: wake.ReadBack, stirred: func() bool { return w.dependents.any() || w.dependents.marked }}
-	w.leavers = &leavers{s: s, queue: w.queue, marks: st.Marks, send: e.config.Send, bring: w.bring, dealtWith: map[directory.UserID]time.Time{}}
+	w.leavers = &leavers{s: s, queue: w.queue, marks: st.Marks, send: e.config.Send, dealtWith: map[directory.UserID]time.Time{}}
 	return w
 }
 
