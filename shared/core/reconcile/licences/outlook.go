@@ -378,7 +378,7 @@ func decide(s *directory.Settings, c *directory.Connection, skus []directory.Lic
 	p := licensing.Make(skus, holders, licensing.Options{ReportForeign: s.Foreign(directory.PropLicences) == directory.ForeignReport})
 	names := map[directory.SKUID]string{}
 	for i := range skus {
-		names[skus[i].ID] = skus[i].PartNumber
+		names[skus[i].ID] = directory.ProductName(skus[i].PartNumber)
 	}
 	for u, l := range p.Ledgers {
 		of[u].decision.base = base(l, of[u].accountID())
@@ -531,7 +531,7 @@ func (h *holding) find(f *licensing.Finding) {
 // wait tells of a place in line. Whoever is first is looked at again.
 func (h *holding) wait(w *licensing.Wait, name string) {
 	t := directory.ProblemTypeOf(directory.CodeWaitingForSeat)
-	p := directory.Problem{Code: t.Code, Property: directory.LicenceProperty(w.SKU), Next: t.Next, Holder: "sku " + string(w.SKU),
+	p := directory.Problem{Code: t.Code, Property: directory.LicenceProperty(w.SKU), Next: t.Next, Holder: "sku " + string(w.SKU), Place: w.Place,
 		Message: fmt.Sprintf("All seats of %s are taken; the user is number %d of %d in line.", name, w.Place, w.Of)}
 	if w.Place == 1 {
 		h.decision.later = looksForSeat
