@@ -55,6 +55,7 @@ var arrows = []arrow{
 	{[]string{"shared/core/jobs"}, []string{"shared/core/incident", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/assign/assigntest"}, []string{"shared/directory"}, "a tenant in memory, for the tests of whoever reads one"},
 	{[]string{"shared/core/assign"}, []string{"shared/core/jobs", "shared/core/mapping", "shared/core/plan", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/seats"}, []string{"shared/core/assign", "shared/core/jobs", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/people"}, []string{"shared/core/assign", "shared/core/jobs", "shared/core/mapping", "shared/core/picture", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/connect"}, []string{"shared/core/incident", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/doctor"}, []string{"shared/core/incident", "shared/core/mapping", "shared/directory", "shared/store"}, coreAlone},

@@ -57,6 +57,7 @@ const (
 	AuditUndoRun    AuditKind = "undo-run"
 
 	AuditVerifyActivity AuditKind = "verify-activity"
+	AuditCountLicences  AuditKind = "count-licences"
 	AuditCheckHealth    AuditKind = "check-health"
 )
 
@@ -79,12 +80,13 @@ const (
 	AuditEndPhotos AuditKind = "end-photos"
 	AuditEndVerify AuditKind = "end-verify-activity"
 	AuditEndRenew  AuditKind = "end-renew-addresses"
+	AuditEndCount  AuditKind = "end-count-licences"
 )
 
 // endKinds are the kinds of the ends of jobs.
 var endKinds = map[JobKind]AuditKind{
 	JobImport: AuditEndImport, JobBind: AuditEndBind, JobLoad: AuditEndLoad, JobCheck: AuditEndCheck,
-	JobLoadGroups: AuditEndLoad, JobCheckGroups: AuditEndCheck, JobPhotos: AuditEndPhotos, JobVerify: AuditEndVerify, JobAddresses: AuditEndRenew,
+	JobLoadGroups: AuditEndLoad, JobCheckGroups: AuditEndCheck, JobPhotos: AuditEndPhotos, JobVerify: AuditEndVerify, JobAddresses: AuditEndRenew, JobLicences: AuditEndCount,
 }
 
 // EndKind is the kind of the end of a job of this kind.

@@ -89,6 +89,8 @@ type Problem struct {
 	// HolderKind says what it is, where that is known.
 	Holder     string     `json:"holder,omitempty"`
 	HolderKind HolderKind `json:"holderKind,omitempty"`
+	// Place is the place in a line, from 1, of who waits for something.
+	Place int `json:"place,omitempty"`
 	// By is who did at Microsoft what the problem is about, where that is known.
 	By       *Actor    `json:"by,omitempty"`
 	Since    time.Time `json:"since,omitzero"`

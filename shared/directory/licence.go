@@ -156,3 +156,15 @@ type LicencePage struct {
 	Accounts []AccountLicences
 	Next     string
 }
+
+// LicenceTally is how many accounts have a product, by where it comes from. An account
+// that has it directly and by a group is counted in both.
+type LicenceTally struct {
+	Ours      int `json:"ours"`      // given to the account itself, by us
+	Others    int `json:"others"`    // given to the account itself, by others
+	Inherited int `json:"inherited"` // by a group
+	// OursDisabled and AllDisabled are, of accounts that are blocked, those that have it
+	// from us, and all.
+	OursDisabled int `json:"oursDisabled"`
+	AllDisabled  int `json:"allDisabled"`
+}

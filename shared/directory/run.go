@@ -329,6 +329,8 @@ const (
 	// JobAddresses brings addresses that earlier versions stored to the present
 	// form, once.
 	JobAddresses JobKind = "renew-addresses"
+	// JobLicences counts who of a tenant has which product.
+	JobLicences JobKind = "count-licences"
 )
 
 // ReadsFile reports whether jobs of a kind read files of users or groups: the function load
@@ -431,7 +433,7 @@ func (j *Job) Known() bool {
 		return false
 	}
 	switch j.Kind {
-	case JobImport, JobBind, JobLoad, JobCheck, JobLoadGroups, JobCheckGroups, JobPhotos, JobVerify, JobAddresses:
+	case JobImport, JobBind, JobLoad, JobCheck, JobLoadGroups, JobCheckGroups, JobPhotos, JobVerify, JobAddresses, JobLicences:
 		return true
 	}
 	return false

@@ -246,7 +246,7 @@ func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id
 // DeleteConnection removes a deactivated connection's record. What its days came to
 // stays. ErrConflict when it is not deactivated (any more).
 func (s *Connections) DeleteConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) error {
-	key, lease, link := connectionKey(id), leaseKey(id), readLinkKey(id)
+	key, lease, link, licences := connectionKey(id), leaseKey(id), readLinkKey(id), licenceCountKey(id)
 	it, _, err := s.db.find(ctx, lease) // whoever has the lease of a deactivated connection counts nothing on it
 	if err != nil {
 		return fail("delete connection", err)
@@ -254,7 +254,7 @@ func (s *Connections) DeleteConnection(ctx context.Context, act directory.AuditE
 	writes := []table.Write{{
 		Delete: &key,
 		If:     table.When(table.StringIs(strStatus, string(directory.StatusDeactivated))),
-	}, {Delete: &lease}, {Delete: &link}}
+	}, {Delete: &lease}, {Delete: &link}, {Delete: &licences}}
 	if counted := todayOf(&it); counted.day != 0 {
 		writes = append(writes, counted.write(id, s.db.retention))
 	}

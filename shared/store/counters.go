@@ -70,6 +70,60 @@ func (s *Counters) BoundObjects(ctx context.Context, kind directory.Kind, id dir
 	return int(it.Numbers[numBound]), int(it.Numbers[numAccounts]), fail("bound objects", err)
 }
 
+// givenName names the number of licences of a product that ledgers have.
+func givenName(sku directory.SKUID) string { return givenPrefix + string(sku) }
+
+const givenPrefix = "given#"
+
+// GivenLicences returns of how many accounts the ledgers of a connection's epoch say that
+// they were given which product. It is added up in the transactions that write them.
+func (s *Counters) GivenLicences(ctx context.Context, id directory.ConnectionID, epoch int64) (map[directory.SKUID]int, error) {
+	it, _, err := s.db.find(ctx, boundKey(id, epoch, directory.KindLicence))
+	given := map[directory.SKUID]int{}
+	for name, n := range it.Numbers {
+		if sku, is := strings.CutPrefix(name, givenPrefix); is && n > 0 {
+			given[directory.SKUID(sku)] = int(n)
+		}
+	}
+	return given, fail("given licences", err)
+}
+
+// LicenceCount is what a count of all accounts of a tenant found of their licences.
+type LicenceCount struct {
+	Epoch    int64                                      `json:"epoch"`
+	AsOf     time.Time                                  `json:"asOf"` // when it began
+	Accounts int                                        `json:"accounts"`
+	Products map[directory.SKUID]directory.LicenceTally `json:"products"`
+}
+
+// LicenceCount reads the last count of a connection; ErrNotFound when there is none in
+// its present epoch.
+func (s *Counters) LicenceCount(ctx context.Context, c *directory.Connection) (LicenceCount, error) {
+	var n LicenceCount
+	it, err := s.db.table.Get(ctx, licenceCountKey(c.ID))
+	if err != nil {
+		return n, fail("count of licences", err)
+	}
+	if err := decode(it, &n); err != nil {
+		return n, err
+	}
+	if n.Epoch != c.Epoch {
+		return LicenceCount{}, fail("count of licences", table.ErrNotFound)
+	}
+	return n, nil
+}
+
+// SaveLicenceCount stores a count that has come to its end, unless the connection's epoch
+// has passed meanwhile: ErrStale.
+func (s *Counters) SaveLicenceCount(ctx context.Context, c *directory.Connection, n LicenceCount) error {
+	n.Epoch = c.Epoch
+	err := s.db.table.Write(ctx, checkTarget(c), table.Write{Put: &table.Item{Key: licenceCountKey(c.ID), Body: encode(n)}})
+	if refused(err) {
+		return fmt.Errorf("count of licences: %w", directory.ErrStale)
+	}
+	return fail("count of licences", err)
+}
+
 // CountAccounts notes what a count of all bindings found, while a, read before
 // it, still stands; otherwise it does nothing, and the next guard counts again.
 // gained of them got their account within a day and were not counted by the hour

@@ -68,6 +68,8 @@
 //	read link     C#<connection>         connection#link
 //	open run      C#<connection>         open#<run>
 //	bound counter C#<connection>         bound#<epoch>; of other kinds bound#<epoch>#<kind>
+//	licences      C#<connection>         licences
+//	  counted
 //	token lease   C#<connection>         tokens#<epoch>
 //	app's quota   APP                    writes
 //	round         APP                    schedule

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"bindery/shared/directory"
@@ -17,7 +18,8 @@ type bindingWriter struct {
 	items map[table.Key]table.Item // of the bindings and of what is claimed
 
 	bound       map[directory.Kind]gains
-	newAccounts map[string]int64 // bindings that got their account, or object, by the name of the number
+	given       map[directory.SKUID]int64 // licences that ledgers have more than before
+	newAccounts map[string]int64          // bindings that got their account, or object, by the name of the number
 	arrivals    arrivals
 }
 
@@ -38,13 +40,48 @@ func (w *bindingWriter) gain(kind directory.Kind, bound, accounts int64) {
 	}
 }
 
+// licencesOf are the products that a record of licences says were given.
+func licencesOf(b *directory.Binding) []directory.SKUID {
+	if b.Ref().Kind != directory.KindLicence {
+		return nil
+	}
+	var list []directory.SKUID
+	for name, v := range b.Base {
+		if sku, is := directory.LicenceOfProperty(name); is && !v.IsNull() {
+			list = append(list, sku)
+		}
+	}
+	return list
+}
+
+// ledger counts what a record of licences says was given, and what it said before.
+func (w *bindingWriter) ledger(was, is []directory.SKUID) {
+	if w.given == nil {
+		w.given = map[directory.SKUID]int64{}
+	}
+	for _, sku := range was {
+		w.given[sku]--
+	}
+	for _, sku := range is {
+		w.given[sku]++
+	}
+}
+
 // counters are the writes that add up what all changes come to.
 func (w *bindingWriter) counters() []table.Write {
 	var writes []table.Write
 	for kind, g := range w.bound {
-		if g != (gains{}) {
+		if kind != directory.KindLicence && g != (gains{}) {
 			writes = append(writes, addBound(w.lease.ConnectionID, w.lease.Epoch, kind, g.bound, g.accounts))
 		}
+	}
+	maps.DeleteFunc(w.given, func(_ directory.SKUID, n int64) bool { return n == 0 })
+	if g := w.bound[directory.KindLicence]; g != (gains{}) || len(w.given) > 0 {
+		add := addBound(w.lease.ConnectionID, w.lease.Epoch, directory.KindLicence, g.bound, g.accounts)
+		for sku, n := range w.given {
+			add.Update.AddNumbers[givenName(sku)] = n
+		}
+		writes = append(writes, add)
 	}
 	for id, a := range w.arrivals {
 		writes = append(writes, checkTarget(&a.conn), addBound(id, a.conn.Epoch, directory.KindAccount, a.n, 0))
@@ -70,7 +107,7 @@ func (w *bindingWriter) change(ctx context.Context, bc BindingChange) ([]table.W
 	if err != nil {
 		return nil, err
 	}
-	b := old
+	b, gave := old, licencesOf(&old) // which share what Mutate may write to
 	if !bc.Mutate(&b) {
 		return nil, nil
 	}
@@ -88,8 +125,10 @@ func (w *bindingWriter) change(ctx context.Context, bc BindingChange) ([]table.W
 		bc.Remove, bc.Later = false, time.Second
 	}
 	if bc.Remove {
+		w.ledger(gave, nil)
 		return w.remove(&old, &b, it), nil
 	}
+	w.ledger(gave, licencesOf(&b))
 	return w.update(ctx, bc, &old, &b, it)
 }
 
@@ -212,5 +251,6 @@ func (w *bindingWriter) create(ctx context.Context, bc BindingChange) ([]table.W
 		writes = append(writes, table.Write{Check: &profile, If: table.When(table.VersionIs(b.Wanted))})
 	}
 	w.gain(b.Ref().Kind, 1, accountsOf(&b))
+	w.ledger(nil, licencesOf(&b))
 	return append(writes, problemWrites(nil, &b, w.db.expiry())...), nil
 }

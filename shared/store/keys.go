@@ -68,6 +68,11 @@ func boundKey(c directory.ConnectionID, epoch int64, kind directory.Kind) table.
 	return k
 }
 
+// licenceCountKey is where the last count of a tenant's licences stands.
+func licenceCountKey(c directory.ConnectionID) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: "licences"}
+}
+
 func profileKey(u directory.UserID) table.Key {
 	return table.Key{Partition: "U#" + string(u), Sort: "profile"}
 }

@@ -67,6 +67,7 @@ type Config struct {
 	Photos       Photos
 	Accounts     Accounts
 	TenantGroups TenantGroups
+	Licences     Licences
 	Bindings     Bindings
 	Uses         Uses
 	Moves        Moves
@@ -104,6 +105,7 @@ func New(cfg Config) (*API, error) {
 	a.connections()
 	a.accounts()
 	a.tenantGroups()
+	a.licences()
 	a.bindings()
 	a.groupUses()
 	a.jobs()

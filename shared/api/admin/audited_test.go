@@ -30,7 +30,7 @@ var audited = map[string]directory.AuditKind{
 	"pauseBinding": directory.AuditPauseBinding, "resumeBinding": directory.AuditResumeBinding, "adoptAccount": directory.AuditAdoptAccount,
 	"retryBinding": directory.AuditRetryBinding, "retryProblem": directory.AuditRetryProblem,
 	"startRun": directory.AuditStartRun, "cancelRun": directory.AuditCancelRun, "approveRun": directory.AuditApproveRun, "declineRun": directory.AuditDeclineRun, "undoRun": directory.AuditUndoRun,
-	"verifyActivity": directory.AuditVerifyActivity, "checkHealth": directory.AuditCheckHealth,
+	"countLicences": directory.AuditCountLicences, "verifyActivity": directory.AuditVerifyActivity, "checkHealth": directory.AuditCheckHealth,
 }
 
 // Each operation that may change something has a kind of its own, by its own name.

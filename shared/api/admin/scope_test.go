@@ -55,6 +55,8 @@ var operations = map[string]struct {
 	"GET /v1/connections":                                      {ScopeRead, false},
 	"GET /v1/connections/{id}":                                 {ScopeRead, false},
 	"GET /v1/connections/{id}/accounts":                        {ScopeRead, false},
+	"GET /v1/connections/{id}/licences":                        {ScopeRead, false},
+	"POST /v1/connections/{id}/licences/count":                 {ScopeWrite, false},
 	"GET /v1/connections/{id}/tenant-groups":                   {ScopeRead, false},
 	"GET /v1/connections/{id}/audit":                           {ScopeRead, false},
 	"GET /v1/connections/{id}/bindings":                        {ScopeRead, false},

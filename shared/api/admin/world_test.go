@@ -23,6 +23,7 @@ import (
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/runs"
 	"bindery/shared/core/safety"
+	"bindery/shared/core/seats"
 	"bindery/shared/core/uses"
 	"bindery/shared/directory"
 	"bindery/shared/platform/upload"
@@ -86,6 +87,7 @@ func newWorld(t *testing.T) *world {
 	api, err := New(Config{
 		Connections: connections{s, now}, Safety: &safety.Service{Store: s.Connections, Lifts: lifts, Now: now}, Runs: admins,
 		Users: users, Groups: groups, Loads: loads, Uploads: uploads, Photos: photos, Accounts: accounts, Bindings: bindings, Jobs: started,
+		Licences: seats.New(seats.Config{Stores: seats.StoresOf(s), Jobs: started, Now: now, Open: func(context.Context, *directory.Connection) (seats.Tenant, error) { return licensed{}, nil }}),
 		TenantGroups: assign.NewGroupCandidates(assign.GroupCandidatesConfig{Stores: assign.StoresOf(s),
 			Open: func(context.Context, *directory.Connection) (assign.GroupTenant, error) { return tenantGroups, nil }}),
 		Imports: people.NewImports(people.ImportsConfig{Stores: people.StoresOf(s), Users: users, Accounts: accounts, Bindings: bindings, Photos: photos, Jobs: started, Now: now, Log: log}),
@@ -305,3 +307,14 @@ func (reading) Lookup(_ context.Context, refs []string, _ []string) ([]directory
 }
 
 const holder = "22222222-aaaa-4bbb-8ccc-000000000007"
+
+// licensed is a tenant with a product.
+type licensed struct{}
+
+func (licensed) SKUs(context.Context) ([]directory.LicenceSKU, error) {
+	return []directory.LicenceSKU{{ID: "05e9a617-0261-4cee-bb44-138d3ef5d965", PartNumber: "SPE_E3", Status: "Enabled", AppliesTo: "User", Consumed: 3, Units: directory.LicenceUnits{Enabled: 5}}}, nil
+}
+
+func (licensed) ListLicences(context.Context, string) (directory.LicencePage, error) {
+	return directory.LicencePage{}, directory.ErrUnavailable
+}

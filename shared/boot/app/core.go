@@ -16,6 +16,7 @@ import (
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/runs"
 	"bindery/shared/core/schedule"
+	"bindery/shared/core/seats"
 	"bindery/shared/core/uses"
 	"bindery/shared/directory"
 )
@@ -32,6 +33,7 @@ type Core struct {
 	Forms        *people.Forms
 	Accounts     *assign.Candidates
 	TenantGroups *assign.GroupCandidates
+	Seats        *seats.Service
 	Bindings     *assign.Bindings
 	Uses         *uses.Service
 	Moves        *assign.Moves
@@ -139,11 +141,14 @@ func (c *Core) joinPeople() {
 	c.Imports = people.NewImports(people.ImportsConfig{
 		Stores: people.StoresOf(p.Store), Users: c.Users, Accounts: c.Accounts, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 	})
+	c.Seats = seats.New(seats.Config{Stores: seats.StoresOf(p.Store), Jobs: c.Jobs, Now: p.Now,
+		Open: func(_ context.Context, conn *directory.Connection) (seats.Tenant, error) { return c.open(conn) }})
 	c.Forms = people.NewForms(people.FormsConfig{Stores: people.StoresOf(p.Store), Jobs: c.Jobs, Now: p.Now, Log: p.Log})
 	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store.Jobs, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
 		directory.JobImport: c.Imports.Import, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
 		directory.JobLoadGroups: c.Loads.Load, directory.JobCheckGroups: c.Loads.Load,
 		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew, directory.JobVerify: c.Activity.Verifier.Verify,
+		directory.JobLicences: c.Seats.Count,
 	}})
 }
 

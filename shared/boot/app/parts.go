@@ -12,6 +12,7 @@ import (
 	"bindery/shared/core/jobs"
 	"bindery/shared/core/people"
 	"bindery/shared/core/reconcile"
+	"bindery/shared/core/seats"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -21,6 +22,7 @@ type Tenant interface {
 	reconcile.Tenant
 	assign.Tenant
 	assign.GroupTenant
+	seats.Tenant
 	people.PhotoReader
 	connect.Graph
 	audit.AuditTenant

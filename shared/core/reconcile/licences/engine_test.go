@@ -83,7 +83,7 @@ func TestWaitsForSeat(t *testing.T) {
 	if run, _ := w.lastRun(); run.State != directory.RunDone || run.Failed+run.Refused != 0 {
 		t.Errorf("the run is %s with %d failed, %d refused", run.State, run.Failed, run.Refused)
 	}
-	if p := w.record(users[2]).Problem; p == nil || p.Message != "All seats of VISIOCLIENT are taken; the user is number 2 of 2 in line." {
+	if p := w.record(users[2]).Problem; p == nil || p.Message != "All seats of Visio Plan 2 are taken; the user is number 2 of 2 in line." {
 		t.Errorf("the last one is told %+v", p)
 	}
 	w.pass(time.Hour)
@@ -91,7 +91,7 @@ func TestWaitsForSeat(t *testing.T) {
 	w.sync()
 	w.wants(users[0], "")
 	w.wants(users[1], "VISIOCLIENT")
-	if p := w.record(users[2]).Problem; p == nil || p.Message != "All seats of VISIOCLIENT are taken; the user is number 1 of 1 in line." {
+	if p := w.record(users[2]).Problem; p == nil || p.Message != "All seats of Visio Plan 2 are taken; the user is number 1 of 1 in line." {
 		t.Errorf("then the last one is told %+v", p)
 	}
 	w.do(w.sim.SetLicence(simTenant, entratest.LicenceSpec{SKUPartNumber: partVisio, Enabled: 2}))

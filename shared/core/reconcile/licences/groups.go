@@ -361,7 +361,7 @@ func (o *groupObjects) Undo(ctx context.Context, w reconcile.Work, changes []dir
 func nameOf(skus []directory.LicenceSKU, id directory.SKUID) string {
 	for i := range skus {
 		if strings.EqualFold(string(skus[i].ID), string(id)) {
-			return skus[i].PartNumber
+			return directory.ProductName(skus[i].PartNumber)
 		}
 	}
 	return string(id)

@@ -617,7 +617,7 @@ func (h *holding) find(f *licensing.Finding) {
 // wait tells of a place in line. Whoever is first is looked at again.
 func (h *holding) wait(w *licensing.Wait, name string) {
 	t := directory.ProblemTypeOf(directory.CodeWaitingForSeat)
-	p := directory.Problem{Code: t.Code, Property: directory.LicenceProperty(w.SKU), Next: t.Next, Holder: "sku " + string(w.SKU),
+	p := directory.Problem{Code: t.Code, Property: directory.LicenceProperty(w.SKU), Next: t.Next, Holder: "sku " + string(w.SKU), Place: w.Place,
 		Message: fmt.Sprintf("All seats of %s are taken; the user is number %d of %d in line.", name, w.Place, w.Of)}
 	if w.Place == 1 {
 		h.decision.later = looksForSeat
