@@ -48,6 +48,10 @@ type sick struct {
 	// fails for.
 	Zones   map[string][]string `json:"zones"`
 	Failing []string            `json:"failing"`
+	// Groups of the directory are used as they say, once the users are in sync. Problem
+	// is one that the connection then comes to have.
+	Groups  []usedGroup `json:"groups"`
+	Problem string      `json:"problem"`
 	// Bound is the status that the users come to; in-sync when empty.
 	Bound string `json:"bound"`
 	// Stopped: nobody works on queues and schedule from then on.
@@ -64,6 +68,40 @@ type sick struct {
 	Until string `json:"until"`
 	Run   string `json:"run"`
 	Later string `json:"later"`
+}
+
+// usedGroup is a group of our directory; members are the names before the @.
+type usedGroup struct {
+	Name    string   `json:"name"`
+	Members []string `json:"members"`
+	Use     object   `json:"use"`
+}
+
+// use has a connection use groups, and waits until nothing is left to do about them.
+func use(o *stacktest.World, conn string, groups []usedGroup, users map[string]string) {
+	o.Helper()
+	for _, g := range groups {
+		id := o.Post("/v1/groups", object{"name": g.Name}).Text("id")
+		var members []string
+		for _, name := range g.Members {
+			members = append(members, users[name])
+		}
+		o.Post("/v1/groups/"+id+"/members", object{"userIds": members})
+		o.Must(o.API.Put(o.Context(), "/v1/connections/"+conn+"/groups/"+id, g.Use))
+		o.Wait("the use of "+g.Name+" is not followed", func() bool {
+			return o.Get("/v1/connections/" + conn + "/groups/" + id)["upToDate"] != nil
+		})
+	}
+	o.Wait("what follows from the groups is not done", func() bool {
+		dry := o.Post("/v1/connections/"+conn+"/runs", object{"dryRun": true, "full": true}).Text("id")
+		var run object
+		o.Wait("the dry run does not end", func() bool {
+			run = o.Get("/v1/runs/" + dry)
+			return run["endedAt"] != nil
+		})
+		counts, _ := run["counts"].(map[string]any)
+		return len(counts) == 0
+	})
 }
 
 type controlCall struct {
@@ -179,11 +217,13 @@ func examine(t *testing.T, s sick) doctor.Report {
 	id := o.Connect(s.Tenant.Domains[0].Name, made.ID, s.Settings)
 	fill := []string{"{tenant}", made.ID, "{connection}", id}
 	var bound []string
+	users := map[string]string{}
 	for _, u := range s.Users {
 		unbound := u["unbound"]
 		delete(u, "unbound")
 		name, _, _ := strings.Cut(u.Text("email"), "@")
 		user := o.User(u.Text("email"), u)
+		users[name] = user
 		if fill = append(fill, "{"+name+"}", user); unbound == nil {
 			bound = append(bound, user)
 		}
@@ -193,6 +233,9 @@ func examine(t *testing.T, s sick) doctor.Report {
 		for _, u := range bound {
 			o.Binding(id, u, cmp.Or(s.Bound, "in-sync"))
 		}
+	}
+	if len(s.Groups) > 0 {
+		use(o, id, s.Groups, users)
 	}
 	if s.Stopped {
 		o.Rest()
@@ -212,6 +255,12 @@ func examine(t *testing.T, s sick) doctor.Report {
 				t.Fatalf("%s %s answered %d %s, %v", c.Method, c.Path, status, answer, err)
 			}
 		}
+	}
+	if s.Problem != "" {
+		o.Post("/v1/connections/"+id+"/runs", object{"full": true})
+		o.Wait("there is no problem "+s.Problem, func() bool {
+			return slices.ContainsFunc(o.Get("/v1/connections/"+id+"/problems").List("items"), func(p object) bool { return p.Text("code") == s.Problem })
+		})
 	}
 	if s.Claimed != "" {
 		claim(o, s.Claimed)
@@ -321,8 +370,8 @@ func TestPlantedFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) { check(t, p.About, p.Fault, p.Finds, p.Says) })
 		t.Run(name+"/near", func(t *testing.T) { check(t, p.NearAbout, p.Near, p.NearFinds, "") })
 	}
-	if len(kinds) < 25 {
-		t.Errorf("%d kinds of trouble are planted, want at least 25", len(kinds))
+	if len(kinds) < 36 {
+		t.Errorf("%d kinds of trouble are planted, want at least 36", len(kinds))
 	}
 }
 

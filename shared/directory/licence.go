@@ -39,14 +39,14 @@ type ServicePlan struct {
 
 // What a product must be to be given to accounts.
 const (
-	appliesToUser = "User"
-	skuEnabled    = "Enabled"
-	skuWarning    = "Warning"
+	AppliesToUser = "User"
+	SKUEnabled    = "Enabled"
+	SKUWarning    = "Warning"
 )
 
 // Assignable reports whether the product can be given to accounts now.
 func (s *LicenceSKU) Assignable() bool {
-	return s.AppliesTo == appliesToUser && (s.Status == skuEnabled || s.Status == skuWarning)
+	return s.AppliesTo == AppliesToUser && (s.Status == SKUEnabled || s.Status == SKUWarning)
 }
 
 // Free is how many seats are left. That seats in their grace still count is not

@@ -223,6 +223,9 @@ type TenantGroupQuery struct {
 	Name string
 	// Exact asks for those whose displayName is Name.
 	Exact bool
+	// LicenceErrors asks for those that could not license all of their members, whatever
+	// their names.
+	LicenceErrors bool
 }
 
 // Read is the answer to one direct read: the value, or neither for "not there", or a

@@ -47,6 +47,8 @@ func (t *Tenant) ListGroups(ctx context.Context, q directory.TenantGroupQuery, l
 	path := "/groups?$top=" + pageSize + "&" + groupSelect
 	name := "'" + strings.ReplaceAll(q.Name, "'", "''") + "'"
 	switch {
+	case q.LicenceErrors: // GG 9.4; the property itself is never told
+		path += "&$filter=" + escapeQuery("hasMembersWithLicenseErrors eq true")
 	case q.Name != "" && q.Exact:
 		path += "&$filter=" + escapeQuery("displayName eq "+name)
 	case q.Name != "":

@@ -15,6 +15,6 @@
 // to no account.
 //
 // Files: facts.go what is known; gather.go how (resolver asks DNS); judge.go and the rules
-// (connection.go, godaddy.go, domains.go, mail.go, people.go). GoDaddy's signs are
+// (connection.go, godaddy.go, domains.go, mail.go, people.go, groups.go). GoDaddy's signs are
 // weighed in directory, since connect uses them at the authorisation as well.
 package doctor

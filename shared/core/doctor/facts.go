@@ -32,6 +32,8 @@ type Facts struct {
 	// ClaimedElsewhere are domains of the tenant that another connection has.
 	ClaimedElsewhere map[string]string `json:"claimedElsewhere,omitempty"`
 	People           People            `json:"people"`
+	Groups           GroupFacts        `json:"groups,omitzero"`
+	Licences         LicenceFacts      `json:"licences,omitzero"`
 }
 
 // AdminFacts are about the account that authorised the connection.
@@ -104,10 +106,46 @@ type People struct {
 	More bool `json:"more,omitempty"`
 }
 
-// Person is a user that a fact concerns.
+// GroupFacts are about the groups that the connection exports.
+type GroupFacts struct {
+	// Gone are those whose tenant group is not there, ReadOnly those whose tenant group
+	// may not be written to, and Namesakes those whose name another tenant group has.
+	Gone      []Person `json:"gone,omitempty"`
+	ReadOnly  []Person `json:"readOnly,omitempty"`
+	Namesakes []Person `json:"namesakes,omitempty"`
+	// NotBound are members without an account through the connection.
+	NotBound []Person `json:"notBound,omitempty"`
+	// More says that only the first of the records were looked at.
+	More bool `json:"more,omitempty"`
+}
+
+// LicenceFacts are about what the tenant has bought, and what of it we gave.
+type LicenceFacts struct {
+	Products []directory.LicenceSKU `json:"products,omitempty"`
+	// Ours is to how many people we gave a product, OnDisabled who of them is suspended or
+	// deleted.
+	Ours       map[directory.SKUID]int      `json:"ours,omitempty"`
+	OnDisabled map[directory.SKUID][]Person `json:"onDisabled,omitempty"`
+	// NoLocation are those who get no licence for want of a country, Waiting those for
+	// whom there is no seat.
+	NoLocation []Person `json:"noLocation,omitempty"`
+	Waiting    []Person `json:"waiting,omitempty"`
+	// Failing are tenant groups that could not license all of their members.
+	Failing []FailingGroup `json:"failing,omitempty"`
+}
+
+// FailingGroup is a tenant group that licenses its members, and could not do so for some.
+type FailingGroup struct {
+	ID      directory.TenantGroupID `json:"id"`
+	Name    string                  `json:"name"`
+	Members int                     `json:"members"` // who have not got all
+}
+
+// Person is a user, or a group, that a fact concerns.
 type Person struct {
-	UserID directory.UserID `json:"userId"`
-	Name   string           `json:"name"`
-	Detail string           `json:"detail,omitempty"`
-	Code   string           `json:"code,omitempty"`
+	UserID  directory.UserID  `json:"userId,omitempty"`
+	GroupID directory.GroupID `json:"groupId,omitempty"`
+	Name    string            `json:"name"`
+	Detail  string            `json:"detail,omitempty"`
+	Code    string            `json:"code,omitempty"`
 }

@@ -24,6 +24,7 @@ type Tenant interface {
 	List(ctx context.Context, selected []string, link string) (directory.AccountPage, error)
 	MyRoles(ctx context.Context) ([]directory.Role, error)
 	Holders(ctx context.Context, addresses []string) (directory.Holders, error)
+	groupTenant
 }
 
 // Stores are the records that a check looks at, by concern.
@@ -35,6 +36,8 @@ type Stores struct {
 	Work        openWork
 	Users       users
 	Bindings    bindings
+	Groups      groups
+	Uses        uses
 	Checks      checks
 }
 
@@ -42,7 +45,7 @@ type Stores struct {
 func StoresOf(s *store.Store) Stores {
 	return Stores{
 		Connections: s.Connections, Leases: s.Leases, Domains: s.Claims, Runs: s.Runs, Work: s.Schedule,
-		Users: s.Users, Bindings: s.Bindings, Checks: s.Connections,
+		Users: s.Users, Bindings: s.Bindings, Groups: s.Groups, Uses: s.Uses, Checks: s.Connections,
 	}
 }
 
@@ -74,6 +77,7 @@ type users interface {
 
 type bindings interface {
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 }
 
 // checks keeps what the last check of a connection came to.
@@ -175,7 +179,10 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 	if d.Look == nil {
 		f.Unread["mail"] = "no name server is asked here"
 	}
-	if err := d.people(ctx, f, t); err != nil || t == nil {
+	if err := d.people(ctx, f, t); err != nil {
+		return f, err
+	}
+	if err := d.groupsAndLicences(ctx, f, t); err != nil || t == nil {
 		return f, err
 	}
 	// Looking may have told that the authorisation is lost.

@@ -27,8 +27,9 @@ type Finding struct {
 	Evidence    string   `json:"evidence"`
 	Consequence string   `json:"consequence"`
 	Next        string   `json:"next"`
-	// Users that it concerns: how many, and some of them.
+	// Users or Groups that it concerns: how many, and some of them.
 	Users    int      `json:"users,omitempty"`
+	Groups   int      `json:"groups,omitempty"`
 	Examples []Person `json:"examples,omitempty"`
 }
 
@@ -68,7 +69,7 @@ func Judge(f *Facts) Report {
 	if f.Connection != nil {
 		r.ConnectionID, r.Epoch = f.Connection.ID, f.Connection.Epoch
 	}
-	for _, rule := range []func(*Facts) []Finding{ofConnection, ofGoDaddy, ofDomains, ofMail, ofPeople} {
+	for _, rule := range []func(*Facts) []Finding{ofConnection, ofGoDaddy, ofDomains, ofMail, ofPeople, ofGroups, ofLicences} {
 		r.Findings = append(r.Findings, rule(f)...)
 	}
 	rank := map[Severity]int{Critical: 0, Warning: 1, Info: 2}
@@ -82,14 +83,18 @@ func Judge(f *Facts) Report {
 // mostExamples is how many users a finding names.
 const mostExamples = 20
 
-// about makes a finding of the users that it concerns; none without any.
+// about makes a finding of the users, or the groups, that it concerns; none without any.
 func about(list []Person, f Finding) []Finding {
 	if len(list) == 0 {
 		return nil
 	}
+	what := "users"
 	f.Users, f.Examples = len(list), list[:min(len(list), mostExamples)]
+	if list[0].GroupID != "" {
+		what, f.Users, f.Groups = "groups", 0, len(list)
+	}
 	if f.Evidence == "" {
-		f.Evidence = fmt.Sprintf("%d users, for example %s", len(list), list[0].Name)
+		f.Evidence = fmt.Sprintf("%d %s, for example %s", len(list), what, list[0].Name)
 		if list[0].Detail != "" {
 			f.Evidence += " (" + list[0].Detail + ")"
 		}
