@@ -402,17 +402,15 @@ func (a *advance) record(r UseRecord, it table.Item, found bool) error {
 	if b.Release == r.Release && b.Wanted >= r.Version && !r.Look {
 		return nil
 	}
-	b.Release, b.ReleasedBy, b.AskedBy = r.Release, "", a.asked
-	if r.Release != "" {
-		b.ReleasedBy = a.use.By
+	b.AskedBy = a.asked
+	if !r.Look { // else it is let go with the account, or not
+		b.Release, b.ReleasedBy = r.Release, ""
+		if r.Release != "" {
+			b.ReleasedBy = a.use.By
+		}
 	}
 	b.Status = directory.BindingPending
-	b.Version++
-	w := markWrite(it, max(b.Wanted+1, r.Version), false, a.now)
-	w.Update.AddVersion, w.Update.SetBody = 1, encodeBinding(&b)
-	w.Update.SetStrings = map[string]string{strStatus: string(b.Status)}
-	w.If.AnyOf[0] = append(w.If.AnyOf[0], table.VersionIs(it.Version), table.NumberIs(numUserVersion, table.Equal, it.Numbers[numUserVersion]))
-	a.writes = append(a.writes, w)
+	a.writes = append(a.writes, renewedWrite(it, &b, max(b.Wanted+1, r.Version), a.now))
 	return nil
 }
 

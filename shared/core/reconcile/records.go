@@ -80,6 +80,19 @@ func Ended(read *directory.Binding) store.BindingChange {
 	return store.BindingChange{Ref: read.Ref(), Remove: true, Mutate: func(*directory.Binding) bool { return true }}
 }
 
+// Resumed is what it means for a record that was being let go with its user's account that
+// the user is bound again: it goes on, and is looked at anew.
+func Resumed(read *directory.Binding) store.BindingChange {
+	return store.BindingChange{Ref: read.Ref(), Later: time.Second, Mutate: func(b *directory.Binding) bool {
+		if b.Release == "" {
+			return false
+		}
+		b.Release, b.ReleasedBy, b.Status = "", "", directory.BindingPending
+		b.Applied = max(b.Applied, read.Wanted)
+		return true
+	}}
+}
+
 // EditorsOf are those whose edits of a user a record's changes come from; some may
 // be empty.
 func EditorsOf(u *directory.User, b *directory.Binding) []string {

@@ -308,7 +308,11 @@ func (o *objects) holdings(ctx context.Context, refs []directory.Ref) ([]*holdin
 			return nil, err
 		}
 		for _, id := range ids {
-			list = append(list, &holding{record: found[directory.LicenceOf(id)], person: persons[id], former: formers[id], rules: rules[id]})
+			h := &holding{record: found[directory.LicenceOf(id)], person: persons[id], former: formers[id], rules: rules[id]}
+			if h.record.Release == directory.ReleaseRestore {
+				h.rules = nil // the account gets back what it had before
+			}
+			list = append(list, h)
 		}
 	}
 	return list, nil
@@ -423,6 +427,7 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 		h.editors = append(h.editors, h.rules[i].Editors...)
 	}
 	switch {
+	case h.resumed():
 	case h.record.Resting():
 		d.status, d.problem, d.findings = directory.BindingPaused, h.record.Problem, h.record.Findings
 	case (h.user == nil || h.account == nil) && (len(h.rules) > 0 || h.former == "" || h.gone):
@@ -441,6 +446,12 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 		h.holder.Fixed = false
 		h.holder.Location = location(s, h)
 	}
+}
+
+// resumed reports whether the user was being let go with the values from before, and is
+// bound again.
+func (h *holding) resumed() bool {
+	return h.record.Release != "" && h.account != nil && h.account.Release == ""
 }
 
 // leaves reports whether the user leaves, or has left.

@@ -169,3 +169,69 @@ func TestProtected(t *testing.T) {
 		t.Errorf("the manager is %q, sent %v", got, w.writes())
 	}
 }
+
+// TestRestored: who is released with the values from before has the manager from before
+// again, also when the account is let go before that is written, and when the connection was
+// deactivated since; not when somebody else changed it.
+func TestRestored(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		befall func(w *world, ann, other directory.User)
+		then   directory.ReleasePolicy
+		want   string
+	}{
+		"restore": {nil, directory.ReleaseRestore, "old"},
+		"keep":    {nil, directory.ReleaseKeep, "boss"},
+		"block":   {nil, directory.ReleaseBlock, "boss"},
+		"changed by somebody": {func(w *world, ann, other directory.User) {
+			w.foreign(ann, other)
+		}, directory.ReleaseRestore, "other"},
+		"no account bound by then": {func(w *world, ann, _ directory.User) {
+			w.lets(ann, directory.ReleaseRestore)
+			b, err := w.store.Bindings.Binding(w.Context(), ann.ID)
+			w.do(err)
+			w.do(w.store.Bindings.Retract(w.Context(), directory.AuditEvent{}, nil, &w.conn, &b))
+		}, "", "old"},
+		"bound again": {func(w *world, ann, _ directory.User) {
+			w.lets(ann, directory.ReleaseRestore)
+			w.lets(ann, "")
+		}, "", "boss"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			boss, old, other := w.user("boss", ""), w.user("old", ""), w.user("other", "")
+			ann := w.user("ann", "")
+			w.bind(ann, boss, old, other)
+			w.sync()
+			w.foreign(ann, old)
+			w.pass(time.Hour)
+			w.edit(ann.ID, func(u *directory.User) { u.ManagerID = boss.ID })
+			w.sync()
+			w.wants(ann, "boss")
+			w.pass(time.Hour)
+			if tt.befall != nil {
+				tt.befall(w, ann, other)
+			}
+			if tt.then != "" {
+				w.lets(ann, tt.then)
+			}
+			for range 3 {
+				w.sync()
+				w.pass(time.Minute)
+			}
+			if got := w.managerOf(ann); got != tt.want {
+				t.Errorf("the manager is %q, want %q; the record is %+v", got, tt.want, w.record(ann))
+			}
+		})
+	}
+}
+
+// lets has the binding of somebody's account be let go; "" takes that back.
+func (w *world) lets(u directory.User, then directory.ReleasePolicy) {
+	w.Helper()
+	b, err := w.store.Bindings.Binding(w.Context(), u.ID)
+	w.do(err)
+	b.Release, b.Status = then, directory.BindingPending
+	w.do(w.store.Bindings.UpdateBinding(w.Context(), directory.AuditEvent{}, &b, true, false))
+}
