@@ -36,6 +36,8 @@ type connectionStore interface {
 // groupReader reads groups; directory.ErrNotFound.
 type groupReader interface {
 	Group(ctx context.Context, id directory.GroupID) (directory.Group, error)
+	// Nested are the groups in a group; store.ErrNested: they are too many.
+	Nested(ctx context.Context, id directory.GroupID, keep func(directory.GroupID) bool) (all, kept []directory.GroupID, err error)
 }
 
 // userTeller makes the uses due that an edit of a group is about.
@@ -166,10 +168,19 @@ func (s *Service) Put(ctx context.Context, by directory.Caller, id directory.Con
 		if err := s.keepsExport(ctx, c, u, rules); err != nil {
 			return err
 		}
+		if _, _, err := s.groups.Nested(ctx, g, nil); errors.Is(err, store.ErrNested) {
+			return directory.Refuse(directory.ErrConflict, directory.CodeGroupNesting, tooManyNested+" Nothing was changed.", "Take groups out of it, or use those in it by themselves.")
+		} else if err != nil {
+			return err
+		}
 		u.Set(rules)
 		return nil
 	})
 }
+
+// tooManyNested is what is wrong with a use of a group with more groups in it than it goes
+// through.
+var tooManyNested = fmt.Sprintf("More than %d groups are in the group, at any depth, which is more than a connection goes through.", store.MaxNested)
 
 // End has a connection do nothing with a group any more: what it gave is taken back, or
 // kept, as the use says.

@@ -3,6 +3,8 @@ package uses_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,4 +114,55 @@ func (w *world) journal(bc store.BindingChange) {
 	w.must(err)
 	w.must(w.s.Runs.Journal(w.Context(), &l, &conn, store.Journal{Bindings: []store.BindingChange{bc}}))
 	w.must(w.s.Leases.ReleaseLease(w.Context(), &l, store.RunEnd{}, true))
+}
+
+// TestTooManyNested: a use of a group with more groups in it than can be gone through is
+// refused, and says so when they become too many later, until some are taken out.
+func TestTooManyNested(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	top := w.addGroup()
+	service := w.service()
+	rules := directory.UseRules{Select: &directory.SelectRule{}}
+	_, err := service.Put(t.Context(), boss, w.conn.ID, top, rules, 0)
+	w.must(err)
+	w.expand(0)
+	nest := func(from, to int, in bool) {
+		var ch store.MemberChange
+		for i := from; i < to; i++ {
+			id := directory.GroupID(fmt.Sprintf("grp_in%04d", i))
+			if !in {
+				ch.Remove = append(ch.Remove, directory.GroupMember(id))
+				continue
+			}
+			g := directory.Group{ID: id, Created: w.clock.Now(), Updated: w.clock.Now()}
+			g.Name = string(id)
+			if _, err := w.s.Groups.Group(t.Context(), id); err != nil {
+				w.must(w.s.Groups.CreateGroups(t.Context(), directory.AuditEvent{}, &g))
+			}
+			ch.Add = append(ch.Add, directory.Membership{Group: top, Member: directory.GroupMember(id), Added: w.clock.Now()})
+		}
+		group, err := w.s.Groups.Group(t.Context(), top)
+		w.must(err)
+		_, err = w.s.Groups.ChangeMembers(t.Context(), directory.AuditEvent{}, &group, ch)
+		w.must(err)
+		w.tell(top)
+	}
+	for i := 0; i < store.MaxNested; i += 20 {
+		nest(i, i+20, true)
+	}
+	w.expand(0)
+	used, err := service.Get(t.Context(), w.conn.ID, top)
+	if w.must(err); !strings.Contains(used.State.Problem, "2000 groups") {
+		t.Errorf("the use says %q", used.State.Problem)
+	}
+	_, err = service.Put(t.Context(), boss, w.conn.ID, top, rules, 0)
+	if r, refused := errors.AsType[*directory.Refusal](err); !refused || r.Code != directory.CodeGroupNesting {
+		t.Errorf("Put = %v", err)
+	}
+	nest(0, 1, false)
+	w.expand(0)
+	if used, err = service.Get(t.Context(), w.conn.ID, top); err != nil || used.State.Problem != "" {
+		t.Errorf("with fewer the use says %q, %v", used.State.Problem, err)
+	}
 }
