@@ -58,8 +58,8 @@ func Rest(b *directory.Binding) time.Duration { return backoff(attemptsOf(b) + 1
 func Unwritten(run directory.RunID, read *directory.Binding, d plan.Decision, still []string, later time.Duration, now time.Time) store.BindingChange {
 	wanted := read.Wanted
 	return store.BindingChange{Ref: read.Ref(), Later: later, Mutate: func(b *directory.Binding) bool {
-		if b.Resting() != read.Resting() {
-			return false // paused or resumed while this was decided: it is planned anew
+		if b.Resting() != read.Resting() || b.Release != read.Release {
+			return false // paused, resumed or let go while this was decided: it is planned anew
 		}
 		b.Applied, b.Recheck, b.RunID = max(b.Applied, wanted), false, run
 		if b.Resting() {
