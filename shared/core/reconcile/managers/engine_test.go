@@ -2,6 +2,7 @@ package managers
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -234,4 +235,45 @@ func (w *world) lets(u directory.User, then directory.ReleasePolicy) {
 	w.do(err)
 	b.Release, b.Status = then, directory.BindingPending
 	w.do(w.store.Bindings.UpdateBinding(w.Context(), directory.AuditEvent{}, &b, true, false))
+}
+
+// TestSeenInRounds: what somebody changed of a manager is put back, or told, after the next
+// round of accounts, which asks for no more than before; what we wrote is looked at no second
+// time.
+func TestSeenInRounds(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[directory.ForeignPolicy]string{directory.ForeignRevert: "boss", directory.ForeignReport: "other"} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(s *directory.Settings) {
+				s.ForeignChange = map[string]directory.ForeignPolicy{directory.PropManager: policy}
+			})
+			boss, other := w.user("boss", ""), w.user("other", "")
+			ann, bob := w.user("ann", boss.ID), w.user("bob", boss.ID)
+			w.bind(ann, bob, boss, other)
+			for range 3 {
+				w.sync()
+				w.pass(2 * directory.DefaultInterval)
+			}
+			before := len(w.sim.Requests())
+			w.sync()
+			for _, r := range w.sim.Requests()[before:] {
+				if !strings.Contains(r.Path, "/users/delta") && !strings.Contains(r.Path, "/token") {
+					t.Errorf("an idle slice sent %s %s", r.Method, r.Path)
+				}
+			}
+			w.foreign(ann, other)
+			w.pass(2 * directory.DefaultInterval)
+			w.sync()
+			w.pass(2 * directory.DefaultInterval)
+			w.sync()
+			if got := w.managerOf(ann); got != want {
+				t.Errorf("the manager is %q, want %q", got, want)
+			}
+			told := slices.ContainsFunc(w.record(ann).Findings, func(p directory.Problem) bool { return p.Code == directory.CodeForeignChange })
+			if told != (policy == directory.ForeignReport) {
+				t.Errorf("the record is %+v", w.record(ann))
+			}
+		})
+	}
 }
