@@ -23,6 +23,9 @@ type Account struct {
 	// the tenant; Microsoft refuses most writes to it.
 	OnPremisesSync bool      `json:"onPremisesSyncEnabled,omitempty"`
 	Created        time.Time `json:"createdDateTime,omitzero"`
+	// Manager is the account that a round of changes tells is the manager by now, "" for
+	// nobody; nil when it tells nothing of it. It is no property, and only a hint.
+	Manager *AccountID `json:"-"`
 	// Deleted is when it was soft-deleted; nil for a living account.
 	Deleted *time.Time `json:"deletedDateTime,omitempty"`
 }

@@ -403,6 +403,7 @@ const (
 	CodeGroupDeleted            = "group-deleted"
 	CodeGroupNotUsed            = "group-not-used"
 	CodeExportFixed             = "export-fixed"
+	CodeGroupNesting            = "group-nesting"
 	CodeBoundByGroup            = "bound-by-group"
 	CodeBoundElsewhere          = "bound-elsewhere"
 	CodeBoundToOtherAccount     = "bound-to-other-account"

@@ -23,6 +23,9 @@ type GroupUse struct {
 	// FormerSelect is the rule by which members were bound until it was taken out of the
 	// rules: whom that lets go is let go as it said.
 	FormerSelect *SelectRule `json:"formerSelect,omitempty"`
+	// FormerExport is the rule by which the group was exported until it was taken out of
+	// the rules: it may not have ended yet.
+	FormerExport *ExportRule `json:"formerExport,omitempty"`
 	// By is the subject of the caller who asked for it as it is.
 	By      string    `json:"by,omitempty"`
 	Created time.Time `json:"created"`
@@ -328,6 +331,12 @@ func (u *GroupUse) Set(next UseRules) {
 		u.FormerSelect = nil
 	case u.Select != nil:
 		u.FormerSelect = u.Select
+	}
+	switch {
+	case next.Export != nil:
+		u.FormerExport = nil
+	case u.Export != nil:
+		u.FormerExport = u.Export
 	}
 	u.UseRules, u.Ending = next, false
 }

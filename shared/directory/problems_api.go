@@ -75,6 +75,7 @@ var requestProblems = []ProblemType{
 	{Code: CodeGroupNotFound, Means: "There is no such group."},
 	{Code: CodeGroupDeleted, Means: "The group is deleted."},
 	{Code: CodeGroupNotUsed, Means: "The connection does nothing with the group."},
+	{Code: CodeGroupNesting, Means: "More groups are in the group, at any depth, than a connection can go through."},
 	{Code: CodeExportFixed, Means: "Which group of the tenant a group is exported as cannot be changed while it is."},
 	{Code: CodeBoundByGroup, Means: "The user is bound as a member of a group; the binding ends with the last such group."},
 	{Code: CodeBoundElsewhere, Means: "The user is bound through another connection."},

@@ -159,6 +159,9 @@ func (s *scanner) account(sel *selection) (a directory.Account, removed *directo
 			s.extensions(&a, sel)
 		case "@removed":
 			gone, permanent = true, s.permanent()
+		case managerDelta:
+			manager := s.manager()
+			a.Manager = &manager
 		default:
 			s.property(&a, sel, key)
 		}
@@ -170,6 +173,20 @@ func (s *scanner) account(sel *selection) (a directory.Account, removed *directo
 		removed = &directory.RemovedAccount{ID: a.ID, Permanent: permanent}
 	}
 	return a, removed
+}
+
+// managerDelta is what a round of changes tells the manager in, when manager is among what
+// was selected (G 2.2).
+const managerDelta = "manager@delta"
+
+// manager reads who is the manager now, of those who are, or are not any more.
+func (s *scanner) manager() (now directory.AccountID) {
+	s.array(func() {
+		if m, removed := s.member(); !removed {
+			now = m.ID
+		}
+	})
+	return now
 }
 
 // property takes a value into Properties; annotations, objects and numbers are

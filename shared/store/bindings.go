@@ -399,7 +399,12 @@ func (s *Bindings) updateBinding(ctx context.Context, act directory.AuditEvent, 
 		w.Update.SetIndex2, w.Update.SetNumbers = m.Update.SetIndex2, m.Update.SetNumbers
 		w.If.AnyOf[0] = append(w.If.AnyOf[0], m.If.AnyOf[0]...)
 	}
-	writes := append([]table.Write{w}, problemWrites(&old, b, s.db.expiry())...)
+	beside, err := s.db.releasedBeside(ctx, &old, b)
+	if err != nil {
+		b.Version--
+		return err
+	}
+	writes := append(append([]table.Write{w}, beside...), problemWrites(&old, b, s.db.expiry())...)
 	writes = append(writes, s.db.record(act, bindingSubject(b))...)
 	if l != nil {
 		writes = append([]table.Write{l.check()}, writes...)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -404,17 +403,15 @@ func (a *advance) record(r UseRecord, it table.Item, found bool) error {
 	if b.Release == r.Release && b.Wanted >= r.Version && !r.Look {
 		return nil
 	}
-	b.Release, b.ReleasedBy, b.AskedBy = r.Release, "", a.asked
-	if r.Release != "" {
-		b.ReleasedBy = a.use.By
+	b.AskedBy = a.asked
+	if !r.Look { // else it is let go with the account, or not
+		b.Release, b.ReleasedBy = r.Release, ""
+		if r.Release != "" {
+			b.ReleasedBy = a.use.By
+		}
 	}
 	b.Status = directory.BindingPending
-	b.Version++
-	w := markWrite(it, max(b.Wanted+1, r.Version), false, a.now)
-	w.Update.AddVersion, w.Update.SetBody = 1, encodeBinding(&b)
-	w.Update.SetStrings = map[string]string{strStatus: string(b.Status)}
-	w.If.AnyOf[0] = append(w.If.AnyOf[0], table.VersionIs(it.Version), table.NumberIs(numUserVersion, table.Equal, it.Numbers[numUserVersion]))
-	a.writes = append(a.writes, w)
+	a.writes = append(a.writes, renewedWrite(it, &b, max(b.Wanted+1, r.Version), a.now))
 	return nil
 }
 
@@ -558,14 +555,14 @@ func (st *userStream) head(ctx context.Context) (directory.UserID, error) {
 	return st.list[0], nil
 }
 
-// errNested says that groups are nested in more groups than a use goes through.
-var errNested = errors.New("more nested groups than can be gone through")
+// ErrNested says that more groups are in a group than a use goes through.
+var ErrNested = fmt.Errorf("more than %d groups in a group", MaxNested)
 
 // MaxNested is how many groups are gone through below one.
 const MaxNested = 2000
 
 // Nested are a group and all groups in it, at any depth, that are not deleted; the group
-// itself is the first of them. keep says which are not gone into: kept has these, unless
+// itself is the first of them. Errors: ErrNested. keep says which are not gone into: kept has these, unless
 // they are among the others too. nil keeps none.
 func (s *Groups) Nested(ctx context.Context, id directory.GroupID, keep func(directory.GroupID) bool) (all, kept []directory.GroupID, err error) {
 	all = []directory.GroupID{id}
@@ -589,7 +586,7 @@ func (s *Groups) Nested(ctx context.Context, id directory.GroupID, keep func(dir
 				}
 			}
 			if len(all)+len(kept) > MaxNested {
-				return nil, nil, fmt.Errorf("group %s: %w", id, errNested)
+				return nil, nil, fmt.Errorf("group %s: %w", id, ErrNested)
 			}
 			if next == (directory.MemberRef{}) {
 				break

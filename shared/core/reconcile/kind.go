@@ -129,6 +129,16 @@ type Rounds interface {
 	Begins(ctx context.Context, w Work) (bool, error)
 }
 
+// Related are Objects that are relations of accounts, of which the rounds of these tell
+// when accounts have them read (rounds.relations).
+type Related interface {
+	// Relations are the names that they have among what is read of accounts in rounds.
+	Relations() []string
+	// Related are those of our objects that are to be compared, by a direct read, since
+	// accounts of users have other relations than were agreed.
+	Related(ctx context.Context, accounts map[directory.UserID]*directory.Account) ([]directory.Ref, error)
+}
+
 // RoundPage is one page of a round.
 type RoundPage struct {
 	// Marks are our objects that are to be compared, by a direct read.

@@ -55,7 +55,7 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 	}
 	rctx, cancel := context.WithTimeout(ctx, noOpTime)
 	defer cancel()
-	page, err := tools.rounds.tenant.Delta(rctx, tools.rounds.managed, l.Link.Link)
+	page, err := tools.rounds.tenant.Delta(rctx, tools.rounds.selected(), l.Link.Link)
 	if errors.Is(err, directory.ErrResync) || errors.Is(err, directory.ErrForeignLink) {
 		return false, nil // the slice meets it again, and has what it takes
 	}
@@ -105,7 +105,7 @@ func (rd *rounds) asWritten(accounts []directory.Account, back directory.RunID, 
 		a := &accounts[i]
 		id := directory.AccountID(strings.ToLower(string(a.ID)))
 		digest, known := wrote.Accounts[id]
-		if !known || digest != rd.digester.Of(a.Properties) || plan.Foreign(a) != nil {
+		if !known || digest != rd.digester.Of(a.Properties) || plan.Foreign(a) != nil || a.Manager != nil {
 			return false
 		}
 		shown[id] = true

@@ -58,8 +58,8 @@ func Rest(b *directory.Binding) time.Duration { return backoff(attemptsOf(b) + 1
 func Unwritten(run directory.RunID, read *directory.Binding, d plan.Decision, still []string, later time.Duration, now time.Time) store.BindingChange {
 	wanted := read.Wanted
 	return store.BindingChange{Ref: read.Ref(), Later: later, Mutate: func(b *directory.Binding) bool {
-		if b.Resting() != read.Resting() {
-			return false // paused or resumed while this was decided: it is planned anew
+		if b.Resting() != read.Resting() || b.Release != read.Release {
+			return false // paused, resumed or let go while this was decided: it is planned anew
 		}
 		b.Applied, b.Recheck, b.RunID = max(b.Applied, wanted), false, run
 		if b.Resting() {
@@ -78,6 +78,19 @@ func Unwritten(run directory.RunID, read *directory.Binding, d plan.Decision, st
 // more: it goes, and nothing is written to the tenant.
 func Ended(read *directory.Binding) store.BindingChange {
 	return store.BindingChange{Ref: read.Ref(), Remove: true, Mutate: func(*directory.Binding) bool { return true }}
+}
+
+// Resumed is what it means for a record that was being let go with its user's account that
+// the user is bound again: it goes on, and is looked at anew.
+func Resumed(read *directory.Binding) store.BindingChange {
+	return store.BindingChange{Ref: read.Ref(), Later: time.Second, Mutate: func(b *directory.Binding) bool {
+		if b.Release == "" {
+			return false
+		}
+		b.Release, b.ReleasedBy, b.Status = "", "", directory.BindingPending
+		b.Applied = max(b.Applied, read.Wanted)
+		return true
+	}}
 }
 
 // EditorsOf are those whose edits of a user a record's changes come from; some may

@@ -136,6 +136,11 @@ func (e *Expander) one(ctx context.Context, l *store.Lease, c *directory.Connect
 		return nil // it is due again, or still
 	case errors.Is(err, directory.ErrLeaseLost), ctx.Err() != nil, attendedTo(err):
 		return err
+	case errors.Is(err, store.ErrNested): // until somebody edits it, which makes it due
+		problem := store.UseState{Problem: tooManyNested + " What follows from the use is left as it is. Take groups out of it, or use those in it by themselves."}
+		if err := e.uses.NoteExpanded(ctx, l, &use, problem); err != nil {
+			return err
+		}
 	case err != nil:
 		problem := store.UseState{Problem: "What follows from the use could not be brought up to date. It is tried again; whoever runs Bindery finds the cause in the log."}
 		return errors.Join(fmt.Errorf("use of the group %s: %w", d.GroupID, err), e.uses.NoteExpanded(ctx, l, &use, problem))

@@ -21,6 +21,7 @@ type Service struct {
 	groups      groupReader
 	told        userTeller
 	uses        useEditor
+	records     recordReader
 	wake        func(ctx context.Context, id directory.ConnectionID) error
 	now         func() time.Time
 	log         *slog.Logger
@@ -36,6 +37,8 @@ type connectionStore interface {
 // groupReader reads groups; directory.ErrNotFound.
 type groupReader interface {
 	Group(ctx context.Context, id directory.GroupID) (directory.Group, error)
+	// Nested are the groups in a group; store.ErrNested: they are too many.
+	Nested(ctx context.Context, id directory.GroupID, keep func(directory.GroupID) bool) (all, kept []directory.GroupID, err error)
 }
 
 // userTeller makes the uses due that an edit of a group is about.
@@ -50,6 +53,11 @@ type useEditor interface {
 	ListUses(ctx context.Context, c *directory.Connection, after directory.GroupID, limit int) ([]directory.GroupUse, directory.GroupID, error)
 	UseMembers(ctx context.Context, u *directory.GroupUse, after directory.MemberRef, limit int) ([]store.UseMember, directory.MemberRef, error)
 	PutUse(ctx context.Context, act directory.AuditEvent, c *directory.Connection, g *directory.Group, u *directory.GroupUse) error
+}
+
+// recordReader reads the records that follow from uses.
+type recordReader interface {
+	BindingsOf(ctx context.Context, c directory.ConnectionID, refs []directory.Ref) (map[directory.Ref]directory.Binding, error)
 }
 
 // Config is what a Service stands on.
@@ -69,7 +77,7 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, told: cfg.Store.Groups, uses: cfg.Store.Uses, wake: cfg.Wake, now: cfg.Now, log: cfg.Log}
+	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, told: cfg.Store.Groups, uses: cfg.Store.Uses, records: cfg.Store.Bindings, wake: cfg.Wake, now: cfg.Now, log: cfg.Log}
 }
 
 // maxTries bounds how often something is tried again because others were faster.
@@ -150,7 +158,7 @@ func (s *Service) Put(ctx context.Context, by directory.Caller, id directory.Con
 	if err := rules.Validate(); err != nil {
 		return Used{}, err
 	}
-	return s.edit(ctx, by, id, g, version, directory.AuditUseGroup, func(c *directory.Connection, u *directory.GroupUse) error {
+	return s.edit(ctx, by, id, g, version, directory.AuditUseGroup, func(ctx context.Context, c *directory.Connection, u *directory.GroupUse) error {
 		old := u.UseRules
 		if u.Ending {
 			old = directory.UseRules{}
@@ -158,7 +166,12 @@ func (s *Service) Put(ctx context.Context, by directory.Caller, id directory.Con
 		if err := mayUse(c, old, rules, by); err != nil {
 			return err
 		}
-		if err := keepsExport(u, rules); err != nil {
+		if err := s.keepsExport(ctx, c, u, rules); err != nil {
+			return err
+		}
+		if _, _, err := s.groups.Nested(ctx, g, nil); errors.Is(err, store.ErrNested) {
+			return directory.Refuse(directory.ErrConflict, directory.CodeGroupNesting, tooManyNested+" Nothing was changed.", "Take groups out of it, or use those in it by themselves.")
+		} else if err != nil {
 			return err
 		}
 		u.Set(rules)
@@ -166,10 +179,14 @@ func (s *Service) Put(ctx context.Context, by directory.Caller, id directory.Con
 	})
 }
 
+// tooManyNested is what is wrong with a use of a group with more groups in it than it goes
+// through.
+var tooManyNested = fmt.Sprintf("More than %d groups are in the group, at any depth, which is more than a connection goes through.", store.MaxNested)
+
 // End has a connection do nothing with a group any more: what it gave is taken back, or
 // kept, as the use says.
 func (s *Service) End(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64) (Used, error) {
-	return s.edit(ctx, by, id, g, version, directory.AuditEndGroupUse, func(c *directory.Connection, u *directory.GroupUse) error {
+	return s.edit(ctx, by, id, g, version, directory.AuditEndGroupUse, func(_ context.Context, c *directory.Connection, u *directory.GroupUse) error {
 		if u.Version == 0 || u.Ending {
 			return directory.Refuse(directory.ErrNotFound, directory.CodeGroupNotUsed,
 				fmt.Sprintf("The connection \"%s\" does nothing with the group %q.", c.Name, g), "")
@@ -179,7 +196,7 @@ func (s *Service) End(ctx context.Context, by directory.Caller, id directory.Con
 	})
 }
 
-func (s *Service) edit(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change func(*directory.Connection, *directory.GroupUse) error) (Used, error) {
+func (s *Service) edit(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change func(context.Context, *directory.Connection, *directory.GroupUse) error) (Used, error) {
 	for range maxTries {
 		u, c, err := s.editOnce(ctx, by, id, g, version, kind, change)
 		if errors.Is(err, directory.ErrStale) && !isRefusal(err) {
@@ -204,7 +221,7 @@ func isRefusal(err error) bool {
 	return is
 }
 
-func (s *Service) editOnce(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change func(*directory.Connection, *directory.GroupUse) error) (directory.GroupUse, directory.Connection, error) {
+func (s *Service) editOnce(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change func(context.Context, *directory.Connection, *directory.GroupUse) error) (directory.GroupUse, directory.Connection, error) {
 	c, err := assign.Working(ctx, s.connections, id)
 	if err != nil {
 		return directory.GroupUse{}, c, err
@@ -230,7 +247,7 @@ func (s *Service) editOnce(ctx context.Context, by directory.Caller, id director
 	if group.Deleted != nil && u.Version == 0 {
 		return u, c, directory.Refuse(directory.ErrConflict, directory.CodeGroupDeleted, "The group is deleted.", "Restore it first.")
 	}
-	if err := change(&c, &u); err != nil {
+	if err := change(ctx, &c, &u); err != nil {
 		return u, c, err
 	}
 	if wants(&c, &u) {
@@ -283,17 +300,35 @@ func lacking(c *directory.Connection, u *directory.GroupUse) []directory.Permiss
 }
 
 // keepsExport refuses an edit that would make another group of the tenant of an export:
-// that is the end of one use and the begin of another.
-func keepsExport(u *directory.GroupUse, next directory.UseRules) error {
-	was := u.Export
-	if was == nil || next.Export == nil || u.Version == 0 {
+// that is the end of one use and the begin of another. An export that was taken out of the
+// rules, or whose use has ended, is one until its record has gone.
+func (s *Service) keepsExport(ctx context.Context, c *directory.Connection, u *directory.GroupUse, next directory.UseRules) error {
+	if next.Export == nil {
 		return nil
 	}
-	if was.Kind == next.Export.Kind && was.Adopt == next.Export.Adopt {
+	was := u.Export
+	if was == nil {
+		ref := directory.GroupRef(u.GroupID)
+		found, err := s.records.BindingsOf(ctx, c.ID, []directory.Ref{ref})
+		if err != nil {
+			return err
+		}
+		b, there := found[ref]
+		if !there || b.Epoch != c.Epoch {
+			return nil
+		}
+		if was = u.FormerExport; was == nil { // of a use that has ended
+			was = &directory.ExportRule{Kind: next.Export.Kind}
+			if !b.Created {
+				was.Adopt = b.AccountID
+			}
+		}
+	}
+	if was.Kind == next.Export.Kind && strings.EqualFold(string(was.Adopt), string(next.Export.Adopt)) {
 		return nil
 	}
 	return directory.Refuse(directory.ErrConflict, directory.CodeExportFixed,
-		"The group is exported already; which kind of group it is in the tenant, and which one, cannot be changed.",
+		"The group is exported already, or its export has not ended yet; which kind of group it is in the tenant, and which one, cannot be changed.",
 		"End the use with DELETE, wait until it is gone, and PUT it anew.")
 }
 

@@ -2,6 +2,7 @@ package uses
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -75,6 +76,9 @@ func (s *Source) expanded(ctx context.Context, c *directory.Connection, g direct
 		return false, err
 	}
 	all, _, err := s.groups.Nested(ctx, g, nil)
+	if errors.Is(err, store.ErrNested) {
+		return false, nil // which its use tells of
+	}
 	if err != nil {
 		return false, err
 	}

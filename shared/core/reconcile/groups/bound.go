@@ -1,7 +1,6 @@
 package groups
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -125,43 +124,13 @@ func (o *opened) permit(d *plan.Decision) {
 	}
 }
 
-// acknowledged is what a decision without changes means for the record.
+// acknowledged is what a decision without changes means for the record; gone has it go. A
+// problem has it looked at again, but one that only an edit mends.
 func (o *opened) acknowledged(w reconcile.Work, read *directory.Binding, d plan.Decision, still []string, gone bool, later time.Duration) store.BindingChange {
-	wanted, run, now := read.Wanted, w.Run.ID, w.Now().UTC()
-	bc := store.BindingChange{Ref: read.Ref(), Remove: gone, Later: later}
-	if d.Problem != nil && bc.Later == 0 && d.Status != directory.BindingRefused && d.Status != directory.BindingPaused {
-		bc.Later = reconcile.Rest(read)
+	if d.Problem != nil && later == 0 && d.Status != directory.BindingRefused && d.Status != directory.BindingPaused {
+		later = reconcile.Rest(read)
 	}
-	bc.Mutate = func(b *directory.Binding) bool {
-		if b.Resting() != read.Resting() || b.Release != read.Release {
-			return false // it is planned anew
-		}
-		b.Applied, b.Recheck, b.RunID = max(b.Applied, wanted), false, run
-		b.Findings = d.Findings
-		if b.Resting() {
-			return true
-		}
-		b.Status, b.Declined, b.Problem = d.Status, still, since(b.Problem, d.Problem, now)
-		if d.Base != nil {
-			b.Base = d.Base
-		}
-		if d.Status == directory.BindingInSync && d.Problem == nil {
-			b.Agree(wanted)
-		}
-		return true
-	}
+	bc := reconcile.Unwritten(w.Run.ID, read, d, still, later, w.Now().UTC())
+	bc.Remove = gone
 	return bc
-}
-
-// since carries the time and the count of a problem that has not changed.
-func since(old, p *directory.Problem, now time.Time) *directory.Problem {
-	if p == nil {
-		return nil
-	}
-	q := *p
-	q.Since, q.Attempts = now, 1
-	if old != nil && old.Code == q.Code {
-		q.Since, q.Attempts = cmp.Or(old.Since, now), old.Attempts+1
-	}
-	return &q
 }

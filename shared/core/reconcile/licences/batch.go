@@ -58,6 +58,9 @@ func (b *batch) confirm(c *directory.Change) reconcile.Verdict {
 	switch {
 	case b.takesBack(c):
 		return reconcile.Verdict{}
+	case c.Release != "" && p.account != nil && p.account.Release == "":
+		return reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeOutdated,
+			Message: "The user is bound again by now.", Next: "The next run plans it anew."}}
 	case !p.there || p.account == nil || p.account.Release != "" || p.account.Resting() && b.w.Run.Kind != directory.KindUndo:
 		return reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeReleased,
 			Message: "The user's account was released or paused before this change was sent."}}

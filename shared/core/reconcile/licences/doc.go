@@ -10,7 +10,9 @@
 // Whoever leaves keeps what he has for as long as the rules say so: with the last rule what
 // we gave goes, also while his account is let go, however that is, and from an account that
 // is bound no more, as long as it is nobody else's. The ledger names the account, so that the
-// order of the two does not matter. A deactivation takes nothing away.
+// order of the two does not matter. Whoever is released with the values from before loses
+// what we gave, whatever the rules say. A deactivation takes nothing away.
+//
 // # By groups
 //
 // A use may have the exported group's tenant group give its members a product, which

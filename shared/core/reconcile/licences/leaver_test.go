@@ -147,3 +147,31 @@ func TestDeactivatedKeeps(t *testing.T) {
 		t.Errorf("ann has %q, sent %v", w.has(ann), w.sends())
 	}
 }
+
+// TestRestoredGivesBack: who is released with the values from before loses what we gave,
+// although rules say that he has it; who is bound again before has it still.
+func TestRestoredGivesBack(t *testing.T) {
+	t.Parallel()
+	for _, again := range []bool{false, true} {
+		w := newWorld(t)
+		ann := w.people("ann")[0]
+		w.license(ann, w.rule(partE3))
+		w.sync()
+		w.pass(time.Hour)
+		w.lets(ann, directory.ReleaseRestore)
+		want := ""
+		if again {
+			b, err := w.store.Bindings.Binding(t.Context(), ann.ID)
+			w.do(err)
+			b.Release, b.LeftGroup = "", ""
+			w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, false))
+			want = "SPE_E3"
+		}
+		w.sync()
+		w.pass(2 * time.Second)
+		w.sync()
+		if b := w.record(ann); w.has(ann) != want || b.Ref().IsZero() == again || b.Release != "" {
+			t.Errorf("bound again %v: ann has %q, the record is %+v", again, w.has(ann), b)
+		}
+	}
+}

@@ -315,6 +315,10 @@ func (o *objects) Decide(ctx context.Context, w reconcile.Work, refs []directory
 // add adds what was decided about one user's licences to all of a page.
 func (o *objects) add(out *reconcile.Decided, w reconcile.Work, h *holding) {
 	d := h.decision
+	if h.resumed() {
+		out.Unwritten = append(out.Unwritten, reconcile.Resumed(h.record))
+		return
+	}
 	if d.ends {
 		out.Unwritten = append(out.Unwritten, reconcile.Ended(h.record))
 		return

@@ -322,6 +322,9 @@ func (o *objects) holdings(ctx context.Context, refs []directory.Ref) ([]*holdin
 			}
 			h := &holding{record: found[ref], person: persons[user(ref)], former: formers[user(ref)]}
 			add(h, user(ref))
+			if h.record.Release == directory.ReleaseRestore {
+				h.rules = nil // the account gets back what it had before
+			}
 			list = append(list, h)
 		}
 	}
@@ -493,6 +496,7 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 	h.holder.Going = from.goingFrom(h.held)
 	d := &h.decision
 	switch {
+	case h.resumed():
 	case h.record.Resting():
 		d.status, d.problem, d.findings = directory.BindingPaused, h.record.Problem, h.record.Findings
 	case (h.user == nil || h.account == nil) && (len(h.rules) > 0 || h.former == "" || h.gone):
@@ -511,6 +515,12 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 		h.holder.Fixed = false
 		h.holder.Location = location(s, h)
 	}
+}
+
+// resumed reports whether the user was being let go with the values from before, and is
+// bound again.
+func (h *holding) resumed() bool {
+	return h.record.Release != "" && h.account != nil && h.account.Release == ""
 }
 
 // leaves reports whether the user leaves, or has left.

@@ -16,6 +16,7 @@ type batch struct {
 	w       reconcile.Work
 	records map[directory.Ref]*directory.Binding
 	persons map[directory.UserID]person
+	owners  map[directory.AccountID]directory.UserID // of accounts that were let go
 }
 
 // Records reads the records of managers.
@@ -50,6 +51,15 @@ func (b *batch) Confirm(ctx context.Context, changes []*directory.Change) ([]rec
 		persons[id] = p
 	}
 	b.persons = persons
+	var ids []directory.AccountID
+	for _, c := range changes {
+		if c.AccountID != "" && c.Release != "" && persons[user(c.Object)].account == nil {
+			ids = append(ids, c.AccountID)
+		}
+	}
+	if b.owners, err = b.o.records.store.AccountOwners(ctx, b.o.records.conn, ids); err != nil {
+		return nil, err
+	}
 	verdicts := make([]reconcile.Verdict, len(changes))
 	for n, c := range changes {
 		verdicts[n] = b.confirm(c)
@@ -61,6 +71,11 @@ func (b *batch) confirm(c *directory.Change) reconcile.Verdict {
 	p := b.persons[user(c.Object)]
 	undo := b.w.Run.Kind == directory.KindUndo
 	switch {
+	case b.givesBack(c):
+		return reconcile.Verdict{}
+	case c.Release != "" && p.account != nil && p.account.Release == "":
+		return reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeOutdated,
+			Message: "The user is bound again by now.", Next: "The next run plans it anew."}}
 	case p.user == nil || p.account == nil || p.account.Release != "" || p.account.Resting() && !undo:
 		return reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeReleased,
 			Message: "The user's account was released or paused before this change was sent."}}
@@ -73,6 +88,20 @@ func (b *batch) confirm(c *directory.Change) reconcile.Verdict {
 		return reconcile.Verdict{}
 	}
 	return b.confirmManager(c, p.user)
+}
+
+// givesBack reports whether a change gives an account that is let go, or was, the manager
+// from before.
+func (b *batch) givesBack(c *directory.Change) bool {
+	if c.Release != directory.ReleaseRestore || c.AccountID == "" || b.w.Run.Kind == directory.KindUndo {
+		return false
+	}
+	a := b.persons[user(c.Object)].account
+	if a == nil {
+		_, taken := b.owners[c.AccountID]
+		return !taken
+	}
+	return a.Release != "" && !a.Resting() && a.AccountID == c.AccountID
 }
 
 // confirmManager looks at the one who is to be the manager, who may have been
@@ -96,6 +125,14 @@ func (b *batch) confirmManager(c *directory.Change, u *directory.User) reconcile
 func later(what string) reconcile.Verdict {
 	return reconcile.Verdict{Later: waits, Problem: &directory.Problem{Code: directory.CodeManagerWaits, Message: what,
 		Next: "It is written by itself once both have their accounts."}}
+}
+
+// accountID is the account that a change is written to.
+func (b *batch) accountID(c *directory.Change) directory.AccountID {
+	if p := b.persons[user(c.Object)]; p.account != nil {
+		return p.account.AccountID
+	}
+	return c.AccountID
 }
 
 func after(c *directory.Change) directory.Value { return c.After()[directory.PropManager] }
@@ -158,6 +195,9 @@ func (b *batch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 		}
 		before, wrote := f.Change.Properties[0].Before, resolve(after(f.Change), b.persons)
 		reconcile.NoteWrite(bd, f.Change, f.Now)
+		if of := b.accountID(f.Change); bd.AccountID != of {
+			bd.AccountID, bd.Before = of, nil // what the account before had is nothing of this one's
+		}
 		if _, kept := bd.Before[directory.PropManager]; !kept {
 			bd.Before = directory.Properties{directory.PropManager: before}
 		}

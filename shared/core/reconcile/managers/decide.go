@@ -32,8 +32,26 @@ type subject struct {
 	manager person // by our directory; empty when it names none
 	// observed is the account that is the manager at Microsoft; Null: there is none.
 	observed directory.Value
+	// former is the account that is given back the manager from before, and before what
+	// it had, of a user who is let go so.
+	former directory.AccountID
+	before directory.Properties
 	// fresh says that what was read may be older than our last write.
 	fresh bool
+}
+
+// accountID is the account that the user has, or had last.
+func (x *subject) accountID() directory.AccountID {
+	if x.account == nil {
+		return x.former
+	}
+	return x.account.AccountID
+}
+
+// resumed reports whether the user was being let go with the values from before, and is
+// bound again.
+func (x *subject) resumed() bool {
+	return x.record.Release != "" && x.account != nil && x.account.Release == ""
 }
 
 // decision is what is to be done about one user's manager.
@@ -58,10 +76,10 @@ func decide(s *directory.Settings, x *subject) decision {
 	case x.record.Resting():
 		d.status, d.problem, d.findings = directory.BindingPaused, x.record.Problem, x.record.Findings
 		return d
-	case !s.Manager.Export || x.account == nil || x.user == nil:
-		d.ends = true
+	case x.record.Release == directory.ReleaseRestore:
+		d.giveBack(x)
 		return d
-	case x.record.Release != "":
+	case !s.Manager.Export || x.account == nil || x.user == nil || x.record.Release != "":
 		d.ends = true
 		return d
 	case x.user.Deleted != nil || x.account.Release != "":
@@ -81,6 +99,30 @@ func decide(s *directory.Settings, x *subject) decision {
 	}
 	d.compare(s, x)
 	return d
+}
+
+// giveBack gives an account the manager from before the binding, as long as it has the one
+// that we gave it.
+func (d *decision) giveBack(x *subject) {
+	base, known := d.base[directory.PropManager]
+	was, kept := x.before[directory.PropManager]
+	observed := x.observed
+	if x.fresh && same(was, observed) {
+		observed = base // the read may be older than our write
+	}
+	switch {
+	case x.account != nil && (x.account.Resting() || x.account.Status == directory.BindingReadOnly):
+		d.status, d.problem = x.account.Status, x.account.Problem
+	case x.former == "" || x.account != nil && x.account.AccountID != x.former,
+		!known || !kept || !same(base, observed) || same(was, base):
+		d.ends = true
+	default:
+		d.status = directory.BindingPending
+		d.change = changeOf(x, observed, was, "the user was released with the values from before")
+		if !was.IsNull() {
+			d.change.Reason = "has the manager from before the binding again, because the user was released so"
+		}
+	}
 }
 
 // comes reports whether a binding has an account, or one is on its way: it may come
@@ -163,7 +205,7 @@ func (d *decision) compare(s *directory.Settings, x *subject) {
 // away.
 func changeOf(x *subject, before, after directory.Value, why string) *directory.Change {
 	c := &directory.Change{
-		Object: directory.ManagerOf(x.user.ID), AccountID: x.account.AccountID, UserPrincipalName: cmp.Or(x.account.UserPrincipalName, x.user.Email),
+		Object: x.record.Ref(), AccountID: x.accountID(), UserPrincipalName: x.name(),
 		Effect:     directory.EffectManagerSet,
 		Properties: []directory.PropertyChange{{Name: directory.PropManager, Before: before, After: after}},
 		Reason:     "has " + x.manager.named() + " as the manager, because " + why,
@@ -171,8 +213,21 @@ func changeOf(x *subject, before, after directory.Value, why string) *directory.
 	if after.IsNull() {
 		c.Effect, c.Reason = directory.EffectManagerClear, "has no manager any more, because "+why
 	}
-	c.Department, c.Domain = plan.PartOf(x.user, c.UserPrincipalName)
+	if x.user != nil {
+		c.Department, c.Domain = plan.PartOf(x.user, c.UserPrincipalName)
+	}
 	return c
+}
+
+// name is what people call the account.
+func (x *subject) name() string {
+	switch {
+	case x.account != nil && x.account.UserPrincipalName != "":
+		return x.account.UserPrincipalName
+	case x.user != nil:
+		return x.user.Email
+	}
+	return x.record.UserPrincipalName
 }
 
 func (d *decision) finding(code, message string) {

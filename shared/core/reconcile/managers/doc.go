@@ -12,6 +12,8 @@
 //
 //	the setting is off, or the user is not bound (any more)    the record ends; nothing is written
 //	the user is deleted, or being released                     nothing is written
+//	the user is released with restore                          the manager from before our first write,
+//	                                                           as long as it is still ours
 //	the account is read-only, or its binding paused            nothing is written, for that reason
 //	no manager, without the setting clear                      not managed; what was agreed is forgotten
 //	                                                           once the tenant has another

@@ -2,6 +2,7 @@ package managers
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,5 +168,112 @@ func TestProtected(t *testing.T) {
 	w.sync()
 	if got := w.managerOf(ann); got != "" || len(w.writes()) != 0 {
 		t.Errorf("the manager is %q, sent %v", got, w.writes())
+	}
+}
+
+// TestRestored: who is released with the values from before has the manager from before
+// again, also when the account is let go before that is written, and when the connection was
+// deactivated since; not when somebody else changed it.
+func TestRestored(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		befall func(w *world, ann, other directory.User)
+		then   directory.ReleasePolicy
+		want   string
+	}{
+		"restore": {nil, directory.ReleaseRestore, "old"},
+		"keep":    {nil, directory.ReleaseKeep, "boss"},
+		"block":   {nil, directory.ReleaseBlock, "boss"},
+		"changed by somebody": {func(w *world, ann, other directory.User) {
+			w.foreign(ann, other)
+		}, directory.ReleaseRestore, "other"},
+		"no account bound by then": {func(w *world, ann, _ directory.User) {
+			w.lets(ann, directory.ReleaseRestore)
+			b, err := w.store.Bindings.Binding(w.Context(), ann.ID)
+			w.do(err)
+			w.do(w.store.Bindings.Retract(w.Context(), directory.AuditEvent{}, nil, &w.conn, &b))
+		}, "", "old"},
+		"bound again": {func(w *world, ann, _ directory.User) {
+			w.lets(ann, directory.ReleaseRestore)
+			w.lets(ann, "")
+		}, "", "boss"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			boss, old, other := w.user("boss", ""), w.user("old", ""), w.user("other", "")
+			ann := w.user("ann", "")
+			w.bind(ann, boss, old, other)
+			w.sync()
+			w.foreign(ann, old)
+			w.pass(time.Hour)
+			w.edit(ann.ID, func(u *directory.User) { u.ManagerID = boss.ID })
+			w.sync()
+			w.wants(ann, "boss")
+			w.pass(time.Hour)
+			if tt.befall != nil {
+				tt.befall(w, ann, other)
+			}
+			if tt.then != "" {
+				w.lets(ann, tt.then)
+			}
+			for range 3 {
+				w.sync()
+				w.pass(time.Minute)
+			}
+			if got := w.managerOf(ann); got != tt.want {
+				t.Errorf("the manager is %q, want %q; the record is %+v", got, tt.want, w.record(ann))
+			}
+		})
+	}
+}
+
+// lets has the binding of somebody's account be let go; "" takes that back.
+func (w *world) lets(u directory.User, then directory.ReleasePolicy) {
+	w.Helper()
+	b, err := w.store.Bindings.Binding(w.Context(), u.ID)
+	w.do(err)
+	b.Release, b.Status = then, directory.BindingPending
+	w.do(w.store.Bindings.UpdateBinding(w.Context(), directory.AuditEvent{}, &b, true, false))
+}
+
+// TestSeenInRounds: what somebody changed of a manager is put back, or told, after the next
+// round of accounts, which asks for no more than before; what we wrote is looked at no second
+// time.
+func TestSeenInRounds(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[directory.ForeignPolicy]string{directory.ForeignRevert: "boss", directory.ForeignReport: "other"} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(s *directory.Settings) {
+				s.ForeignChange = map[string]directory.ForeignPolicy{directory.PropManager: policy}
+			})
+			boss, other := w.user("boss", ""), w.user("other", "")
+			ann, bob := w.user("ann", boss.ID), w.user("bob", boss.ID)
+			w.bind(ann, bob, boss, other)
+			for range 3 {
+				w.sync()
+				w.pass(2 * directory.DefaultInterval)
+			}
+			before := len(w.sim.Requests())
+			w.sync()
+			for _, r := range w.sim.Requests()[before:] {
+				if !strings.Contains(r.Path, "/users/delta") && !strings.Contains(r.Path, "/token") {
+					t.Errorf("an idle slice sent %s %s", r.Method, r.Path)
+				}
+			}
+			w.foreign(ann, other)
+			w.pass(2 * directory.DefaultInterval)
+			w.sync()
+			w.pass(2 * directory.DefaultInterval)
+			w.sync()
+			if got := w.managerOf(ann); got != want {
+				t.Errorf("the manager is %q, want %q", got, want)
+			}
+			told := slices.ContainsFunc(w.record(ann).Findings, func(p directory.Problem) bool { return p.Code == directory.CodeForeignChange })
+			if told != (policy == directory.ForeignReport) {
+				t.Errorf("the record is %+v", w.record(ann))
+			}
+		})
 	}
 }

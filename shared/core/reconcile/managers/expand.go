@@ -12,8 +12,8 @@ import (
 
 // Records of managers are made by edits and bindings (store/manager_records.go). Here they
 // are made of everybody with each full round: when the settings have changed, when an
-// admin asks for a full run, and once a week. Nothing else tells that a manager was
-// changed at Microsoft: what differs is marked.
+// admin asks for a full run, and once a week. In between the rounds of accounts tell that a
+// manager was changed at Microsoft: what differs is marked.
 
 // expandPage is how many users are looked at together.
 const expandPage = 100
@@ -102,6 +102,36 @@ func (o *objects) expandRecords(ctx context.Context, w reconcile.Work, cursor st
 		}
 	}
 	return next, o.records.store.MarkRecheck(ctx, o.s.Lease(), marked, o.s.Now())
+}
+
+// Relations are the manager, while managers are written.
+func (o *objects) Relations() []string {
+	if !o.s.Connection().Settings.Manager.Export {
+		return nil
+	}
+	return []string{directory.PropManager}
+}
+
+// Related are the managers of accounts that have another one than was agreed.
+func (o *objects) Related(ctx context.Context, accounts map[directory.UserID]*directory.Account) ([]directory.Ref, error) {
+	var refs []directory.Ref
+	for u, a := range accounts {
+		if a.Manager != nil {
+			refs = append(refs, directory.ManagerOf(u))
+		}
+	}
+	records, err := o.records.of(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	var differ []directory.Ref
+	for ref, b := range records {
+		base, known := b.Base[directory.PropManager]
+		if known && !same(base, directory.StringValue(string(*accounts[user(ref)].Manager))) {
+			differ = append(differ, ref)
+		}
+	}
+	return differ, nil
 }
 
 // alike reports whether two lists of findings tell of the same.

@@ -22,16 +22,19 @@ type Store interface {
 	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	BindMissing(ctx context.Context, c *directory.Connection, by string, list []store.Selection) error
 	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
+	BeforeImages(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, refs []directory.Ref) (map[directory.AccountID]store.BeforeImage, error)
+	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
 }
 
 // StoreOf is that of a store.
-func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Users, s.Marks} }
+func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Users, s.Marks, s.Claims} }
 
 // stores is what managers need, of several aggregates.
 type stores struct {
 	*store.Bindings
 	*store.Users
 	*store.Marks
+	*store.Claims
 }
 
 // Tenant is what managers need of a tenant's API.
@@ -129,12 +132,50 @@ func (o *records) subjects(ctx context.Context, refs []directory.Ref) ([]*subjec
 		}
 	}
 	managers, err := o.persons(ctx, bosses)
+	if err != nil {
+		return nil, err
+	}
 	for _, x := range list {
 		if x.user != nil {
 			x.manager = managers[x.user.ManagerID]
 		}
 	}
-	return list, err
+	return list, o.released(ctx, list)
+}
+
+// released finds of those who are let go with the values from before the account that we
+// have written to, as long as it is nobody else's, and the manager that it had.
+func (o *records) released(ctx context.Context, list []*subject) error {
+	var of []*subject
+	var ids []directory.AccountID
+	var refs []directory.Ref
+	for _, x := range list {
+		id := x.record.AccountID
+		if id == "" && x.account != nil {
+			id = x.account.AccountID
+		}
+		if x.record.Release == directory.ReleaseRestore && id != "" {
+			of, ids, refs = append(of, x), append(ids, id), append(refs, x.record.Ref())
+		}
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	owners, err := o.store.AccountOwners(ctx, o.conn, ids)
+	if err != nil {
+		return err
+	}
+	images, err := o.store.BeforeImages(ctx, o.conn.TenantID(), ids, refs)
+	for i, x := range of {
+		if owner, bound := owners[ids[i]]; !bound || owner == user(x.record.Ref()) {
+			x.former = ids[i]
+		}
+		x.before = x.record.Before
+		if _, kept := images[ids[i]].Before[directory.PropManager]; kept {
+			x.before = images[ids[i]].Before
+		}
+	}
+	return err
 }
 
 // observe reads the managers of subjects' accounts; unread are those of whom it is
@@ -143,8 +184,8 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*subject
 	var ids []directory.AccountID
 	var of []*subject
 	for _, x := range list {
-		if x.account != nil && x.account.AccountID != "" {
-			ids, of = append(ids, x.account.AccountID), append(of, x)
+		if id := x.accountID(); id != "" {
+			ids, of = append(ids, id), append(of, x)
 		}
 	}
 	found, err := reconcile.ReadEach(ctx, w, ids, 1, o.tenant.Managers)
@@ -184,6 +225,10 @@ func (o *objects) Decide(ctx context.Context, w reconcile.Work, refs []directory
 	}
 	settings, now := o.settings(w), w.Now().UTC()
 	for _, x := range list {
+		if x.resumed() {
+			out.Unwritten = append(out.Unwritten, reconcile.Resumed(x.record))
+			continue
+		}
 		if p := unread[x]; p != nil {
 			d := plan.Decision{Status: directory.BindingFailed, Problem: p, Base: x.record.Base, Findings: x.record.Findings}
 			out.Refused++

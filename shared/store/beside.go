@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// releasedBeside are the writes by which the release of an account reaches the records of
+// its user's manager and licences, in the same transaction: what was given by them is given
+// back with the values from before the binding, or is not when the release is taken back.
+func (d *db) releasedBeside(ctx context.Context, old, b *directory.Binding) ([]table.Write, error) {
+	restores := b.Release == directory.ReleaseRestore
+	if u := b.Ref().User(); u == "" || restores == (old.Release == directory.ReleaseRestore) {
+		return nil, nil
+	}
+	keys := []table.Key{bindingKey(directory.ManagerOf(b.UserID), b.ConnectionID), bindingKey(directory.LicenceOf(b.UserID), b.ConnectionID)}
+	var writes []table.Write
+	for it, err := range d.each(ctx, keys) {
+		if err != nil {
+			return nil, fail("records beside an account", err)
+		}
+		r, err := decodeBinding(it)
+		if err != nil {
+			return nil, err
+		}
+		if r.ConnectionID != b.ConnectionID || r.Epoch != b.Epoch {
+			continue
+		}
+		r.Release, r.ReleasedBy = "", ""
+		if restores {
+			r.Release, r.ReleasedBy, r.AskedBy = b.Release, b.ReleasedBy, b.AskedBy
+		}
+		if r.Status != directory.BindingPaused {
+			r.Status = directory.BindingPending
+		}
+		writes = append(writes, renewedWrite(it, &r, r.Wanted+1, d.now()))
+	}
+	return writes, nil
+}
+
+// renewedWrite stores what is wanted of a record, as it was read, and marks it.
+func renewedWrite(it table.Item, b *directory.Binding, version int64, now time.Time) table.Write {
+	b.Version++
+	w := markWrite(it, version, false, now)
+	w.Update.AddVersion, w.Update.SetBody = 1, encodeBinding(b)
+	w.Update.SetStrings = map[string]string{strStatus: string(b.Status)}
+	w.If.AnyOf[0] = append(w.If.AnyOf[0], table.VersionIs(it.Version), table.NumberIs(numUserVersion, table.Equal, it.Numbers[numUserVersion]))
+	return w
+}
