@@ -275,6 +275,8 @@ func (w *rowWorld) told() (list []string, problems []object) {
 			kind := p.Object("object").Text("kind")
 			if kind == "" {
 				kind = "account"
+			} else if len(cause.List("objects")) == 0 {
+				w.Errorf("the cause %s names none of the objects that have it", cause.Text("code"))
 			}
 			say(kind+" "+p.Text("status"), p.Object("problem"))
 		}
