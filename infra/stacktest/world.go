@@ -187,7 +187,7 @@ func (w *World) Binding(conn, user, status string) stack.Object {
 // Wait looks again and again, for a minute at most, whether something is done.
 func (w *World) Wait(what string, done func() bool) {
 	w.Helper()
-	for until := time.Now().Add(20 * time.Second); !done(); {
+	for until := time.Now().Add(time.Minute); !done(); {
 		if time.Now().After(until) {
 			w.Fatal(what)
 		}

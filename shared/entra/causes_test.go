@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -165,7 +166,9 @@ func (tr *trial) write(on act) directory.Write {
 	licences := directory.LicenceChange{Add: []directory.AssignedLicence{{SKU: sku}}}
 	switch on {
 	case actGroup:
-		return directory.Write{Effect: directory.EffectGroupUpdate, GroupID: group, Properties: directory.Properties{"displayName": directory.StringValue("Staff")}}
+		p := directory.Properties{"displayName": directory.StringValue("Staff")}
+		maps.Copy(p, tr.Properties)
+		return directory.Write{Effect: directory.EffectGroupUpdate, GroupID: group, Properties: p}
 	case actGroupRestore:
 		return directory.Write{Effect: directory.EffectGroupRestore, GroupID: group}
 	case actMember:

@@ -20,7 +20,7 @@ import (
 // ProblemRecord is a binding's problem.
 type ProblemRecord struct {
 	UserID  directory.UserID        `json:"userId"`
-	Object  directory.Ref           `json:"object,omitzero" hidden:"true"` // see directory.Binding.Object
+	Object  directory.Ref           `json:"object,omitzero"` // of another kind than accounts; see directory.Binding.Object
 	Status  directory.BindingStatus `json:"status"`
 	Problem directory.Problem       `json:"problem"`
 }

@@ -17,10 +17,11 @@ type ProblemGroup struct {
 	Message    string                          `json:"message"`
 	Next       string                          `json:"next,omitempty"`
 	Steps      []directory.Step                `json:"steps,omitempty"`
-	Users      int                             `json:"users"`
+	Users      int                             `json:"users"` // bindings and records of other kinds
 	Statuses   map[directory.BindingStatus]int `json:"statuses"`
 	Holders    []string                        `json:"holders,omitempty"` // of what is contested, some of them
 	Examples   []directory.UserID              `json:"examples"`          // some of the users
+	Objects    []directory.Ref                 `json:"objects,omitempty"` // some of the objects of other kinds than accounts
 	FirstSince time.Time                       `json:"firstSince,omitzero"`
 }
 
@@ -67,6 +68,9 @@ func (c *ProblemGroup) add(t *store.ProblemRecord) {
 	c.Statuses[t.Status]++
 	if t.UserID != "" && len(c.Examples) < mostExamples {
 		c.Examples = append(c.Examples, t.UserID)
+	}
+	if !t.Object.IsZero() && len(c.Objects) < mostExamples {
+		c.Objects = append(c.Objects, t.Object)
 	}
 	if h := t.Problem.Holder; h != "" && len(c.Holders) < mostExamples && !slices.Contains(c.Holders, h) {
 		c.Holders = append(c.Holders, h)

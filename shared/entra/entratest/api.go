@@ -64,6 +64,13 @@ func (s *Server) EditAccountAs(tenantID, actor, idOrUPN string, edit map[string]
 	return s.portal.EditAccountAs(tenantID, actor, idOrUPN, edit)
 }
 
+// SetManager makes an account the manager of another one as an account of the tenant
+// that works in Microsoft's portal; each by id or userPrincipalName. An empty manager
+// takes the manager away.
+func (s *Server) SetManager(tenantID, actor, idOrUPN, manager string) error {
+	return s.portal.SetManager(tenantID, actor, idOrUPN, manager)
+}
+
 // DeleteAccount deletes an account as somebody in the portal.
 func (s *Server) DeleteAccount(tenantID, idOrUPN string) error {
 	return s.portal.DeleteAccount(tenantID, idOrUPN)

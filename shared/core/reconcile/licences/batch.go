@@ -163,8 +163,9 @@ func (b *batch) Write(c *directory.Change) protect.Write {
 }
 
 // Sort has a change wait whose seat somebody else took, or whose account is not yet
-// known to all of Microsoft's services. That what was to be taken is not there may be
-// the answer to a change that was made before, of which nobody heard.
+// known to all of Microsoft's services. That what was to be taken is not there, or comes
+// by a group alone, may be the answer to a change that was made before, of which nobody
+// heard.
 func (b *batch) Sort(c *directory.Change, out directory.Outcome) reconcile.Verdict {
 	a := b.persons[user(c.Object)].account
 	switch {
@@ -172,7 +173,7 @@ func (b *batch) Sort(c *directory.Change, out directory.Outcome) reconcile.Verdi
 		return reconcile.Verdict{Wait: 5 * time.Second}
 	case c.Effect == directory.EffectLicenceReprocess && strings.HasPrefix(out.Problem.Code, "license-") && !out.Retry && !out.Unknown:
 		return reconcile.Verdict{State: directory.ChangeFailed, Problem: out.Problem} // why it cannot be given (GG 9.4)
-	case out.Problem.Code == directory.CodeLicenseNotHeld:
+	case out.Problem.Code == directory.CodeLicenseNotHeld, out.Problem.Code == directory.CodeLicenseFromGroup:
 		return reconcile.Verdict{Find: true}
 	case out.Problem.Code == directory.CodeLicenseNoneLeft:
 		p := *out.Problem
@@ -189,7 +190,7 @@ func (b *batch) Sort(c *directory.Change, out directory.Outcome) reconcile.Verdi
 }
 
 // Find finds out whether accounts have what changes were to give them. To give a licence
-// twice gives it once, so only what was refused as not held is looked for.
+// twice gives it once, so only what was refused as not held, or as a group's, is looked for.
 func (b *batch) Find(ctx context.Context, list []reconcile.Unanswered) ([]reconcile.Verdict, error) {
 	changes := make([]*directory.Change, len(list))
 	for n := range list {

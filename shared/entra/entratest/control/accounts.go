@@ -182,3 +182,21 @@ func (a *API) deletePhoto(r *http.Request) (int, any, error) {
 	}
 	return http.StatusNoContent, nil, a.on.Portal.SetPhoto(tenantID, r.PathValue("account"), nil)
 }
+
+func (a *API) putManager(r *http.Request) (int, any, error) {
+	return a.setManager(r, r.PathValue("manager"))
+}
+
+func (a *API) deleteManager(r *http.Request) (int, any, error) { return a.setManager(r, "") }
+
+// setManager makes the account of a path somebody's manager, or nobody.
+func (a *API) setManager(r *http.Request, manager string) (int, any, error) {
+	tenantID, _, err := a.account(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := a.on.Portal.SetManager(tenantID, actor(r), r.PathValue("account"), manager); err != nil {
+		return 0, nil, err
+	}
+	return a.getAccount(r)
+}

@@ -70,6 +70,8 @@ var routes = []route{
 	{"POST", "/_control/tenants/{id}/external-accounts", "give somebody from outside an account: {mail, userType, externalUserState, issuer, displayName, givenName, surname}", (*API).addExternal},
 	{"POST", "/_control/tenants/{id}/accounts/{account}/invite", "turn an account into an external one: {mail} at home", (*API).invite},
 	{"POST", "/_control/tenants/{id}/accounts/{account}/convert-to-internal", "turn an external account into a member of the tenant: {userPrincipalName}", (*API).convertToInternal},
+	{"PUT", "/_control/tenants/{id}/accounts/{account}/manager/{manager}", "make an account the manager of another one; ?actor=", (*API).putManager},
+	{"DELETE", "/_control/tenants/{id}/accounts/{account}/manager", "take the manager from an account; ?actor=", (*API).deleteManager},
 	{"PUT", "/_control/tenants/{id}/accounts/{account}/photo", "set the photo: the file is the body, unchecked", (*API).putPhoto},
 	{"DELETE", "/_control/tenants/{id}/accounts/{account}/photo", "remove the photo", (*API).deletePhoto},
 	{"GET", "/_control/tenants/{id}/groups", "groups with the ids of their members and owners, raw", (*API).listGroups},

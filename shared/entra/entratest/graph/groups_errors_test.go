@@ -567,6 +567,51 @@ var groupErrors = []errorRow{
 		},
 	},
 	{
+		row: "30 members of a team that a rule makes", code: "403 Forbidden", text: "You do not have permission to perform this operation.", fine: forbidden,
+		set: func(l *groupLab) {
+			if err := l.s.EditGroup(labTenant, "", l.id[portal.DynamicUnified], map[string]any{"resourceProvisioningOptions": []any{"Team"}}); err != nil {
+				l.Fatal(err)
+			}
+		},
+		call: func(l *groupLab) result { return l.add(l.id[portal.DynamicUnified], "members", plainID) },
+		near: func(l *groupLab) result { // no team: the directory says it in its own words
+			if err := l.s.EditGroup(labTenant, "", l.id[portal.DynamicUnified], map[string]any{"resourceProvisioningOptions": []any{}}); err != nil {
+				l.Fatal(err)
+			}
+			got := l.add(l.id[portal.DynamicUnified], "members", plainID)
+			if got.message() != noRights {
+				l.Errorf("without a team the words are %q", got.message())
+			}
+			return got
+		},
+	},
+	{
+		row: "30 members of a team by hand", code: bad + " InvalidValue/membersWithLicenseErrors.members", text: onlyUsers, fine: fine,
+		set: func(l *groupLab) {
+			if err := l.s.EditGroup(labTenant, "", l.id[portal.UnifiedGroup], map[string]any{"resourceProvisioningOptions": []any{"Team"}}); err != nil {
+				l.Fatal(err)
+			}
+		},
+		call: func(l *groupLab) result { return l.add(l.id[portal.UnifiedGroup], "members", groupID) },
+		near: func(l *groupLab) result { return l.add(l.id[portal.UnifiedGroup], "members", plainID) },
+	},
+	{
+		row: "31 not replicated, where roles are given", code: bad, text: "Not a valid reference update.", fine: fine,
+		set: func(l *groupLab) {
+			l.setFault(faults.Fault{Kind: faults.MemberLag, Seconds: 60, Status: 400})
+			l.id["new"] = l.create("new@fabrikam.example")
+		},
+		call: func(l *groupLab) result {
+			return l.as(globalID, "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory").add(l.id[portal.RoleGroup], "members", l.id["new"])
+		},
+		near: func(l *groupLab) result {
+			if err := l.s.kept.Advance(time.Minute); err != nil {
+				l.Fatal(err)
+			}
+			return l.as(globalID, "Group.ReadWrite.All", "RoleManagement.ReadWrite.Directory").add(l.id[portal.RoleGroup], "members", l.id["new"])
+		},
+	},
+	{
 		row: "32 no id at all", code: bad, text: "Invalid object identifier 'staff'.", fine: notFound,
 		call: func(l *groupLab) result { return l.do("GET", "/groups/staff", "") },
 		near: func(l *groupLab) result { return l.do("GET", "/groups/"+labApp, "") },

@@ -137,6 +137,8 @@ func memberable(o *state.Object, r state.Relation) *odata.Error {
 		return onPremises()
 	case o.InExchange():
 		return exchangeMembers()
+	case o.Dynamic() && r == state.Members && o.Team():
+		return teamsForbids()
 	case o.Dynamic() && r == state.Members:
 		return denied()
 	}
@@ -166,6 +168,12 @@ func (c *call) conceals(kind, id string) bool {
 
 // invalidID refuses what is no id at all.
 func invalidID(id string) *odata.Error { return badRequest("Invalid object identifier '%s'.", id) }
+
+// teamsForbids refuses members of a team that a rule makes, in Teams' own words
+// (GG 22 row 30).
+func teamsForbids() *odata.Error {
+	return &odata.Error{Status: http.StatusForbidden, Code: "Forbidden", Message: "You do not have permission to perform this operation."}
+}
 
 func exchangeMembers() *odata.Error {
 	return badRequest("Cannot Update a mail-enabled security groups and or distribution list.")

@@ -155,7 +155,10 @@ func (c *call) checkFresh(group *state.Object, b references, stale *odata.Error)
 		return nil
 	}
 	c.fault = f.ID
-	if f.Status == http.StatusBadRequest {
+	switch {
+	case f.Status == http.StatusBadRequest && group.Flag("isAssignableToRole"):
+		return invalidReference()
+	case f.Status == http.StatusBadRequest:
 		return stale
 	}
 	return notThere(group.ID)
@@ -165,6 +168,11 @@ func (c *call) checkFresh(group *state.Object, b references, stale *odata.Error)
 func notReplicated() *odata.Error {
 	return badRequest("The source resource object or one of the objects being referenced do not exist.")
 }
+
+// invalidReference is the same of who comes by the reference into a role (GG 22 row 31).
+// [K]: that it is said of groups that can be given roles, as of roles themselves, which
+// cannot be given here.
+func invalidReference() *odata.Error { return badRequest("Not a valid reference update.") }
 
 // bindNotReplicated is the same in the request that makes the group.
 func bindNotReplicated() *odata.Error {

@@ -152,6 +152,38 @@ func actedBy(tx *state.Tx, t *state.Tenant, actor string, m *state.Mutation) err
 	return nil
 }
 
+// SetManager makes an account the manager of another one as somebody in the portal;
+// manager is an id or userPrincipalName, or empty for none.
+func (p *Portal) SetManager(tenantID, actor, idOrUPN, manager string) error {
+	tx := p.state.Begin()
+	defer tx.End()
+	t, o, err := account(tx, tenantID, idOrUPN)
+	if err != nil {
+		return err
+	}
+	next := o.Clone()
+	next.FormerManager, next.Manager = o.Manager, ""
+	if manager != "" {
+		_, boss, err := account(tx, tenantID, manager)
+		if err != nil {
+			return err
+		}
+		next.Manager = boss.ID
+	}
+	if next.Manager == o.Manager {
+		return nil
+	}
+	m := byHand("update", o)
+	m.Before, m.After = map[string]any{"manager": o.Manager}, map[string]any{"manager": next.Manager}
+	if err := actedBy(tx, t, actor, &m); err != nil {
+		return err
+	}
+	change := tx.Change(t)
+	change.Put(next, "manager")
+	change.Log(m)
+	return change.Commit()
+}
+
 // unique refuses an object with a value that another one has.
 func unique(t *state.Tenant, o *state.Object) error {
 	if c := t.Conflict(o); c != nil {

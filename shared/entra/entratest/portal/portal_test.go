@@ -1,7 +1,9 @@
 package portal
 
 import (
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -192,5 +194,43 @@ func TestCreateTenantIsRefused(t *testing.T) {
 	made, err := p.CreateTenant(TenantSpec{Name: "Ärger & Co", Domains: []state.Domain{good}})
 	if err != nil || len(made.Domains) != 2 || made.Domains[1] != "rgerco.onmicrosoft.com" {
 		t.Errorf("CreateTenant = %+v, %v", made, err)
+	}
+}
+
+// A manager who is set by hand is in the account, and in the log once.
+func TestSetManager(t *testing.T) {
+	t.Parallel()
+	p := openContoso(t)
+	ids := map[string]string{}
+	for _, name := range []string{"ann", "bob"} {
+		id, err := p.AddAccount(contoso, map[string]any{"userPrincipalName": name + "@contoso.example"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[name] = id
+	}
+	for _, manager := range []string{"bob@contoso.example", ids["bob"], ""} { // the second is no change
+		if err := p.SetManager(contoso, "ann@contoso.example", "ann@contoso.example", manager); err != nil {
+			t.Fatal(err)
+		}
+		want := ids["bob"]
+		if manager == "" {
+			want = ""
+		}
+		if a, _ := p.Account(contoso, ids["ann"]); state.Text(a["manager"]) != want {
+			t.Errorf("with %q the manager is %v", manager, a["manager"])
+		}
+	}
+	var log []string
+	for _, m := range p.Mutations(contoso)[2:] {
+		log = append(log, fmt.Sprint(m.Kind, m.Before["manager"] == ids["bob"], m.After["manager"] == ids["bob"], m.ActorUPN))
+	}
+	if want := []string{"updatefalse trueann@contoso.example", "updatetrue falseann@contoso.example"}; !slices.Equal(log, want) {
+		t.Errorf("the log has %q, want %q", log, want)
+	}
+	for _, names := range [][3]string{{"", "nobody@contoso.example", ""}, {"", ids["ann"], "nobody@contoso.example"}, {"nobody@contoso.example", ids["ann"], ids["bob"]}} {
+		if err := p.SetManager(contoso, names[0], names[1], names[2]); err == nil {
+			t.Errorf("%q was taken", names)
+		}
 	}
 }

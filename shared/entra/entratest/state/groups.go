@@ -67,6 +67,9 @@ func (o *Object) Unified() bool { return slices.Contains(o.List("groupTypes"), "
 // Dynamic tells whether a rule makes the members of a group.
 func (o *Object) Dynamic() bool { return slices.Contains(o.List("groupTypes"), "DynamicMembership") }
 
+// Team tells whether Teams has made a team of a group.
+func (o *Object) Team() bool { return slices.Contains(o.List("resourceProvisioningOptions"), "Team") }
+
 // InExchange tells whether a group is a distribution list or a mail-enabled security
 // group: Exchange keeps it, and Graph only shows it.
 func (o *Object) InExchange() bool { return o.Flag("mailEnabled") && !o.Unified() }
