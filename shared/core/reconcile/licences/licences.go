@@ -58,6 +58,9 @@ type Tenant interface {
 	// Licences reads what accounts have, each in its place; no value: there is no such
 	// account.
 	Licences(ctx context.Context, ids []directory.AccountID) ([]directory.Read[directory.AccountLicences], error)
+	// ListLicences reads a page of all accounts with what they have; link is the page's
+	// Next, "" for the first one.
+	ListLicences(ctx context.Context, link string) (directory.LicencePage, error)
 }
 
 // Kind is the kind of licences.
