@@ -21,16 +21,16 @@ const seated = "SPE_E3"
 // owner is who asks for uses of groups.
 var owner = directory.Caller{Subject: "bench", Source: directory.SourceAD, Approve: true}
 
-// fillGroups makes groups of a site's users in the directory, each of size members, one
-// begins where the one before ended, and of the last user the first is the next. Nothing
-// is measured, and nobody uses them yet.
-func (w *world) fillGroups(s *site, n, size int) []directory.GroupID {
+// fillGroups makes groups of a site's users in the directory, by number from one on, each
+// of size members: one begins where the one before ended, and after the last user comes
+// the first. Nothing is measured, and nobody uses them yet.
+func (w *world) fillGroups(s *site, from, n, size int) []directory.GroupID {
 	w.Helper()
 	var ids []directory.GroupID
 	now := time.Now().UTC()
-	for first := 0; first < n; first += store.MaxNewGroups {
+	for first := from; first < from+n; first += store.MaxNewGroups {
 		var list []*directory.Group
-		for i := first; i < min(n, first+store.MaxNewGroups); i++ {
+		for i := first; i < min(from+n, first+store.MaxNewGroups); i++ {
 			g := &directory.Group{ID: directory.NewGroupID(now), Source: directory.SourceAD, Created: now, Updated: now}
 			g.Name = fmt.Sprintf("Group %05d", i)
 			list, ids = append(list, g), append(ids, g.ID)
@@ -126,7 +126,7 @@ func groupsOf(t *testing.T, r *report) {
 	l.to = l.sites[0]
 	l.settle(l.to)
 	l.cloud.tick()
-	groups := l.fillGroups(l.to, ofFirstLoad, groupSize)
+	groups := l.fillGroups(l.to, 0, ofFirstLoad, groupSize)
 	l.use(l.to, groups, asSecurityGroup)
 
 	asked := make([]time.Time, groupLeavers)
@@ -149,7 +149,7 @@ func groupsOf(t *testing.T, r *report) {
 	r.add("members.leaver_s", longest(left).Seconds(), "s", lower, fmt.Sprintf("the worst of %d suspensions during that load, from the call to block and end of sessions", len(asked)))
 	l.hasMembers(l.to, memberships)
 
-	more := l.fillGroups(l.to, exportedLater-ofFirstLoad, groupSize)
+	more := l.fillGroups(l.to, ofFirstLoad, exportedLater-ofFirstLoad, groupSize)
 	l.use(l.to, more, asSecurityGroup)
 	l.bring(l.to)
 	l.hasMembers(l.to, exportedLater*groupSize)
