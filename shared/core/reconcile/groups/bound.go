@@ -44,7 +44,7 @@ func open(c Config, s reconcile.Slice, t reconcile.Tenant) opened {
 	if !able {
 		panic("groups: the tenant's API knows no groups") // a mistake of whoever put the program together
 	}
-	return opened{Config: c, s: s, reads: newReads(tenant, s.Now), planned: map[planned]bool{}, sent: map[directory.ChangeID]int{}}
+	return opened{Config: c, s: s, reads: readsOf(s, tenant), planned: map[planned]bool{}, sent: map[directory.ChangeID]int{}}
 }
 
 // bound reads the records that count.
