@@ -30,8 +30,8 @@ func (k style) settings() directory.Settings {
 	// A load's leavers are more than the guard lets pass of 200 users by itself.
 	may := 2 * leavers
 	s := directory.Settings{
-		Attributes: map[string]directory.AttributeRule{},
-		Guard:      map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &may, Count24h: &may}},
+		Attributes: map[string]directory.AttributeRule{}, Groups: true, Licences: true, DefaultUsageLocation: "CH",
+		Guard: map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &may, Count24h: &may}},
 	}
 	if k == slim {
 		return s

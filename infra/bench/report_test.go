@@ -87,6 +87,16 @@ var musts = map[string]must{
 	"load.heap_mb":             {32, lower},
 	"load.calls_per_user":      {0.2, lower},
 
+	"members.quota_ratio":     {0.95, higher},
+	"members.throttled":       {0, lower},
+	"members.leaver_s":        {3, lower},
+	"groups.idle_requests":    {4, lower},
+	"one_member.requests":     {4, lower},
+	"licences.calls_per_user": {1.02, lower},
+	"licences.at_once":        {1, lower},
+	"licences.leaver_s":       {3, lower},
+	"one_member.latency_s":    {1.5, lower},
+
 	"schedule.connections_per_minute": {5_000, higher},
 	"schedule.calls_per_idle":         {3, lower},
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"bindery/shared/clock"
@@ -18,6 +19,8 @@ type wire struct {
 	next http.RoundTripper
 	trip time.Duration
 	to   *ledger
+
+	assigning, most, assigned atomic.Int64 // calls about licences: under way, at most, in all
 }
 
 // RoundTrip lets half of the trip pass on each way.
@@ -27,6 +30,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if before != nil {
 		return nil, before
 	}
+	defer w.assign(r)()
 	if err := clock.Sleep(ctx, w.trip/2); err != nil {
 		return nil, err
 	}
@@ -44,6 +48,28 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, after
 	}
 	return resp, nil
+}
+
+// assign counts the calls about licences of a request. Microsoft takes one at a time in a
+// tenant (GG 9.3), of which there is one where this is looked at.
+func (w *wire) assign(r *http.Request) (done func()) {
+	n := int64(0)
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/assignLicense"):
+		n = 1
+	case strings.HasSuffix(r.URL.Path, "/$batch") && r.GetBody != nil:
+		if body, err := r.GetBody(); err == nil {
+			raw, err := io.ReadAll(body)
+			if err == nil {
+				n = int64(bytes.Count(raw, []byte("/assignLicense")))
+			}
+		}
+	}
+	w.assigned.Add(n)
+	now := w.assigning.Add(n)
+	for most := w.most.Load(); now > most && !w.most.CompareAndSwap(most, now); most = w.most.Load() {
+	}
+	return func() { w.assigning.Add(-n) }
 }
 
 // count adds an answer to the ledger. Requests that are not Graph's, for tokens,

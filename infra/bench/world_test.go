@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"bindery/infra/stack"
+	"bindery/shared/boot/app"
 	"bindery/shared/core/people"
 	"bindery/shared/core/reconcile"
+	"bindery/shared/core/uses"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
@@ -26,7 +28,7 @@ const (
 	simSecret = "not-a-secret-of-anybody"
 	publicURL = "https://bindery.example"
 	simBack   = publicURL + "/oauth/callback"
-	simScopes = "openid profile offline_access User.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory"
+	simScopes = "openid profile offline_access User.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory Group.ReadWrite.All GroupMember.Read.All LicenseAssignment.ReadWrite.All"
 
 	roundTrip = 80 * time.Millisecond
 	tableCall = 5 * time.Millisecond
@@ -43,6 +45,8 @@ type world struct {
 	ledger *ledger
 	cloud  *cloud
 	users  *people.Users
+	groups *people.Groups
+	uses   *uses.Service
 	sites  []*site
 	tokens map[directory.ConnectionID]*tokens
 }
@@ -72,7 +76,9 @@ func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
 	metered := w.records() // of the API and the schedule
 	w.cloud = &cloud{limits: templateLimits(t), newProcess: func(send reconcile.Send) *process { return w.process(w.records(), send) }}
 	w.cloud.scheduleOver(metered, nil)
-	w.users = people.NewUsers(people.UsersConfig{Stores: people.StoresOf(metered), Wake: w.cloud})
+	edits := people.UsersConfig{Stores: people.StoresOf(metered), Wake: w.cloud}
+	w.users, w.groups = people.NewUsers(edits), people.NewGroups(edits)
+	w.uses = uses.New(uses.Config{Store: metered, Wake: func(ctx context.Context, id directory.ConnectionID) error { return w.cloud.Wake(ctx, id, 0) }})
 	for i, n := range sizes {
 		w.sites = append(w.sites, w.site(i, n, rich))
 	}
@@ -95,12 +101,14 @@ func (w *world) process(s *store.Store, send reconcile.Send) *process {
 	if err != nil {
 		panic(err)
 	}
-	return &process{engine: reconcile.New(reconcile.Config{
-		Stores: reconcile.StoresOf(s), Send: send, Attest: w.chain(s).Attest,
+	config := reconcile.Config{
+		Stores: reconcile.StoresOf(s), Send: send, Attest: w.chain(s).Attest, Now: time.Now,
 		Open: func(_ context.Context, c *directory.Connection) (reconcile.Tenant, error) {
 			return graph.Tenant(w.tokens[c.ID]), nil
 		},
-	})}
+	}
+	app.JoinKinds(&config, s, nil)
+	return &process{engine: reconcile.New(config)}
 }
 
 // site makes a tenant with n accounts, users bound to them that are in sync, and
@@ -122,8 +130,9 @@ func (w *world) site(i, n int, people style) *site {
 	accounts := fill(w.T, w.raw, s, n)
 	_, err := w.sim.CreateTenant(entratest.TenantSpec{
 		TenantID: tenant, Name: s.domain, Accounts: accounts,
-		Domains: []entratest.DomainSpec{{Name: s.domain, IsDefault: true}, {Name: initial, IsInitial: true}},
-		Admins:  []entratest.AdminSpec{{UserPrincipalName: "admin@" + s.domain, Roles: []string{"Global Administrator"}}},
+		Domains:  []entratest.DomainSpec{{Name: s.domain, IsDefault: true}, {Name: initial, IsInitial: true}},
+		Admins:   []entratest.AdminSpec{{UserPrincipalName: "admin@" + s.domain, Roles: []string{"Global Administrator"}}},
+		Licences: []entratest.LicenceSpec{{SKUPartNumber: seated, Enabled: 1_000_000}},
 	})
 	w.do(err)
 	s.tokens = &tokens{sim: w.sim, wire: w.wire}

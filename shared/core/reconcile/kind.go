@@ -279,6 +279,17 @@ func (s Slice) Protected(id directory.AccountID, userPrincipalName string) (reas
 	return s.s.shield.now().Of(id, userPrincipalName)
 }
 
+// Shared is what kinds have in common for the slice, by name; nil: nothing so far.
+func (s Slice) Shared(name string) any { return s.s.shared[name] }
+
+// Share has kinds have something in common for the slice.
+func (s Slice) Share(name string, what any) {
+	if s.s.shared == nil {
+		s.s.shared = map[string]any{}
+	}
+	s.s.shared[name] = what
+}
+
 // Log is where to log.
 func (s Slice) Log() *slog.Logger { return s.s.log }
 

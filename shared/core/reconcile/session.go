@@ -28,6 +28,8 @@ type session struct {
 	wrote      written
 	// shield is who is protected in the tenant, once its API is open.
 	shield *shield
+	// shared is what kinds have in common, see Slice.Share.
+	shared map[string]any
 }
 
 // written is what the last run of this slice has left on bindings with accounts.

@@ -69,8 +69,14 @@ func (e *Expander) Due(ctx context.Context, c *directory.Connection) (bool, erro
 	return len(due) > 0, err
 }
 
-// share is how long an Expand works before other work of the connection has its turn.
-const share = 20 * time.Second
+// How long an Expand works before other work of the connection has its turn: share from
+// the first part on for which something followed, so that a first load begins to be
+// written while Microsoft's quota of writes is still full, and what was read before it is
+// read for something; and between uses longShare, of which nothing may have followed.
+const (
+	share     = 5 * time.Second
+	longShare = 20 * time.Second
+)
 
 // errShare ends an Expand whose share is over.
 var errShare = errors.New("the share of the expansion is over")
@@ -81,11 +87,16 @@ var errShare = errors.New("the share of the expansion is over")
 // brought up to date keeps no other one waiting: its problem is noted with it, and it
 // stays due. more says that Expand is to be called again. Errors: directory.ErrLeaseLost.
 func (e *Expander) Expand(ctx context.Context, l *store.Lease, c *directory.Connection, attend func(context.Context) error) (more bool, err error) {
-	end := e.now().Add(share)
+	end := e.now().Add(longShare)
+	begun := false
 	var stopped error // of attend, which is not the matter of one use
-	mind := func(ctx context.Context) error {
-		if stopped = attend(ctx); stopped == nil && !e.now().Before(end) {
+	mind := func(ctx context.Context, follows bool) error {
+		over := (begun || !follows) && !e.now().Before(end)
+		if stopped = attend(ctx); stopped == nil && over {
 			stopped = errShare
+		}
+		if follows && !begun {
+			begun, end = true, e.now().Add(share)
 		}
 		return stopped
 	}
@@ -113,8 +124,8 @@ func (e *Expander) Expand(ctx context.Context, l *store.Lease, c *directory.Conn
 }
 
 // one brings one use up to date. What somebody edits meanwhile is left to the next time.
-func (e *Expander) one(ctx context.Context, l *store.Lease, c *directory.Connection, d store.DueUse, attend func(context.Context) error) error {
-	if err := attend(ctx); err != nil {
+func (e *Expander) one(ctx context.Context, l *store.Lease, c *directory.Connection, d store.DueUse, attend attention) error {
+	if err := attend(ctx, false); err != nil {
 		return err
 	}
 	use, err := e.uses.Use(ctx, c, d.GroupID)
@@ -148,6 +159,9 @@ func (e *Expander) one(ctx context.Context, l *store.Lease, c *directory.Connect
 	return e.groups.EndDueUse(ctx, d)
 }
 
+// attention sees to other work between parts of this, of which something follows or not.
+type attention func(ctx context.Context, follows bool) error
+
 // attended is an error of whoever is to be attended to between parts of the work.
 type attended struct{ error }
 
@@ -168,7 +182,7 @@ type expansion struct {
 	rules  directory.UseRules // with all defaults
 	group  *directory.Group
 	ends   bool // nothing is wanted of the use any more
-	attend func(context.Context) error
+	attend attention
 
 	before store.UseState      // how far it was brought the last time
 	retry  bool                // those who could not be bound are tried again
@@ -465,7 +479,7 @@ func (x *expansion) flush(ctx context.Context) error {
 	}
 	batch := x.batch
 	x.batch = nil
-	if err := x.attend(ctx); err != nil {
+	if err := x.attend(ctx, true); err != nil {
 		return attended{err}
 	}
 	if err := x.confirmLeaving(ctx, batch); err != nil {

@@ -47,7 +47,7 @@ func open(c Config, s reconcile.Slice, t reconcile.Tenant) opened {
 	if !able {
 		panic("groups: the tenant's API knows no groups") // a mistake of whoever put the program together
 	}
-	return opened{Config: c, s: s, reads: newReads(tenant, s.Now), planned: map[planned]bool{}, sent: map[directory.ChangeID]int{}, waits: map[planned]bool{}}
+	return opened{Config: c, s: s, reads: readsOf(s, tenant), planned: map[planned]bool{}, sent: map[directory.ChangeID]int{}, waits: map[planned]bool{}}
 }
 
 // bound reads the records that count.

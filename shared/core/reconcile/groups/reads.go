@@ -67,6 +67,18 @@ type reads struct {
 	rolled int
 }
 
+// readsOf is what was read in a slice by the API of a tenant, by either kind: a group is
+// read once for itself and its memberships.
+func readsOf(s reconcile.Slice, t Tenant) *reads {
+	const name = "groups.reads"
+	if r, ok := s.Shared(name).(*reads); ok && r.tenant == t {
+		return r
+	}
+	r := newReads(t, s.Now)
+	s.Share(name, r)
+	return r
+}
+
 func newReads(t Tenant, now func() time.Time) *reads {
 	return &reads{tenant: t, now: now, rolls: map[directory.TenantGroupID]*roll{}, groups: map[directory.TenantGroupID]seen{}}
 }

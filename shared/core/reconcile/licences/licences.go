@@ -80,7 +80,10 @@ type Tenant interface {
 	// Licences reads what accounts have, each in its place; no value: there is no such
 	// account.
 	Licences(ctx context.Context, ids []directory.AccountID) ([]directory.Read[directory.AccountLicences], error)
-	// Groups reads tenant groups in the same way.
+	// ListLicences reads a page of all accounts with what they have; link is the page's
+	// Next, "" for the first one.
+	ListLicences(ctx context.Context, link string) (directory.LicencePage, error)
+	// Groups reads tenant groups as Licences does accounts.
 	Groups(ctx context.Context, ids []directory.TenantGroupID) ([]directory.Read[directory.TenantGroup], error)
 	// Members reads first pages of members, and MoreMembers the page that a link leads to.
 	Members(ctx context.Context, groups []directory.TenantGroupID) ([]directory.Read[directory.MemberPage], error)

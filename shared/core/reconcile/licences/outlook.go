@@ -3,6 +3,7 @@ package licences
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -357,16 +358,26 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*holding
 			ids, of = append(ids, id), append(of, h)
 		}
 	}
-	read := o.tenant.Licences
-	if o.records.groups {
-		read = o.readGroups
+	read, listed := o.readGroups, map[directory.AccountID]*directory.AccountLicences{}
+	if !o.records.groups {
+		read = o.tenant.Licences
+		var err error
+		if listed, err = o.listed(ctx, w, ids); err != nil {
+			return err
+		}
 	}
-	found, err := reconcile.ReadEach(ctx, w, ids, 1, read)
+	found, err := reconcile.ReadEach(ctx, w, slices.DeleteFunc(ids, func(id directory.AccountID) bool { return listed[fold(id)] != nil }), 1, read)
 	if err != nil {
 		return err
 	}
-	for n, h := range of {
-		f := &found[n]
+	n := 0
+	for _, h := range of {
+		var f *directory.Read[directory.AccountLicences]
+		if a := listed[fold(h.accountID())]; a != nil {
+			f = &directory.Read[directory.AccountLicences]{Value: a}
+		} else {
+			f, n = &found[n], n+1
+		}
 		if f.Err() != nil || f.Value == nil {
 			h.unread, h.gone = f.Problem, f.Err() == nil
 			if h.unread == nil {
@@ -381,6 +392,52 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*holding
 		}
 	}
 	return nil
+}
+
+// worthListing is of how many accounts on the tenant's are listed instead of asked about
+// one by one: a page of the listing is one call, and shows up to a thousand.
+const worthListing = 100
+
+// listed are accounts that were found by listing those of the tenant, by folded ID; in
+// a large tenant the listing is left where it would take more requests than to ask. Who
+// is not among them is asked about.
+func (o *objects) listed(ctx context.Context, w reconcile.Work, ids []directory.AccountID) (map[directory.AccountID]*directory.AccountLicences, error) {
+	if len(ids) < worthListing {
+		return nil, nil
+	}
+	asked := make(map[directory.AccountID]bool, len(ids))
+	for _, id := range ids {
+		asked[fold(id)] = true
+	}
+	all := make(map[directory.AccountID]*directory.AccountLicences, len(ids))
+	link := ""
+	for range len(ids) / reconcile.BatchSize {
+		var page directory.LicencePage
+		err := w.Read(ctx, 1, func(ctx context.Context) (err error) {
+			page, err = o.tenant.ListLicences(ctx, link)
+			return err
+		})
+		if errors.Is(err, directory.ErrResync) || errors.Is(err, directory.ErrForeignLink) {
+			return all, nil // the others are asked about
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.Accounts {
+			if a := &page.Accounts[i]; asked[fold(a.AccountID)] {
+				all[fold(a.AccountID)] = a
+			}
+		}
+		if link = page.Next; link == "" || len(all) == len(asked) {
+			break
+		}
+	}
+	return all, nil
+}
+
+// fold is how object IDs are compared.
+func fold(id directory.AccountID) directory.AccountID {
+	return directory.AccountID(strings.ToLower(string(id)))
 }
 
 // lately is what an account has, with the ledger in the place of what may have been read

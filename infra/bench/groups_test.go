@@ -1,0 +1,260 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bindery/shared/core/quota"
+	"bindery/shared/core/uses"
+	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
+	"bindery/shared/store"
+)
+
+// seated is the product of every tenant of the bench, with a seat for everybody.
+const seated = "SPE_E3"
+
+// owner is who asks for uses of groups.
+var owner = directory.Caller{Subject: "bench", Source: directory.SourceAD, Approve: true}
+
+// fillGroups makes groups of a site's users in the directory, by number from one on, each
+// of size members: one begins where the one before ended, and after the last user comes
+// the first. Nothing is measured, and nobody uses them yet.
+func (w *world) fillGroups(s *site, from, n, size int) []directory.GroupID {
+	w.Helper()
+	var ids []directory.GroupID
+	now := time.Now().UTC()
+	for first := from; first < from+n; first += store.MaxNewGroups {
+		var list []*directory.Group
+		for i := first; i < min(from+n, first+store.MaxNewGroups); i++ {
+			g := &directory.Group{ID: directory.NewGroupID(now), Source: directory.SourceAD, Created: now, Updated: now}
+			g.Name = fmt.Sprintf("Group %05d", i)
+			list, ids = append(list, g), append(ids, g.ID)
+		}
+		w.do(w.raw.Groups.CreateGroups(w.Context(), directory.AuditEvent{}, list...))
+		for k, g := range list {
+			w.fillMembers(g, s.turn((first+k)*size, size))
+		}
+	}
+	return ids
+}
+
+// turn are so many of a site's users from one on.
+func (s *site) turn(from, n int) []directory.UserID {
+	list := make([]directory.UserID, n)
+	for i := range list {
+		list[i] = s.users[(from+i)%len(s.users)]
+	}
+	return list
+}
+
+// fillGroup makes one group.
+func (w *world) fillGroup(name string, users []directory.UserID) directory.GroupID {
+	w.Helper()
+	now := time.Now().UTC()
+	g := &directory.Group{ID: directory.NewGroupID(now), Source: directory.SourceAD, Created: now, Updated: now}
+	g.Name = name
+	w.do(w.raw.Groups.CreateGroups(w.Context(), directory.AuditEvent{}, g))
+	w.fillMembers(g, users)
+	return g.ID
+}
+
+func (w *world) fillMembers(g *directory.Group, users []directory.UserID) {
+	w.Helper()
+	for part := range slices.Chunk(users, store.MaxMemberChange) {
+		var c store.MemberChange
+		for _, u := range part {
+			c.Add = append(c.Add, directory.Membership{Group: g.ID, Member: directory.UserMember(u), Source: directory.SourceAD, Added: g.Created})
+		}
+		_, err := w.raw.Groups.ChangeMembers(w.Context(), directory.AuditEvent{}, g, c)
+		w.do(err)
+	}
+}
+
+// use says what a site's connection does with groups, and wakes nobody.
+func (w *world) use(s *site, groups []directory.GroupID, rules directory.UseRules) {
+	w.Helper()
+	quiet := uses.New(uses.Config{Store: w.raw, Wake: func(context.Context, directory.ConnectionID) error { return nil }})
+	for _, g := range groups {
+		_, err := quiet.Put(w.Context(), owner, s.conn.ID, g, rules, 0)
+		w.do(err)
+	}
+}
+
+// bring wakes a site's connection until nothing is left to do, and returns how long that
+// took.
+func (w *world) bring(s *site) time.Duration {
+	w.Helper()
+	w.wakeUp(s)
+	return w.until("brought", 6*time.Hour, 250*time.Millisecond, func() bool { return w.brought(s) })
+}
+
+// asSecurityGroup is the use of a group that is a security group in the tenant, with those members whom the
+// directory has.
+var asSecurityGroup = directory.UseRules{Export: &directory.ExportRule{Kind: directory.ExportSecurity}}
+
+// brought tells whether nothing is left to do for a site, of its uses neither.
+func (w *world) brought(s *site) bool {
+	w.Helper()
+	due, _, err := w.raw.Groups.DueUses(w.Context(), s.conn.ID, "", 1)
+	w.do(err)
+	return len(due) == 0 && w.loaded(s)
+}
+
+// Groups of a bench, and their members.
+const (
+	ofFirstLoad   = 500  // exported at first
+	exportedLater = 1000 // in the end
+	groupSize     = 100
+	groupPeople   = 5000
+)
+
+// grouped measures a first load of memberships with leavers in it, and what a
+// connection with a thousand exported groups costs when nothing, or little, is edited.
+func grouped(t *testing.T, r *report) {
+	synctest.Test(t, func(t *testing.T) { groupsOf(t, r) })
+}
+
+func groupsOf(t *testing.T, r *report) {
+	l := &load{world: newWorld(t, entratest.Quota{})}
+	defer l.cloud.stop()
+	l.sites = append(l.sites, l.site(0, groupPeople, slim))
+	l.to = l.sites[0]
+	l.settle(l.to)
+	l.cloud.tick()
+	groups := l.fillGroups(l.to, 0, ofFirstLoad, groupSize)
+	l.use(l.to, groups, asSecurityGroup)
+
+	asked := make([]time.Time, groupLeavers)
+	l.cloud.wait.Go(func() {
+		time.Sleep(leaversBegin)
+		for n := range asked {
+			l.suspend(n, asked)
+			time.Sleep(leaverEvery)
+		}
+	})
+	before := l.ledger.read()
+	took := l.bring(l.to)
+	used := l.ledger.read().minus(before)
+	const memberships = ofFirstLoad * groupSize
+	least := leastTime(ofFirstLoad+leastWrites(ofFirstLoad, groupSize)+2*groupLeavers, tenantBucket, tenantRefill)
+	r.add("members.quota_ratio", least/took.Seconds(), "ratio", higher, fmt.Sprintf("%d new groups with %d memberships, and %d leavers: least possible time by quota, twenty members for seven writes, ÷ time taken (%.0f s), from the wake-up on", ofFirstLoad, memberships, groupLeavers, took.Seconds()))
+	r.add("members.throttled", float64(used.Throttled), "answers", lower, "429 answers in that load")
+	r.add("members.requests", float64(used.Requests), "requests", lower, fmt.Sprintf("that load: %d items, %g resource units, %d calls of the table, %g read units", used.Items, used.Units, used.Calls, used.ReadUnits))
+	left := l.blocked(asked)
+	r.add("members.leaver_s", longest(left).Seconds(), "s", lower, fmt.Sprintf("the worst of %d suspensions during that load, from the call to block and end of sessions", len(asked)))
+	l.hasMembers(l.to, memberships)
+
+	more := l.fillGroups(l.to, ofFirstLoad, exportedLater-ofFirstLoad, groupSize)
+	l.use(l.to, more, asSecurityGroup)
+	l.bring(l.to)
+	l.hasMembers(l.to, exportedLater*groupSize)
+	l.meter.units = true
+	time.Sleep(2 * time.Hour)
+	l.wakeUp(l.to)
+	l.cloud.rest()
+	time.Sleep(time.Duration(directory.DefaultInterval))
+	idle := l.measured(func() { l.wakeUp(l.to) })
+	r.add("groups.idle_requests", float64(idle.Requests), "requests", lower, fmt.Sprintf("%d exported groups of %d members, nothing changed: requests to Graph", exportedLater, groupSize))
+	r.add("groups.idle_table_units", idle.ReadUnits+idle.WriteUnits, "units", lower, fmt.Sprintf("%g read and %g write units in %d calls", idle.ReadUnits, idle.WriteUnits, idle.Calls))
+
+	l.editMember(groups[0], l.to.users[groupPeople-1])
+	l.cloud.rest()
+	time.Sleep(time.Minute)
+	var latency time.Duration
+	one := l.measured(func() { latency = l.editMember(groups[1], l.to.users[groupPeople-2]) })
+	r.add("one_member.requests", float64(one.Requests), "requests", lower, fmt.Sprintf("one member added to one of them: requests to Graph, with the look at the tenant afterwards (%d items)", one.Items))
+	r.add("one_member.latency_s", latency.Seconds(), "s", lower, "from the edit's call to the member in the tenant")
+	r.add("one_member.table_units", one.ReadUnits+one.WriteUnits, "units", lower, fmt.Sprintf("the edit itself and all that follows: %g read and %g write units in %d calls", one.ReadUnits, one.WriteUnits, one.Calls))
+}
+
+const groupLeavers = 20
+
+// leastWrites is what Microsoft counts at least for new members of so many groups.
+func leastWrites(groups, size int) float64 {
+	full, rest := size/directory.MostMembersAtOnce, size%directory.MostMembersAtOnce
+	return float64(groups * (full*quota.MemberWrites(directory.MostMembersAtOnce) + quota.MemberWrites(rest)))
+}
+
+// hasMembers fails the test unless so many memberships were made, each once.
+func (w *world) hasMembers(s *site, n int) {
+	w.Helper()
+	made := map[string]bool{}
+	for _, m := range w.sim.Mutations(string(s.conn.Tenant.ID)) {
+		if m.Kind != "member-add" {
+			continue
+		}
+		of := m.TargetID + " " + m.Linked.ID
+		if made[of] {
+			w.Errorf("%s was made a member of %s twice", m.Linked.ID, m.TargetID)
+		}
+		made[of] = true
+	}
+	if len(made) != n {
+		w.Errorf("%d memberships were made, want %d", len(made), n)
+	}
+}
+
+// editMember makes somebody a member of a group and returns how long it took to reach
+// the tenant.
+func (w *world) editMember(g directory.GroupID, u directory.UserID) time.Duration {
+	w.Helper()
+	seen := w.ledger.read().Changes
+	begun := time.Now()
+	_, err := w.groups.AddMembers(w.Context(), owner, g, []directory.MemberRef{directory.UserMember(u)}, 0)
+	w.do(err)
+	w.until("a member in the tenant", 10*time.Minute, 5*time.Millisecond, func() bool {
+		return w.ledger.read().Changes > seen
+	})
+	return time.Since(begun) - roundTrip/2 // until the answer is counted
+}
+
+const licensed = 1000
+
+// licences measures a first load of licences, one call at a time, with leavers in it.
+func licences(t *testing.T, r *report) {
+	synctest.Test(t, func(t *testing.T) { licenceLoad(t, r) })
+}
+
+func licenceLoad(t *testing.T, r *report) {
+	l := &load{world: newWorld(t, entratest.Quota{})}
+	defer l.cloud.stop()
+	l.sites = append(l.sites, l.site(0, groupLeavers+licensed, slim))
+	l.to = l.sites[0]
+	l.settle(l.to)
+	l.cloud.tick()
+	group := l.fillGroup("Licensed", l.to.users[groupLeavers:])
+	l.use(l.to, []directory.GroupID{group}, directory.UseRules{Licences: []directory.LicenceRule{{SKU: seated, Via: directory.LicenceViaUser}}})
+
+	asked := make([]time.Time, groupLeavers)
+	before := l.ledger.read()
+	took := l.bring(l.to)
+	l.cloud.rest()
+	used := l.ledger.read().minus(before)
+	r.add("licences.calls_per_user", float64(used.Items)/licensed, "calls", lower, fmt.Sprintf("%d licences for as many users, by the rule of a group: calls of Graph, the items of a batch each, until the look at the tenant after the run: %d requests, %d that assign", licensed, used.Requests, l.wire.assigned.Load()))
+	r.add("licences.at_once", float64(l.wire.most.Load()), "calls", lower, "calls about licences that were under way at once, at most")
+	r.add("licences.time_s", took.Seconds(), "s", lower, fmt.Sprintf("that load, %d calls of the table", used.Calls))
+
+	// The same for others, with leavers meanwhile.
+	more := newUsers(l.to, licensed)
+	create(t, l.raw, l.to, more, false)
+	l.bring(l.to)
+	group = l.fillGroup("Licensed later", l.to.users[groupLeavers+licensed:])
+	l.use(l.to, []directory.GroupID{group}, directory.UseRules{Licences: []directory.LicenceRule{{SKU: seated, Via: directory.LicenceViaUser}}})
+	l.cloud.wait.Go(func() {
+		time.Sleep(leaversBegin)
+		for n := range asked {
+			l.suspend(n, asked)
+			time.Sleep(leaverEvery / 4)
+		}
+	})
+	took = l.bring(l.to)
+	r.add("licences.leaver_s", longest(l.blocked(asked)).Seconds(), "s", lower, fmt.Sprintf("the worst of %d suspensions during such a load of %.0f s, from the call to block and end of sessions", len(asked), took.Seconds()))
+	if n := l.wire.assigned.Load(); n != 2*licensed {
+		t.Errorf("%d calls about licences, want %d", n, 2*licensed)
+	}
+}
