@@ -104,6 +104,7 @@ func New(cfg Config) (*API, error) {
 	a.accounts()
 	a.bindings()
 	a.groupUses()
+	a.userLicences()
 	a.jobs()
 	a.users()
 	a.groups()

@@ -20,6 +20,8 @@ type Service struct {
 	groups      groupReader
 	told        userTeller
 	uses        useEditor
+	licences    licenceEditor
+	bindings    bindingReader
 	wake        func(ctx context.Context, id directory.ConnectionID) error
 	now         func() time.Time
 	log         *slog.Logger
@@ -68,7 +70,7 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, told: cfg.Store.Groups, uses: cfg.Store.Uses, wake: cfg.Wake, now: cfg.Now, log: cfg.Log}
+	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, told: cfg.Store.Groups, uses: cfg.Store.Uses, licences: cfg.Store.Uses, bindings: cfg.Store.Bindings, wake: cfg.Wake, now: cfg.Now, log: cfg.Log}
 }
 
 // maxTries bounds how often something is tried again because others were faster.
@@ -232,14 +234,8 @@ func (s *Service) editOnce(ctx context.Context, by directory.Caller, id director
 	if err := change(&c, &u); err != nil {
 		return u, err
 	}
-	if !c.UsesGroups {
-		c, err = s.connections.ModifyConnection(ctx, directory.AuditEvent{}, id, func(c *directory.Connection) error {
-			c.UsesGroups = true
-			return nil
-		})
-		if err != nil {
-			return u, err
-		}
+	if c, err = s.noteUse(ctx, &c); err != nil {
+		return u, err
 	}
 	u.EditedBy(by.Subject, s.now())
 	u.Updated = s.now().UTC()
