@@ -22,7 +22,8 @@ func (c *Core) joinKinds(engine *reconcile.Config) {
 	managing := managers.New(managers.StoreOf(records))
 	licensing := licences.New(licences.StoreOf(records), source)
 	engine.Uses = uses.NewExpander(records, assign.NewSelected(records), c.parts.Now, c.parts.Log)
-	byGroup := licences.NewGroups(licences.StoreOf(records), source)
+	licensing.Who = c.Activity.Audits.LastLicensor
+	byGroup := licences.NewGroups(licensing)
 	engine.Kinds = append(groups.Kinds(exports), managing, licensing, byGroup)
 	engine.Dependents = together(managing.Dependents, ofGroups(groups.Dependents(exports)), ofGroups(licensing.Dependents), ofGroups(byGroup.Dependents))
 }

@@ -131,6 +131,16 @@ type RoundPage struct {
 	Next, DeltaLink string
 }
 
+// Onlooker are Objects about what accounts have besides what is kept of them as accounts.
+// Rounds of accounts show them that too, so that they need none of their own.
+type Onlooker interface {
+	// Selects are Graph's names of what rounds are to show besides; none: nothing.
+	Selects() []string
+	// Shown says what is to be looked at because of accounts that a round showed: now, or
+	// later, when the page may be older than our last write.
+	Shown(ctx context.Context, accounts []directory.Account, owners map[directory.AccountID]directory.UserID) (now, later []directory.Ref, err error)
+}
+
 // Expander are Objects whose records are made of what users and settings say.
 type Expander interface {
 	// Expand makes the records that are missing, each with its mark in one transaction,

@@ -55,7 +55,7 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 	}
 	rctx, cancel := context.WithTimeout(ctx, noOpTime)
 	defer cancel()
-	page, err := tools.rounds.tenant.Delta(rctx, tools.rounds.managed, l.Link.Link)
+	page, err := tools.rounds.tenant.Delta(rctx, tools.rounds.selected(), l.Link.Link)
 	if errors.Is(err, directory.ErrResync) || errors.Is(err, directory.ErrForeignLink) {
 		return false, nil // the slice meets it again, and has what it takes
 	}
@@ -66,6 +66,10 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 	if len(page.Removed) > 0 || page.Next != "" || page.DeltaLink == "" || !tools.rounds.asWritten(page.Accounts, back, &l.Wrote) {
 		tools.rounds.ahead = &aheadPage{link: l.Link.Link, page: page}
 		return false, nil
+	}
+	if now, later, err := tools.rounds.shown(rctx, &l.Link, page.Accounts); err != nil || len(now)+len(later) > 0 {
+		tools.rounds.ahead = &aheadPage{link: l.Link.Link, page: page}
+		return false, err
 	}
 	kinds, unchanged, err := tools.rounds.kindsUnchanged(rctx, &l.Link)
 	if err != nil {

@@ -208,7 +208,7 @@ func (rd *rounds) nextPage(ctx context.Context, l lane, link string) (directory.
 		return directory.AccountPage{}, err
 	}
 	page, err := awaited(ctx, rd.s, l, func(ctx context.Context) (directory.AccountPage, error) {
-		return rd.tenant.Delta(ctx, rd.managed, link)
+		return rd.tenant.Delta(ctx, rd.selected(), link)
 	})
 	if err == nil {
 		rd.s.sum.Pages++
@@ -263,6 +263,9 @@ func (rd *rounds) comparePage(ctx context.Context, r *round, page *directory.Acc
 	}
 	owners, err := rd.owners(ctx, link, ids)
 	if err != nil || len(owners) == 0 {
+		return err
+	}
+	if err := rd.markShown(ctx, page.Accounts, owners); err != nil {
 		return err
 	}
 	subs, err := rd.suspects(ctx, link.Full, page, owners)
