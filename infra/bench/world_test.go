@@ -107,7 +107,7 @@ func (w *world) process(s *store.Store, send reconcile.Send) *process {
 			return graph.Tenant(w.tokens[c.ID]), nil
 		},
 	}
-	app.JoinKinds(&config, s, nil)
+	app.JoinKinds(&config, s, nil, nil)
 	return &process{engine: reconcile.New(config)}
 }
 

@@ -19,6 +19,9 @@ type Account struct {
 	CreationType      string     `json:"creationType,omitempty"`
 	ExternalUserState string     `json:"externalUserState,omitempty"`
 	Identities        []Identity `json:"identities,omitempty"`
+	// Licences are all that the account has, from whatever source, where a round was
+	// asked to show them; nil: they were not told.
+	Licences []AssignedLicence `json:"-"`
 	// OnPremisesSync is true for an account mastered by an Active Directory of
 	// the tenant; Microsoft refuses most writes to it.
 	OnPremisesSync bool      `json:"onPremisesSyncEnabled,omitempty"`

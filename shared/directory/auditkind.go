@@ -44,6 +44,7 @@ const (
 	AuditRelease       AuditKind = "release"
 	AuditUseGroup      AuditKind = "use-group"
 	AuditEndGroupUse   AuditKind = "end-group-use"
+	AuditLicenseUser   AuditKind = "license-user"
 	AuditPauseBinding  AuditKind = "pause-binding"
 	AuditResumeBinding AuditKind = "resume-binding"
 	AuditAdoptAccount  AuditKind = "adopt-account"

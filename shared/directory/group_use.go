@@ -140,24 +140,31 @@ const (
 // The error is a *Refusal.
 func ParseUseRules(data []byte) (UseRules, error) {
 	var r UseRules
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&r); err != nil {
-		detail := strings.TrimPrefix(err.Error(), "json: ")
-		if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			kind, _, _ := strings.Cut(typ.Value, " ") // a number's value may follow
-			detail = fmt.Sprintf("%s must not be of type %s", jsonPath(data, typ.Offset), kind)
-		}
-		return r, Refuse(ErrInvalid, CodeInvalidUse, "What is to be done with the group cannot be read: "+detail+".",
-			`Send an object such as {"select": {}, "export": {"kind": "security"}}.`)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return r, Refuse(ErrInvalid, CodeInvalidUse, "There is something behind the closing brace.", "Send one JSON object.")
+	if err := parseRules(data, &r, "What is to be done with the group", `Send an object such as {"select": {}, "export": {"kind": "security"}}.`); err != nil {
+		return r, err
 	}
 	for i := range r.Licences {
 		r.Licences[i].tidy()
 	}
 	return r, r.Validate()
+}
+
+// parseRules reads a JSON object strictly into rules. what names it in a sentence.
+func parseRules(data []byte, rules any, what, next string) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(rules); err != nil {
+		detail := strings.TrimPrefix(err.Error(), "json: ")
+		if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			kind, _, _ := strings.Cut(typ.Value, " ") // a number's value may follow
+			detail = fmt.Sprintf("%s must not be of type %s", jsonPath(data, typ.Offset), kind)
+		}
+		return Refuse(ErrInvalid, CodeInvalidUse, what+" cannot be read: "+detail+".", next)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return Refuse(ErrInvalid, CodeInvalidUse, "There is something behind the closing brace.", "Send one JSON object.")
+	}
+	return nil
 }
 
 func (r *LicenceRule) tidy() {
@@ -222,25 +229,32 @@ var guid = Pattern(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 var skuName = Pattern(`^[A-Za-z0-9_.-]{1,100}$`)
 
 func (r *UseRules) validateLicences(bad func(field, format string, args ...any)) {
-	if len(r.Licences) > MaxLicenceRules {
-		bad("licences", "has %d rules; there may be %d", len(r.Licences), MaxLicenceRules)
+	validateRules(r.Licences, bad)
+	for i := range r.Licences {
+		if r.Licences[i].Via == LicenceViaGroup && r.Export == nil {
+			bad(fmt.Sprintf("licences[%d].via", i), "only a group that is exported gives licences itself: add export, or use \"user\"")
+		}
+	}
+}
+
+// validateRules reports what is wrong with rules of licences.
+func validateRules(rules []LicenceRule, bad func(field, format string, args ...any)) {
+	if len(rules) > MaxLicenceRules {
+		bad("licences", "has %d rules; there may be %d", len(rules), MaxLicenceRules)
 	}
 	seen := map[string]bool{}
-	for i := range r.Licences {
-		rule, at := &r.Licences[i], fmt.Sprintf("licences[%d]", i)
+	for i := range rules {
+		rule, at := &rules[i], fmt.Sprintf("licences[%d]", i)
 		rule.validate(at, bad)
 		if key := strings.ToLower(rule.SKU); seen[key] {
 			bad(at+".sku", "%q has two rules", rule.SKU)
 		} else {
 			seen[key] = true
 		}
-		if rule.Via == LicenceViaGroup && r.Export == nil {
-			bad(at+".via", "only a group that is exported gives licences itself: add export, or use \"user\"")
-		}
 	}
 }
 
-// Validate reports what is wrong with a rule that stands by itself, on a user.
+// validate reports what is wrong with one rule.
 func (r *LicenceRule) validate(at string, bad func(field, format string, args ...any)) {
 	if !skuName().MatchString(r.SKU) {
 		bad(at+".sku", "%q is neither a part number such as SPE_E3 nor an ID", r.SKU)

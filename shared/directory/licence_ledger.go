@@ -1,6 +1,9 @@
 package directory
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // ScopeLicences is the permission to give licences and to take them away.
 const ScopeLicences = "LicenseAssignment.ReadWrite.All"
@@ -57,6 +60,27 @@ func LicencePlansOff(v Value) (off []ServicePlanID, has bool) {
 		off = append(off, ServicePlanID(n))
 	}
 	return off, !v.IsNull()
+}
+
+// PropAssignedLicences is Graph's name of all licences that an account has.
+const PropAssignedLicences = "assignedLicenses"
+
+// LicencesAsGiven reports whether what a record says that we gave is among what the
+// account, or the tenant group, has, with the same services off. What is there by other
+// sources besides may make it differ: then a direct read tells.
+func LicencesAsGiven(ledger Properties, has []AssignedLicence) bool {
+	for name, v := range ledger {
+		sku, is := LicenceOfProperty(name)
+		if !is {
+			continue
+		}
+		off, _ := LicencePlansOff(v)
+		given := AssignedLicence{SKU: sku, DisabledPlans: off}
+		if !slices.ContainsFunc(has, given.Same) {
+			return false
+		}
+	}
+	return true
 }
 
 // ScopeGroups is the permission to make groups, to edit them and their members.

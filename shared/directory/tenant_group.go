@@ -209,6 +209,8 @@ type TenantGroupMark struct {
 	// Profile: properties came with it that may have other values.
 	Profile bool
 	Members []MemberMark
+	// Licences are those that the group gives; nil: they were not told.
+	Licences []AssignedLicence
 }
 
 // MemberMark says that somebody may have become a member, or may be none any more.

@@ -28,7 +28,7 @@ const identities = "identities"
 
 // fields are the properties that have a member of their own in directory.Account
 // and are not among its Properties.
-var fields = []string{"id", "userType", "onPremisesSyncEnabled", "proxyAddresses", "createdDateTime", "deletedDateTime", "creationType", "externalUserState", identities}
+var fields = []string{"id", "userType", "onPremisesSyncEnabled", "proxyAddresses", "createdDateTime", "deletedDateTime", "creationType", "externalUserState", identities, directory.PropAssignedLicences}
 
 // selection is what accounts are asked for.
 type selection struct {
@@ -145,6 +145,8 @@ func (s *scanner) account(sel *selection) (a directory.Account, removed *directo
 			a.ExternalUserState = s.optional()
 		case identities:
 			a.Identities = s.identities()
+		case directory.PropAssignedLicences:
+			a.Licences = s.licences()
 		case "proxyAddresses":
 			if list, ok := s.value().List(); ok {
 				a.ProxyAddresses = list
@@ -222,6 +224,37 @@ func (s *scanner) extensions(a *directory.Account, sel *selection) {
 			a.Properties[name] = directory.Null
 		}
 	}
+}
+
+// licences takes a list of assigned licences; one that is null was not told, and nil.
+func (s *scanner) licences() []directory.AssignedLicence {
+	if s.next() != '[' {
+		s.skip()
+		return nil
+	}
+	list := []directory.AssignedLicence{}
+	s.array(func() {
+		if s.next() != '{' {
+			s.skip()
+			return
+		}
+		var l directory.AssignedLicence
+		s.object(func(key []byte) {
+			switch string(key) {
+			case "skuId":
+				l.SKU = directory.SKUID(s.optional())
+			case "disabledPlans":
+				names, _ := s.value().List()
+				for _, n := range names {
+					l.DisabledPlans = append(l.DisabledPlans, directory.ServicePlanID(n))
+				}
+			default:
+				s.skip()
+			}
+		})
+		list = append(list, l)
+	})
+	return list
 }
 
 // identities takes a list of identities; one that is null was not told, and nil.

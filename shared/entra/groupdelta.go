@@ -14,8 +14,9 @@ import (
 // MostGroupsOfDelta is how many groups one round of changes can be kept to (GG 7).
 const MostGroupsOfDelta = 50
 
-// deltaSelect is what a round of group changes tells of.
-const deltaSelect = "displayName,description,mailNickname,members"
+// deltaSelect is what a round of group changes tells of. That it tells of licences is not
+// proved ([K]).
+const deltaSelect = "displayName,description,mailNickname,members," + directory.PropAssignedLicences
 
 // GroupDelta reads one page of a round of group changes with the members that came and
 // went: link "" begins with all that there is, of the groups or, without any, of all
@@ -160,6 +161,8 @@ func (s *scanner) groupMark() (m directory.TenantGroupMark) {
 				who, removed := s.member()
 				m.Members = append(m.Members, directory.MemberMark{TenantMember: who, Removed: removed})
 			})
+		case name == directory.PropAssignedLicences:
+			m.Licences = s.licences()
 		case !slices.Contains(key, '@'):
 			m.Profile = true
 			s.skip()

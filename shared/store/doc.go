@@ -102,6 +102,7 @@
 //	use           C#<connection>         use#<group>
 //	use's member  UM#<connection>#<epoch>#<group>
 //	                                     user#<user>, group#<group>
+//	user's rules  C#<connection>         licences#<user>
 //	licensed by   UL#<connection>#<epoch>#<user>
 //	                                     <group>
 //	memberships   PURGES                 <due at>#user#<user>, <due at>#group#<group>

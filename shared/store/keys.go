@@ -286,6 +286,13 @@ func useKey(c directory.ConnectionID, g directory.GroupID) table.Key {
 	return table.Key{Partition: "C#" + string(c), Sort: usePrefix + string(g)}
 }
 
+// userLicencesPrefix begins the sort keys of the rules of single users.
+const userLicencesPrefix = "licences#"
+
+func userLicencesKey(c directory.ConnectionID, u directory.UserID) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: userLicencesPrefix + string(u)}
+}
+
 // useMemberKey is where it stands how far a use has been brought for a member.
 func useMemberKey(c directory.ConnectionID, epoch int64, g directory.GroupID, m directory.MemberRef) table.Key {
 	return table.Key{Partition: "UM#" + string(c) + "#" + itoa(epoch) + "#" + string(g), Sort: memberName(m)}

@@ -437,7 +437,7 @@ func (s *Uses) SweepUses(ctx context.Context, c *directory.Connection) (more boo
 			return true, err
 		}
 	}
-	return false, nil
+	return s.sweepUserLicences(ctx, c)
 }
 
 func (s *Uses) sweepUse(ctx context.Context, u *directory.GroupUse, it table.Item) (more bool, err error) {

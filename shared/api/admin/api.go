@@ -108,6 +108,7 @@ func New(cfg Config) (*API, error) {
 	a.licences()
 	a.bindings()
 	a.groupUses()
+	a.userLicences()
 	a.jobs()
 	a.users()
 	a.groups()

@@ -25,7 +25,7 @@ var audited = map[string]directory.AuditKind{
 	"showPassword": directory.AuditShowPassword, "loadUsers": directory.AuditLoadUsers, "createUpload": directory.AuditCreateUpload,
 	"createGroup": directory.AuditCreateGroup, "editGroup": directory.AuditEditGroup, "deleteGroup": directory.AuditDeleteGroup, "restoreGroup": directory.AuditRestoreGroup,
 	"addMembers": directory.AuditAddMembers, "removeMembers": directory.AuditRemoveMembers, "loadGroups": directory.AuditLoadGroups,
-	"useGroup": directory.AuditUseGroup, "endGroupUse": directory.AuditEndGroupUse,
+	"licenseUser": directory.AuditLicenseUser, "useGroup": directory.AuditUseGroup, "endGroupUse": directory.AuditEndGroupUse,
 	"startImport": directory.AuditStartImport, "bind": directory.AuditBind, "release": directory.AuditRelease,
 	"pauseBinding": directory.AuditPauseBinding, "resumeBinding": directory.AuditResumeBinding, "adoptAccount": directory.AuditAdoptAccount,
 	"retryBinding": directory.AuditRetryBinding, "retryProblem": directory.AuditRetryProblem,

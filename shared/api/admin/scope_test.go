@@ -60,6 +60,8 @@ var operations = map[string]struct {
 	"GET /v1/connections/{id}/tenant-groups":                   {ScopeRead, false},
 	"GET /v1/connections/{id}/audit":                           {ScopeRead, false},
 	"GET /v1/connections/{id}/bindings":                        {ScopeRead, false},
+	"GET /v1/connections/{id}/bindings/{userId}/licences":      {ScopeRead, false},
+	"PUT /v1/connections/{id}/bindings/{userId}/licences":      {ScopeWrite, false},
 	"DELETE /v1/connections/{id}/groups/{groupId}":             {ScopeAdmin, false},
 	"GET /v1/connections/{id}/groups":                          {ScopeRead, false},
 	"GET /v1/connections/{id}/groups/{groupId}":                {ScopeRead, false},

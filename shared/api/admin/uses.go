@@ -16,6 +16,8 @@ type Uses interface {
 	List(ctx context.Context, id directory.ConnectionID, after string, limit int) ([]directory.GroupUse, string, error)
 	Members(ctx context.Context, id directory.ConnectionID, g directory.GroupID, cursor string, limit int) ([]store.UseMember, string, error)
 	Put(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, rules directory.UseRules, version int64) (uses.Used, error)
+	Licences(ctx context.Context, id directory.ConnectionID, u directory.UserID) (uses.Licensed, error)
+	License(ctx context.Context, by directory.Caller, id directory.ConnectionID, u directory.UserID, rules []directory.LicenceRule, version int64) (uses.Licensed, error)
 	End(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64) (uses.Used, error)
 }
 
@@ -75,6 +77,16 @@ type useOutput struct {
 	Body GroupUse
 }
 
+func (a *API) userLicences() {
+	const path = "/v1/connections/{id}/bindings/{userId}/licences"
+	register(a, operation{id: "getUserLicences", method: http.MethodGet, path: path, scope: ScopeRead,
+		summary: "Read which licences a bound user is to have by rules of the user's own, and what has come of all rules"}, a.getUserLicences)
+	register(a, operation{id: "licenseUser", method: http.MethodPut, path: path, scope: ScopeWrite,
+		summary: "Say which licences a bound user is to have, whatever groups say",
+		more:    "What a rule alone gave is taken away once the rule is gone; an empty list takes all of them away. The rules count while the user is bound.",
+		body:    schema[directory.LicenceRules](a), core: []string{allMembers}}, a.licenseUser)
+}
+
 func (a *API) groupUses() {
 	const path = "/v1/connections/{id}/groups"
 	register(a, operation{id: "listGroupUses", method: http.MethodGet, path: path, scope: ScopeRead,
@@ -89,6 +101,62 @@ func (a *API) groupUses() {
 		summary: "End what a connection does with a group; what it gave is taken back, or kept, as the use says"}, a.endUse)
 	register(a, operation{id: "listUsedMembers", method: http.MethodGet, path: path + "/{groupId}/members", scope: ScopeRead,
 		summary: "List the members of a used group, with what has come of the use for each"}, a.listUsedMembers)
+}
+
+// UserLicences is which licences a user is to have by rules of the user's own, and what
+// has come of all rules, of groups as well.
+type UserLicences struct {
+	ConnectionID directory.ConnectionID      `json:"connectionId"`
+	UserID       directory.UserID            `json:"userId"`
+	Licences     []directory.LicenceRule     `json:"licences" doc:"The rules of the user's own."`
+	By           string                      `json:"by,omitempty" doc:"Who asked for them as they are."`
+	Updated      time.Time                   `json:"updated,omitzero"`
+	Given        []directory.AssignedLicence `json:"given" doc:"What Bindery gave to the account itself, by whatever rule: the ledger, and all that it ever takes away."`
+	Status       directory.BindingStatus     `json:"status,omitempty" doc:"How far all rules of the user have been followed; nothing: there is none."`
+	Problem      *directory.Problem          `json:"problem,omitempty"`
+	Findings     []directory.Problem         `json:"findings,omitempty"`
+}
+
+type userLicencesOutput struct {
+	ETag string `header:"ETag"`
+	Body UserLicences
+}
+
+func answerLicences(l uses.Licensed, err error) (*userLicencesOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	v := UserLicences{ConnectionID: l.ConnectionID, UserID: l.UserID, Licences: orEmpty(l.UserLicences.Licences), By: l.By, Updated: l.Updated, Given: []directory.AssignedLicence{}}
+	if b := l.Record; b != nil {
+		v.Status, v.Problem, v.Findings = b.Status, b.Problem, b.Findings
+		for _, name := range b.Base.Names() {
+			if sku, is := directory.LicenceOfProperty(name); is {
+				off, _ := directory.LicencePlansOff(b.Base[name])
+				v.Given = append(v.Given, directory.AssignedLicence{SKU: sku, DisabledPlans: orEmpty(off)})
+			}
+		}
+	}
+	return &userLicencesOutput{etagOf(l.Version), v}, nil
+}
+
+func (a *API) getUserLicences(ctx context.Context, _ Caller, in *BindingPath) (*userLicencesOutput, error) {
+	return answerLicences(a.Uses.Licences(ctx, directory.ConnectionID(in.ID), directory.UserID(in.UserID)))
+}
+
+func (a *API) licenseUser(ctx context.Context, by Caller, in *struct {
+	BindingPath
+	IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of what is edited; without it the edit goes onto whatever is there"`
+	raw
+}) (*userLicencesOutput, error) {
+	version, err := parseIfMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := directory.ParseLicenceRules(in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	return answerLicences(a.Uses.License(ctx, by.Caller, directory.ConnectionID(in.ID), directory.UserID(in.UserID), rules, version))
 }
 
 func (a *API) listUses(ctx context.Context, _ Caller, in *struct {

@@ -117,7 +117,7 @@ func (c *Core) joinEngine() {
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest
 	}
-	JoinKinds(&engine, p.Store, c.Activity.Audits.LastMemberEditors)
+	JoinKinds(&engine, p.Store, c.Activity.Audits.LastMemberEditors, c.Activity.Audits.LastLicensor)
 	c.Engine = reconcile.New(engine)
 }
 

@@ -14,15 +14,16 @@ import (
 )
 
 // JoinKinds gives an engine over records what it keeps in step besides accounts, and what
-// records of that are made of: the uses of groups. attribution may be nil: then nobody is
-// asked who changed a tenant group.
-func JoinKinds(engine *reconcile.Config, records *store.Store, attribution groups.Attribution) {
+// records of that are made of: the uses of groups. editor and licensor may be nil: then
+// nobody is asked who changed a tenant group's members, or licences.
+func JoinKinds(engine *reconcile.Config, records *store.Store, editor groups.Attribution, licensor licences.Attribution) {
 	source := uses.NewSource(records)
 	exports := groups.Of(records, source)
-	exports.Attribution = attribution
+	exports.Attribution = editor
 	managing := managers.New(managers.StoreOf(records))
 	licensing := licences.New(licences.StoreOf(records), source)
-	byGroup := licences.NewGroups(licences.StoreOf(records), source)
+	licensing.Who = licensor
+	byGroup := licences.NewGroups(licensing)
 	engine.Uses = uses.NewExpander(records, assign.NewSelected(records), engine.Now, engine.Log)
 	engine.Kinds = append(groups.Kinds(exports), managing, licensing, byGroup)
 	engine.Dependents = together(managing.Dependents, ofGroups(groups.Dependents(exports)), ofGroups(licensing.Dependents), ofGroups(byGroup.Dependents))

@@ -139,7 +139,7 @@ func (s *GroupCandidates) List(ctx context.Context, id directory.ConnectionID, f
 func (s *GroupCandidates) Tenant(ctx context.Context, c *directory.Connection) (GroupTenant, error) {
 	if !c.HasScope(directory.ScopeGroups) {
 		then := "Authorise the connection again: Microsoft asks for that permission."
-		if !c.Settings.Groups {
+		if !c.Wants(directory.ScopeGroups) {
 			then = "Set groups in the connection's settings, and authorise it again."
 		}
 		return nil, directory.Refuse(directory.ErrConflict, directory.CodeScopeMissing,

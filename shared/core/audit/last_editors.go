@@ -44,6 +44,25 @@ func (a *Audit) LastMemberEditors(ctx context.Context, c *directory.Connection, 
 	return actors, err
 }
 
+// LastLicensor finds out, as LastEditors does, who last changed the licences of an account
+// or of a tenant group; nil: the log does not say.
+func (a *Audit) LastLicensor(ctx context.Context, c *directory.Connection, of directory.AccountID, since time.Time) (*directory.Actor, error) {
+	var actor *directory.Actor
+	err := a.lastEvents(ctx, c, of, since, func(e *directory.DirectoryAudit) {
+		if actor == nil && isAbout(e, of) && ofLicences(e) {
+			by := actorOf(e, c)
+			actor = &by
+		}
+	})
+	return actor, err
+}
+
+// ofLicences reports whether an event is about licences, by what Microsoft calls it:
+// "Change user license", "Set group license" (GG 9.4; [K] that these are all).
+func ofLicences(e *directory.DirectoryAudit) bool {
+	return strings.Contains(strings.ToLower(e.Activity), "license")
+}
+
 // isAbout reports whether an object is among the targets of an event.
 func isAbout(e *directory.DirectoryAudit, id directory.AccountID) bool {
 	return slices.ContainsFunc(e.Targets, func(t directory.TargetResource) bool { return strings.EqualFold(t.ID, string(id)) })

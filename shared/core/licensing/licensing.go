@@ -48,6 +48,8 @@ type Holder struct {
 	// Again are products that a group could not give and that Microsoft may be asked
 	// about once more now.
 	Again map[directory.SKUID]bool
+	// Who changed what we gave, for people; "": it is not known.
+	Who string
 	// Fixed says that nothing is given or taken: somebody who leaves, or whose account
 	// is not written to. The place in a line is nobody's then.
 	Fixed bool
@@ -415,7 +417,7 @@ func (p *planning) wish(x *pending, w Wish) {
 		}
 		return
 	case ours && p.o.ReportForeign && h.Held != nil:
-		p.find(h, w.SKU, directory.CodeForeignChange, true, "Somebody took %s from the %s in Microsoft 365; by the connection's settings that is only reported.", sku.PartNumber, holder)
+		p.find(h, w.SKU, directory.CodeForeignChange, true, "%s took %s from the %s in Microsoft 365; by the connection's settings that is only reported.", cmp.Or(h.Who, "Somebody"), sku.PartNumber, holder)
 		return
 	case !sku.Assignable():
 		p.find(h, w.SKU, directory.CodeLicenseNotAssignable, true, "%s cannot be given to accounts: it is %s, for %s.", sku.PartNumber, sku.Status, sku.AppliesTo)
@@ -426,7 +428,7 @@ func (p *planning) wish(x *pending, w Wish) {
 	}
 	why := cmp.Or(w.By, "it is wished") + " wants it"
 	if ours {
-		why = "somebody took it in Microsoft 365"
+		why = cmp.Or(h.Who, "somebody") + " took it in Microsoft 365"
 	}
 	x.why[w.SKU] = why
 	n := &need{of: x, give: directory.AssignedLicence{SKU: w.SKU, DisabledPlans: off}, priority: w.Priority, since: w.Since, by: w.By}
@@ -474,10 +476,10 @@ func (p *planning) adjust(x *pending, sku *directory.LicenceSKU, has, gave, off 
 		return
 	case slices.Equal(gave, off) && p.o.ReportForeign:
 		p.find(x.h, sku.ID, directory.CodeForeignChange, false,
-			"Somebody switched services of %s in Microsoft 365; by the connection's settings that is only reported.", sku.PartNumber)
+			"%s switched services of %s in Microsoft 365; by the connection's settings that is only reported.", cmp.Or(x.h.Who, "Somebody"), sku.PartNumber)
 		return
 	case slices.Equal(gave, off):
-		why = "somebody switched services of it in Microsoft 365"
+		why = cmp.Or(x.h.Who, "somebody") + " switched services of it in Microsoft 365"
 	}
 	x.plans = append(x.plans, directory.AssignedLicence{SKU: sku.ID, DisabledPlans: off})
 	x.why[sku.ID] = why

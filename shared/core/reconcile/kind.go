@@ -129,16 +129,6 @@ type Rounds interface {
 	Begins(ctx context.Context, w Work) (bool, error)
 }
 
-// Related are Objects that are relations of accounts, of which the rounds of these tell
-// when accounts have them read (rounds.relations).
-type Related interface {
-	// Relations are the names that they have among what is read of accounts in rounds.
-	Relations() []string
-	// Related are those of our objects that are to be compared, by a direct read, since
-	// accounts of users have other relations than were agreed.
-	Related(ctx context.Context, accounts map[directory.UserID]*directory.Account) ([]directory.Ref, error)
-}
-
 // RoundPage is one page of a round.
 type RoundPage struct {
 	// Marks are our objects that are to be compared, by a direct read.
@@ -147,6 +137,16 @@ type RoundPage struct {
 	IDs []directory.AccountID
 	// Next leads to the next page, DeltaLink to the next round; one of them is there.
 	Next, DeltaLink string
+}
+
+// Onlooker are Objects about what accounts have besides what is kept of them as accounts.
+// Rounds of accounts show them that too, so that they need none of their own.
+type Onlooker interface {
+	// Selects are Graph's names of what rounds are to show besides; none: nothing.
+	Selects() []string
+	// Shown says what is to be looked at because of accounts that a round showed: now, or
+	// later, when the page may be older than our last write.
+	Shown(ctx context.Context, accounts []directory.Account, owners map[directory.AccountID]directory.UserID) (now, later []directory.Ref, err error)
 }
 
 // Expander are Objects whose records are made of what users and settings say.

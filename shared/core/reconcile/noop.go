@@ -67,6 +67,10 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 		tools.rounds.ahead = &aheadPage{link: l.Link.Link, page: page}
 		return false, nil
 	}
+	if now, later, err := tools.rounds.shown(rctx, &l.Link, page.Accounts); err != nil || len(now)+len(later) > 0 {
+		tools.rounds.ahead = &aheadPage{link: l.Link.Link, page: page}
+		return false, err
+	}
 	kinds, unchanged, err := tools.rounds.kindsUnchanged(rctx, &l.Link)
 	if err != nil {
 		return false, w.outside(ctx, err)
@@ -105,7 +109,7 @@ func (rd *rounds) asWritten(accounts []directory.Account, back directory.RunID, 
 		a := &accounts[i]
 		id := directory.AccountID(strings.ToLower(string(a.ID)))
 		digest, known := wrote.Accounts[id]
-		if !known || digest != rd.digester.Of(a.Properties) || plan.Foreign(a) != nil || a.Manager != nil {
+		if !known || digest != rd.digester.Of(a.Properties) || plan.Foreign(a) != nil {
 			return false
 		}
 		shown[id] = true

@@ -265,10 +265,8 @@ func (rd *rounds) comparePage(ctx context.Context, r *round, page *directory.Acc
 	if err != nil || len(owners) == 0 {
 		return err
 	}
-	if !link.Full { // which looks at all of them by itself (Expander)
-		if err := rd.markRelated(ctx, page, owners); err != nil {
-			return err
-		}
+	if err := rd.markShown(ctx, page.Accounts, owners); err != nil {
+		return err
 	}
 	subs, err := rd.suspects(ctx, link.Full, page, owners)
 	if err != nil {
@@ -321,42 +319,6 @@ func (rd *rounds) comparePage(ctx context.Context, r *round, page *directory.Acc
 	}
 	readSeen(r.seen, fresh)
 	return rd.seen.SaveSeen(ctx, link.Pass, link.Pages, fresh)
-}
-
-// selected is what is read of accounts in rounds: their managed properties, and the
-// relations that kinds have an eye on.
-func (rd *rounds) selected() []string {
-	list := rd.managed
-	for _, name := range rd.kinds.names {
-		if of, has := rd.kinds.of(name).(Related); has {
-			list = append(slices.Clip(list), of.Relations()...)
-		}
-	}
-	return list
-}
-
-// markRelated marks the objects of kinds that are relations of accounts of a page.
-func (rd *rounds) markRelated(ctx context.Context, page *directory.AccountPage, owners map[directory.AccountID]directory.UserID) error {
-	of := map[directory.UserID]*directory.Account{}
-	for i := range page.Accounts {
-		if user, bound := owners[page.Accounts[i].ID]; bound {
-			of[user] = &page.Accounts[i]
-		}
-	}
-	for _, name := range rd.kinds.names {
-		related, has := rd.kinds.of(name).(Related)
-		if !has {
-			continue
-		}
-		refs, err := related.Related(ctx, of)
-		if err != nil {
-			return err
-		}
-		if err := rd.marks.MarkRecheck(ctx, &rd.s.lease, refs, rd.s.now()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // suspects reads the users and bindings behind the accounts of a page, except

@@ -311,7 +311,7 @@ func mayRead(c *directory.Connection) error {
 		return nil
 	}
 	then := "Authorise the connection again: Microsoft asks for that permission."
-	if !c.Settings.Licences {
+	if !c.Wants(directory.ScopeLicences) {
 		then = "Set licences in the connection's settings, and authorise it again."
 	}
 	return directory.Refuse(directory.ErrConflict, directory.CodeScopeMissing,

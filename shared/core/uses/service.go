@@ -21,7 +21,8 @@ type Service struct {
 	groups      groupReader
 	told        userTeller
 	uses        useEditor
-	records     recordReader
+	licences    licenceEditor
+	bindings    bindingReader
 	wake        func(ctx context.Context, id directory.ConnectionID) error
 	now         func() time.Time
 	log         *slog.Logger
@@ -55,11 +56,6 @@ type useEditor interface {
 	PutUse(ctx context.Context, act directory.AuditEvent, c *directory.Connection, g *directory.Group, u *directory.GroupUse) error
 }
 
-// recordReader reads the records that follow from uses.
-type recordReader interface {
-	BindingsOf(ctx context.Context, c directory.ConnectionID, refs []directory.Ref) (map[directory.Ref]directory.Binding, error)
-}
-
 // Config is what a Service stands on.
 type Config struct {
 	Store *store.Store
@@ -77,7 +73,7 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, told: cfg.Store.Groups, uses: cfg.Store.Uses, records: cfg.Store.Bindings, wake: cfg.Wake, now: cfg.Now, log: cfg.Log}
+	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, told: cfg.Store.Groups, uses: cfg.Store.Uses, licences: cfg.Store.Uses, bindings: cfg.Store.Bindings, wake: cfg.Wake, now: cfg.Now, log: cfg.Log}
 }
 
 // maxTries bounds how often something is tried again because others were faster.
@@ -250,14 +246,8 @@ func (s *Service) editOnce(ctx context.Context, by directory.Caller, id director
 	if err := change(ctx, &c, &u); err != nil {
 		return u, c, err
 	}
-	if wants(&c, &u) {
-		c, err = s.connections.ModifyConnection(ctx, directory.AuditEvent{}, id, func(c *directory.Connection) error {
-			wants(c, &u)
-			return nil
-		})
-		if err != nil {
-			return u, c, err
-		}
+	if c, err = s.noteUse(ctx, &c, u.Scopes()...); err != nil {
+		return u, c, err
 	}
 	u.EditedBy(by.Subject, s.now())
 	u.Updated = s.now().UTC()
@@ -282,13 +272,23 @@ func mayUse(c *directory.Connection, old, next directory.UseRules, by directory.
 	return r
 }
 
-// wants notes on a connection that it does something with groups, and which permissions
-// that needs: they are asked for when it is authorised again. It reports whether any of it
-// is news.
-func wants(c *directory.Connection, u *directory.GroupUse) bool {
+// noteUse notes on a connection that it does something with groups or licences, and which
+// permissions that needs: they are asked for when it is authorised again.
+func (s *Service) noteUse(ctx context.Context, c *directory.Connection, scopes ...string) (directory.Connection, error) {
+	if known := *c; !wants(&known, scopes) {
+		return *c, nil
+	}
+	return s.connections.ModifyConnection(ctx, directory.AuditEvent{}, c.ID, func(c *directory.Connection) error {
+		wants(c, scopes)
+		return nil
+	})
+}
+
+// wants is noteUse for a copy, and reports whether any of it is news.
+func wants(c *directory.Connection, scopes []string) bool {
 	news := !c.UsesGroups
 	c.UsesGroups = true
-	for _, scope := range u.Scopes() {
+	for _, scope := range scopes {
 		news = c.Want(scope) || news
 	}
 	return news
@@ -309,7 +309,7 @@ func (s *Service) keepsExport(ctx context.Context, c *directory.Connection, u *d
 	was := u.Export
 	if was == nil {
 		ref := directory.GroupRef(u.GroupID)
-		found, err := s.records.BindingsOf(ctx, c.ID, []directory.Ref{ref})
+		found, err := s.bindings.BindingsOf(ctx, c.ID, []directory.Ref{ref})
 		if err != nil {
 			return err
 		}

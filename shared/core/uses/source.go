@@ -30,6 +30,7 @@ type sourceUses interface {
 	UsesAmong(ctx context.Context, c *directory.Connection, ids []directory.GroupID) (map[directory.GroupID]directory.GroupUse, error)
 	UseState(ctx context.Context, c *directory.Connection, g directory.GroupID) (store.UseState, error)
 	UseMembers(ctx context.Context, u *directory.GroupUse, after directory.MemberRef, limit int) ([]store.UseMember, directory.MemberRef, error)
+	UserLicencesAmong(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID]directory.UserLicences, error)
 	LicensedBy(ctx context.Context, c *directory.Connection, u directory.UserID) (map[directory.GroupID]time.Time, error)
 }
 
@@ -56,7 +57,7 @@ func (s *Source) Exports(ctx context.Context, c *directory.Connection, ids []dir
 		e := u.Defaulted().Export
 		x := groups.Export{
 			Group: &g, Kind: directory.TenantGroupKind(e.Kind), Exact: e.Members == directory.MembersExact, Adopt: directory.TenantGroupID(e.Adopt),
-			Welcome: e.WelcomeMail, By: editors(&u),
+			Welcome: e.WelcomeMail, By: editors(u.By, u.Editors),
 		}
 		if x.Exact { // nobody else asks
 			if x.Expanded, err = s.expanded(ctx, c, id); err != nil {
@@ -89,10 +90,10 @@ func (s *Source) expanded(ctx context.Context, c *directory.Connection, g direct
 	return !due, err
 }
 
-// editors are the subjects of those who changed a use lately.
-func editors(u *directory.GroupUse) []string {
-	list := []string{u.By}
-	for _, e := range u.Editors {
+// editors are the subjects of those who changed rules lately.
+func editors(by string, lately []directory.Edit) []string {
+	list := []string{by}
+	for _, e := range lately {
 		if !slices.Contains(list, e.By) {
 			list = append(list, e.By)
 		}
@@ -100,8 +101,8 @@ func editors(u *directory.GroupUse) []string {
 	return list
 }
 
-// Rules returns the rules by which users are to have licences, by user, of the uses of
-// groups that they are members of.
+// Rules returns the rules by which users are to have licences, by user: of their own, and
+// of the uses of groups that they are members of.
 func (s *Source) Rules(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID][]licences.Rule, error) {
 	by := make(map[directory.UserID]map[directory.GroupID]time.Time, len(users))
 	var ids []directory.GroupID
@@ -125,8 +126,17 @@ func (s *Source) Rules(ctx context.Context, c *directory.Connection, users []dir
 	if err != nil {
 		return nil, err
 	}
+	own, err := s.uses.UserLicencesAmong(ctx, c, users)
+	if err != nil {
+		return nil, err
+	}
 	all := make(map[directory.UserID][]licences.Rule, len(users))
 	for _, u := range users {
+		mine := own[u]
+		for i := range mine.Licences {
+			r := &mine.Licences[i]
+			all[u] = append(all[u], licences.Rule{SKU: r.SKU, DisabledPlans: r.DisabledPlans, Priority: r.Priority, Since: mine.SinceOf(r), By: "a rule of the user's own", Editors: editors(mine.By, mine.Editors)})
+		}
 		for _, g := range ids {
 			since, member := by[u][g]
 			use, is := used[g]
@@ -147,7 +157,7 @@ func (s *Source) Rules(ctx context.Context, c *directory.Connection, users []dir
 }
 
 func ruleOf(r *directory.LicenceRule, group string, use *directory.GroupUse) licences.Rule {
-	return licences.Rule{SKU: r.SKU, DisabledPlans: r.DisabledPlans, Priority: r.Priority, By: "the group " + group, Editors: editors(use)}
+	return licences.Rule{SKU: r.SKU, DisabledPlans: r.DisabledPlans, Priority: r.Priority, By: "the group " + group, Editors: editors(use.By, use.Editors)}
 }
 
 // GroupRules returns what exported groups are to give their members as groups, and what

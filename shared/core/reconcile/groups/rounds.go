@@ -166,11 +166,28 @@ func (o *tenantGroups) toCompare(ctx context.Context, marks []directory.TenantGr
 			return nil, err
 		}
 		out = append(out, refs...)
+		if refs, err = o.licencesToCompare(ctx, directory.GroupID(owner.ID), m); err != nil {
+			return nil, err
+		}
+		out = append(out, refs...)
 		if whole || m.Removed || m.Profile {
 			out = append(out, owner)
 		}
 	}
 	return uniqueRefs(out), nil
+}
+
+// licencesToCompare are the licences of a group that are not any more as we gave them.
+func (o *tenantGroups) licencesToCompare(ctx context.Context, group directory.GroupID, m *directory.TenantGroupMark) ([]directory.Ref, error) {
+	if m.Licences == nil {
+		return nil, nil
+	}
+	ref := directory.GroupLicenceOf(group)
+	records, err := o.bound(ctx, []directory.Ref{ref})
+	if err != nil || records[ref] == nil || directory.LicencesAsGiven(records[ref].Base, m.Licences) {
+		return nil, err
+	}
+	return []directory.Ref{ref}, nil
 }
 
 // membersToCompare are the memberships that a group's changes may concern. whole says

@@ -48,6 +48,12 @@
 // line finds it, who is looked at every quarter of an hour, and everybody behind with
 // him. A seat that somebody else took a moment before makes its change wait likewise.
 //
+// # What others change
+//
+// Rounds of accounts show what each has of licences, too (foreign.go), so that a licence of
+// ours that somebody took is seen as soon as any other change, put back or reported, with
+// who did it as far as Microsoft's log says.
+//
 // # Sending
 //
 // Microsoft makes one change of licences at a time in a tenant (GG 9.3), so each is a

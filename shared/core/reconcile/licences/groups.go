@@ -18,8 +18,8 @@ import (
 // becomes of them at each member is told by the member's own record, see Kind.
 type GroupKind struct{ kind *Kind }
 
-// NewGroups returns the kind.
-func NewGroups(s Store, rules Source) *GroupKind { return &GroupKind{New(s, rules)} }
+// NewGroups returns the kind of groups' licences beside that of accounts'.
+func NewGroups(k *Kind) *GroupKind { return &GroupKind{k} }
 
 // Name is directory.KindGroupLicence.
 func (k *GroupKind) Name() directory.Kind { return directory.KindGroupLicence }
@@ -33,7 +33,7 @@ func (k *GroupKind) Open(s reconcile.Slice, tenant reconcile.Tenant) reconcile.O
 
 // Dependents are the licences that wait for a tenant group, or go with it.
 func (k *GroupKind) Dependents(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
-	if ref.Kind != directory.KindGroup || !c.Settings.Licences {
+	if ref.Kind != directory.KindGroup || !c.Wants(directory.ScopeLicences) {
 		return nil, nil
 	}
 	mine := directory.GroupLicenceOf(directory.GroupID(ref.ID))
@@ -144,12 +144,18 @@ func (o *groupObjects) decide(ctx context.Context, w reconcile.Work, refs []dire
 	settings := o.settings(w)
 	holders := make([]licensing.Holder, len(list))
 	of := map[directory.UserID]*holding{}
-	for i, h := range list {
+	for _, h := range list {
 		o.prepare(&settings, h, skus)
 		if err := o.keep(ctx, h, skus); err != nil {
 			return nil, err
 		}
-		holders[i], of[h.holder.User] = h.holder, h
+		of[h.holder.User] = h
+	}
+	if err := o.whoChanged(ctx, w, list); err != nil {
+		return nil, err
+	}
+	for i, h := range list {
+		holders[i] = h.holder
 	}
 	p := licensing.Make(skus, holders, licensing.Options{ReportForeign: settings.Foreign(directory.PropLicences) == directory.ForeignReport, Groups: true})
 	take(&p, of, skus)

@@ -96,10 +96,12 @@ type Kind struct {
 	source Source
 	// compete is how many compete for seats at once, beside the page that asks.
 	compete int
+	// Who tells who changed what we gave; nil: nobody asks.
+	Who Attribution
 }
 
 // New returns the kind.
-func New(s Store, rules Source) *Kind { return &Kind{s, rules, manyCompete} }
+func New(s Store, rules Source) *Kind { return &Kind{store: s, source: rules, compete: manyCompete} }
 
 // Name is directory.KindLicence.
 func (k *Kind) Name() directory.Kind { return directory.KindLicence }
@@ -111,7 +113,7 @@ func (k *Kind) Open(s reconcile.Slice, tenant reconcile.Tenant) reconcile.Object
 }
 
 func (k *Kind) open(s reconcile.Slice, tenant reconcile.Tenant) *objects {
-	return &objects{records: &records{store: k.store, source: k.source, conn: s.Connection()}, s: s, tenant: tenant.(Tenant), compete: k.compete}
+	return &objects{records: &records{store: k.store, source: k.source, conn: s.Connection()}, s: s, tenant: tenant.(Tenant), compete: k.compete, who: k.Who}
 }
 
 // objects are the licences of a connection's users, or of its exported groups.
@@ -121,6 +123,8 @@ type objects struct {
 	tenant  Tenant
 	compete int
 	outlook *outlook               // of the run that is planned; nil: none is so far
+	who     Attribution            // nil: nobody asks
+	asked   int                    // how often it was
 	known   []directory.LicenceSKU // the tenant's products as they were last read
 	// groups are the tenant groups that were read, of groups' licences.
 	groups map[directory.AccountID]*directory.TenantGroup

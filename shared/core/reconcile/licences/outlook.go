@@ -95,6 +95,7 @@ type holding struct {
 	// which time Microsoft may be asked again; 0: it is not to be, as things are.
 	about     string
 	asksAgain time.Duration
+	by        *directory.Actor // who changed what we gave; nil: it is not known
 	// editors are the subjects whose edits the changes come from.
 	editors  []string
 	decision decision
@@ -185,7 +186,13 @@ func (o *objects) look(ctx context.Context, w reconcile.Work, k *outlook, refs [
 	if err != nil {
 		return nil, err
 	}
-	seats := decide(&settings, o.s.Connection(), k.without(skus), list, from, w.Now())
+	for _, h := range list {
+		h.prepare(&settings, o.s.Connection(), skus, from)
+	}
+	if err := o.whoChanged(ctx, w, list); err != nil {
+		return nil, err
+	}
+	seats := decide(&settings, k.without(skus), list, from, w.Now())
 	return &part{asked: refs, list: list, seats: seats}, nil
 }
 
@@ -481,12 +488,11 @@ func (o *objects) skus(ctx context.Context, w reconcile.Work) (list []directory.
 // skuUnits is what the list of products costs of the quota for reading (GG 1).
 const skuUnits = 3
 
-// decide decides about all together. It does no I/O.
-func decide(s *directory.Settings, c *directory.Connection, skus []directory.LicenceSKU, list []*holding, from *sources, now time.Time) []licensing.Seats {
+// decide decides about all together, who are prepared. It does no I/O.
+func decide(s *directory.Settings, skus []directory.LicenceSKU, list []*holding, from *sources, now time.Time) []licensing.Seats {
 	holders := make([]licensing.Holder, len(list))
 	of := map[directory.UserID]*holding{}
 	for i, h := range list {
-		h.prepare(s, c, skus, from)
 		if !h.holder.Fixed {
 			h.mayAsk(skus, now)
 		}
@@ -674,6 +680,9 @@ func changeOf(h *holding, e directory.Effect, before, after licensing.Ledger) di
 func (h *holding) find(f *licensing.Finding) {
 	t := directory.ProblemTypeOf(f.Code)
 	p := directory.Problem{Code: f.Code, Kind: t.Kind, Property: directory.LicenceProperty(f.SKU), Message: f.Text, Next: t.Next, Steps: t.Steps, Holder: "sku " + string(f.SKU)}
+	if f.Code == directory.CodeForeignChange {
+		p.By = h.by
+	}
 	if f.Blocks && h.decision.problem == nil && f.Code != directory.CodeForeignChange {
 		h.decision.status, h.decision.problem = directory.BindingRefused, &p
 		return

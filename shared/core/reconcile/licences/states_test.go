@@ -66,7 +66,8 @@ func TestLicenceStates(t *testing.T) {
 				rules:  []Rule{{SKU: partE3}},
 				held:   &directory.AccountLicences{AccountID: "acc", UsageLocation: "CH", States: test.states},
 			}
-			decide(&directory.Settings{Licences: true}, &directory.Connection{}, skus, []*holding{h}, &sources{}, time.Now())
+			h.prepare(&directory.Settings{Licences: true}, &directory.Connection{}, skus, &sources{})
+			decide(&directory.Settings{Licences: true}, skus, []*holding{h}, &sources{}, time.Now())
 			d := h.decision
 			var told *directory.Problem
 			if d.problem != nil {

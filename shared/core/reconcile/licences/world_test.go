@@ -51,6 +51,7 @@ type world struct {
 	table   *memory.Table
 	store   *store.Store
 	kind    reconcile.Kind
+	who     Attribution
 	wrap    func(*Kind) reconcile.Kind // nil: it is as it is
 	engine  *reconcile.Engine
 	conn    directory.Connection
@@ -120,12 +121,13 @@ func newWorld(t *testing.T, edit ...func(*directory.Settings)) *world {
 func (w *world) start(open reconcile.Open) {
 	w.store = store.New(w.table, store.Options{Now: w.now})
 	kind := New(StoreOf(w.store), w)
+	kind.Who = w.who
 	w.kind = kind
 	if w.wrap != nil {
 		w.kind = w.wrap(kind)
 	}
 	w.engine = reconcile.New(reconcile.Config{
-		Stores: reconcile.StoresOf(w.store), Now: w.now, SecondLook: -1, Open: open, Kinds: append(groups.Kinds(groups.Of(w.store, w)), w.kind, NewGroups(StoreOf(w.store), w)),
+		Stores: reconcile.StoresOf(w.store), Now: w.now, SecondLook: -1, Open: open, Kinds: append(groups.Kinds(groups.Of(w.store, w)), w.kind, NewGroups(kind)),
 		Send: func(context.Context, directory.WakeUp, time.Duration) error {
 			if w.send != nil {
 				return w.send()

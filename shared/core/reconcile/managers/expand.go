@@ -2,6 +2,7 @@ package managers
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -104,34 +105,38 @@ func (o *objects) expandRecords(ctx context.Context, w reconcile.Work, cursor st
 	return next, o.records.store.MarkRecheck(ctx, o.s.Lease(), marked, o.s.Now())
 }
 
-// Relations are the manager, while managers are written.
-func (o *objects) Relations() []string {
+// Selects is the manager, while managers are written.
+func (o *objects) Selects() []string {
 	if !o.s.Connection().Settings.Manager.Export {
 		return nil
 	}
 	return []string{directory.PropManager}
 }
 
-// Related are the managers of accounts that have another one than was agreed.
-func (o *objects) Related(ctx context.Context, accounts map[directory.UserID]*directory.Account) ([]directory.Ref, error) {
-	var refs []directory.Ref
-	for u, a := range accounts {
-		if a.Manager != nil {
-			refs = append(refs, directory.ManagerOf(u))
+// Shown are the managers of accounts that have another one than was agreed.
+func (o *objects) Shown(ctx context.Context, accounts []directory.Account, owners map[directory.AccountID]directory.UserID) (now, later []directory.Ref, err error) {
+	managers := map[directory.Ref]directory.AccountID{}
+	for i := range accounts {
+		a := &accounts[i]
+		if u, bound := owners[a.ID]; bound && a.Manager != nil {
+			managers[directory.ManagerOf(u)] = *a.Manager
 		}
 	}
-	records, err := o.records.of(ctx, refs)
+	records, err := o.records.of(ctx, slices.Collect(maps.Keys(managers)))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var differ []directory.Ref
 	for ref, b := range records {
 		base, known := b.Base[directory.PropManager]
-		if known && !same(base, directory.StringValue(string(*accounts[user(ref)].Manager))) {
-			differ = append(differ, ref)
+		switch {
+		case !known, same(base, directory.StringValue(string(managers[ref]))):
+		case o.s.Fresh(b).Any():
+			later = append(later, ref)
+		default:
+			now = append(now, ref)
 		}
 	}
-	return differ, nil
+	return now, later, nil
 }
 
 // alike reports whether two lists of findings tell of the same.
