@@ -18,7 +18,7 @@ ARCH        ?= $(shell $(GO) env GOHOSTARCH)
 BUILD       := .build
 FUNCTIONS   := $(notdir $(patsubst %/main.go,%,$(wildcard functions/*/main.go)))
 LDFLAGS     := -s -w
-MAX_MB      := 26
+MAX_MB      := 23
 # How long one package's tests may take; go's own ten minutes are too few on a busy machine.
 PATIENCE    := 30m
 SDK         := github.com/microsoftgraph/msgraph-sdk-go

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -91,8 +93,10 @@ type API struct {
 	Config
 	huma huma.API
 	mux  *http.ServeMux
-	spec []byte
-	most int // MaxAnswer; tests have smaller pages
+	spec func() ([]byte, error) // made when it is first asked for: it takes longer than all the rest of a start
+	most int                    // MaxAnswer; tests have smaller pages
+
+	misfit error // of operations that package endpoint does not take
 }
 
 // MaxBody is how large a request's body may be. A text may be refused earlier, by
@@ -122,7 +126,8 @@ func New(cfg Config) (*API, error) {
 	a.photos()
 	a.health()
 	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
-	return a, a.describe(registry)
+	a.describe(registry)
+	return a, a.misfit
 }
 
 // NewDeactivation returns an API of nothing but the end of a connection, whose
@@ -131,7 +136,8 @@ func New(cfg Config) (*API, error) {
 func NewDeactivation(cfg Config) (*API, error) {
 	a, registry := newAPI(cfg)
 	a.deactivation()
-	return a, a.describe(registry)
+	a.describe(registry)
+	return a, a.misfit
 }
 
 // newAPI returns an API without operations, and where its types are described.
@@ -177,17 +183,13 @@ func schemaName(t reflect.Type, hint string) string {
 const specPath = "/v1/openapi.json"
 
 // describe finishes the OpenAPI description.
-func (a *API) describe(registry huma.Registry) error {
+func (a *API) describe(registry huma.Registry) {
 	// A property's value is a JSON value of its own, whatever its Go type.
 	registry.Map()["Value"] = &huma.Schema{
 		Description: "A text, true or false, a list of texts, or null for none.",
 		OneOf:       []*huma.Schema{{Type: "string"}, {Type: "boolean"}, {Type: "array", Items: &huma.Schema{Type: "string"}}, {Type: "null"}},
 	}
-	var err error
-	if a.spec, err = json.Marshal(a.huma.OpenAPI()); err != nil {
-		return fmt.Errorf("OpenAPI description: %w", err)
-	}
-	return nil
+	a.spec = sync.OnceValues(func() ([]byte, error) { return json.Marshal(a.huma.OpenAPI()) })
 }
 
 // Handler returns the API as an http.Handler.
@@ -208,9 +210,14 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	a.mux.ServeHTTP(w, r)
 }
 
-func (a *API) serveSpec(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(a.spec) // the client is gone
+func (a *API) serveSpec(w http.ResponseWriter, r *http.Request) {
+	spec, err := a.spec()
+	if err != nil {
+		a.write(w, a.problem(r.Context(), "openapi.json", err))
+		return
+	}
+	w.Header().Set("Content-Type", jsonType)
+	_, _ = w.Write(spec) // the client is gone
 }
 
 // unknown answers what no operation is for: 405 when the path has others.
@@ -307,12 +314,13 @@ func (a *API) add(op operation, in, out reflect.Type, handle func(context.Contex
 	if op.body != nil && op.body.Type != huma.TypeString {
 		check = newBodyCheck(registry, op.body, op.core)
 	}
-	endpoint.Add(a.huma, op.describe(registry), in, out, func(ctx context.Context, in any) (any, error) {
+	err := endpoint.Add(a.huma, op.describe(registry), in, out, func(ctx context.Context, in any) (any, error) {
 		if err := admit(ctx, in, check, op.optional); err != nil {
 			return nil, err
 		}
 		return handle(ctx, callerOf(ctx), in)
 	}, a.refuse)
+	a.misfit = errors.Join(a.misfit, err)
 }
 
 // describe is what the description says of an operation.

@@ -27,9 +27,9 @@ import (
 // What is not as an operation's description says does not reach its handler:
 //
 //	the path and the query as a whole   plain, in UTF-8, each parameter once   serve, strange
-//	path, query, header                 type, length, pattern, enum            huma, by the description
-//	a parameter of the query without    whether it may be: huma takes it for   strange, by the description
-//	a value                             one that is not given
+//	path, query, header                 type, length, pattern, enum            package endpoint, by the description
+//	a parameter of the query without    whether it may be: endpoint takes it   strange, by the description
+//	a value                             for one that is not given
 //	a body of JSON                      UTF-8, one object, each name once,     checkBody, by the description
 //	                                    type, length, pattern, enum
 //

@@ -71,7 +71,7 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 	}
 }
 
-// huma takes a parameter without a value for one that is not given: a filter that
+// Package endpoint takes a parameter without a value for one that is not given: a filter that
 // was meant to be one would let everything through.
 func TestParametersWithoutTheirValueAreRefused(t *testing.T) {
 	t.Parallel()

@@ -28,8 +28,8 @@
 //
 // There is what the API uses, and no more: texts, whole numbers, true or false and
 // lists of texts (with commas) as parameters, texts as headers of an answer, and a
-// body that is handed on as its bytes. Add panics at anything else, at the start of
-// a process and so in every test.
+// body that is handed on as its bytes. Add refuses anything else, at the start of a
+// process and so in every test.
 package endpoint
 
 import (
@@ -51,10 +51,18 @@ type Refuse func(ctx huma.Context, err error)
 
 // Add adds an operation to an API. op says what the types cannot: scope, summary,
 // the schemas of a body, answers besides the usual one; the parameters and the usual
-// answer are added to it.
-func Add(api huma.API, op *huma.Operation, in, out reflect.Type, do Handler, refuse Refuse) {
+// answer are added to it. An error names a field that nothing can be read into or
+// written from.
+func Add(api huma.API, op *huma.Operation, in, out reflect.Type, do Handler, refuse Refuse) error {
 	registry := api.OpenAPI().Components.Schemas
-	reader, writer := newReader(registry, op, in), newWriter(registry, op, out)
+	reader, err := newReader(registry, op, in)
+	if err != nil {
+		return err
+	}
+	writer, err := newWriter(registry, op, out)
+	if err != nil {
+		return err
+	}
 	api.OpenAPI().AddOperation(op)
 	api.Adapter().Handle(op, api.Middlewares().Handler(func(ctx huma.Context) {
 		given, err := reader.read(ctx)
@@ -69,6 +77,7 @@ func Add(api huma.API, op *huma.Operation, in, out reflect.Type, do Handler, ref
 			refuse(ctx, err)
 		}
 	}))
+	return nil
 }
 
 // Refusal says why a request was not taken: its parameters (422), a body that is

@@ -33,7 +33,7 @@ type param struct {
 }
 
 // newReader describes an operation's parameters by the fields of its input.
-func newReader(registry huma.Registry, op *huma.Operation, input reflect.Type) *reader {
+func newReader(registry huma.Registry, op *huma.Operation, input reflect.Type) (*reader, error) {
 	r := &reader{registry: registry, op: op, input: input, queries: map[string]bool{}}
 	for _, f := range fields(input) {
 		if f.Name == "RawBody" {
@@ -50,7 +50,7 @@ func newReader(registry huma.Registry, op *huma.Operation, input reflect.Type) *
 			continue
 		}
 		if _, err := parse(reflect.New(f.Type).Elem(), ""); errors.Is(err, errKind) {
-			panic(fmt.Sprintf("operation %s: parameter %s: %v", op.OperationID, p.name, err))
+			return nil, fmt.Errorf("operation %s: parameter %s: %w", op.OperationID, p.name, err)
 		}
 		p.required = p.in == "path" || f.Tag.Get("required") == "true"
 		p.fallback = f.Tag.Get("default")
@@ -64,9 +64,9 @@ func newReader(registry huma.Registry, op *huma.Operation, input reflect.Type) *
 		}
 	}
 	if described := op.RequestBody != nil; described != (r.body != nil) {
-		panic(fmt.Sprintf("operation %s: a body is described: %t; its input has a field RawBody: %t", op.OperationID, described, r.body != nil))
+		return nil, fmt.Errorf("operation %s: a body is described: %t; its input has a field RawBody: %t", op.OperationID, described, r.body != nil)
 	}
-	return r
+	return r, nil
 }
 
 // described is what the description says of a parameter.

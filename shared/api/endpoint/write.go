@@ -27,7 +27,7 @@ type header struct {
 const jsonType = "application/json"
 
 // newWriter describes an operation's usual answer by the fields of its output.
-func newWriter(registry huma.Registry, op *huma.Operation, output reflect.Type) *writer {
+func newWriter(registry huma.Registry, op *huma.Operation, output reflect.Type) (*writer, error) {
 	w := &writer{}
 	var body *reflect.StructField
 	var headers []reflect.StructField
@@ -40,7 +40,7 @@ func newWriter(registry huma.Registry, op *huma.Operation, output reflect.Type) 
 		case name != "" && f.Type.Kind() == reflect.String:
 			w.headers, headers = append(w.headers, header{name, f.Index}), append(headers, f)
 		default:
-			panic(fmt.Sprintf("operation %s: its output has the field %s, which is no Status, no Body and no header", op.OperationID, f.Name))
+			return nil, fmt.Errorf("operation %s: its output has the field %s, which is no Status, no Body and no header", op.OperationID, f.Name)
 		}
 	}
 	if op.DefaultStatus == 0 && body == nil {
@@ -56,7 +56,7 @@ func newWriter(registry huma.Registry, op *huma.Operation, output reflect.Type) 
 	if body != nil {
 		describeBody(answer, huma.SchemaFromField(registry, *body, op.OperationID+"Response"))
 	}
-	return w
+	return w, nil
 }
 
 // usualAnswer is where an operation's usual answer is described; what is said of it
