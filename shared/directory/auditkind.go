@@ -87,7 +87,7 @@ const (
 // endKinds are the kinds of the ends of jobs.
 var endKinds = map[JobKind]AuditKind{
 	JobImport: AuditEndImport, JobBind: AuditEndBind, JobLoad: AuditEndLoad, JobCheck: AuditEndCheck,
-	JobLoadGroups: AuditEndLoad, JobCheckGroups: AuditEndCheck, JobPhotos: AuditEndPhotos, JobVerify: AuditEndVerify, JobAddresses: AuditEndRenew, JobLicences: AuditEndCount,
+	JobLoadGroups: AuditEndLoad, JobCheckGroups: AuditEndCheck, JobPhotos: AuditEndPhotos, JobVerify: AuditEndVerify, JobAddresses: AuditEndRenew, JobLicences: AuditEndCount, JobImportGroups: AuditEndImport,
 }
 
 // EndKind is the kind of the end of a job of this kind.

@@ -292,15 +292,16 @@ const (
 	CodeNoLastName               = "no-last-name"
 
 	// Of exported groups and their members.
-	CodeGroupGone        = "group-gone"
-	CodeGroupSoftDeleted = "group-soft-deleted"
-	CodeGroupOtherKind   = "group-other-kind"
-	CodeGroupTaken       = "group-taken"
-	CodeGroupNotRead     = "group-not-read"
-	CodeGroupMembersLeft = "group-members-left"
-	CodeGroupWaits       = "group-waits"
-	CodeMemberNotBound   = "member-not-bound"
-	CodeMemberWaits      = "member-waits"
+	CodeGroupGone            = "group-gone"
+	CodeGroupSoftDeleted     = "group-soft-deleted"
+	CodeGroupOtherKind       = "group-other-kind"
+	CodeGroupTaken           = "group-taken"
+	CodeGroupNotRead         = "group-not-read"
+	CodeGroupMembersLeft     = "group-members-left"
+	CodeGroupWaits           = "group-waits"
+	CodeMemberNotBound       = "member-not-bound"
+	CodeMemberNotInDirectory = "member-not-in-directory"
+	CodeMemberWaits          = "member-waits"
 
 	// Of runs and jobs.
 	CodeRunNotOurs              = "run-not-ours"

@@ -28,9 +28,11 @@ type Group struct {
 	Source Source `json:"source"`
 	// Owners names, by attribute ("description", "customAttributes.badge"), the
 	// source whose value others must not overwrite.
-	Owners  map[string]Source `json:"owners,omitempty"`
-	Created time.Time         `json:"created"`
-	Updated time.Time         `json:"updated"`
+	Owners map[string]Source `json:"owners,omitempty"`
+	// ImportedFrom is the group of a tenant that an import made the group of.
+	ImportedFrom *ImportedGroup `json:"importedFrom,omitempty"`
+	Created      time.Time      `json:"created"`
+	Updated      time.Time      `json:"updated"`
 	// Deleted is when the group became a tombstone; nil for a living group. A
 	// tombstone keeps its members, and its place in other groups, for its return;
 	// until then it has none and is in none.
@@ -55,6 +57,15 @@ type Group struct {
 	// Edition rises by one with every write of the record, whatever it was: of
 	// attributes, of members, of uses. It is for the store's own use.
 	Edition int64 `json:"-"`
+}
+
+// ImportedGroup names the group of a tenant that an import made a group of.
+type ImportedGroup struct {
+	TenantID TenantID      `json:"tenantId"`
+	GroupID  TenantGroupID `json:"groupId"`
+	// Version is that of the group as the last import left it. While it is still that,
+	// nobody has edited the group since, and the next import brings it up to date.
+	Version int64 `json:"version"`
 }
 
 // EditedBy notes that the next edition of the group is of a caller.

@@ -108,6 +108,8 @@ var exportProblems = []ProblemType{
 	{Code: CodeGroupNotRead, Means: "The tenant group could not be read, so it is not known what to write."},
 	{Code: CodeGroupMembersLeft, Means: "Memberships are still to be dealt with before the tenant group is let go."},
 	{Code: CodeGroupWaits, Means: "The tenant group of the export is not there, so nobody can be a member of it."},
+	{Code: CodeMemberNotInDirectory, Means: "A member of the tenant group that is imported is nobody of the directory, and so does not become a member of the group.",
+		Next: "Import the account, or the group, and then the group again."},
 	{Code: CodeMemberNotBound, Means: "The member has no account through this connection, and so is no member of the tenant group."},
 	{Code: CodeMemberWaits, Means: "The member's account is not there yet; the membership follows it."},
 }

@@ -23,6 +23,7 @@ var productNames = map[string]string{
 	"ADALLOM_STANDALONE":                "Microsoft Defender for Cloud Apps",
 	"ATA":                               "Microsoft Defender for Identity",
 	"ATP_ENTERPRISE":                    "Microsoft Defender for Office 365 (Plan 1)",
+	"CDS_DB_CAPACITY":                   "Common Data Service Database Capacity",
 	"DEFENDER_ENDPOINT_P1":              "Microsoft Defender for Endpoint P1",
 	"DESKLESSPACK":                      "Office 365 F3",
 	"DEVELOPERPACK_E5":                  "Microsoft 365 E5 Developer",
@@ -94,4 +95,5 @@ var productNames = map[string]string{
 	"WACONEDRIVESTANDARD":               "OneDrive for Business (Plan 1)",
 	"WINDOWS_STORE":                     "Windows Store for Business",
 	"WIN_DEF_ATP":                       "Microsoft Defender for Endpoint P2",
+	"WORKPLACE_ANALYTICS":               "Microsoft Workplace Analytics",
 }

@@ -325,7 +325,9 @@ const (
 	JobLoadGroups  JobKind = "load-groups"
 	JobCheckGroups JobKind = "check-groups"
 	JobPhotos      JobKind = "photos"
-	JobVerify      JobKind = "verify-activity"
+	// JobImportGroups makes groups of those of a tenant.
+	JobImportGroups JobKind = "import-groups"
+	JobVerify       JobKind = "verify-activity"
 	// JobAddresses brings addresses that earlier versions stored to the present
 	// form, once.
 	JobAddresses JobKind = "renew-addresses"
@@ -433,7 +435,7 @@ func (j *Job) Known() bool {
 		return false
 	}
 	switch j.Kind {
-	case JobImport, JobBind, JobLoad, JobCheck, JobLoadGroups, JobCheckGroups, JobPhotos, JobVerify, JobAddresses, JobLicences:
+	case JobImport, JobBind, JobLoad, JobCheck, JobLoadGroups, JobCheckGroups, JobPhotos, JobVerify, JobAddresses, JobLicences, JobImportGroups:
 		return true
 	}
 	return false

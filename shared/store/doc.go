@@ -87,6 +87,8 @@
 //	  a user
 //	both of other A#<tenant>#<kind>#<id> claim, before
 //	  kinds
+//	import of     A#<tenant>#group#<id>  imported
+//	  a group
 //	user          U#<user>               profile          users#<shard> / <user>          MGR#<manager> / <user>
 //	binding       U#<user>               binding          B#<connection>#<epoch>#<shard>  M#<connection>#<epoch>#<lane>
 //	                                                      / <user>                        / <marked at>#<user>

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"bindery/shared/directory"
 	"bindery/shared/table"
@@ -120,6 +122,11 @@ func (s *Groups) CreateGroups(ctx context.Context, act directory.AuditEvent, gro
 		g.Version, g.Edition = 1, 1
 		writes = append(writes, table.Write{Put: groupItem(g), If: table.Condition{Absent: true}}, groupNameWrite(g))
 	}
+	for _, g := range groups { // behind the names, whose places tell what was refused
+		if from := g.ImportedFrom; from != nil {
+			writes = append(writes, table.Write{Put: &table.Item{Key: importedGroupKey(from.TenantID, from.GroupID), Strings: map[string]string{strGroup: string(g.ID)}}})
+		}
+	}
 	writes = append(writes, s.db.record(act, groupsSubject(groups...))...)
 	err := s.db.table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
@@ -170,6 +177,33 @@ func (d *db) groups(ctx context.Context, ids []directory.GroupID) (map[directory
 		}
 	}
 	return groups, nil
+}
+
+// ImportedGroups returns the living groups that imports made of groups of a tenant, by
+// tenant group.
+func (s *Groups) ImportedGroups(ctx context.Context, tenant directory.TenantID, ids []directory.TenantGroupID) (map[directory.TenantGroupID]directory.Group, error) {
+	of := make(map[table.Key]directory.TenantGroupID, len(ids))
+	for _, id := range ids {
+		of[importedGroupKey(tenant, id)] = id
+	}
+	made := map[directory.GroupID]directory.TenantGroupID{}
+	for it, err := range s.db.each(ctx, slices.Collect(maps.Keys(of))) {
+		if err != nil {
+			return nil, fail("imported groups", err)
+		}
+		made[directory.GroupID(it.Strings[strGroup])] = of[it.Key]
+	}
+	groups, err := s.GroupsByID(ctx, slices.Collect(maps.Keys(made)))
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[directory.TenantGroupID]directory.Group, len(groups))
+	for id, g := range groups {
+		if g.Deleted == nil {
+			out[made[id]] = g
+		}
+	}
+	return out, nil
 }
 
 // GroupIDsByName returns which group has which name, by folded name.

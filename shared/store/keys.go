@@ -125,6 +125,13 @@ func claimKey(t directory.TenantID, kind directory.Kind, a directory.AccountID) 
 	return k
 }
 
+// importedGroupKey leads from a group of a tenant to the group that an import made of it.
+func importedGroupKey(t directory.TenantID, g directory.TenantGroupID) table.Key {
+	k := claimKey(t, directory.KindGroup, directory.AccountID(g))
+	k.Sort = "imported"
+	return k
+}
+
 // importedKey leads from an account to the user that an import made of it.
 func importedKey(t directory.TenantID, a directory.AccountID) table.Key {
 	k := claimKey(t, directory.KindAccount, a)

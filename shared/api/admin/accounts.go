@@ -19,18 +19,20 @@ type Imports interface {
 	StartImport(ctx context.Context, by directory.Caller, id directory.ConnectionID, req people.ImportRequest) (directory.Job, error)
 }
 
-// Import is the body of an import: accountIds or all.
+// Import is the body of an import: accountIds or all, or groupIds.
 type Import struct {
-	AccountIDs []directory.AccountID `json:"accountIds,omitempty"`
-	All        bool                  `json:"all,omitempty"`
-	Bind       bool                  `json:"bind,omitempty" doc:"Bind the users in the same step."`
+	AccountIDs []directory.AccountID     `json:"accountIds,omitempty"`
+	All        bool                      `json:"all,omitempty"`
+	GroupIDs   []directory.TenantGroupID `json:"groupIds,omitempty" doc:"Groups of the tenant that become groups of the directory, with those of their members who are in it"`
+	Bind       bool                      `json:"bind,omitempty" doc:"Bind the users in the same step."`
+	Managers   bool                      `json:"managers,omitempty" doc:"Take over who is whose manager as well, where both are in the directory and the user has none."`
 }
 
 func (a *API) accounts() {
 	register(a, operation{id: "listAccounts", method: http.MethodGet, path: "/v1/connections/{id}/accounts", scope: ScopeRead,
 		summary: "List the tenant's accounts, each with its verdict"}, a.listAccounts)
 	register(a, operation{id: "startImport", method: http.MethodPost, path: "/v1/connections/{id}/imports", scope: ScopeWrite, status: 202,
-		summary: "Make users of accounts", body: schema[Import](a), also: later(schema[Job](a))}, a.startImport)
+		summary: "Make users of accounts, or groups of the tenant's groups", body: schema[Import](a), also: later(schema[Job](a))}, a.startImport)
 }
 
 type accountsInput struct {

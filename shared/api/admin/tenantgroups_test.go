@@ -71,3 +71,23 @@ func TestTenantGroupsNeedPermission(t *testing.T) {
 		t.Errorf("the next step: %s", a.raw)
 	}
 }
+
+// TestImportOfGroups: an import of groups is a job, and takes groups by their IDs alone.
+func TestImportOfGroups(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.permit()
+	path := "/v1/connections/" + string(w.conn.ID) + "/imports"
+	id := string(w.groups.List[0].ID)
+	if a := w.want(202, "", "POST", path, `{"groupIds":["`+id+`"]}`); a.text("kind") != "import-groups" || a.body["total"] != float64(1) {
+		t.Errorf("the job: %s", a.raw)
+	}
+	w.want(400, "invalid-body", "POST", path, `{"groupIds":["`+id+`"],"all":true}`)
+	w.want(400, "invalid-body", "POST", path, `{"groupIds":["`+id+`"],"managers":true}`)
+	if a := w.want(400, "invalid-body", "POST", path, `{"groupIds":["`+id+`","me/messages"]}`); !strings.Contains(a.raw, "groupIds[1]") {
+		t.Errorf("no ID: %s", a.raw)
+	}
+	if a := w.want(202, "", "POST", path, `{"all":true,"managers":true}`); a.text("kind") != "import" {
+		t.Errorf("the job: %s", a.raw)
+	}
+}

@@ -80,6 +80,8 @@ func newWorld(t *testing.T) *world {
 	accounts := assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(s), Now: now,
 		Open: func(context.Context, *directory.Connection) (assign.Tenant, error) { return tenant{}, nil }})
 	tenantGroups := assigntest.GroupsOfEachKind()
+	tenants := assign.NewGroupCandidates(assign.GroupCandidatesConfig{Stores: assign.StoresOf(s),
+		Open: func(context.Context, *directory.Connection) (assign.GroupTenant, error) { return tenantGroups, nil }})
 	bindings := assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(s), Runs: starter, Jobs: started, Wake: queue, Now: now, Log: log})
 	photos := people.NewPhotos(people.PhotosConfig{Stores: people.StoresOf(s), Users: users, Jobs: started, Now: now, Log: log})
 	engine := reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(s), Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }})
@@ -87,12 +89,11 @@ func newWorld(t *testing.T) *world {
 	api, err := New(Config{
 		Connections: connections{s, now}, Safety: &safety.Service{Store: s.Connections, Lifts: lifts, Now: now}, Runs: admins,
 		Users: users, Groups: groups, Loads: loads, Uploads: uploads, Photos: photos, Accounts: accounts, Bindings: bindings, Jobs: started,
-		Licences: seats.New(seats.Config{Stores: seats.StoresOf(s), Jobs: started, Now: now, Open: func(context.Context, *directory.Connection) (seats.Tenant, error) { return licensed{}, nil }}),
-		TenantGroups: assign.NewGroupCandidates(assign.GroupCandidatesConfig{Stores: assign.StoresOf(s),
-			Open: func(context.Context, *directory.Connection) (assign.GroupTenant, error) { return tenantGroups, nil }}),
-		Imports: people.NewImports(people.ImportsConfig{Stores: people.StoresOf(s), Users: users, Accounts: accounts, Bindings: bindings, Photos: photos, Jobs: started, Now: now, Log: log}),
-		Moves:   assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(s), Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
-		Stores:  StoresOf(s), Log: log,
+		Licences:     seats.New(seats.Config{Stores: seats.StoresOf(s), Jobs: started, Now: now, Open: func(context.Context, *directory.Connection) (seats.Tenant, error) { return licensed{}, nil }}),
+		TenantGroups: tenants,
+		Imports:      people.NewImports(people.ImportsConfig{Stores: people.StoresOf(s), Users: users, Groups: groups, Accounts: accounts, TenantGroups: tenants, Bindings: bindings, Photos: photos, Jobs: started, Now: now, Log: log}),
+		Moves:        assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(s), Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
+		Stores:       StoresOf(s), Log: log,
 		Engine: engine, Doctor: &doctor.Doctor{Stores: doctor.StoresOf(s), Ask: func(context.Context, directory.ConnectionID) error { return nil }}, Lifts: lifts, Now: now,
 		Uses:      uses.New(uses.Config{Store: s, Wake: func(context.Context, directory.ConnectionID) error { return nil }, Now: now}),
 		Passwords: passwords.New(passwords.Config{Connections: s.Connections, Bindings: s.Bindings, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),

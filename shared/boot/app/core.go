@@ -139,13 +139,14 @@ func (c *Core) joinPeople() {
 		Open: func(_ context.Context, conn *directory.Connection) (people.PhotoReader, error) { return c.open(conn) }})
 	c.Loads = people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Groups: c.Groups, Jobs: c.Jobs, Uploads: c.Uploads, Sheets: p.OpenSheet, Log: p.Log})
 	c.Imports = people.NewImports(people.ImportsConfig{
-		Stores: people.StoresOf(p.Store), Users: c.Users, Accounts: c.Accounts, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
+		Stores: people.StoresOf(p.Store), Users: c.Users, Groups: c.Groups, Accounts: c.Accounts, TenantGroups: c.TenantGroups, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs,
+		Managers: func(_ context.Context, conn *directory.Connection) (people.ManagerReader, error) { return c.open(conn) }, Now: p.Now, Log: p.Log,
 	})
 	c.Seats = seats.New(seats.Config{Stores: seats.StoresOf(p.Store), Jobs: c.Jobs, Now: p.Now,
 		Open: func(_ context.Context, conn *directory.Connection) (seats.Tenant, error) { return c.open(conn) }})
 	c.Forms = people.NewForms(people.FormsConfig{Stores: people.StoresOf(p.Store), Jobs: c.Jobs, Now: p.Now, Log: p.Log})
 	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store.Jobs, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
-		directory.JobImport: c.Imports.Import, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
+		directory.JobImport: c.Imports.Import, directory.JobImportGroups: c.Imports.ImportGroups, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
 		directory.JobLoadGroups: c.Loads.Load, directory.JobCheckGroups: c.Loads.Load,
 		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew, directory.JobVerify: c.Activity.Verifier.Verify,
 		directory.JobLicences: c.Seats.Count,

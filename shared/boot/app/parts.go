@@ -24,6 +24,7 @@ type Tenant interface {
 	assign.GroupTenant
 	seats.Tenant
 	people.PhotoReader
+	people.ManagerReader
 	connect.Graph
 	audit.AuditTenant
 	doctor.Tenant

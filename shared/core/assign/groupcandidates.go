@@ -54,10 +54,12 @@ type GroupCandidate struct {
 	GroupName string            `json:"groupName,omitempty"`
 }
 
-// GroupTenant reads the groups of one tenant.
+// GroupTenant reads the groups of one tenant, and who is in them.
 type GroupTenant interface {
 	ListGroups(ctx context.Context, q directory.TenantGroupQuery, link string) (directory.TenantGroupPage, error)
 	Groups(ctx context.Context, ids []directory.TenantGroupID) ([]directory.Read[directory.TenantGroup], error)
+	Members(ctx context.Context, groups []directory.TenantGroupID) ([]directory.Read[directory.MemberPage], error)
+	MoreMembers(ctx context.Context, link string) (directory.MemberPage, error)
 }
 
 // GroupCandidatesConfig is what GroupCandidates stand on.

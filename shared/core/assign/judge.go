@@ -111,6 +111,30 @@ func (j *Judge) findMatches(ctx context.Context, accounts []directory.Account) (
 	return &directoryMatches{bound: bound, byEmail: byEmail, imported: imported, holders: holders}, nil
 }
 
+// Users says who of the directory some accounts are, by the matching of an import: who is
+// bound to one through this connection, was imported from it or, unless it is a guest's or
+// an external member's, has its address.
+func (j *Judge) Users(ctx context.Context, accounts []directory.Account) (map[directory.AccountID]directory.UserID, error) {
+	known, err := j.findMatches(ctx, accounts)
+	if err != nil {
+		return nil, err
+	}
+	users := map[directory.AccountID]directory.UserID{}
+	for i := range accounts {
+		a := &accounts[i]
+		var c Candidate
+		if user, bound := known.bound[a.ID]; bound {
+			c.UserID = user
+		} else if !a.External() && !a.Guest() {
+			j.inDirectory(&c, a, known)
+		}
+		if c.UserID != "" {
+			users[a.ID] = c.UserID
+		}
+	}
+	return users, nil
+}
+
 // judge gives one account its verdict.
 func (j *Judge) judge(c *Candidate, a *directory.Account, known *directoryMatches) {
 	if user, ok := known.bound[a.ID]; ok {

@@ -6,6 +6,7 @@
 //	Nesting   Users, Below                                       who is in a group, however deep
 //	Loads     StartLoad, LoadUpload ─> Load     a file of users or of groups, as a job
 //	Imports   StartImport ─> Import             users of accounts, as a job; bound in the same step
+//	          StartImport ─> ImportGroups       groups of a tenant's groups, with their members, as a job
 //	Photos    Start, Tend ─> Read               pictures, as a job
 //	Forms     Tend ─> Renew                     addresses of earlier versions, as a job, once
 //
@@ -66,5 +67,7 @@
 //
 // An import leaves users alone that are in the directory already (package assign
 // says which account is whose). E-mail addresses are unique and a user is bound
-// once, so that a step that is done twice makes nobody twice.
+// once, so that a step that is done twice makes nobody twice. Managers are taken over when
+// all of its users are there (importmanagers.go). What becomes of groups of a tenant that
+// are imported stands in groupimport.go.
 package people

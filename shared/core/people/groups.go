@@ -35,7 +35,7 @@ func NewGroups(cfg UsersConfig) *Groups {
 var groupShape = &shape{
 	noun: "group", code: directory.CodeInvalidGroup, attribute: groupAttribute,
 	holders:  []string{"customAttributes"},
-	readOnly: []string{"id", "source", "owners", "created", "updated", "deleted", "version", "members", "membersVersion", "usedBy", "warnings"},
+	readOnly: []string{"id", "source", "owners", "created", "updated", "deleted", "version", "members", "membersVersion", "usedBy", "importedFrom", "warnings"},
 	columns:  readGroupColumns,
 	known:    knownGroupNames,
 }

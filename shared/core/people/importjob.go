@@ -23,6 +23,8 @@ type importPlace struct {
 	// before Rest then.
 	Loops int       `json:"loops,omitempty"`
 	Rest  time.Time `json:"rest,omitzero"`
+	// Managers says that users are made, and that who is whose manager is read.
+	Managers bool `json:"managers,omitempty"`
 }
 
 const (
@@ -42,6 +44,7 @@ type importWorker struct {
 	page    *accountPage // of the tenant, that the slice works on
 	seen    seenAccounts
 	named   jobs.List[directory.AccountID]
+	managed *managerPage // of the tenant, that the slice works on
 }
 
 // accountPage is a page of a tenant's accounts, without those that former pages had.
@@ -88,6 +91,9 @@ func (w *importWorker) step(ctx context.Context, j *jobs.Job, in importInput, at
 	if err != nil {
 		return jobs.Result{}, err
 	}
+	if at.Managers {
+		return w.managers(ctx, j, &c, judge, in, at)
+	}
 	read, err := w.read(ctx, j, judge, in, at)
 	if err != nil {
 		return jobs.Result{}, err
@@ -109,6 +115,9 @@ func (w *importWorker) step(ctx context.Context, j *jobs.Job, in importInput, at
 		if err := w.imports.photos.Start(ctx, &c); err != nil {
 			w.imports.log.Warn("pictures not begun; the schedule makes up for it", "connectionId", c.ID, "error", err)
 		}
+	}
+	if read.ended && in.Managers {
+		read.ended, read.next = false, importPlace{Managers: true}
 	}
 	return jobs.Result{Refused: jobs.Short(append(read.refused, refused...)), Ended: read.ended}, j.SetPlace(read.next)
 }

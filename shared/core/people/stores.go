@@ -19,6 +19,7 @@ type Stores struct {
 	Addresses   addressForms
 	Connections connectionReader
 	Bindings    bindingLister
+	Owners      owners
 	Pages       pageStore
 	Photos      photoRecords
 	PhotosDue   photosDue
@@ -28,7 +29,7 @@ type Stores struct {
 // StoresOf are those of a store.
 func StoresOf(s *store.Store) Stores {
 	return Stores{Read: s.Users, Find: s.Users, Write: s.Users, Groups: s.Groups, Addresses: s.Users, Connections: s.Connections, Bindings: s.Bindings,
-		Pages: s.Jobs, Photos: s.Photos, PhotosDue: s.Photos, PhotoPlans: s.Photos}
+		Owners: s.Claims, Pages: s.Jobs, Photos: s.Photos, PhotosDue: s.Photos, PhotoPlans: s.Photos}
 }
 
 // userReader reads users.
@@ -43,6 +44,7 @@ type userReader interface {
 type userFinder interface {
 	UsersByID(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
 	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
+	ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error)
 	UserIDsByName(ctx context.Context, names []string) (map[string]directory.UserID, error)
 }
 
@@ -60,6 +62,7 @@ type groupStore interface {
 	GroupsByID(ctx context.Context, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error)
 	GroupIDsByName(ctx context.Context, names []string) (map[string]directory.GroupID, error)
 	ListGroups(ctx context.Context, cursor string, limit int, keep func(*directory.Group) bool) (store.GroupPage, error)
+	ImportedGroups(ctx context.Context, tenant directory.TenantID, ids []directory.TenantGroupID) (map[directory.TenantGroupID]directory.Group, error)
 	CreateGroups(ctx context.Context, act directory.AuditEvent, groups ...*directory.Group) error
 	UpdateGroup(ctx context.Context, act directory.AuditEvent, old, g *directory.Group) (told bool, err error)
 	Members(ctx context.Context, q store.MembersQuery) ([]directory.Membership, directory.MemberRef, error)
@@ -107,4 +110,10 @@ type photosDue interface {
 type photoPlans interface {
 	PhotoPlan(ctx context.Context, c directory.ConnectionID) (store.PhotoPlan, error)
 	SavePhotoPlan(ctx context.Context, c directory.ConnectionID, p *store.PhotoPlan) error
+}
+
+// owners says to what of ours objects of a tenant are bound.
+type owners interface {
+	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
+	ObjectOwners(ctx context.Context, kind directory.Kind, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.Ref, error)
 }

@@ -29,6 +29,8 @@ type world struct {
 	store    *store.Store
 	conn     directory.Connection
 	tenant   *assigntest.Tenant
+	tenants  *assigntest.Groups // groups of the tenant
+	managers managersOf
 	files    jobs.Files
 	pictures PhotoReader
 
@@ -86,7 +88,7 @@ func (w *world) WakeJob(_ context.Context, j *directory.Job, _ time.Duration) er
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	records := testworld.New(t)
-	w := &world{World: records, t: t, table: records.Table, store: records.Store, tenant: &assigntest.Tenant{Size: 50}, files: &fakeFiles{}}
+	w := &world{World: records, t: t, table: records.Table, store: records.Store, tenant: &assigntest.Tenant{Size: 50}, tenants: &assigntest.Groups{Size: 50}, files: &fakeFiles{}}
 	w.join()
 	w.conn = w.Connection("HQ", "corp.example")
 	return w
@@ -111,10 +113,13 @@ func (w *world) join() {
 	w.photos = NewPhotos(PhotosConfig{Stores: StoresOf(w.store), Users: w.Users, Jobs: w.started, Pause: -1, Now: w.now,
 		Open: func(context.Context, *directory.Connection) (PhotoReader, error) { return w.pictures, nil }})
 	w.Loads = NewLoads(LoadsConfig{Stores: StoresOf(w.store), Users: w.Users, Groups: w.groups, Jobs: w.started, Uploads: w.uploads, Sheets: sheets})
-	w.Imports = NewImports(ImportsConfig{Stores: StoresOf(w.store), Users: w.Users, Accounts: w.accounts, Bindings: w.bindings, Photos: w.photos, Jobs: w.started, Now: w.now})
+	w.Imports = NewImports(ImportsConfig{Stores: StoresOf(w.store), Users: w.Users, Groups: w.groups, Accounts: w.accounts, Bindings: w.bindings, Photos: w.photos, Jobs: w.started, Now: w.now,
+		TenantGroups: assign.NewGroupCandidates(assign.GroupCandidatesConfig{Stores: assign.StoresOf(w.store),
+			Open: func(context.Context, *directory.Connection) (assign.GroupTenant, error) { return w.tenants, nil }}),
+		Managers: func(context.Context, *directory.Connection) (ManagerReader, error) { return w.managers, nil }})
 	w.forms = NewForms(FormsConfig{Stores: StoresOf(w.store), Jobs: w.started, Now: w.now})
 	w.runner = jobs.NewRunner(jobs.RunnerConfig{Store: w.store.Jobs, Now: w.now, Kinds: map[directory.JobKind]jobs.Kind{
-		directory.JobImport: w.Imports.Import, directory.JobBind: w.bindings.Bulk, directory.JobLoad: w.Loads.Load, directory.JobCheck: w.Loads.Load,
+		directory.JobImport: w.Imports.Import, directory.JobImportGroups: w.Imports.ImportGroups, directory.JobBind: w.bindings.Bulk, directory.JobLoad: w.Loads.Load, directory.JobCheck: w.Loads.Load,
 		directory.JobLoadGroups: w.Loads.Load, directory.JobCheckGroups: w.Loads.Load,
 		directory.JobPhotos: w.photos.Read, directory.JobAddresses: w.forms.Renew,
 	}})

@@ -13,8 +13,49 @@ import (
 type Groups struct {
 	List []directory.TenantGroup
 	Size int
+	// InThem are the direct members of groups, told in pages of Size.
+	InThem map[directory.TenantGroupID][]directory.TenantMember
 	// Fail, when set, is what each call ends with.
 	Fail error
+}
+
+// Members returns the first pages of groups' members.
+func (t *Groups) Members(ctx context.Context, ids []directory.TenantGroupID) ([]directory.Read[directory.MemberPage], error) {
+	found, err := t.Groups(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]directory.Read[directory.MemberPage], len(ids))
+	for i, id := range ids {
+		if found[i].Value != nil {
+			p := t.page(id, 0)
+			out[i].Value = &p
+		}
+	}
+	return out, nil
+}
+
+// MoreMembers returns the page that a link leads to.
+func (t *Groups) MoreMembers(_ context.Context, link string) (directory.MemberPage, error) {
+	var id directory.TenantGroupID
+	var from int
+	if t.Fail != nil {
+		return directory.MemberPage{}, t.Fail
+	}
+	if _, err := fmt.Sscanf(link, "https://graph.example/v1.0/members/%36s/%d", &id, &from); err != nil {
+		return directory.MemberPage{}, directory.ErrForeignLink
+	}
+	return t.page(id, from), nil
+}
+
+func (t *Groups) page(id directory.TenantGroupID, from int) directory.MemberPage {
+	all := t.InThem[id]
+	end := min(from+t.Size, len(all))
+	p := directory.MemberPage{Members: all[from:end]}
+	if end < len(all) {
+		p.Next = fmt.Sprintf("https://graph.example/v1.0/members/%s/%d", id, end)
+	}
+	return p
 }
 
 // ListGroups returns the page that a link leads to, as Microsoft would of names.
