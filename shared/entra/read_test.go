@@ -389,3 +389,26 @@ func TestExternals(t *testing.T) {
 		t.Errorf("an account of the tenant's own is read as %+v", a)
 	}
 }
+
+// TestManagerOfChanges: a page of changes tells who is the manager by now, or that nobody is.
+func TestManagerOfChanges(t *testing.T) {
+	t.Parallel()
+	const a, b = "33333333-aaaa-4bbb-8ccc-00000000000a", "33333333-aaaa-4bbb-8ccc-00000000000b"
+	page, err := decodePage([]byte(`{"value":[
+		{"id":"1","manager@delta":[{"@odata.type":"#microsoft.graph.user","id":"`+a+`"}]},
+		{"id":"2","manager@delta":[{"id":"`+a+`","@removed":{"reason":"deleted"}}]},
+		{"id":"3","manager@delta":[{"id":"`+a+`","@removed":{"reason":"deleted"}},{"id":"`+b+`"}]},
+		{"id":"4","manager@delta":[]},
+		{"id":"5","displayName":"x"}]}`), newSelection([]string{"displayName", "manager"}), true)
+	if err != nil || len(page.Accounts) != 5 {
+		t.Fatalf("decodePage = %+v, %v", page, err)
+	}
+	for i, want := range []directory.AccountID{a, "", b, ""} {
+		if got := page.Accounts[i].Manager; got == nil || *got != want {
+			t.Errorf("%s: the manager is %v, want %q", page.Accounts[i].ID, got, want)
+		}
+	}
+	if got := page.Accounts[4]; got.Manager != nil || len(got.Properties) != 1 {
+		t.Errorf("of whom nothing is told: %+v", got)
+	}
+}
