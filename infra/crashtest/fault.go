@@ -81,6 +81,8 @@ var (
 // line counts the calls of a world's processes and makes one of them go wrong.
 type line struct {
 	fault Fault
+	// also says how a call goes wrong besides the fault; nil: none does.
+	also func(c Call) Mode
 
 	mu     sync.Mutex
 	calls  []Call
@@ -92,9 +94,19 @@ type line struct {
 func (l *line) enter(p Place, what string) (Mode, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.calls = append(l.calls, Call{len(l.calls) + 1, p, what})
+	c := Call{len(l.calls) + 1, p, what}
+	l.calls = append(l.calls, c)
 	if l.dead {
 		return "", errDead
+	}
+	if l.also != nil {
+		if m := l.also(c); m != "" {
+			l.dead = m.Kills()
+			if m == KillBefore {
+				return m, errDead
+			}
+			return m, nil
+		}
 	}
 	// Calls beside each other change places: a fault waits for one that it can befall.
 	if l.fault.Call == 0 || l.struck || len(l.calls) < l.fault.Call || !l.fault.Mode.befalls(p) {
