@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"bindery/shared/table"
 )
@@ -83,6 +84,8 @@ type line struct {
 	fault Fault
 	// also says how a call goes wrong besides the fault; nil: none does.
 	also func(c Call) Mode
+	// delay is how long a call takes until it reaches anybody; nil: no time.
+	delay func(c Call) time.Duration
 
 	mu     sync.Mutex
 	calls  []Call
@@ -92,6 +95,9 @@ type line struct {
 
 // enter counts a call; the mode that it returns is how it goes wrong.
 func (l *line) enter(p Place, what string) (Mode, error) {
+	if l.delay != nil {
+		time.Sleep(l.delay(Call{0, p, what}))
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := Call{len(l.calls) + 1, p, what}
