@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"bindery/shared/table"
 )
@@ -81,6 +82,10 @@ var (
 // line counts the calls of a world's processes and makes one of them go wrong.
 type line struct {
 	fault Fault
+	// also says how a call goes wrong besides the fault; nil: none does.
+	also func(c Call) Mode
+	// delay is how long a call takes until it reaches anybody; nil: no time.
+	delay func(c Call) time.Duration
 
 	mu     sync.Mutex
 	calls  []Call
@@ -90,11 +95,24 @@ type line struct {
 
 // enter counts a call; the mode that it returns is how it goes wrong.
 func (l *line) enter(p Place, what string) (Mode, error) {
+	if l.delay != nil {
+		time.Sleep(l.delay(Call{0, p, what}))
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.calls = append(l.calls, Call{len(l.calls) + 1, p, what})
+	c := Call{len(l.calls) + 1, p, what}
+	l.calls = append(l.calls, c)
 	if l.dead {
 		return "", errDead
+	}
+	if l.also != nil {
+		if m := l.also(c); m != "" {
+			l.dead = m.Kills()
+			if m == KillBefore {
+				return m, errDead
+			}
+			return m, nil
+		}
 	}
 	// Calls beside each other change places: a fault waits for one that it can befall.
 	if l.fault.Call == 0 || l.struck || len(l.calls) < l.fault.Call || !l.fault.Mode.befalls(p) {

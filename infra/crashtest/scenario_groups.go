@@ -252,7 +252,7 @@ func undoesRemovals(ctx context.Context, w *World) error {
 // empties takes more out of a group than the guard allows at once.
 func empties(ctx context.Context, w *World) error {
 	before := w.approved
-	err := w.members(ctx, "Club", false, "many1", "many2", "many3")
+	err := w.members(ctx, "Club", false, "many1", "many2", "many3", "stays", "sage")
 	if err == nil {
 		err = w.rest(ctx)
 	}

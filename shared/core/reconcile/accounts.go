@@ -23,6 +23,7 @@ type accounts struct {
 	domains     *domainReader
 	send        Send
 	passwordKey func(ctx context.Context) (directory.Secret, error) // nil: there are no temporary passwords
+	uses        Uses                                                // nil: nobody is selected by groups
 
 	journal  journalStore
 	marks    markStore

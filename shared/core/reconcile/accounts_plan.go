@@ -24,6 +24,9 @@ type accountPlan struct {
 
 func (p *accountPlan) decideEach(ctx context.Context, subjects []plan.Subject, deferred map[directory.UserID]deferral) (Decided, error) {
 	var page Decided
+	if err := p.awaitGroups(ctx, subjects, deferred); err != nil {
+		return page, err
+	}
 	judged := p.judge(subjects)
 	now := p.s.now().UTC()
 	for i := range subjects {
@@ -63,6 +66,28 @@ func (p *accountPlan) decideEach(ctx context.Context, subjects []plan.Subject, d
 		page.Changes = append(page.Changes, stamp(d, s, now)...)
 	}
 	return page, p.boundBefore(ctx, page.Changes)
+}
+
+// awaitGroups defers those who have left the last group that selected them while another
+// one may still select them: whoever moves between two is not let go in between, also when
+// the one could be read and the other could not.
+func (p *accountPlan) awaitGroups(ctx context.Context, subjects []plan.Subject, deferred map[directory.UserID]deferral) error {
+	left := slices.ContainsFunc(subjects, func(s plan.Subject) bool { return s.Binding.LeftGroup != "" })
+	if !left || p.a.uses == nil || p.run.DryRun || p.run.Kind == directory.KindUndo {
+		return nil
+	}
+	waits, err := p.a.uses.Selects(ctx, &p.s.conn)
+	if err != nil || !waits {
+		return err
+	}
+	for i := range subjects {
+		if s := &subjects[i]; s.Binding.LeftGroup != "" {
+			if _, yes := deferred[s.User.ID]; !yes {
+				deferred[s.User.ID] = deferral{}
+			}
+		}
+	}
+	return nil
 }
 
 // current reads everything that deciding about users needs. Those who were served

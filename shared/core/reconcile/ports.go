@@ -65,6 +65,9 @@ type Send func(ctx context.Context, w directory.WakeUp, delay time.Duration) err
 type Uses interface {
 	// Due reports whether there is anything to be brought up to date.
 	Due(ctx context.Context, c *directory.Connection) (bool, error)
+	// Selects reports whether something is due by which users may be selected who are let
+	// go yet, since they have left another group.
+	Selects(ctx context.Context, c *directory.Connection) (bool, error)
 	// Expand does it, or a part of it: more says that it is to be called again. attend is
 	// called between its parts, and an error of it ends it there. What is left stays due.
 	Expand(ctx context.Context, l *store.Lease, c *directory.Connection, attend func(context.Context) error) (more bool, err error)

@@ -151,6 +151,11 @@ func (q *consequence) undoChange(bc *store.BindingChange) {
 		SelectedBy: cmp.Or(f.Run.ApprovedBy, f.Run.AskedBy), SelectedAt: f.Now,
 		Agreed: max(1, c.Agreed), // who selects it here has not looked at what the user has become
 	}
+	if !c.Object.IsZero() {
+		// Nobody has asked for anything since: it rests as the undo leaves it, while a user
+		// who is bound again is followed again.
+		bc.Create.Applied = c.UserVersion
+	}
 }
 
 // undoDone leaves a binding paused after the last change of an undo, or has it

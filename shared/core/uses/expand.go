@@ -69,6 +69,37 @@ func (e *Expander) Due(ctx context.Context, c *directory.Connection) (bool, erro
 	return len(due) > 0, err
 }
 
+// patience is for how long whoever has left a group waits for uses that cannot be brought
+// up to date: one of them may be for ever.
+const patience = time.Hour
+
+// Selects reports whether a use is due by which somebody may be selected, and has not been
+// for long.
+func (e *Expander) Selects(ctx context.Context, c *directory.Connection) (bool, error) {
+	for after := directory.GroupID(""); ; {
+		due, next, err := e.groups.DueUses(ctx, c.ID, after, duePage)
+		if err != nil {
+			return false, err
+		}
+		for _, d := range due {
+			if d.At.Add(patience).Before(e.now()) {
+				continue
+			}
+			use, err := e.uses.Use(ctx, c, d.GroupID)
+			if errors.Is(err, directory.ErrNotFound) {
+				continue
+			}
+			if err != nil || use.Select != nil && !use.Ending {
+				return err == nil, err
+			}
+		}
+		if next == "" {
+			return false, nil
+		}
+		after = next
+	}
+}
+
 // How long an Expand works before other work of the connection has its turn: share from
 // the first part on for which something followed, so that a first load begins to be
 // written while Microsoft's quota of writes is still full, and what was read before it is
