@@ -53,6 +53,7 @@ func TestReadFaults(t *testing.T) {
 				"Groups":       func() error { _, err := w.tenant.Groups(t.Context(), []directory.TenantGroupID{staffID}); return err },
 				"ListGroups":   func() error { _, err := w.tenant.ListGroups(t.Context(), directory.TenantGroupQuery{}, ""); return err },
 				"Members":      func() error { _, err := w.tenant.Members(t.Context(), []directory.TenantGroupID{staffID}); return err },
+				"MemberOf":     func() error { _, err := w.tenant.MemberOf(t.Context(), []directory.AccountID{plainID}); return err },
 				"GroupDelta":   func() error { _, err := w.tenant.GroupDelta(t.Context(), nil, ""); return err },
 				"ListManagers": func() error { _, err := w.tenant.ListManagers(t.Context(), ""); return err },
 				"SKUs":         func() error { _, err := w.tenant.SKUs(t.Context()); return err },

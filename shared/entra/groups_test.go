@@ -188,6 +188,28 @@ func TestMembers(t *testing.T) {
 	}
 }
 
+func TestMemberOf(t *testing.T) {
+	t.Parallel()
+	w := newGroupWorld(t)
+	found, err := w.tenant.MemberOf(t.Context(), []directory.AccountID{plainID, nobodyID, "x"})
+	if err != nil || len(found) != 3 {
+		t.Fatal(found, err)
+	}
+	if units, _ := w.units(); units != 2*quota.UnitsOfMemberOf {
+		t.Errorf("what two accounts are members of took %d units", units)
+	}
+	// Staff is in Sales, which is no matter of its members'.
+	if p := found[0].Value; p == nil || len(p.Members) != 1 || p.Members[0].ID != staffID || p.Members[0].Type != directory.TenantMemberGroup || p.Next != "" {
+		t.Errorf("what a member of Staff is in: %+v", found[0])
+	}
+	if found[1].Value != nil || found[1].Err() != nil {
+		t.Errorf("what nobody is in: %+v", found[1])
+	}
+	if found[2].Problem == nil {
+		t.Error("an ID that is none was asked for")
+	}
+}
+
 // Whatever is wrong with a page, nobody is read as gone.
 func TestMemberPagesThatFail(t *testing.T) {
 	t.Parallel()

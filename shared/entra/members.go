@@ -21,6 +21,16 @@ func (t *Tenant) Members(ctx context.Context, groups []directory.TenantGroupID) 
 	})
 }
 
+// MemberOf reads the first pages of what accounts of users are direct members of, groups
+// and directory roles, many accounts in one request, and answers each in its place. A page
+// with a Next is a part. An answer without a page says that there is no such account, or
+// not yet.
+func (t *Tenant) MemberOf(ctx context.Context, ids []directory.AccountID) ([]directory.Read[directory.MemberPage], error) {
+	return readEach(ctx, t, ids, t.decodeMembers, func(id directory.AccountID) (string, bool) {
+		return "/users/" + url.PathEscape(string(id)) + "/memberOf?$select=id&$top=" + pageSize, validID(string(id))
+	})
+}
+
 // MoreMembers reads the page of members that a Next leads to. Errors as those of List;
 // ErrResync says that all pages are to be read anew.
 func (t *Tenant) MoreMembers(ctx context.Context, link string) (directory.MemberPage, error) {

@@ -9,6 +9,7 @@ const (
 	UnitsOfGroup       = 1 // one group, by its ID or uniqueName, deleted or not
 	UnitsOfGroupPage   = 1 // a page of a listing of groups
 	UnitsOfMembers     = 2 // a page of a group's members
+	UnitsOfMemberOf    = 1 // a page of the groups that an account is in
 	UnitsOfGroupDelta  = 1 // a page of a round of group changes
 	UnitsOfManager     = 1 // an account with its manager
 	UnitsOfManagerPage = 2 // a page of accounts with their managers

@@ -1,6 +1,8 @@
 package groups_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,4 +139,49 @@ func TestAccountAdoptedWithGroup(t *testing.T) {
 	if b := w.record(ref); b.Status != directory.BindingInSync || b.Base == nil || b.Created {
 		t.Errorf("the record of the membership is %+v", b)
 	}
+}
+
+// TestFewOfALargeGroup: of a few memberships in a group of several pages not all of its
+// members are read, and what is found is as if they had been.
+func TestFewOfALargeGroup(t *testing.T) {
+	t.Parallel()
+	w, users := bound(t, 4)
+	crowd := make([]string, 1200)
+	for i := range crowd {
+		id, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": fmt.Sprintf("crowd%04d@%s", i, simDomain), "displayName": "Crowd"})
+		w.must(err)
+		crowd[i] = id
+	}
+	id, err := w.sim.AddGroup(simTenant, "", entratest.GroupSpec{DisplayName: "Vertrieb", Members: append(crowd, users[0].Email)})
+	w.must(err)
+	w.wait(time.Hour)
+	w.sync()
+	sales := w.export("Sales", func(e *groups.Export) { e.Adopt = directory.TenantGroupID(id) })
+	w.sync()
+	w.wait(time.Hour)
+	w.sync()
+	pages := func() (pages int) {
+		for _, r := range w.sim.Requests() {
+			if strings.Contains(r.Path, "/members?") {
+				pages++
+			}
+		}
+		return pages
+	}
+	w.sim.ResetRequests()
+	refs := w.add(sales, users[:3]...)
+	w.sync()
+	w.want("2 member-add:applied")
+	if n := pages(); n != 1 {
+		t.Errorf("%d pages of the group's members were read for three of them, want one", n)
+	}
+	if w.record(refs[0]).Created || !w.record(refs[1]).Created {
+		t.Error("who was there before counts as ours, or whom we added does not")
+	}
+	w.wait(time.Hour)
+	w.must(w.sim.SetMember(simTenant, "", id, users[1].Email, false)) // somebody takes one out
+	w.release(directory.ReleaseRemove, refs[2])
+	w.mark(refs[1])
+	w.sync()
+	w.want("1 member-add:applied, 1 member-remove:applied")
 }

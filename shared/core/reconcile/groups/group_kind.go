@@ -130,11 +130,11 @@ func (o *tenantGroups) Decide(ctx context.Context, w reconcile.Work, refs []dire
 	if err != nil {
 		return out, err
 	}
+	if err := o.compareAll(ctx, w, subjects, &out); err != nil {
+		return out, err
+	}
 	for i := range subjects {
 		s := &subjects[i]
-		if err := o.compare(ctx, w, s, &out); err != nil {
-			return out, err
-		}
 		d := decideGroup(*s)
 		if s.found != nil && s.unread != nil && len(d.Changes) == 0 && d.Problem == nil {
 			d.Status, d.Problem = directory.BindingFailed, about(s.unread, string(s.found.ID)) // who is in it
@@ -179,34 +179,42 @@ func (s *groupSubject) differs() bool {
 	return false
 }
 
-// compare holds the members of a group against the records of its memberships, where
-// that is asked for: those that differ are marked, and strangers get records. Nothing
-// is decided about them here: their removal goes by records of their own, so that each
-// is journalled, declined, undone and found again by itself, and none is planned that
-// is not durable.
-func (o *tenantGroups) compare(ctx context.Context, w reconcile.Work, s *groupSubject, out *reconcile.Decided) error {
-	if s.found == nil || s.record.AccountID == "" || s.record.Release != "" || s.record.Resting() || s.export == nil || s.found.ReadOnly() != nil {
-		return nil
+// compareAll compares the groups of which that is asked for, or that are exact.
+func (o *tenantGroups) compareAll(ctx context.Context, w reconcile.Work, subjects []groupSubject, out *reconcile.Decided) error {
+	of := map[directory.TenantGroupID]*groupSubject{}
+	var questions []question
+	for i := range subjects {
+		s := &subjects[i]
+		if s.found == nil || s.record.AccountID == "" || s.record.Release != "" || s.record.Resting() || s.export == nil || s.found.ReadOnly() != nil {
+			continue
+		}
+		exact := s.export.Exact && s.export.Expanded
+		s.unexpanded = s.export.Exact && !exact
+		before, _ := s.record.Base[propExact].Bool()
+		s.compared = exact && before
+		if !s.record.Recheck && (!exact || before) {
+			continue
+		}
+		of[s.found.ID] = s
+		questions = append(questions, question{group: s.found.ID})
 	}
-	exact := s.export.Exact && s.export.Expanded
-	s.unexpanded = s.export.Exact && !exact
-	before, _ := s.record.Base[propExact].Bool()
-	s.compared = exact && before
-	if !s.record.Recheck && (!exact || before) {
-		return nil
-	}
-	rolls, err := o.reads.rollsNow(ctx, w, []directory.TenantGroupID{s.found.ID})
-	if err != nil {
-		return err
-	}
-	in := rolls[s.found.ID]
+	return o.reads.rollsNow(ctx, w, questions, func(id directory.TenantGroupID, in *roll) error {
+		return o.compare(ctx, w, of[id], in, out)
+	})
+}
+
+// compare holds the members of a group against the records of its memberships: those that
+// differ are marked, and strangers get records. Nothing is decided about them here: their
+// removal goes by records of their own, so that each is journalled, declined, undone and
+// found again by itself, and none is planned that is not durable.
+func (o *tenantGroups) compare(ctx context.Context, w reconcile.Work, s *groupSubject, in *roll, out *reconcile.Decided) error {
 	if !in.known() {
 		s.unread = in.problem
 		return nil
 	}
 	known := map[directory.AccountID]bool{}
 	var differ []directory.Ref
-	err = o.eachMembership(ctx, directory.GroupID(s.record.Object.ID), func(b *directory.Binding) error {
+	err := o.eachMembership(ctx, directory.GroupID(s.record.Object.ID), func(b *directory.Binding) error {
 		if a := knows(b); a != "" {
 			known[a] = true
 		}
@@ -224,7 +232,7 @@ func (o *tenantGroups) compare(ctx context.Context, w reconcile.Work, s *groupSu
 		}
 		out.Again = time.Second
 	}
-	if !exact {
+	if s.compared = s.export.Exact && s.export.Expanded; !s.compared {
 		return nil
 	}
 	s.unsettled, err = o.unsettled(ctx, w, directory.GroupID(s.record.Object.ID))

@@ -51,18 +51,18 @@ func (b *memberBatch) Confirm(ctx context.Context, changes []*directory.Change) 
 // we have made ourselves had no memberships. Whom we may have added ourselves is not
 // looked for.
 func (b *memberBatch) find(ctx context.Context, changes []*directory.Change, verdicts []reconcile.Verdict) error {
-	var ids []directory.TenantGroupID
 	var places []int
+	var list []*directory.Change
 	for n, c := range changes {
 		p, may := b.pairs[c.ID]
 		if may && c.Effect == directory.EffectMemberAdd && !pairOf(c, nil).known() && b.o.sent[c.ID] == 0 && !b.maySent(c, p) && !b.madeByUs(c) {
-			ids, places = append(ids, p.group), append(places, n)
+			places, list = append(places, n), append(list, c)
 		}
 	}
 	if len(places) == 0 {
 		return nil
 	}
-	rolls, err := b.o.reads.rollsNow(ctx, b.w, ids)
+	rolls, err := b.o.membersAmong(ctx, b.w, list, func(c *directory.Change) pair { return b.pairs[c.ID] })
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"bindery/shared/core/plan"
@@ -213,37 +215,61 @@ func (o *memberships) ask(ctx context.Context, w reconcile.Work, list []memberSu
 	if err != nil {
 		return err
 	}
-	var asked []directory.TenantGroupID
-	for i := range list {
-		for _, p := range pairs[i] {
-			if found[p.group].group != nil {
-				asked = append(asked, p.group)
-			}
-		}
-	}
-	rolls, err := o.reads.rollsNow(ctx, w, asked)
-	if err != nil {
-		return err
-	}
+	questions := map[directory.TenantGroupID]*question{}
+	at := map[directory.TenantGroupID][]asked{}
 	for i := range list {
 		s := &list[i]
 		o.facts(s, found)
 		for _, p := range pairs[i] {
-			in := rolls[p.group]
-			switch {
-			case found[p.group].problem != nil:
-				s.group.unread = about(found[p.group].problem, string(p.group))
-			case in != nil && in.problem != nil:
-				s.group.unread = about(in.problem, string(p.group))
-			case in.known():
-				s.in[p] = in.has(p.member)
-				if p.group == s.group.id {
-					s.group.size = len(in.members)
+			switch see := found[p.group]; {
+			case see.problem != nil:
+				s.group.unread = about(see.problem, string(p.group))
+			case see.group != nil:
+				at[p.group] = append(at[p.group], asked{s, p})
+				q := questions[p.group]
+				if q == nil {
+					q = &question{group: p.group}
+					questions[p.group] = q
 				}
+				q.of = append(q.of, p.member)
 			}
 		}
 	}
-	return nil
+	return o.reads.rollsNow(ctx, w, inOrder(questions, at), func(id directory.TenantGroupID, in *roll) error {
+		for _, a := range at[id] {
+			switch {
+			case in.problem != nil:
+				a.subject.group.unread = about(in.problem, string(id))
+			case in.known():
+				a.subject.in[a.pair] = in.has(a.pair.member)
+				if id == a.subject.group.id {
+					a.subject.group.size = in.size
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// asked is a membership that a subject asks about.
+type asked struct {
+	subject *memberSubject
+	pair    pair
+}
+
+// inOrder are questions, by group. Of accounts of users alone it is asked what these are
+// members of.
+func inOrder(questions map[directory.TenantGroupID]*question, at map[directory.TenantGroupID][]asked) []question {
+	list := make([]question, 0, len(questions))
+	for _, id := range slices.Sorted(maps.Keys(questions)) {
+		q := *questions[id]
+		if slices.ContainsFunc(at[id], func(a asked) bool { _, _, user := a.subject.ref.Member(); return !user }) {
+			q.of = nil
+		}
+		q.of = distinct(q.of)
+		list = append(list, q)
+	}
+	return list
 }
 
 // facts are what the tenant says of a subject's group. For one that was let go it is
@@ -447,16 +473,43 @@ func (o *memberships) Undo(ctx context.Context, w reconcile.Work, changes []dire
 	return out, nil
 }
 
-// read returns who is in which groups now, of changes.
+// read returns of changes who is in which groups now: the members that they name.
 func (o *memberships) read(ctx context.Context, w reconcile.Work, changes []*directory.Change) (map[directory.TenantGroupID]*roll, error) {
-	var ids []directory.TenantGroupID
+	o.reads.forget()
+	return o.membersAmong(ctx, w, changes, func(c *directory.Change) pair { return pairOf(c, nil) })
+}
+
+// membersAmong are the rolls of the groups of changes, as far as they tell of the members
+// that these name.
+func (o *memberships) membersAmong(ctx context.Context, w reconcile.Work, changes []*directory.Change, of func(*directory.Change) pair) (map[directory.TenantGroupID]*roll, error) {
+	named := map[directory.TenantGroupID]*question{}
 	for _, c := range changes {
-		if p := pairOf(c, nil); p.known() {
-			ids = append(ids, p.group)
+		p := of(c)
+		if !p.known() {
+			continue
+		}
+		if named[p.group] == nil {
+			named[p.group] = &question{group: p.group}
+		}
+		named[p.group].of = append(named[p.group].of, p.member)
+	}
+	questions := make([]question, 0, len(named))
+	for _, id := range slices.Sorted(maps.Keys(named)) {
+		questions = append(questions, question{id, distinct(named[id].of)})
+	}
+	for _, c := range changes {
+		if _, _, user := c.Object.Member(); !user {
+			for i := range questions {
+				questions[i].of = nil
+			}
+			break
 		}
 	}
-	o.reads.forget()
-	return o.reads.rollsNow(ctx, w, ids)
+	out := map[directory.TenantGroupID]*roll{}
+	return out, o.reads.rollsNow(ctx, w, questions, func(id directory.TenantGroupID, in *roll) error {
+		out[id] = in.only(named[id].of)
+		return nil
+	})
 }
 
 // Drifted reads the groups of changes: who has become a member meanwhile is not added,

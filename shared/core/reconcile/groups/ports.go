@@ -18,6 +18,9 @@ type Tenant interface {
 	// Members reads first pages, and MoreMembers the page that a link leads to.
 	Members(ctx context.Context, groups []directory.TenantGroupID) ([]directory.Read[directory.MemberPage], error)
 	MoreMembers(ctx context.Context, link string) (directory.MemberPage, error)
+	// MemberOf reads the groups that accounts of users are direct members of, their first
+	// pages, each in its place; no value: there is no such account.
+	MemberOf(ctx context.Context, ids []directory.AccountID) ([]directory.Read[directory.MemberPage], error)
 	// GroupDelta reads a page of changes from a link; GroupDeltaFromNow begins with
 	// those to come, of at most MostStreamed groups, or of all.
 	GroupDelta(ctx context.Context, groups []directory.TenantGroupID, link string) (directory.TenantGroupDelta, error)

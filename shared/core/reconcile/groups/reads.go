@@ -15,6 +15,8 @@ import (
 const (
 	unitsOfGroup   = 1
 	unitsOfMembers = 2
+	// unitsOfMemberOf is for the groups that an account is in.
+	unitsOfMemberOf = 1
 	// perRequest is how many groups are asked about in one request.
 	perRequest = 20
 	// rollLife is how old the members of a group may be that a plan is made of: as long
@@ -31,12 +33,14 @@ func folded(id directory.AccountID) directory.AccountID {
 	return directory.AccountID(strings.ToLower(string(id)))
 }
 
-// roll is who the direct members of a tenant group are, all of them.
+// roll is who the direct members of a tenant group are, all of them or a part.
 type roll struct {
 	members map[directory.AccountID]directory.TenantMemberType // by folded ID
 	missing bool                                               // there is no such group, or not yet
 	problem *directory.Problem                                 // why they are not known
 	at      time.Time
+	size    int  // how many members it has; of a part, at least
+	part    bool // it says only of those that were asked about who is a member
 }
 
 // known reports whether it is known who the members are.
@@ -45,6 +49,20 @@ func (r *roll) known() bool { return r != nil && !r.missing && r.problem == nil 
 func (r *roll) has(a directory.AccountID) bool {
 	_, in := r.members[folded(a)]
 	return in
+}
+
+// only is what the roll says of some members.
+func (r *roll) only(of []directory.AccountID) *roll {
+	if !r.known() {
+		return r
+	}
+	few := &roll{members: make(map[directory.AccountID]directory.TenantMemberType, len(of)), at: r.at, size: r.size, part: true}
+	for _, a := range of {
+		if kind, in := r.members[folded(a)]; in {
+			few.members[folded(a)] = kind
+		}
+	}
+	return few
 }
 
 // seen is a tenant group as it was read directly.
@@ -187,44 +205,111 @@ func (r *reads) named(ctx context.Context, w reconcile.Work, names []string) ([]
 	return all, nil
 }
 
-// rollsNow reads the members of tenant groups, each of them to its end.
-func (r *reads) rollsNow(ctx context.Context, w reconcile.Work, ids []directory.TenantGroupID) (map[directory.TenantGroupID]*roll, error) {
-	out := make(map[directory.TenantGroupID]*roll, len(ids))
-	var ask []directory.TenantGroupID
-	for _, id := range distinct(ids) {
-		if known := r.rolls[id]; known != nil && r.now().Sub(known.at) <= rollLife {
-			out[id] = known
+// question asks who is in a tenant group; with of, whether these accounts of users are.
+type question struct {
+	group directory.TenantGroupID
+	of    []directory.AccountID
+}
+
+// fewAsked is of how many accounts a large group's members are not all read.
+const fewAsked = 20
+
+// rollsNow reads the members of tenant groups, each of them to its end, and hands them on
+// one after the other, so that few large groups are in memory at once. Of a large group of
+// which only a few accounts are asked about the roll may say of these alone.
+func (r *reads) rollsNow(ctx context.Context, w reconcile.Work, questions []question, take func(directory.TenantGroupID, *roll) error) error {
+	var ask []question
+	for _, q := range questions {
+		known := r.rolls[q.group]
+		if known == nil || r.now().Sub(known.at) > rollLife {
+			ask = append(ask, q)
 			continue
 		}
-		ask = append(ask, id)
+		if err := take(q.group, known); err != nil {
+			return err
+		}
 	}
 	for part := range slices.Chunk(ask, perRequest) {
 		at := r.now()
+		ids := make([]directory.TenantGroupID, len(part))
+		for n, q := range part {
+			ids[n] = q.group
+		}
 		var first []directory.Read[directory.MemberPage]
 		err := w.Read(ctx, unitsOfMembers*len(part), func(ctx context.Context) (err error) {
-			first, err = r.tenant.Members(ctx, part)
+			first, err = r.tenant.Members(ctx, ids)
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for n, id := range part {
-			p, err := unread(&first[n])
+		for n, q := range part {
+			one, err := r.whole(ctx, w, q, &first[n])
 			if err != nil {
-				return nil, err
-			}
-			one := &roll{missing: p == nil, problem: p}
-			if page := first[n].Value; page != nil && p == nil {
-				if one, err = r.roll(ctx, w, *page); err != nil {
-					return nil, err
-				}
+				return err
 			}
 			one.at = at
-			out[id] = one
-			r.keep(id, one)
+			if !one.part {
+				r.keep(q.group, one)
+			}
+			if err := take(q.group, one); err != nil {
+				return err
+			}
 		}
 	}
-	return out, nil
+	return nil
+}
+
+// whole is the roll of a group of which the first page was read.
+func (r *reads) whole(ctx context.Context, w reconcile.Work, q question, first *directory.Read[directory.MemberPage]) (*roll, error) {
+	p, err := unread(first)
+	if err != nil {
+		return nil, err
+	}
+	page := first.Value
+	if page == nil || p != nil {
+		return &roll{missing: p == nil, problem: p}, nil
+	}
+	if page.Next != "" && len(q.of) > 0 && len(q.of) <= fewAsked {
+		one, err := r.among(ctx, w, q)
+		if err != nil {
+			return nil, err
+		}
+		if one != nil {
+			one.size = max(len(page.Members), len(one.members))
+			return one, nil
+		}
+	}
+	return r.roll(ctx, w, *page)
+}
+
+// among is which of some accounts are in a group, by what they are members of; nil: that
+// does not say it of all of them.
+func (r *reads) among(ctx context.Context, w reconcile.Work, q question) (*roll, error) {
+	var found []directory.Read[directory.MemberPage]
+	err := w.Read(ctx, unitsOfMemberOf*len(q.of), func(ctx context.Context) (err error) {
+		found, err = r.tenant.MemberOf(ctx, q.of)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	one := &roll{members: map[directory.AccountID]directory.TenantMemberType{}, part: true}
+	for n, of := range q.of {
+		if p, err := unread(&found[n]); err != nil || p != nil || found[n].Value == nil {
+			return nil, err
+		}
+		page := found[n].Value
+		switch in := slices.ContainsFunc(page.Members, func(m directory.TenantMember) bool {
+			return folded(m.ID) == folded(directory.AccountID(q.group))
+		}); {
+		case in:
+			one.members[folded(of)] = directory.TenantMemberUser
+		case page.Next != "":
+			return nil, nil
+		}
+	}
+	return one, nil
 }
 
 // roll reads what follows upon the first page of a group's members.
@@ -236,7 +321,7 @@ func (r *reads) roll(ctx context.Context, w reconcile.Work, page directory.Membe
 		}
 		members, complete := all.Members()
 		if complete {
-			one := &roll{members: make(map[directory.AccountID]directory.TenantMemberType, len(members))}
+			one := &roll{members: make(map[directory.AccountID]directory.TenantMemberType, len(members)), size: len(members)}
 			for _, m := range members {
 				one.members[folded(m.ID)] = m.Type
 			}
@@ -271,6 +356,6 @@ func (r *reads) keep(id directory.TenantGroupID, one *roll) {
 	r.rolled += len(one.members)
 }
 
-func distinct(ids []directory.TenantGroupID) []directory.TenantGroupID {
+func distinct[T ~string](ids []T) []T {
 	return slices.Compact(slices.Sorted(slices.Values(ids)))
 }
