@@ -324,7 +324,7 @@ func (o *objects) add(out *reconcile.Decided, w reconcile.Work, h *holding) {
 		reconcile.Stamp(&c, h.record, now)
 		out.Changes = append(out.Changes, c)
 	}
-	out.Editors = append(out.Editors, h.editors...)
+	out.Editors = append(append(out.Editors, h.editors...), h.record.AskedBy...) // of what is taken no rule is left
 }
 
 // tellOthers tells those who wait and are not asked about of a new place in line.
