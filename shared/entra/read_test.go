@@ -222,6 +222,23 @@ func TestDeltaItemsAreNotFilled(t *testing.T) {
 	}
 }
 
+// TestDeltaShowsLicences: an account's licences are read where they were told, and that it
+// has none is something else than that they were not.
+func TestDeltaShowsLicences(t *testing.T) {
+	t.Parallel()
+	page, err := decodePage([]byte(`{"value":[{"id":"a","assignedLicenses":[{"skuId":"s","disabledPlans":["p","q"]},{"disabledPlans":[],"skuId":"u","x":{}}]},
+		{"id":"b","assignedLicenses":[]},{"id":"c"},{"id":"d","assignedLicenses":null}]}`), newSelection([]string{directory.PropAssignedLicences}), true)
+	if err != nil || len(page.Accounts) != 4 {
+		t.Fatalf("decodePage = %+v, %v", page, err)
+	}
+	if l := page.Accounts[0].Licences; len(l) != 2 || l[0].SKU != "s" || !slices.Equal(l[0].DisabledPlans, []directory.ServicePlanID{"p", "q"}) || l[1].SKU != "u" || len(page.Accounts[0].Properties) != 0 {
+		t.Errorf("the first has %+v and %v", l, page.Accounts[0].Properties)
+	}
+	if page.Accounts[1].Licences == nil || page.Accounts[2].Licences != nil || page.Accounts[3].Licences != nil {
+		t.Errorf("none: %v, not told: %v, null: %v", page.Accounts[1].Licences, page.Accounts[2].Licences, page.Accounts[3].Licences)
+	}
+}
+
 func TestLookup(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 60)

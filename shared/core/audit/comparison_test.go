@@ -339,3 +339,26 @@ func TestWhoOfMembers(t *testing.T) {
 		t.Errorf("LastMemberEditors = %+v, %v", got, err)
 	}
 }
+
+// TestWhoOfLicences: who changed the licences of an account, or of a group, is the last one
+// whom the log tells of.
+func TestWhoOfLicences(t *testing.T) {
+	log := &auditLog{}
+	w, a := auditWorld(t, log)
+	now := w.Now()
+	of := func(id, activity, target string, at time.Time, by string) directory.DirectoryAudit {
+		return directory.DirectoryAudit{ID: id, At: at, Activity: activity, Result: "success", ByUser: &directory.UserIdentity{UserPrincipalName: by}, Targets: []directory.TargetResource{{ID: target}}}
+	}
+	log.events = []directory.DirectoryAudit{
+		of("1", "Change user license", "ann", now.Add(-time.Hour), "old@x"), of("2", "Change user license", "ann", now.Add(-time.Minute), "eve@x"),
+		of("3", "Update user", "ann", now, "bob@x"), of("4", "Change user license", "ben", now, "bob@x"), of("5", "Set group license", "staff", now.Add(-time.Minute), "kim@x"),
+	}
+	for of, want := range map[directory.AccountID]string{"ann": "eve@x", "staff": "kim@x"} {
+		if got, err := a.LastLicensor(t.Context(), &w.conn, of, now.Add(-2*time.Hour)); err != nil || got == nil || got.Name != want {
+			t.Errorf("LastLicensor(%s) = %+v, %v", of, got, err)
+		}
+	}
+	if got, err := a.LastLicensor(t.Context(), &w.conn, "kim", now.Add(-2*time.Hour)); err != nil || got != nil {
+		t.Errorf("of nobody: %+v, %v", got, err)
+	}
+}

@@ -60,6 +60,9 @@ type Options struct {
 	// ReportForeign has what others changed of our licences reported, and not put
 	// back.
 	ReportForeign bool
+	// Claims are who else may need a seat, besides the holders: whoever of them is before
+	// a holder in the line has a seat left to them.
+	Claims []Claim
 	// Groups says that the holders are tenant groups, which license their members: they
 	// need no seats.
 	Groups bool
@@ -85,6 +88,14 @@ type Move struct {
 	// the account's groups give: then the call is nothing else.
 	Again []directory.SKUID
 	Why   string
+}
+
+// Claim says that somebody who is no holder is to have a product, and may need a seat.
+type Claim struct {
+	User     directory.UserID
+	SKU      directory.SKUID
+	Priority int
+	Since    time.Time
 }
 
 // Await says that a product comes to somebody by a group, and has not come yet.
@@ -128,6 +139,7 @@ type Seats struct {
 	Taken      int             `json:"taken"`   // by the plan
 	Coming     int             `json:"coming"`  // Microsoft takes them for members of groups
 	Waiting    int             `json:"waiting"` // who gets none
+	claimed    int             // left to those who are no holders
 }
 
 // Plan is what is to be done for all holders together.
@@ -154,6 +166,13 @@ func Make(skus []directory.LicenceSKU, holders []Holder, o Options) Plan {
 	holders = slices.SortedFunc(slices.Values(holders), func(a, b Holder) int { return cmp.Compare(a.User, b.User) })
 	for i := range holders {
 		p.look(&holders[i])
+	}
+	for i := range o.Claims {
+		c := &o.Claims[i]
+		if len(p.lines[c.SKU]) > 0 { // else nobody here needs a seat of it
+			h := &Holder{User: c.User}
+			p.lines[c.SKU] = append(p.lines[c.SKU], &need{of: &pending{h: h}, give: directory.AssignedLicence{SKU: c.SKU}, priority: c.Priority, since: c.Since, claim: true})
+		}
 	}
 	p.give()
 	p.tell()
@@ -196,6 +215,8 @@ type need struct {
 	// auto says that Microsoft takes the seat by itself for a member of a group, as soon
 	// as there is one, and again that it has to be asked.
 	auto, again bool
+	// claim says that a seat is left to somebody who is no holder.
+	claim bool
 }
 
 func (n *need) compare(other *need) int {
@@ -506,7 +527,7 @@ func (p *planning) seatsOf(sku *directory.LicenceSKU) *Seats {
 
 // left is how many seats are left of a product: below none where more are used than there
 // are, since those that come free there are nobody's.
-func (s *Seats) left() int { return s.Total - s.Used + s.Freed - s.Taken - s.Coming }
+func (s *Seats) left() int { return s.Total - s.Used + s.Freed - s.Taken - s.Coming - s.claimed }
 
 // give gives seats out, and makes the calls in their order.
 func (p *planning) give() {
@@ -535,7 +556,7 @@ func (p *planning) give() {
 // giveSeats gives out the seats that there are.
 func (p *planning) giveSeats() {
 	for n := p.next(); n != nil; n = p.next() {
-		if p.take(n); !n.auto {
+		if p.take(n); !n.auto && !n.claim {
 			p.move(n.of)
 		}
 	}
@@ -563,9 +584,14 @@ func (p *planning) next() *need {
 // take gives a seat to whoever is next, and besides those of other products for which
 // the same person is first in line: they go in one call.
 func (p *planning) take(n *need) {
-	if n.auto {
+	switch s := p.seats[n.give.SKU]; {
+	case n.auto:
 		p.lines[n.give.SKU] = p.lines[n.give.SKU][1:]
-		p.seats[n.give.SKU].Coming++
+		s.Coming++
+		return
+	case n.claim:
+		p.lines[n.give.SKU] = p.lines[n.give.SKU][1:]
+		s.claimed++
 		return
 	}
 	for _, m := range n.of.needs {
@@ -668,9 +694,11 @@ func EffectOf(given, adjusted, taken int) directory.Effect {
 func (p *planning) tell() {
 	for _, sku := range slices.Sorted(maps.Keys(p.lines)) {
 		for i, n := range p.lines[sku] {
-			p.out.Waits = append(p.out.Waits, Wait{User: n.of.h.User, SKU: sku, Place: i + 1, Of: len(p.lines[sku]), By: n.by})
+			if !n.claim {
+				p.out.Waits = append(p.out.Waits, Wait{User: n.of.h.User, SKU: sku, Place: i + 1, Of: len(p.lines[sku]), By: n.by})
+				p.seats[sku].Waiting++
+			}
 		}
-		p.seats[sku].Waiting = len(p.lines[sku])
 	}
 	for _, sku := range slices.Sorted(maps.Keys(p.seats)) {
 		p.out.Seats = append(p.out.Seats, *p.seats[sku])

@@ -348,7 +348,11 @@ func describe(u *directory.GroupUse) string {
 		}
 	}
 	for _, r := range u.Licences {
-		parts = append(parts, "licence "+r.SKU)
+		if r.Via == directory.LicenceViaGroup {
+			parts = append(parts, "licence "+r.SKU+" by the group")
+		} else {
+			parts = append(parts, "licence "+r.SKU)
+		}
 	}
 	return strings.Join(parts, "; ") + "."
 }

@@ -29,6 +29,8 @@ type sourceGroups interface {
 type sourceUses interface {
 	UsesAmong(ctx context.Context, c *directory.Connection, ids []directory.GroupID) (map[directory.GroupID]directory.GroupUse, error)
 	UseState(ctx context.Context, c *directory.Connection, g directory.GroupID) (store.UseState, error)
+	ListUses(ctx context.Context, c *directory.Connection, after directory.GroupID, limit int) ([]directory.GroupUse, directory.GroupID, error)
+	ListUserLicences(ctx context.Context, c *directory.Connection, cursor string, limit int) ([]directory.UserLicences, string, error)
 	UseMembers(ctx context.Context, u *directory.GroupUse, after directory.MemberRef, limit int) ([]store.UseMember, directory.MemberRef, error)
 	UserLicencesAmong(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID]directory.UserLicences, error)
 	LicensedBy(ctx context.Context, c *directory.Connection, u directory.UserID) (map[directory.GroupID]time.Time, error)
@@ -154,6 +156,61 @@ func (s *Source) Rules(ctx context.Context, c *directory.Connection, users []dir
 		}
 	}
 	return all, nil
+}
+
+// Wishes hands on the rules of all users, use by use and then those of users' own.
+func (s *Source) Wishes(ctx context.Context, c *directory.Connection, do func(directory.UserID, *licences.Rule)) error {
+	for after := directory.GroupID(""); ; {
+		list, next, err := s.uses.ListUses(ctx, c, after, 0)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if u := &list[i]; !u.Ending && len(u.Licences) > 0 {
+				if err := s.wishesOf(ctx, u, do); err != nil {
+					return err
+				}
+			}
+		}
+		if after = next; after == "" {
+			break
+		}
+	}
+	for cursor := ""; ; {
+		list, next, err := s.uses.ListUserLicences(ctx, c, cursor, 0)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			for n := range list[i].Licences {
+				r := &list[i].Licences[n]
+				do(list[i].UserID, &licences.Rule{SKU: r.SKU, Priority: r.Priority, Since: list[i].SinceOf(r)})
+			}
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+func (s *Source) wishesOf(ctx context.Context, u *directory.GroupUse, do func(directory.UserID, *licences.Rule)) error {
+	for after := (directory.MemberRef{}); ; {
+		list, next, err := s.uses.UseMembers(ctx, u, after, 0)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if !list[i].Parts.Has(store.UseLicensed) {
+				continue
+			}
+			for _, r := range u.Licences {
+				do(list[i].Member.User(), &licences.Rule{SKU: r.SKU, Priority: r.Priority, Since: list[i].Since})
+			}
+		}
+		if after = next; after == (directory.MemberRef{}) {
+			return nil
+		}
+	}
 }
 
 func ruleOf(r *directory.LicenceRule, group string, use *directory.GroupUse) licences.Rule {

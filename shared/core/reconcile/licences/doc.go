@@ -35,9 +35,10 @@
 // first plan of a run reads the tenant's products, and what all of these people have;
 // the pages of the run take their parts of it.
 //
-// Of very many no more than so many compete at once (manyCompete), so that no plan takes
+// Of very many no more than so many are read at once (manyCompete), so that no plan takes
 // longer than a slice: when a page comes about others, the next ones are looked at, for
-// the seats that are left. Who found none in a former part gets a seat that a later one
+// the seats that are left. When seats may be short, the order is that of all the same, by
+// what the rules say of those who are not read yet (claims.go). Who found none in a former part gets a seat that a later one
 // gives back when the line is looked at next.
 //
 // # Waiting

@@ -50,6 +50,16 @@ func (w *world) LicensedMembers(_ context.Context, _ *directory.Connection, id d
 	return err
 }
 
+// Wishes make it the Source of the rules of all.
+func (w *world) Wishes(_ context.Context, _ *directory.Connection, do func(directory.UserID, *Rule)) error {
+	for u, rules := range w.rules {
+		for i := range rules {
+			do(u, &rules[i])
+		}
+	}
+	return nil
+}
+
 // export exports a group with members.
 func (w *world) export(name string, members ...directory.User) *licensed {
 	w.Helper()

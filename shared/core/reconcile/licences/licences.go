@@ -40,6 +40,9 @@ type Source interface {
 	// Rules returns the rules that users fall under through a connection. Who is not in
 	// the answer falls under none.
 	Rules(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID][]Rule, error)
+	// Wishes hands on the rules of all users, as far as products are given to accounts by
+	// them or by groups; each user's may come apart.
+	Wishes(ctx context.Context, c *directory.Connection, do func(directory.UserID, *Rule)) error
 	// GroupRules returns those of exported groups. What is not in the answer is not
 	// exported.
 	GroupRules(ctx context.Context, c *directory.Connection, groups []directory.GroupID) (map[directory.GroupID]GroupRules, error)
@@ -58,12 +61,14 @@ type Store interface {
 	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
 	Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
+	// BoundObjects is how many records of a kind there are.
+	BoundObjects(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64) (n, withObject int, err error)
 	// ObjectOwners says which of ours some objects of the tenant are.
 	ObjectOwners(ctx context.Context, kind directory.Kind, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.Ref, error)
 }
 
 // StoreOf is that of a store.
-func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Marks, s.Runs, s.Claims} }
+func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Marks, s.Runs, s.Claims, s.Counters} }
 
 // stores is what licences need, of several aggregates.
 type stores struct {
@@ -71,6 +76,7 @@ type stores struct {
 	*store.Marks
 	*store.Runs
 	*store.Claims
+	*store.Counters
 }
 
 // Tenant is what licences need of a tenant's API.
@@ -350,7 +356,7 @@ func (o *objects) add(out *reconcile.Decided, w reconcile.Work, h *holding) {
 		reconcile.Stamp(&c, h.record, now)
 		out.Changes = append(out.Changes, c)
 	}
-	out.Editors = append(out.Editors, h.editors...)
+	out.Editors = append(append(out.Editors, h.editors...), h.record.AskedBy...) // of what is taken no rule is left
 }
 
 // tellOthers tells those who wait and are not asked about of a new place in line.

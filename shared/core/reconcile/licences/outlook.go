@@ -163,7 +163,7 @@ func tidy(plans []directory.ServicePlanID) []directory.ServicePlanID {
 
 // look reads those who are asked about and who compete with them, and decides.
 func (o *objects) look(ctx context.Context, w reconcile.Work, k *outlook, refs []directory.Ref) (*part, error) {
-	all, asked, err := o.competitors(ctx, w, k, refs)
+	all, asked, cut, err := o.competitors(ctx, w, k, refs)
 	if err != nil {
 		return nil, err
 	}
@@ -186,13 +186,26 @@ func (o *objects) look(ctx context.Context, w reconcile.Work, k *outlook, refs [
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range list {
-		h.prepare(&settings, o.s.Connection(), skus, from)
+	prepare := func() {
+		for _, h := range list {
+			h.prepare(&settings, o.s.Connection(), skus, from)
+		}
 	}
+	prepare()
 	if err := o.whoChanged(ctx, w, list); err != nil {
 		return nil, err
 	}
-	seats := decide(&settings, k.without(skus), list, from, w.Now())
+	seats := decide(&settings, k.without(skus), list, from, nil, w.Now())
+	if cut {
+		claims, err := o.claims(ctx, k, all, seats, skus)
+		if err != nil {
+			return nil, err
+		}
+		if len(claims) > 0 {
+			prepare()
+			seats = decide(&settings, k.without(skus), list, from, claims, w.Now())
+		}
+	}
 	return &part{asked: refs, list: list, seats: seats}, nil
 }
 
@@ -207,8 +220,9 @@ const manyMarks = 1000
 // that are asked about: all that wait and all that are marked, as far as they are not too
 // many and no former part had them. Who waits goes first. Of the marked those go first
 // that come after the ones that are asked about, since they are asked about next. asked are
-// those that are asked about, now or by marks that have come of age.
-func (o *objects) competitors(ctx context.Context, w reconcile.Work, k *outlook, refs []directory.Ref) (list []directory.Ref, asked map[directory.Ref]bool, err error) {
+// those that are asked about, now or by marks that have come of age; cut says that there may
+// be others.
+func (o *objects) competitors(ctx context.Context, w reconcile.Work, k *outlook, refs []directory.Ref) (list []directory.Ref, asked map[directory.Ref]bool, cut bool, err error) {
 	c := o.s.Connection()
 	r := &rivals{all: map[directory.Ref]bool{}, but: k.decided}
 	for _, ref := range refs {
@@ -224,7 +238,7 @@ func (o *objects) competitors(ctx context.Context, w reconcile.Work, k *outlook,
 		return r.unlessFull(next), err
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	var before []directory.Ref
 	met := false
@@ -244,7 +258,7 @@ func (o *objects) competitors(ctx context.Context, w reconcile.Work, k *outlook,
 		return r.unlessFull(next), err
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	for _, ref := range before {
 		r.add(ref)
@@ -258,10 +272,10 @@ func (o *objects) competitors(ctx context.Context, w reconcile.Work, k *outlook,
 			return r.unlessFull(next), err
 		})
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, false, err
 		}
 	}
-	return slices.SortedFunc(maps.Keys(r.all), func(a, b directory.Ref) int { return cmp.Compare(a.ID, b.ID) }), asked, nil
+	return slices.SortedFunc(maps.Keys(r.all), func(a, b directory.Ref) int { return cmp.Compare(a.ID, b.ID) }), asked, len(r.all) >= r.most, nil
 }
 
 // rivals are records of licences that are gathered, up to so many.
@@ -489,7 +503,7 @@ func (o *objects) skus(ctx context.Context, w reconcile.Work) (list []directory.
 const skuUnits = 3
 
 // decide decides about all together, who are prepared. It does no I/O.
-func decide(s *directory.Settings, skus []directory.LicenceSKU, list []*holding, from *sources, now time.Time) []licensing.Seats {
+func decide(s *directory.Settings, skus []directory.LicenceSKU, list []*holding, from *sources, claims []licensing.Claim, now time.Time) []licensing.Seats {
 	holders := make([]licensing.Holder, len(list))
 	of := map[directory.UserID]*holding{}
 	for i, h := range list {
@@ -499,7 +513,7 @@ func decide(s *directory.Settings, skus []directory.LicenceSKU, list []*holding,
 		holders[i] = h.holder
 		of[h.holder.User] = h
 	}
-	p := licensing.Make(skus, holders, licensing.Options{ReportForeign: s.Foreign(directory.PropLicences) == directory.ForeignReport})
+	p := licensing.Make(skus, holders, licensing.Options{ReportForeign: s.Foreign(directory.PropLicences) == directory.ForeignReport, Claims: claims})
 	take(&p, of, skus)
 	for _, h := range list {
 		h.tellStates(skus, from)
@@ -542,6 +556,9 @@ func (h *holding) begin(skus []directory.LicenceSKU) {
 		d.base = base(d.base, given, h.accountID())
 	}
 	h.holder = licensing.Holder{User: user(h.record.Ref()), Held: h.held, Given: given, Fixed: true}
+	if h.editors = nil; h.by != nil {
+		h.holder.Who = h.by.Name
+	}
 	for i := range h.rules {
 		h.holder.Wishes = append(h.holder.Wishes, wishOf(&h.rules[i], skus))
 		h.editors = append(h.editors, h.rules[i].Editors...)

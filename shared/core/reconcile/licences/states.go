@@ -325,7 +325,7 @@ func (h *holding) await(a *licensing.Await, name string, from *sources, now time
 	if told(d.problem) || slices.ContainsFunc(d.findings, func(p directory.Problem) bool { return p.Property == property }) {
 		return
 	}
-	waited := min(max(now.Sub(cmp.Or(h.awaits(), now)), time.Minute), awaitsAtMost)
+	waited := min(max(now.Sub(cmp.Or(h.awaits(), now)), awaitsAtLeast), awaitsAtMost)
 	if d.later == 0 || waited < d.later {
 		d.later = waited
 	}
@@ -342,8 +342,12 @@ func (h *holding) await(a *licensing.Await, name string, from *sources, now time
 	d.findings = append(d.findings, *p)
 }
 
-// awaitsAtMost is how often at least a licence is looked for that comes by a group.
-const awaitsAtMost = 6 * time.Hour
+// How often a licence is looked for that comes by a group. That it has come the rounds of
+// accounts show as well, of however many people.
+const (
+	awaitsAtLeast = 5 * time.Minute
+	awaitsAtMost  = 6 * time.Hour
+)
 
 // awaits is since when somebody has waited for a group's licence; zero: not yet.
 func (h *holding) awaits() time.Time {

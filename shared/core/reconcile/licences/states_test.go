@@ -67,7 +67,7 @@ func TestLicenceStates(t *testing.T) {
 				held:   &directory.AccountLicences{AccountID: "acc", UsageLocation: "CH", States: test.states},
 			}
 			h.prepare(&directory.Settings{Licences: true}, &directory.Connection{}, skus, &sources{})
-			decide(&directory.Settings{Licences: true}, skus, []*holding{h}, &sources{}, time.Now())
+			decide(&directory.Settings{Licences: true}, skus, []*holding{h}, &sources{}, nil, time.Now())
 			d := h.decision
 			var told *directory.Problem
 			if d.problem != nil {
