@@ -104,7 +104,7 @@ func newBare(t *testing.T, tab table.Table, s *site, graph *record) *bare {
 		Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return g.Tenant(s.tokens), nil },
 		Send: func(context.Context, directory.WakeUp, time.Duration) error { return nil },
 	}
-	app.JoinKinds(&config, st, nil)
+	app.JoinKinds(&config, st, nil, nil)
 	none := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	return &bare{T: t, conn: s.conn, graph: graph,
 		runs:   runs.New(runs.Config{Stores: runs.StoresOf(st), Wake: none}),

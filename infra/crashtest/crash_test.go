@@ -38,7 +38,7 @@ func TestCrashThroughTheAdapter(t *testing.T) {
 // TestGroupsCrashThroughTheAdapter does the same with groups, their members, managers and
 // licences.
 func TestGroupsCrashThroughTheAdapter(t *testing.T) {
-	crashes(t, Groups, stride{47, 6}, map[directory.Effect]int{
+	crashes(t, Groups, stride{71, 9}, map[directory.Effect]int{
 		directory.EffectGroupCreate: 2, directory.EffectGroupAdopt: 1, directory.EffectGroupUpdate: 1, directory.EffectGroupDelete: 1,
 		directory.EffectMemberAdd: 10, directory.EffectMemberRemove: 8, directory.EffectManagerSet: 3, directory.EffectManagerClear: 1,
 		directory.EffectLicenceAdd: 3, directory.EffectLicenceRemove: 1, directory.EffectLicenceSwap: 1, directory.EffectLicencePlans: 3,

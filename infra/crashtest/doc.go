@@ -18,6 +18,14 @@
 // visibility, the schedule ticks every five minutes, and whoever called the API
 // calls again.
 //
+// Scenarios are of accounts, and of groups with their members, managers and licences. The
+// tests go through some of their calls; BINDERY_CRASH_EACH=1 has them go through all,
+// which takes an hour.
+//
+// Its wild tests let anything happen, by a seed, to every kind of objects: edits on both
+// sides, undos, faults, other orders, parts of approvals, two workers, frozen ones.
+// BINDERY_SEED tries one seed, BINDERY_SEEDS as many.
+//
 // Everything must be called inside a testing/synctest bubble. One goroutine
 // drives a world.
 package crashtest

@@ -454,6 +454,30 @@ func (w *wildWorld) counted() {
 	}
 }
 
+// explained demands that what is explained of each object of a plan is what is planned.
+func (w *wildWorld) explained(changes []directory.Change) {
+	w.t.Helper()
+	planned := map[directory.Ref][]string{}
+	for _, c := range changes {
+		planned[c.Ref()] = append(planned[c.Ref()], fmt.Sprintf("%s %s", c.Effect, text(c.Properties)))
+	}
+	conn, err := w.store.Connections.Connection(w.ctx, w.conn)
+	w.must(err)
+	for ref, want := range planned {
+		told, err := w.core.Engine.ExplainObject(w.ctx, &conn, ref)
+		w.must(err)
+		var got []string
+		for _, c := range told.Decision.Changes {
+			got = append(got, fmt.Sprintf("%s %s", c.Effect, text(c.Properties)))
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			w.t.Errorf("of %s is explained %v, and planned %v", w.named().Replace(ref.String()), got, want)
+		}
+	}
+}
+
 // seeds are those that are tried: some, or the one that BINDERY_SEED names.
 func seeds(t *testing.T, n uint64) []uint64 {
 	t.Helper()
@@ -667,6 +691,7 @@ func TestWildApprovals(t *testing.T) {
 			w.must(err)
 			changes, _, err := w.store.Runs.Changes(w.ctx, &r, "", 1000)
 			w.must(err)
+			w.explained(changes)
 			var chosen []directory.ChangeID
 			for _, c := range changes {
 				if w.dice.IntN(2) == 0 {

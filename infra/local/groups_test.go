@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"bindery/infra/stack"
 	"bindery/infra/stacktest"
 	"bindery/shared/entra/entratest"
 )
@@ -17,10 +18,15 @@ type groupWorld struct {
 	tenant, conn string
 }
 
-// newGroupWorld has a tenant with seats of two products.
+// newGroupWorld has a tenant with seats of some products.
 func newGroupWorld(t *testing.T, seats map[string]int) *groupWorld {
 	t.Helper()
-	o := stacktest.New(t)
+	return groupWorldOf(stacktest.New(t), seats)
+}
+
+// groupWorldOf makes one of a stack.
+func groupWorldOf(o *stacktest.World, seats map[string]int) *groupWorld {
+	o.Helper()
 	w := &groupWorld{World: o, tenant: o.Tenant("corp.example")}
 	for sku, n := range seats {
 		w.seats(sku, n)
@@ -152,7 +158,18 @@ func (w *groupWorld) settled() {
 
 // TestGroupsEndToEnd: what an admin does with groups, from the first use to the end.
 func TestGroupsEndToEnd(t *testing.T) {
-	w := newGroupWorld(t, map[string]int{"SPE_E3": 10, "SPE_E5": 10})
+	groupsEndToEnd(newGroupWorld(t, map[string]int{"SPE_E3": 10, "SPE_E5": 10}))
+}
+
+// TestGroupsOnAWS does the same over the drivers that AWS's engines have.
+func TestGroupsOnAWS(t *testing.T) {
+	e := stacktest.AWS(t)
+	o := stacktest.With(t, stack.Config{Drivers: e.Drivers(e.Name)})
+	groupsEndToEnd(groupWorldOf(o, map[string]int{"SPE_E3": 10, "SPE_E5": 10}))
+}
+
+func groupsEndToEnd(w *groupWorld) {
+	t := w.T
 	boss := w.User("boss@corp.example", nil)
 	ann := w.User("ann@corp.example", object{"managerId": boss})
 	ben := w.User("ben@corp.example", object{"managerId": boss})
