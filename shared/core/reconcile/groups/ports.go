@@ -18,6 +18,8 @@ type Tenant interface {
 	// Members reads first pages, and MoreMembers the page that a link leads to.
 	Members(ctx context.Context, groups []directory.TenantGroupID) ([]directory.Read[directory.MemberPage], error)
 	MoreMembers(ctx context.Context, link string) (directory.MemberPage, error)
+	// Lookup reads accounts by ID.
+	Lookup(ctx context.Context, refs []string, selected []string) ([]directory.Found, error)
 	// GroupDelta reads a page of changes from a link; GroupDeltaFromNow begins with
 	// those to come, of at most MostStreamed groups, or of all.
 	GroupDelta(ctx context.Context, groups []directory.TenantGroupID, link string) (directory.TenantGroupDelta, error)
