@@ -120,6 +120,8 @@ type Binding struct {
 	// LeftGroup is the group with which the last path ended, while the binding is being
 	// let go for that.
 	LeftGroup GroupID `json:"leftGroup,omitempty"`
+	// LeftGroupName is what that group was called then, for people.
+	LeftGroupName string `json:"leftGroupName,omitempty"`
 	// AskedBy are the subjects of those whose edits of groups, or of their uses, have made
 	// the binding be as it is, or be let go: they ask for what comes of it.
 	AskedBy []string `json:"askedBy,omitempty"`
@@ -175,7 +177,7 @@ func (b *Binding) AddPath(g GroupID) bool {
 		return false
 	}
 	if b.LeftGroup != "" {
-		b.Release, b.ReleasedBy, b.LeftGroup, b.Status = "", "", "", BindingPending
+		b.Release, b.ReleasedBy, b.LeftGroup, b.LeftGroupName, b.Status = "", "", "", "", BindingPending
 	}
 	if !slices.Contains(b.Groups, g) {
 		b.Groups = append(slices.Clone(b.Groups), g)

@@ -25,11 +25,17 @@ type Selected struct {
 	connections connections
 	subjects    subjectReader
 	bindings    groupBindings
+	groups      groupReader
+}
+
+// groupReader reads groups; directory.ErrNotFound.
+type groupReader interface {
+	Group(ctx context.Context, id directory.GroupID) (directory.Group, error)
 }
 
 // NewSelected returns Selected.
 func NewSelected(s *store.Store) *Selected {
-	return &Selected{connections: s.Connections, subjects: s.Bindings, bindings: s.Bindings}
+	return &Selected{connections: s.Connections, subjects: s.Bindings, bindings: s.Bindings, groups: s.Groups}
 }
 
 // Bind has users be members of a connection by the use of a group: who is none becomes
@@ -41,7 +47,7 @@ func (s *Selected) Bind(ctx context.Context, l *store.Lease, c *directory.Connec
 	b := &binder{
 		connections: s.connections, subjects: s.subjects, conn: *c, by: directory.Caller{Subject: use.By},
 		mapper: mapping.New(c.Settings, c.Tenant.Domains), others: map[directory.ConnectionID]*directory.Connection{},
-		byGroup: &byGroup{s.bindings, l, use, asked},
+		byGroup: &byGroup{bindings: s.bindings, lease: l, use: use, asked: asked},
 	}
 	choices := make([]Choice, len(users))
 	for i, u := range users {
@@ -63,6 +69,7 @@ type byGroup struct {
 	lease    *store.Lease
 	use      *directory.GroupUse
 	asked    []string // subjects of those whose edits it comes from
+	name     string   // of the group, where bindings end with it
 }
 
 func (g *byGroup) act(by directory.Caller, kind directory.AuditKind) directory.AuditEvent {
@@ -86,8 +93,13 @@ func (g *byGroup) addPath(ctx context.Context, by directory.Caller, row *directo
 // go as the use, or the connection, says; it is the next run that does so, and the guard
 // counts it. Errors: directory.ErrLeaseLost.
 func (s *Selected) Release(ctx context.Context, l *store.Lease, c *directory.Connection, use *directory.GroupUse, asked []string, users []directory.UserID) error {
+	group, err := s.groups.Group(ctx, use.GroupID)
+	if err != nil && !errors.Is(err, directory.ErrNotFound) { // purged: the release says its ID
+		return err
+	}
+	by := &byGroup{bindings: s.bindings, lease: l, use: use, asked: asked, name: group.Name}
 	for range maxTries {
-		left, err := s.releaseOnce(ctx, c, &byGroup{s.bindings, l, use, asked}, users)
+		left, err := s.releaseOnce(ctx, c, by, users)
 		if err != nil || len(left) == 0 {
 			return err
 		}
@@ -135,7 +147,7 @@ func (g *byGroup) endPath(ctx context.Context, c *directory.Connection, row *dir
 		return g.bindings.Retract(ctx, act, g.lease, c, row)
 	}
 	policy := cmp.Or(g.use.OnRelease(), c.Settings.Defaulted().OnRelease)
-	row.Release, row.ReleasedBy, row.LeftGroup, row.AskedBy = policy, g.use.By, g.use.GroupID, g.asked
+	row.Release, row.ReleasedBy, row.LeftGroup, row.LeftGroupName, row.AskedBy = policy, g.use.By, g.use.GroupID, g.name, g.asked
 	row.Status = directory.BindingPending
 	return g.bindings.UpdateBindingUnder(ctx, act, g.lease, row, true, policy == directory.ReleaseBlock)
 }

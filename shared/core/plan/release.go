@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"cmp"
+	"strconv"
+
 	"bindery/shared/core/mapping"
 	"bindery/shared/directory"
 )
@@ -52,8 +55,8 @@ func deselected(s Subject, out Decision) Decision {
 		return out
 	}
 	b := s.Binding
-	ch := newChange(s.User, b.AccountID, b.UserPrincipalName, directory.EffectDeselect, "let go because the user has left the group "+string(b.LeftGroup)+", the last one that selected it")
-	ch.Created, ch.Scope = b.Created, string(b.LeftGroup)
+	ch := newChange(s.User, b.AccountID, b.UserPrincipalName, directory.EffectDeselect, "let go because the user has left the group "+strconv.Quote(cmp.Or(b.LeftGroupName, string(b.LeftGroup)))+", the last one that selected it")
+	ch.Created, ch.Scope, ch.ScopeName = b.Created, string(b.LeftGroup), b.LeftGroupName
 	for _, name := range b.Before.Names() {
 		was := b.Before[name]
 		ch.Properties = append(ch.Properties, directory.PropertyChange{Name: name, Before: was, After: was})

@@ -1,11 +1,27 @@
 package plan_test
 
 import (
+	"strings"
 	"testing"
 
 	"bindery/shared/core/plan"
 	"bindery/shared/directory"
 )
+
+// TestLastGroupIsNamed: whoever is let go with a group is told by its name, and by its ID
+// where an earlier version noted no more.
+func TestLastGroupIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"Sales": `"Sales"`, "": `"grp_1"`} {
+		cfg := config(nil)
+		s := inSync(cfg, ann(nil))
+		s.Binding.LeftGroup, s.Binding.LeftGroupName = "grp_1", name
+		d := plan.Release(cfg, s, directory.ReleaseKeep)
+		if len(d.Changes) != 1 || !strings.Contains(d.Changes[0].Reason, want) || d.Changes[0].ScopeName != name || d.Changes[0].Scope != "grp_1" {
+			t.Errorf("let go with %q: %+v", name, d.Changes)
+		}
+	}
+}
 
 func TestRelease(t *testing.T) {
 	const keep, block, restore = directory.ReleaseKeep, directory.ReleaseBlock, directory.ReleaseRestore
@@ -14,7 +30,7 @@ func TestRelease(t *testing.T) {
 			s.Binding.Before = p
 		}
 	}
-	left := func(s *plan.Subject) { s.Binding.LeftGroup = "grp_1" }
+	left := func(s *plan.Subject) { s.Binding.LeftGroup, s.Binding.LeftGroupName = "grp_1", "Sales" }
 	for _, tt := range []struct {
 		name   string
 		policy directory.ReleasePolicy

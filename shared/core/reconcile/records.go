@@ -52,6 +52,41 @@ func NoteWrite(b *directory.Binding, c *directory.Change, now time.Time) { noteW
 // Rest is how long a record rests after so many failed tries.
 func Rest(b *directory.Binding) time.Duration { return backoff(attemptsOf(b) + 1) }
 
+// AccountNames are what people call accounts, by ID: their userPrincipalNames. Who is no
+// account is not among them. Those in unread could not be read.
+func AccountNames(ctx context.Context, w Work, lookup func(ctx context.Context, refs, selected []string) ([]directory.Found, error), ids []directory.AccountID) (names map[directory.AccountID]string, unread map[directory.AccountID]*directory.Problem, err error) {
+	names, unread = map[directory.AccountID]string{}, map[directory.AccountID]*directory.Problem{}
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	found, err := ReadEach(ctx, w, ids, 1, func(ctx context.Context, ids []directory.AccountID) ([]directory.Read[string], error) {
+		refs := make([]string, len(ids))
+		for i, id := range ids {
+			refs[i] = string(id)
+		}
+		list, err := lookup(ctx, refs, []string{directory.PropUserPrincipalName})
+		reads := make([]directory.Read[string], len(list))
+		for i := range list {
+			f := &list[i]
+			reads[i] = directory.Read[string]{Problem: f.Problem, Retry: f.Retry, RetryAfter: f.RetryAfter, Scope: f.Scope}
+			if f.Account != nil {
+				name := f.Account.UserPrincipalName()
+				reads[i].Value = &name
+			}
+		}
+		return reads, err
+	})
+	for i := range found {
+		switch r := &found[i]; {
+		case r.Value != nil:
+			names[ids[i]] = *r.Value
+		case r.Problem != nil:
+			unread[ids[i]] = r.Problem
+		case r.Retry:
+			unread[ids[i]] = &directory.Problem{Code: directory.CodeGraphError, Kind: directory.ProblemTransient, Message: "Microsoft did not say who the account is.", Next: "It is asked again by itself."}
+		}
+	}
+	return names, unread, err
+}
+
 // Unwritten is what it means for a record that nothing is to be written: still are
 // the declined changes that would be proposed again. later has it looked at again
 // after that time; 0: it need not be.

@@ -81,6 +81,9 @@ func (s *groupSubject) name() string {
 	return s.record.UserPrincipalName
 }
 
+// quoted is the name in a sentence.
+func (s *groupSubject) quoted() string { return quoted(directory.StringValue(s.name())) }
+
 func (s *groupSubject) change(e directory.Effect, reason string) directory.Change {
 	return directory.Change{
 		Object: s.record.Ref(), AccountID: s.record.AccountID, UserPrincipalName: s.name(), Effect: e, Reason: reason,
@@ -167,7 +170,7 @@ func adoptGroup(s groupSubject) plan.Decision {
 	id := string(s.export.Adopt)
 	switch {
 	case s.missing:
-		out.Problem = problem(directory.CodeGroupGone, "The tenant group that is to be adopted is not there.",
+		out.Problem = problem(directory.CodeGroupGone, "The tenant group that "+s.quoted()+" is to adopt is not there.",
 			"Name another tenant group in the connection's use of the group, or leave adopt out to have one created.", id)
 		return out
 	case s.found == nil:
@@ -182,7 +185,7 @@ func adoptGroup(s groupSubject) plan.Decision {
 		return out
 	}
 	if kind := s.found.Kind(); kind != s.export.Kind {
-		out.Problem = problem(directory.CodeGroupOtherKind, fmt.Sprintf("The tenant group is a %s, and the group is to be exported as a %s.", kindWords(kind), kindWords(s.export.Kind)),
+		out.Problem = problem(directory.CodeGroupOtherKind, fmt.Sprintf("The tenant group %s is a %s, and %s is to be exported as a %s.", quoted(directory.StringValue(s.found.DisplayName)), kindWords(kind), s.quoted(), kindWords(s.export.Kind)),
 			"Export the group as a "+kindWords(kind)+", or name another tenant group.", id)
 		return out
 	}
@@ -247,10 +250,10 @@ func goneGroup(s groupSubject) plan.Decision {
 		}
 		return again
 	case s.deleted == nil:
-		out.Problem = problem(directory.CodeGroupGone, "The tenant group was deleted at Microsoft for good.",
+		out.Problem = problem(directory.CodeGroupGone, "The tenant group of "+s.quoted()+" was deleted at Microsoft for good.",
 			"Set onSoftDeleted to restore to have it made anew, or end the export.", id)
 	case !s.export.Renew:
-		out.Problem = problem(directory.CodeGroupSoftDeleted, "Somebody deleted the tenant group at Microsoft; it can be restored for 30 days.",
+		out.Problem = problem(directory.CodeGroupSoftDeleted, "Somebody deleted the tenant group of "+s.quoted()+" at Microsoft; it can be restored for 30 days.",
 			"Restore it there, or set onSoftDeleted to restore, or end the export.", id)
 	default:
 		if p := s.deleted.ReadOnly(); p != nil {
@@ -373,7 +376,7 @@ func releaseGroup(s groupSubject) plan.Decision {
 	case id == "", s.missing, s.record.Release == directory.ReleaseKeep, s.record.Release == directory.ReleaseDelete && !deletes:
 		return out
 	case s.record.Status == directory.BindingPaused:
-		out.Status, out.Problem = directory.BindingPaused, problem(directory.CodeBindingPaused, "The export of the group is paused; nothing is written to the tenant group.",
+		out.Status, out.Problem = directory.BindingPaused, problem(directory.CodeBindingPaused, "The export of "+s.quoted()+" is paused; nothing is written to the tenant group.",
 			"Resume it, or end the export with keep.", id)
 		return out
 	case s.found == nil:
@@ -386,7 +389,7 @@ func releaseGroup(s groupSubject) plan.Decision {
 	}
 	switch {
 	case deletes && len(s.found.Licences) > 0:
-		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupHasLicenses, "The tenant group gives licences to its members; Microsoft deletes none that does.",
+		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupHasLicenses, "The tenant group of "+s.quoted()+" gives licences to its members; Microsoft deletes none that does.",
 			"Take the licences from the group in Entra; it is tried again by itself. Or end the export with keep.", id)
 		return out
 	case deletes:
@@ -395,7 +398,7 @@ func releaseGroup(s groupSubject) plan.Decision {
 		return out
 	case s.members > 0:
 		out.Status = directory.BindingPending
-		out.Problem = problem(directory.CodeGroupMembersLeft, fmt.Sprintf("%d memberships are still to be dealt with before the tenant group is let go.", s.members),
+		out.Problem = problem(directory.CodeGroupMembersLeft, fmt.Sprintf("%d memberships are still to be dealt with before the tenant group of %s is let go.", s.members, s.quoted()),
 			"It is looked at again by itself.", id)
 		return out
 	}

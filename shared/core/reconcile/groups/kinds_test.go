@@ -156,6 +156,10 @@ func TestExact(t *testing.T) {
 	run := w.want("1 member-remove:applied")
 	w.wantMembers(sales, "admin", "user000", "user001")
 	g, _ := w.sim.Account(simTenant, adminUPN)
+	_, changes := w.lastRun()
+	if c := changes[0]; c.UserPrincipalName != "stranger@"+simDomain || c.ScopeName != "Sales" || !strings.Contains(c.Reason, `"Sales"`) {
+		t.Errorf("the removal is told as %+v", c)
+	}
 	kept := w.record(directory.StrangerOf(sales, directory.AccountID(g["id"].(string))))
 	if kept.Status != directory.BindingReadOnly || kept.Problem == nil || kept.Problem.Code != directory.CodeAccountProtected {
 		t.Errorf("the record of the protected stranger is %+v", kept)
@@ -189,6 +193,27 @@ func TestExactOnceExpanded(t *testing.T) {
 	w.wait(2 * time.Minute)
 	w.sync()
 	w.wantMembers(sales, "user000", "user001")
+}
+
+// TestExactSparesProtectedNames: an account that the settings protect by its name is
+// taken out of no group that others put it in, also where only its ID is told.
+func TestExactSparesProtectedNames(t *testing.T) {
+	t.Parallel()
+	w, sales, _ := exported(t, 1)
+	stranger, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "ceo@" + simDomain, "displayName": "CEO"})
+	w.must(err)
+	w.conn, err = w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
+		c.Settings.Protected = []string{"ceo@" + simDomain}
+		return nil
+	})
+	w.must(err)
+	w.byHand(sales, stranger, true)
+	w.change(sales, func(e *groups.Export) { e.Exact = true })
+	w.sync()
+	w.wantMembers(sales, "ceo", "user000")
+	if b := w.record(directory.StrangerOf(sales, directory.AccountID(stranger))); b.Status != directory.BindingReadOnly || b.Problem == nil || b.Problem.Code != directory.CodeAccountProtected {
+		t.Errorf("the record of the protected stranger is %+v", b)
+	}
 }
 
 // TestAdopt: the tenant group that an admin has named is taken as it is, with what it

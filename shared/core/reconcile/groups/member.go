@@ -187,7 +187,7 @@ func decideMember(s memberSubject) memberDecision {
 	out := memberDecision{Decision: plan.Decision{Status: directory.BindingInSync, Base: b.Base}}
 	switch {
 	case b.Release != "" && b.Status == directory.BindingPaused && b.Release != directory.ReleaseKeep:
-		out.Status, out.Problem = directory.BindingPaused, problem(directory.CodeBindingPaused, "The membership is paused; nothing is done about it.",
+		out.Status, out.Problem = directory.BindingPaused, problem(directory.CodeBindingPaused, "The membership of "+s.member.name+" in "+s.groupName()+" is paused; nothing is done about it.",
 			"Resume it, or let it go with keep.", s.ref.ID)
 	case b.Release != "":
 		s.release(&out)
@@ -219,7 +219,7 @@ func (s *memberSubject) keep(out *memberDecision) {
 		out.Findings = append(out.Findings, *s.member.missing)
 		return
 	case want.group == "" && !s.group.coming:
-		out.Findings = append(out.Findings, *problem(directory.CodeGroupWaits, "The tenant group of the export is not there.", "See what keeps the export of the group.", s.ref.ID))
+		out.Findings = append(out.Findings, *problem(directory.CodeGroupWaits, "The tenant group of "+s.groupName()+" is not there.", "See what keeps the export of the group.", s.ref.ID))
 		return
 	}
 	given, ours := givenPair(s.record)
@@ -291,7 +291,7 @@ func (s *memberSubject) release(out *memberDecision) {
 	case s.group.deleted:
 		// Somebody may restore the group, and with it the membership.
 		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupSoftDeleted,
-			"The tenant group is in the recycle bin, and the membership with it.", "It is looked at again by itself.", string(old.group))
+			"The tenant group of "+s.groupName()+" is in the recycle bin, and the membership with it.", "It is looked at again by itself.", string(old.group))
 	case s.group.problem != nil:
 		out.Status, out.Problem = directory.BindingReadOnly, s.group.problem
 	case !ours && !s.in[old]:

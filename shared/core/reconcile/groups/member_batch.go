@@ -118,9 +118,9 @@ func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.V
 	}
 	switch {
 	case p.group == "":
-		return reconcile.Verdict{Later: lookLater, Problem: problem(directory.CodeGroupWaits, "The tenant group of the export is not there yet.", "The membership follows once it is.", s.ref.ID)}
+		return reconcile.Verdict{Later: lookLater, Problem: problem(directory.CodeGroupWaits, "The tenant group of "+s.groupName()+" is not there yet.", "The membership follows once it is.", s.ref.ID)}
 	case p.member == "":
-		return reconcile.Verdict{Later: lookLater, Problem: problem(directory.CodeMemberWaits, "The member's account is not there yet.", "The membership follows once it is.", s.ref.ID)}
+		return reconcile.Verdict{Later: lookLater, Problem: problem(directory.CodeMemberWaits, "The account of "+s.member.name+" is not there yet.", "The membership follows once it is.", s.ref.ID)}
 	}
 	b.pairs[c.ID] = p
 	return reconcile.Verdict{}

@@ -157,6 +157,9 @@ func (o *memberships) subject(a *surroundings, m memberRecord) memberSubject {
 		}
 	default:
 		s.member = memberFacts{name: string(strangerOf(m.ref)), id: strangerOf(m.ref)}
+		if m.record != nil && m.record.UserPrincipalName != "" {
+			s.member.name = m.record.UserPrincipalName
+		}
 		s.owned = a.owned[m.ref]
 	}
 	if s.member.id != "" && member.Group() == "" {
@@ -368,7 +371,39 @@ func (o *memberships) subjects(ctx context.Context, w reconcile.Work, list []mem
 	for i, m := range list {
 		subjects[i] = o.subject(a, m)
 	}
-	return subjects, o.ask(ctx, w, subjects, more)
+	if err := o.ask(ctx, w, subjects, more); err != nil {
+		return nil, err
+	}
+	return subjects, o.nameStrangers(ctx, w, subjects)
+}
+
+// nameStrangers reads who the strangers are that are in an exact group: people decide about
+// names, and an account may be protected by its name. Whom nobody could read is left alone.
+func (o *memberships) nameStrangers(ctx context.Context, w reconcile.Work, list []memberSubject) error {
+	var ids []directory.AccountID
+	var at []*memberSubject
+	for i := range list {
+		if s := &list[i]; s.stranger() && s.in[s.wanted()] {
+			ids, at = append(ids, s.member.id), append(at, s)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	names, unread, err := reconcile.AccountNames(ctx, w, o.reads.tenant.Lookup, ids)
+	if err != nil {
+		return err
+	}
+	for _, s := range at {
+		if p := unread[s.member.id]; p != nil {
+			s.group.unread = about(p, string(s.member.id))
+		}
+		if name := names[s.member.id]; name != "" {
+			s.member.name, s.member.domain = name, directory.DomainOf(name)
+			s.member.protected, _ = o.s.Protected(s.member.id, name)
+		}
+	}
+	return nil
 }
 
 // mostAsked is of how many groups a page asks who changed them.

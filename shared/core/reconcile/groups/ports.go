@@ -21,6 +21,8 @@ type Tenant interface {
 	// MemberOf reads the groups that accounts of users are direct members of, their first
 	// pages, each in its place; no value: there is no such account.
 	MemberOf(ctx context.Context, ids []directory.AccountID) ([]directory.Read[directory.MemberPage], error)
+	// Lookup reads accounts by ID.
+	Lookup(ctx context.Context, refs []string, selected []string) ([]directory.Found, error)
 	// GroupDelta reads a page of changes from a link; GroupDeltaFromNow begins with
 	// those to come, of at most MostStreamed groups, or of all.
 	GroupDelta(ctx context.Context, groups []directory.TenantGroupID, link string) (directory.TenantGroupDelta, error)

@@ -38,6 +38,8 @@ type subject struct {
 	before directory.Properties
 	// fresh says that what was read may be older than our last write.
 	fresh bool
+	// names are what people call the accounts that are, or were, the manager.
+	names map[directory.AccountID]string
 }
 
 // accountID is the account that the user has, or had last.
@@ -188,11 +190,11 @@ func (d *decision) compare(s *directory.Settings, x *subject) {
 		why = "the directory manages it now"
 	case weChanged && theyChanged:
 		d.tell(directory.CodeBothChanged, fmt.Sprintf("The manager was changed from %s to %s in Microsoft 365 and to %s in the directory; the directory's wins.",
-			quoted(base), quoted(observed), x.manager.named()), "", observed)
-		why += fmt.Sprintf(" (Microsoft 365 had changed it from %s)", quoted(base))
+			x.quoted(base), x.quoted(observed), x.manager.named()), "", observed)
+		why += fmt.Sprintf(" (Microsoft 365 had changed it from %s)", x.quoted(base))
 	case theyChanged && s.Foreign(directory.PropManager) == directory.ForeignReport:
 		d.tell(directory.CodeForeignChange, fmt.Sprintf("The manager was changed from %s to %s in Microsoft 365; by the connection's settings that is only reported.",
-			quoted(base), quoted(observed)), "Give the user that manager, or set foreignChange to revert.", observed)
+			x.quoted(base), x.quoted(observed)), "Give the user that manager, or set foreignChange to revert.", observed)
 		return
 	case theyChanged:
 		why = "somebody changed it in Microsoft 365"
@@ -244,9 +246,9 @@ func same(a, b directory.Value) bool {
 }
 
 // quoted is how a sentence names an account.
-func quoted(v directory.Value) string {
+func (x *subject) quoted(v directory.Value) string {
 	if v.IsNull() {
 		return "(nobody)"
 	}
-	return v.String()
+	return cmp.Or(x.names[directory.AccountID(v.String())], v.String())
 }

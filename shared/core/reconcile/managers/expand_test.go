@@ -1,6 +1,7 @@
 package managers
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,11 @@ func TestForeign(t *testing.T) {
 				findings = []string{directory.CodeForeignChange}
 			}
 			w.wants(ann, want, findings...)
+			if policy == directory.ForeignReport { // by names, not by IDs
+				if p := w.record(ann).Findings[0]; !strings.Contains(p.Message, "from "+boss.Email+" to "+eve.Email) {
+					t.Errorf("it is told as %q", p.Message)
+				}
+			}
 		})
 	}
 }

@@ -42,6 +42,8 @@ type Tenant interface {
 	// Managers reads the managers of accounts, each in its place; "" is nobody, and no
 	// value that there is no such account.
 	Managers(ctx context.Context, ids []directory.AccountID) ([]directory.Read[directory.AccountID], error)
+	// Lookup reads accounts by ID.
+	Lookup(ctx context.Context, refs []string, selected []string) ([]directory.Found, error)
 }
 
 // Kind is the kind of managers.
@@ -201,7 +203,32 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*subject
 			unread[x] = notRead(f.Problem)
 		}
 	}
-	return unread, nil
+	return unread, o.name(ctx, w, of)
+}
+
+// name finds out what people call the managers of accounts where somebody at Microsoft has
+// changed them. Of whom that is not known the ID is told.
+func (o *objects) name(ctx context.Context, w reconcile.Work, list []*subject) error {
+	var ids []directory.AccountID
+	for _, x := range list {
+		base, known := x.record.Base[directory.PropManager]
+		if !known || x.fresh || same(base, x.observed) {
+			continue
+		}
+		for _, v := range []directory.Value{base, x.observed} {
+			if !v.IsNull() {
+				ids = append(ids, directory.AccountID(v.String()))
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	names, _, err := reconcile.AccountNames(ctx, w, o.tenant.Lookup, ids)
+	for _, x := range list {
+		x.names = names
+	}
+	return err
 }
 
 // settings are the connection's, or those that a dry run asks about.
