@@ -123,7 +123,7 @@ func (w *world) start(open reconcile.Open) {
 		w.kind = w.wrap(kind)
 	}
 	w.engine = reconcile.New(reconcile.Config{
-		Stores: reconcile.StoresOf(w.store), Now: w.now, SecondLook: -1, Open: open, Kinds: []reconcile.Kind{w.kind},
+		Stores: reconcile.StoresOf(w.store), Now: w.now, SecondLook: -1, Open: open, Kinds: []reconcile.Kind{w.kind}, Dependents: kind.Dependents,
 		Send: func(context.Context, directory.WakeUp, time.Duration) error {
 			if w.send != nil {
 				return w.send()
