@@ -4,10 +4,12 @@ import (
 	"context"
 
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // Dependents are the licences that are to be looked at since something has become of a
-// user's account: they wait for it, or go with it.
+// user's account: they wait for it, or go with it. Of whom rules say something the record is
+// made anew that went for want of an account.
 func (k *Kind) Dependents(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
 	id := ref.User()
 	if id == "" || !c.Wants(directory.ScopeLicences) {
@@ -16,12 +18,25 @@ func (k *Kind) Dependents(ctx context.Context, c *directory.Connection, ref dire
 	r := &records{store: k.store, source: k.source, conn: c}
 	mine := directory.LicenceOf(id)
 	found, err := r.of(ctx, []directory.Ref{mine})
-	if err != nil || found[mine] == nil {
+	if err != nil {
 		return nil, err
 	}
 	persons, err := r.persons(ctx, []directory.UserID{id})
-	if err != nil || found[mine].Problem == nil && persons[id].account != nil {
+	if err != nil {
 		return nil, err
+	}
+	if found[mine] == nil {
+		if a := persons[id].account; a == nil || a.Release != "" {
+			return nil, nil
+		}
+		rules, err := k.source.Rules(ctx, c, []directory.UserID{id})
+		if err != nil || len(rules[id]) == 0 {
+			return nil, err
+		}
+		return nil, k.store.BindMissing(ctx, c, directory.BySystem, []store.Selection{{Object: mine, Version: 1}})
+	}
+	if found[mine].Problem == nil && persons[id].account != nil {
+		return nil, nil
 	}
 	return []directory.Ref{mine}, nil
 }

@@ -175,3 +175,19 @@ func TestRestoredGivesBack(t *testing.T) {
 		}
 	}
 }
+
+// TestBoundLater: who falls under a rule before he is bound gets the licence once he is.
+func TestBoundLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.license(ann, w.rule(partE3))
+	w.sync()
+	w.pass(time.Hour)
+	w.bind(ann)
+	for range 3 {
+		w.sync()
+		w.pass(time.Minute)
+	}
+	w.wants(ann, "SPE_E3")
+}

@@ -58,6 +58,7 @@ type Store interface {
 	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 	ListMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
+	BindMissing(ctx context.Context, c *directory.Connection, by string, list []store.Selection) error
 	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
 	Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
