@@ -15,6 +15,8 @@ type Uses interface {
 	Get(ctx context.Context, id directory.ConnectionID, g directory.GroupID) (uses.Used, error)
 	List(ctx context.Context, id directory.ConnectionID, after string, limit int) ([]directory.GroupUse, string, error)
 	Members(ctx context.Context, id directory.ConnectionID, g directory.GroupID, cursor string, limit int) ([]store.UseMember, string, error)
+	Try(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, rules directory.UseRules, version int64) error
+	Forecast(ctx context.Context, id directory.ConnectionID, g directory.GroupID, rules directory.UseRules) (uses.Forecast, error)
 	Put(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, rules directory.UseRules, version int64) (uses.Used, error)
 	Licences(ctx context.Context, id directory.ConnectionID, u directory.UserID) (uses.Licensed, error)
 	License(ctx context.Context, by directory.Caller, id directory.ConnectionID, u directory.UserID, rules []directory.LicenceRule, version int64) (uses.Licensed, error)
@@ -34,6 +36,7 @@ type GroupUse struct {
 	Updated      time.Time               `json:"updated"`
 	Problem      string                  `json:"problem,omitempty" doc:"Why what follows from it cannot be brought up to date."`
 	Lacking      []directory.Permission  `json:"lacking,omitempty" doc:"Permissions that it needs and the connection was not granted. Nothing that needs them is written; authorise the connection again, and it goes on by itself."`
+	Forecast     *uses.Forecast          `json:"forecast,omitempty" doc:"Of a PUT: what is likely to follow from it"`
 	UpToDate     *UseProgress            `json:"upToDate,omitempty" doc:"When what follows from it was last brought up to date with the group's members, and for how many."`
 }
 
@@ -95,7 +98,7 @@ func (a *API) groupUses() {
 		summary: "Read what a connection does with a group"}, a.getUse)
 	register(a, operation{id: "useGroup", method: http.MethodPut, path: path + "/{groupId}", scope: ScopeAdmin,
 		summary: "Say what a connection does with a group: bind its members, export it, license its members",
-		more:    "What gives Bindery more say over what others have made in the tenant (export.adopt, members \"exact\", onRelease \"delete\") needs bindery/approve besides.",
+		more:    "What gives Bindery more say over what others have made in the tenant (export.adopt, members \"exact\", onRelease \"delete\") needs bindery/approve besides. The answer's forecast says what is likely to follow, from our own records and at most 2,000 of the group's users; with dryRun nothing else is done. A group of the tenant that is never written is refused as export.adopt.",
 		body:    schema[directory.UseRules](a), core: []string{allMembers}}, a.putUse)
 	register(a, operation{id: "endGroupUse", method: http.MethodDelete, path: path + "/{groupId}", scope: ScopeAdmin, status: 202,
 		summary: "End what a connection does with a group; what it gave is taken back, or kept, as the use says"}, a.endUse)
@@ -191,6 +194,7 @@ func answerUse(u uses.Used, err error) (*useOutput, error) {
 
 func (a *API) putUse(ctx context.Context, by Caller, in *struct {
 	UseEditing
+	DryRun string `query:"dryRun" enum:"true,false" doc:"Only say what is likely to follow: nothing is stored"`
 	raw
 }) (*useOutput, error) {
 	version, err := parseIfMatch(in.IfMatch)
@@ -201,7 +205,22 @@ func (a *API) putUse(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return answerUse(a.Uses.Put(ctx, by.Caller, directory.ConnectionID(in.ID), directory.GroupID(in.GroupID), rules, version))
+	conn, group := directory.ConnectionID(in.ID), directory.GroupID(in.GroupID)
+	if err := a.Uses.Try(ctx, by.Caller, conn, group, rules, version); err != nil {
+		return nil, err
+	}
+	forecast, err := a.Uses.Forecast(ctx, conn, group, rules) // of what follows, so before it is stored
+	if err != nil {
+		return nil, err
+	}
+	if in.DryRun == "true" {
+		return &useOutput{Body: GroupUse{ConnectionID: conn, GroupID: group, Select: rules.Select, Export: rules.Export, Licences: rules.Licences, Forecast: &forecast}}, nil
+	}
+	out, err := answerUse(a.Uses.Put(ctx, by.Caller, conn, group, rules, version))
+	if err == nil {
+		out.Body.Forecast = &forecast
+	}
+	return out, err
 }
 
 func (a *API) endUse(ctx context.Context, by Caller, in *UseEditing) (*useOutput, error) {

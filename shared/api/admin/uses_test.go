@@ -2,6 +2,8 @@ package admin
 
 import (
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -47,7 +49,8 @@ func TestGroupUses(t *testing.T) {
 		t.Errorf("put: %s %s", put.header.Get("ETag"), put.raw)
 	}
 	got := w.want(200, "", "GET", path, "")
-	if got.raw != put.raw {
+	delete(put.body, "forecast") // which only a PUT tells
+	if !maps.EqualFunc(got.body, put.body, reflect.DeepEqual) {
 		t.Errorf("read: %s, put %s", got.raw, put.raw)
 	}
 	if list := w.want(200, "", "GET", uses, ""); !strings.Contains(list.raw, group) {
@@ -165,4 +168,69 @@ func TestGroupUsesNeedPermissions(t *testing.T) {
 	if got := append(lacking(w.want(200, "", "GET", path, "")), lacking(w.want(200, "", "GET", connection, ""))...); got != nil {
 		t.Errorf("with all permissions it lacks %q", got)
 	}
+}
+
+// TestUseForecast: who asks for a use is told what is likely to follow, and with dryRun
+// nothing else happens.
+func TestUseForecast(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.permit()
+	group := w.want(201, "", "POST", "/v1/groups", `{"name":"Staff"}`).text("id")
+	conn := "/v1/connections/" + string(w.conn.ID)
+	path := conn + "/groups/" + group
+	ids := ""
+	for _, name := range []string{"a", "b", "c"} {
+		ids += `,"` + w.user(`{"email":"`+name+`@corp.example","familyName":"x"}`) + `"`
+	}
+	staged := w.user(`{"email":"d@corp.example","familyName":"x","state":"staged"}`)
+	w.want(200, "", "POST", "/v1/groups/"+group+"/members", `{"userIds":[`+ids[1:]+`,"`+staged+`"]}`)
+
+	rules := `{"select":{},"export":{"kind":"security"},"licences":[{"sku":"SPE_E3"}]}`
+	a := w.want(200, "", "PUT", path+"?dryRun=true", rules)
+	f, _ := a.body["forecast"].(map[string]any)
+	for name, want := range map[string]any{"users": 4.0, "complete": true, "bound": 3.0, "notBindable": 1.0, "membersAdded": 3.0, "writes": 7.0, "seconds": 2.0} {
+		if f[name] != want {
+			t.Errorf("%s is %v, want %v", name, f[name], want)
+		}
+	}
+	for _, want := range []string{`"name":"Microsoft 365 E3"`, `"needed":3`, `"free":2`, `"missing":1`, `"A group is made in the tenant."`, `\"dryRun\":true`} {
+		if !strings.Contains(a.raw, want) {
+			t.Errorf("%s is not in %s", want, a.raw)
+		}
+	}
+	w.want(404, "group-not-used", "GET", path, "") // nothing was stored
+
+	if a := w.want(200, "", "PUT", path, rules); a.body["forecast"] == nil || a.header.Get("ETag") != `"1"` {
+		t.Errorf("the PUT: %s", a.raw)
+	}
+	if a := w.want(200, "", "GET", path, ""); a.body["forecast"] != nil {
+		t.Errorf("the GET tells a forecast: %s", a.raw)
+	}
+	w.want(422, "invalid-use", "PUT", path+"?dryRun=true", `{}`)
+	w.want(422, "invalid-parameter", "PUT", path+"?dryRun=perhaps", rules)
+}
+
+// TestAdoptionRefusedAtOnce: a group of the tenant that cannot be taken over is refused with
+// its reason, by its name; what cannot be found out is left to the run.
+func TestAdoptionRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.permit()
+	group := w.want(201, "", "POST", "/v1/groups", `{"name":"Staff"}`).text("id")
+	path := "/v1/connections/" + string(w.conn.ID) + "/groups/" + group
+	adopt := func(id string) string { return `{"export":{"kind":"security","adopt":"` + id + `"}}` }
+	for i, code := range map[int]string{2: "group-dynamic", 3: "group-synced", 4: "group-mail-enabled", 5: "group-role-assignable", 6: "group-restricted", 7: "group-other-kind"} {
+		g := w.groups.List[i]
+		if a := w.want(409, code, "PUT", path, adopt(string(g.ID))); !strings.Contains(a.text("detail"), g.DisplayName) || a.text("nextStep") == "" {
+			t.Errorf("%s: %s", g.DisplayName, a.raw)
+		}
+	}
+	w.want(409, "tenant-group-not-found", "PUT", path, adopt("6f1b2a4c-0000-4000-8000-000000000001"))
+	w.want(404, "group-not-used", "GET", path, "")
+	w.want(200, "", "PUT", path, adopt(string(w.groups.List[0].ID)))
+
+	other := w.want(201, "", "POST", "/v1/groups", `{"name":"Others"}`).text("id")
+	w.groups.Fail = directory.ErrUnavailable
+	w.want(200, "", "PUT", "/v1/connections/"+string(w.conn.ID)+"/groups/"+other, adopt(string(w.groups.List[2].ID)))
 }

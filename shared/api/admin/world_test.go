@@ -95,7 +95,10 @@ func newWorld(t *testing.T) *world {
 		Moves:        assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(s), Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
 		Stores:       StoresOf(s), Log: log,
 		Engine: engine, Doctor: &doctor.Doctor{Stores: doctor.StoresOf(s), Ask: func(context.Context, directory.ConnectionID) error { return nil }}, Lifts: lifts, Now: now,
-		Uses:      uses.New(uses.Config{Store: s, Wake: func(context.Context, directory.ConnectionID) error { return nil }, Now: now}),
+		Uses: uses.New(uses.Config{Store: s, Wake: func(context.Context, directory.ConnectionID) error { return nil }, Candidates: tenants, Now: now,
+			Products: func(ctx context.Context, _ *directory.Connection) ([]directory.LicenceSKU, error) {
+				return licensed{}.SKUs(ctx)
+			}}),
 		Passwords: passwords.New(passwords.Config{Connections: s.Connections, Bindings: s.Bindings, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
 		Activity: &audit.Service{Reports: audit.Report{Stores: audit.ReportStoresOf(s)}, Sums: audit.Summary{Stores: audit.SummaryStoresOf(s), Now: now},
 			Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(s), Stores: audit.VerifyStoresOf(s), Jobs: started, Now: now}, Audits: &audit.Audit{Stores: audit.AuditStoresOf(s), Now: now}},

@@ -133,7 +133,14 @@ func (c *Core) joinPeople() {
 		Open: func(_ context.Context, conn *directory.Connection) (assign.GroupTenant, error) { return c.open(conn) }})
 	runs := runStarter{c.Runs}
 	c.Bindings = assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(p.Store), Runs: runs, Jobs: c.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
-	c.Uses = uses.New(uses.Config{Store: p.Store, Wake: c.Wake, Now: p.Now, Log: p.Log})
+	c.Uses = uses.New(uses.Config{Store: p.Store, Wake: c.Wake, Candidates: c.TenantGroups, Now: p.Now, Log: p.Log,
+		Products: func(ctx context.Context, conn *directory.Connection) ([]directory.LicenceSKU, error) {
+			tenant, err := c.open(conn)
+			if err != nil {
+				return nil, err
+			}
+			return tenant.SKUs(ctx)
+		}})
 	c.Moves = assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(p.Store), Users: c.Users, Runs: runs, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Photos = people.NewPhotos(people.PhotosConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 		Open: func(_ context.Context, conn *directory.Connection) (people.PhotoReader, error) { return c.open(conn) }})

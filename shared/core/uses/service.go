@@ -23,10 +23,22 @@ type Service struct {
 	uses        useEditor
 	licences    licenceEditor
 	bindings    bindingReader
+	nesting     forecastGroups
+	candidates  Candidates
+	products    Products
 	wake        func(ctx context.Context, id directory.ConnectionID) error
 	now         func() time.Time
 	log         *slog.Logger
 }
+
+// Candidates gives groups of a tenant their verdicts; *assign.GroupCandidates does.
+type Candidates interface {
+	Tenant(ctx context.Context, c *directory.Connection) (assign.GroupTenant, error)
+	Judge(ctx context.Context, c *directory.Connection, groups []directory.TenantGroup) ([]assign.GroupCandidate, error)
+}
+
+// Products lists the products that a connection's tenant has licences of.
+type Products func(ctx context.Context, c *directory.Connection) ([]directory.LicenceSKU, error)
 
 type connectionStore interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
@@ -61,8 +73,12 @@ type Config struct {
 	Store *store.Store
 	// Wake asks for a slice of a connection; a wake-up that is lost costs minutes.
 	Wake func(ctx context.Context, id directory.ConnectionID) error
-	Now  func() time.Time // nil means time.Now
-	Log  *slog.Logger     // nil means silence
+	// Candidates and Products look at the tenant, for what an admin is told beforehand; nil:
+	// nobody does.
+	Candidates Candidates
+	Products   Products
+	Now        func() time.Time // nil means time.Now
+	Log        *slog.Logger     // nil means silence
 }
 
 // New returns a Service.
@@ -73,7 +89,8 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, told: cfg.Store.Groups, uses: cfg.Store.Uses, licences: cfg.Store.Uses, bindings: cfg.Store.Bindings, wake: cfg.Wake, now: cfg.Now, log: cfg.Log}
+	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, told: cfg.Store.Groups, uses: cfg.Store.Uses, licences: cfg.Store.Uses, bindings: cfg.Store.Bindings,
+		nesting: cfg.Store.Groups, candidates: cfg.Candidates, products: cfg.Products, wake: cfg.Wake, now: cfg.Now, log: cfg.Log}
 }
 
 // maxTries bounds how often something is tried again because others were faster.
@@ -155,19 +172,7 @@ func (s *Service) Put(ctx context.Context, by directory.Caller, id directory.Con
 		return Used{}, err
 	}
 	return s.edit(ctx, by, id, g, version, directory.AuditUseGroup, func(ctx context.Context, c *directory.Connection, u *directory.GroupUse) error {
-		old := u.UseRules
-		if u.Ending {
-			old = directory.UseRules{}
-		}
-		if err := mayUse(c, old, rules, by); err != nil {
-			return err
-		}
-		if err := s.keepsExport(ctx, c, u, rules); err != nil {
-			return err
-		}
-		if _, _, err := s.groups.Nested(ctx, g, nil); errors.Is(err, store.ErrNested) {
-			return directory.Refuse(directory.ErrConflict, directory.CodeGroupNesting, tooManyNested+" Nothing was changed.", "Take groups out of it, or use those in it by themselves.")
-		} else if err != nil {
+		if err := s.may(ctx, by, c, u, rules); err != nil {
 			return err
 		}
 		u.Set(rules)
@@ -178,6 +183,42 @@ func (s *Service) Put(ctx context.Context, by directory.Caller, id directory.Con
 // tooManyNested is what is wrong with a use of a group with more groups in it than it goes
 // through.
 var tooManyNested = fmt.Sprintf("More than %d groups are in the group, at any depth, which is more than a connection goes through.", store.MaxNested)
+
+// Try says whether Put would take the rules, and changes nothing. Errors as those of Put.
+func (s *Service) Try(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, rules directory.UseRules, version int64) error {
+	if err := rules.Validate(); err != nil {
+		return err
+	}
+	c, _, u, err := s.read(ctx, id, g, version)
+	if err != nil {
+		return err
+	}
+	return s.may(ctx, by, &c, &u, rules)
+}
+
+// may refuses rules that a use, as it is, cannot have, or that are not the caller's to ask
+// for.
+func (s *Service) may(ctx context.Context, by directory.Caller, c *directory.Connection, u *directory.GroupUse, rules directory.UseRules) error {
+	old := u.UseRules
+	if u.Ending {
+		old = directory.UseRules{}
+	}
+	if err := mayUse(c, old, rules, by); err != nil {
+		return err
+	}
+	if err := s.keepsExport(ctx, c, u, rules); err != nil {
+		return err
+	}
+	if _, _, err := s.groups.Nested(ctx, u.GroupID, nil); errors.Is(err, store.ErrNested) {
+		return directory.Refuse(directory.ErrConflict, directory.CodeGroupNesting, tooManyNested+" Nothing was changed.", "Take groups out of it, or use those in it by themselves.")
+	} else if err != nil {
+		return err
+	}
+	if old.Export != nil && rules.Export != nil && old.Export.Adopt == rules.Export.Adopt {
+		return nil // what is being exported already is looked at by each run
+	}
+	return s.mayAdopt(ctx, c, u.GroupID, rules.Export)
+}
 
 // End has a connection do nothing with a group any more: what it gave is taken back, or
 // kept, as the use says.
@@ -218,30 +259,9 @@ func isRefusal(err error) bool {
 }
 
 func (s *Service) editOnce(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change func(context.Context, *directory.Connection, *directory.GroupUse) error) (directory.GroupUse, directory.Connection, error) {
-	c, err := assign.Working(ctx, s.connections, id)
-	if err != nil {
-		return directory.GroupUse{}, c, err
-	}
-	group, err := s.groups.Group(ctx, g)
-	if errors.Is(err, directory.ErrNotFound) {
-		return directory.GroupUse{}, c, directory.Refuse(directory.ErrNotFound, directory.CodeGroupNotFound, fmt.Sprintf("There is no group %q.", g), "")
-	}
-	if err != nil {
-		return directory.GroupUse{}, c, err
-	}
-	u, err := s.uses.Use(ctx, &c, g)
-	if errors.Is(err, directory.ErrNotFound) {
-		u, err = directory.GroupUse{ConnectionID: id, GroupID: g, Created: s.now().UTC()}, nil
-	}
+	c, group, u, err := s.read(ctx, id, g, version)
 	if err != nil {
 		return u, c, err
-	}
-	if version != 0 && version != u.Version {
-		return u, c, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "What the connection does with the group has changed since it was read.",
-			"Read it again and send its ETag.")
-	}
-	if group.Deleted != nil && u.Version == 0 {
-		return u, c, directory.Refuse(directory.ErrConflict, directory.CodeGroupDeleted, "The group is deleted.", "Restore it first.")
 	}
 	if err := change(ctx, &c, &u); err != nil {
 		return u, c, err
@@ -254,6 +274,37 @@ func (s *Service) editOnce(ctx context.Context, by directory.Caller, id director
 	act := by.AuditEvent(kind)
 	act.Detail = describe(&u)
 	return u, c, s.uses.PutUse(ctx, act, &c, &group, &u)
+}
+
+// read reads what an edit of a use begins with: the connection, the group, and the use as
+// it is, of version 0 when there is none.
+func (s *Service) read(ctx context.Context, id directory.ConnectionID, g directory.GroupID, version int64) (c directory.Connection, group directory.Group, u directory.GroupUse, err error) {
+	c, err = assign.Working(ctx, s.connections, id)
+	if err != nil {
+		return c, group, u, err
+	}
+	group, err = s.groups.Group(ctx, g)
+	if errors.Is(err, directory.ErrNotFound) {
+		return c, group, u, directory.Refuse(directory.ErrNotFound, directory.CodeGroupNotFound, fmt.Sprintf("There is no group %q.", g), "")
+	}
+	if err != nil {
+		return c, group, u, err
+	}
+	u, err = s.uses.Use(ctx, &c, g)
+	if errors.Is(err, directory.ErrNotFound) {
+		u, err = directory.GroupUse{ConnectionID: id, GroupID: g, Created: s.now().UTC()}, nil
+	}
+	if err != nil {
+		return c, group, u, err
+	}
+	if version != 0 && version != u.Version {
+		return c, group, u, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "What the connection does with the group has changed since it was read.",
+			"Read it again and send its ETag.")
+	}
+	if group.Deleted != nil && u.Version == 0 {
+		return c, group, u, directory.Refuse(directory.ErrConflict, directory.CodeGroupDeleted, "The group is deleted.", "Restore it first.")
+	}
+	return c, group, u, nil
 }
 
 // mayUse refuses, key by key, what would loosen safety when the caller may not decide

@@ -8,6 +8,7 @@ import (
 
 	"bindery/shared/core/assign"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // licenceEditor stores and reads the licences of single users.
@@ -16,8 +17,9 @@ type licenceEditor interface {
 	PutUserLicences(ctx context.Context, act directory.AuditEvent, c *directory.Connection, b *directory.Binding, u *directory.UserLicences) error
 }
 
-// bindingReader reads bindings of users and of their licences.
+// bindingReader reads bindings of users, and of what else there are records of.
 type bindingReader interface {
+	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
 	BindingsOf(ctx context.Context, c directory.ConnectionID, refs []directory.Ref) (map[directory.Ref]directory.Binding, error)
 }
 
