@@ -33,7 +33,9 @@ var parts = []part{
 	{"fleet", []string{"fleet.quota_ratio"}, fleet},
 	{"loads", []string{"load.heap_mb", "load.calls_per_user", "load.cpu_ratio", "admin.load_cpu_ratio", "admin.page_cpu_ratio"}, loads},
 	{"schedule", []string{"schedule.connections_per_minute", "schedule.calls_per_idle"}, scheduler},
-	{"groups", []string{"members.quota_ratio", "members.throttled", "members.leaver_s", "groups.idle_requests", "one_member.requests", "one_member.latency_s"}, grouped},
+	{"groups", []string{"members.quota_ratio", "members.throttled", "members.leaver_s", "groups.idle_requests", "one_member.requests", "one_member.latency_s", "deactivate.ratio"}, grouped},
+	{"regroup", []string{"regroup.requests", "regroup.cpu_ratio", "regroup.heap_mb"}, regroup},
+	{"large", []string{"large.edit_requests", "large.quota_ratio"}, large},
 	{"licences", []string{"licences.calls_per_user", "licences.at_once", "licences.leaver_s"}, licences},
 	{"small", []string{"fleet.small_delay_s"}, small},
 }

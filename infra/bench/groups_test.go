@@ -8,10 +8,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bindery/infra/stack"
+	"bindery/shared/boot/app"
+	"bindery/shared/core/connect"
 	"bindery/shared/core/quota"
 	"bindery/shared/core/uses"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
+	"bindery/shared/platform/vault"
 	"bindery/shared/store"
 )
 
@@ -125,7 +129,6 @@ func groupsOf(t *testing.T, r *report) {
 	l.sites = append(l.sites, l.site(0, groupPeople, slim))
 	l.to = l.sites[0]
 	l.settle(l.to)
-	l.cloud.tick()
 	groups := l.fillGroups(l.to, 0, ofFirstLoad, groupSize)
 	l.use(l.to, groups, asSecurityGroup)
 
@@ -169,6 +172,7 @@ func groupsOf(t *testing.T, r *report) {
 	one := l.measured(func() { latency = l.editMember(groups[1], l.to.users[groupPeople-2]) })
 	r.add("one_member.requests", float64(one.Requests), "requests", lower, fmt.Sprintf("one member added to one of them: requests to Graph, with the look at the tenant afterwards (%d items)", one.Items))
 	r.add("one_member.latency_s", latency.Seconds(), "s", lower, "from the edit's call to the member in the tenant")
+	deactivated(l.world, r)
 	r.add("one_member.table_units", one.ReadUnits+one.WriteUnits, "units", lower, fmt.Sprintf("the edit itself and all that follows: %g read and %g write units in %d calls", one.ReadUnits, one.WriteUnits, one.Calls))
 }
 
@@ -257,4 +261,118 @@ func licenceLoad(t *testing.T, r *report) {
 	if n := l.wire.assigned.Load(); n != 2*licensed {
 		t.Errorf("%d calls about licences, want %d", n, 2*licensed)
 	}
+}
+
+// cloudQueue is the queue of whoever is no slice. It sweeps nothing.
+type cloudQueue struct{ *cloud }
+
+func (q cloudQueue) Send(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
+	return q.send(ctx, w, delay)
+}
+
+func (cloudQueue) SendSweep(context.Context, directory.WakeUp, time.Duration) error { return nil }
+
+// deactivated measures a deactivation beside that of a connection with a few people; a
+// third one's, which comes first, makes the process warm.
+func deactivated(w *world, r *report) {
+	w.Helper()
+	for n := 1; n <= 2; n++ {
+		w.sites = append(w.sites, w.site(n, 40, slim))
+		w.settle(w.sites[n])
+	}
+	core := app.NewCore(app.Parts{
+		Store: w.records(), Vault: &vault.Memory{}, Queue: cloudQueue{w.cloud},
+		Connect: connect.Config{LoginBaseURL: simBase, ClientID: stack.ClientID, RedirectURL: simBack},
+	})
+	took := make([]time.Duration, len(w.sites))
+	used := make([]usage, len(w.sites))
+	for _, i := range []int{1, 0, 2} {
+		used[i] = w.measured(func() {
+			begun := time.Now()
+			_, err := core.Connect.Deactivate(w.Context(), owner, w.sites[i].conn.ID)
+			w.do(err)
+			took[i] = time.Since(begun)
+		})
+	}
+	r.add("deactivate.ratio", took[0].Seconds()/took[2].Seconds(), "ratio", lower, fmt.Sprintf("a deactivation of that connection, with %d exported groups and %d memberships ÷ of one with 40 people: %.0f ms and %d calls of the table, %.0f ms and %d", exportedLater, exportedLater*groupSize, 1000*took[0].Seconds(), used[0].Calls, 1000*took[2].Seconds(), used[2].Calls))
+	if sent := w.measured(func() { w.wakeUp(w.sites[0]) }); sent.Requests > 0 {
+		w.Errorf("%d requests to Graph after the deactivation", sent.Requests)
+	}
+}
+
+// Groups of a full reconcile.
+const (
+	regrouped     = 500
+	regroupedSize = 200
+)
+
+// regroup measures a full reconcile of groups that have not changed: what it reads, what
+// it costs a processor, and its memory.
+func regroup(t *testing.T, r *report) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, entratest.Quota{})
+		w.sites = append(w.sites, w.site(0, groupPeople, slim))
+		s := w.sites[0]
+		w.settle(s)
+		w.use(s, w.fillGroups(s, 0, regrouped, regroupedSize), asSecurityGroup)
+		w.bring(s)
+		w.hasMembers(s, regrouped*regroupedSize)
+		w.cloud.rest()
+		w.cloud.stop()
+		time.Sleep(2 * time.Hour)
+
+		graph := &record{next: w.sim.Transport(), answers: map[string]recorded{}}
+		b := newBare(t, w.mem, s, graph)
+		b.full() // what is told of the load itself
+		graph.asked, graph.answers = 0, map[string]recorded{}
+		b.full() // this one records
+		asked := graph.asked
+		var pages [][]byte
+		size := 0
+		for _, a := range graph.answers {
+			pages, size = append(pages, a.body), size+len(a.body)
+		}
+		c := againstFloor(tries, cpuOf(t, decodeAll(t, pages)), b.full)
+		r.add("regroup.requests", float64(asked), "requests", lower, fmt.Sprintf("a full reconcile of %d exported groups of %d members and their %d people, nothing changed: requests to Graph", regrouped, regroupedSize, groupPeople))
+		r.add("regroup.cpu_ratio", c.ratio(), "ratio", lower, fmt.Sprintf("its CPU time over recorded answers ÷ to decode these %.1f MB from JSON: %s", float64(size)/(1<<20), c))
+		look := &sampler{Table: w.mem, each: 20}
+		measured := newBare(t, look, s, graph)
+		before := liveHeap()
+		measured.full()
+		r.add("regroup.heap_mb", float64(look.peak-min(before, look.peak))/(1<<20), "MB", lower, fmt.Sprintf("its live memory at most, after a forced collection each %d of its %d calls of the table, less that before", look.each, look.calls))
+	})
+}
+
+// everybody is how many members a large group has.
+const everybody = 100_000
+
+// large measures an edit in a large group.
+func large(t *testing.T, r *report) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, entratest.Quota{})
+		defer w.cloud.stop()
+		w.sites = append(w.sites, w.site(0, everybody+2, slim))
+		s := w.sites[0]
+		w.settle(s)
+		group := w.fillGroup("Everybody", s.users[:everybody])
+		w.use(s, []directory.GroupID{group}, asSecurityGroup)
+		before := w.ledger.read()
+		took := w.bring(s)
+		used := w.ledger.read().minus(before)
+		w.hasMembers(s, everybody)
+		r.add("large.quota_ratio", leastTime(1+leastWrites(1, everybody), tenantBucket, tenantRefill)/took.Seconds(), "ratio", higher, fmt.Sprintf("a new group of %d members: least time by quota ÷ time taken (%.0f s); %d requests, %.2f calls of the table a member", everybody, took.Seconds(), used.Requests, float64(used.Calls)/everybody))
+		w.cloud.rest()
+		time.Sleep(2 * time.Hour)
+		w.wakeUp(s)
+		w.cloud.rest()
+		w.editMember(group, s.users[everybody])
+		w.cloud.rest()
+		time.Sleep(time.Minute)
+		w.meter.units = true
+		var latency time.Duration
+		one := w.measured(func() { latency = w.editMember(group, s.users[everybody+1]) })
+		r.add("large.edit_requests", float64(one.Requests), "requests", lower, "one member added to it: requests to Graph, with the look at the tenant afterwards")
+		r.add("large.edit_latency_s", latency.Seconds(), "s", lower, "from the edit's call to the member in the tenant")
+		r.add("large.edit_table_units", one.ReadUnits+one.WriteUnits, "units", lower, fmt.Sprintf("the edit itself and all that follows: %g read and %g write units in %d calls", one.ReadUnits, one.WriteUnits, one.Calls))
+	})
 }

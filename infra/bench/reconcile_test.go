@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/boot/app"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
@@ -30,10 +31,11 @@ const (
 	sampleEach = 400
 )
 
-// record keeps Graph's answers to reads by their address, for replay.
+// record keeps Graph's answers to reads by what was asked, for replay.
 type record struct {
 	next    http.RoundTripper
 	mu      sync.Mutex
+	asked   int
 	answers map[string]recorded
 }
 
@@ -43,10 +45,22 @@ type recorded struct {
 	body   []byte
 }
 
-// RoundTrip asks the next transport once for each address.
+// RoundTrip asks the next transport once for each address, and each batch.
 func (p *record) RoundTrip(r *http.Request) (*http.Response, error) {
 	key := r.Method + " " + r.URL.String()
+	if r.GetBody != nil {
+		body, err := r.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		raw, err := io.ReadAll(body)
+		if err != nil {
+			return nil, err
+		}
+		key += " " + string(raw)
+	}
 	p.mu.Lock()
+	p.asked++
 	a, known := p.answers[key]
 	p.mu.Unlock()
 	if !known {
@@ -86,13 +100,16 @@ func newBare(t *testing.T, tab table.Table, s *site, graph *record) *bare {
 		t.Fatal(err)
 	}
 	st := store.New(tab, store.Options{})
+	config := reconcile.Config{Stores: reconcile.StoresOf(st), SecondLook: -1, Now: time.Now,
+		Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return g.Tenant(s.tokens), nil },
+		Send: func(context.Context, directory.WakeUp, time.Duration) error { return nil },
+	}
+	app.JoinKinds(&config, st, nil)
 	none := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	return &bare{T: t, conn: s.conn, graph: graph,
-		runs: runs.New(runs.Config{Stores: runs.StoresOf(st), Wake: none}),
-		engine: reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(st), SecondLook: -1,
-			Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return g.Tenant(s.tokens), nil },
-			Send: func(context.Context, directory.WakeUp, time.Duration) error { return nil },
-		})}
+		runs:   runs.New(runs.Config{Stores: runs.StoresOf(st), Wake: none}),
+		engine: reconcile.New(config),
+	}
 }
 
 // full makes one full reconcile and returns the CPU time that it took.

@@ -94,6 +94,10 @@ var musts = map[string]must{
 	"one_member.requests":     {4, lower},
 	"licences.calls_per_user": {1.02, lower},
 	"licences.at_once":        {1, lower},
+	"deactivate.ratio":        {1, lower},
+	"regroup.heap_mb":         {64, lower},
+	"large.quota_ratio":       {0.95, higher},
+	"large.edit_requests":     {4, lower},
 	"licences.leaver_s":       {3, lower},
 	"one_member.latency_s":    {1.5, lower},
 
