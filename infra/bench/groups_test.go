@@ -272,25 +272,29 @@ func (q cloudQueue) Send(ctx context.Context, w directory.WakeUp, delay time.Dur
 
 func (cloudQueue) SendSweep(context.Context, directory.WakeUp, time.Duration) error { return nil }
 
-// deactivated measures a deactivation beside that of a connection with nothing.
+// deactivated measures a deactivation beside that of a connection with a few people; a
+// third one's, which comes first, makes the process warm.
 func deactivated(w *world, r *report) {
 	w.Helper()
-	w.sites = append(w.sites, w.site(1, 0, slim))
+	for n := 1; n <= 2; n++ {
+		w.sites = append(w.sites, w.site(n, 40, slim))
+		w.settle(w.sites[n])
+	}
 	core := app.NewCore(app.Parts{
 		Store: w.records(), Vault: &vault.Memory{}, Queue: cloudQueue{w.cloud},
 		Connect: connect.Config{LoginBaseURL: simBase, ClientID: stack.ClientID, RedirectURL: simBack},
 	})
 	took := make([]time.Duration, len(w.sites))
 	used := make([]usage, len(w.sites))
-	for i, s := range w.sites {
+	for _, i := range []int{1, 0, 2} {
 		used[i] = w.measured(func() {
 			begun := time.Now()
-			_, err := core.Connect.Deactivate(w.Context(), owner, s.conn.ID)
+			_, err := core.Connect.Deactivate(w.Context(), owner, w.sites[i].conn.ID)
 			w.do(err)
 			took[i] = time.Since(begun)
 		})
 	}
-	r.add("deactivate.ratio", took[0].Seconds()/took[1].Seconds(), "ratio", lower, fmt.Sprintf("a deactivation of that connection, with %d exported groups and %d memberships ÷ of one that has nothing: %.0f ms and %d calls of the table, %.0f ms and %d", exportedLater, exportedLater*groupSize, 1000*took[0].Seconds(), used[0].Calls, 1000*took[1].Seconds(), used[1].Calls))
+	r.add("deactivate.ratio", took[0].Seconds()/took[2].Seconds(), "ratio", lower, fmt.Sprintf("a deactivation of that connection, with %d exported groups and %d memberships ÷ of one with 40 people: %.0f ms and %d calls of the table, %.0f ms and %d", exportedLater, exportedLater*groupSize, 1000*took[0].Seconds(), used[0].Calls, 1000*took[2].Seconds(), used[2].Calls))
 	if sent := w.measured(func() { w.wakeUp(w.sites[0]) }); sent.Requests > 0 {
 		w.Errorf("%d requests to Graph after the deactivation", sent.Requests)
 	}

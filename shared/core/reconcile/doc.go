@@ -131,6 +131,7 @@
 // What not all kinds have is asked for by interfaces that they may have besides:
 //
 //	Combiner  of a Batch: several changes go in one request of the tenant
+//	Bundler   which changes may go in one request, so that flights are picked by it
 //	Rounds    the tenant tells what has changed of the kind (kind_rounds.go)
 //	Expander  records follow from users and settings, and missing ones are made
 //

@@ -52,7 +52,8 @@
 // Everything that is decided is read directly: the group, what kind it is by now, and all
 // pages of its members; a page that does not come is an error, and no membership that is
 // gone (invariant 10). A group's members are read once for all memberships that a slice
-// plans. What has changed at Microsoft is told by changes of groups (tenantGroups.Round),
+// plans; of a group of several pages of which few accounts are asked about, it is read
+// what these are members of. Large groups are in memory one at a time. What has changed at Microsoft is told by changes of groups (tenantGroups.Round),
 // as marks only; a full round has every group compared with all of its members.
 //
 // # How it is sent
