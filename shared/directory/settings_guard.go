@@ -20,6 +20,21 @@ type Limit struct {
 	// By holds each department, or each domain, to the limit as well, with its
 	// share of that part's own users.
 	By []Dimension `json:"by,omitempty"`
+	// CountGroup and ShareGroup are what may happen to the members of one group besides: the
+	// larger of the number and the share of its members, in a run and in a day. They are of
+	// effects that count by group (EffectRow.Scoped).
+	CountGroup *int     `json:"countGroup,omitempty"`
+	ShareGroup *float64 `json:"shareGroup,omitempty"`
+}
+
+// InGroup is what a limit lets pass of an effect in each group; nil: groups are not
+// counted by themselves.
+func (l Limit) InGroup(e Effect) *Allowance {
+	normal := e.Row().Scoped
+	if a, set := chosen(l.CountGroup, l.ShareGroup); set && normal != nil {
+		return &a
+	}
+	return normal
 }
 
 // Dimension is a way to part the bound users.
@@ -126,6 +141,11 @@ func (s *Settings) validateGuard(bad func(field, format string, args ...any)) {
 		aShare(bad, field+"share", l.Share)
 		aShare(bad, field+"share24h", l.Share24h)
 		aShare(bad, field+"share7d", l.Share7d)
+		notNegative(bad, field+"countGroup", l.CountGroup)
+		aShare(bad, field+"shareGroup", l.ShareGroup)
+		if (l.CountGroup != nil || l.ShareGroup != nil) && e.Row().Scoped == nil {
+			bad(field+"countGroup", "and shareGroup are for member-remove, which alone counts by group")
+		}
 		for i, d := range l.By {
 			switch {
 			case d != ByDepartment && d != ByDomain:

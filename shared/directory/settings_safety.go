@@ -56,7 +56,7 @@ type safetyRow struct {
 // settingsSafety has every key of Settings in exactly one row.
 var settingsSafety = []safetyRow{
 	// What the guard lets pass, and when a run goes by itself.
-	{[]string{"guard.*.count", "guard.*.share", "guard.*.count24h", "guard.*.share24h", "guard.*.count7d", "guard.*.share7d", "guard.*.by"}, judgeGuard},
+	{[]string{"guard.*.count", "guard.*.share", "guard.*.count24h", "guard.*.share24h", "guard.*.count7d", "guard.*.share7d", "guard.*.by", "guard.*.countGroup", "guard.*.shareGroup"}, judgeGuard},
 	{[]string{"breaker.over", "breaker.failures", "breaker.mismatches"}, judgeBreaker},
 	{[]string{"mode"}, toward("mode", func(s *Settings) bool { return s.Mode == ModeAutomatic })},
 	{[]string{"fourEyes"}, toward("fourEyes", func(s *Settings) bool { return !s.FourEyes })},
@@ -133,6 +133,10 @@ func judgeGuard(old, next *Settings, say func(string, direction)) {
 				compare(key, was.Count, is.Count, say)
 				compare(key, was.Share, is.Share, say)
 			}
+		}
+		if a, b := before.InGroup(e), after.InGroup(e); a != nil {
+			compare(key+".group", a.Count, b.Count, say)
+			compare(key+".group", a.Share, b.Share, say)
 		}
 		judgeSet(before.By, after.By, func(to direction) { say(key+".by", to) })
 	}

@@ -215,7 +215,7 @@ func guardEffect(h *directory.Held, f partFacts, e directory.Effect, limit direc
 	if total == 0 {
 		return // what was done before is no reason to hold other work
 	}
-	guardScopes(h, f, e)
+	guardScopes(h, f, e, limit)
 	for _, p := range periods {
 		n, allowed := total+p.history.total(e), allowance(p.count, p.share, f.Bound.All)
 		if n <= allowed {
@@ -238,8 +238,8 @@ func guardEffect(h *directory.Held, f partFacts, e directory.Effect, limit direc
 // guardScopes compares what happens in each scope with the share of it that may, in the
 // run and in the day: whatever else is allowed, no group loses most of its members
 // unseen, in one run or in many.
-func guardScopes(h *directory.Held, f partFacts, e directory.Effect) {
-	a := e.Row().Scoped
+func guardScopes(h *directory.Held, f partFacts, e directory.Effect, limit directory.Limit) {
+	a := limit.InGroup(e)
 	if a == nil {
 		return
 	}

@@ -50,6 +50,29 @@ func TestGuardOfAGroup(t *testing.T) {
 	}
 }
 
+// TestGuardOfAGroupBySetting: an admin's limit for one group takes the place of the usual
+// one; one of the two alone is that one alone.
+func TestGuardOfAGroupBySetting(t *testing.T) {
+	many, three, half := 1000, 3, 0.5
+	others := map[directory.Kind]plan.Bound{directory.KindMember: {All: 1000}}
+	for name, tc := range map[string]struct {
+		limit directory.Limit
+		out   int // of 20
+		held  bool
+	}{
+		"as many as may":   {directory.Limit{Count: &many, CountGroup: &three}, 3, false},
+		"one more":         {directory.Limit{Count: &many, CountGroup: &three}, 4, true},
+		"the larger":       {directory.Limit{Count: &many, CountGroup: &three, ShareGroup: &half}, 10, false},
+		"than the larger":  {directory.Limit{Count: &many, CountGroup: &three, ShareGroup: &half}, 11, true},
+		"of the usual one": {directory.Limit{Count: &many}, 11, true},
+	} {
+		f := plan.Facts{Run: plan.TallyOf(leaving("grp_a", tc.out, 20)), Others: others}
+		if held := plan.Guard(limits{directory.EffectMemberRemove: tc.limit}, f); (held != nil) != tc.held {
+			t.Errorf("%s: %d of 20 are held: %+v", name, tc.out, held)
+		}
+	}
+}
+
 // TestScopesAreNotCountedTwice: what is counted of a group is not added to what is
 // counted of all.
 func TestScopesAreNotCountedTwice(t *testing.T) {
