@@ -107,6 +107,9 @@ func crashes(t *testing.T, scenario *Scenario, each stride, least map[directory.
 			t.Errorf("the scenario has %d changes of %s, want at least %d", ref.Effects[effect], effect, n)
 		}
 	}
+	if scenario.approves && ref.Approved == 0 {
+		t.Error("no run of the scenario is held")
+	}
 	places := map[Place]int{}
 	for _, c := range ref.Calls {
 		places[c.Place]++

@@ -190,21 +190,39 @@ func (w *World) undo(ctx context.Context, since time.Time, touches func(*directo
 		if r.StartedAt.Before(since) || !slices.ContainsFunc(j.changes, touched) {
 			continue
 		}
-		err := w.ask(ctx, "undo", func(ctx context.Context, c *app.Core) error {
-			conn, err := w.store.Connections.Connection(ctx, w.conn)
-			if err == nil {
-				_, err = c.Runs.Undo(ctx, admin, &conn, r.Run, req)
+		for again := true; again; {
+			var err error
+			if again, err = w.undoOnce(ctx, r.Run, req); err != nil {
+				return err
 			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if err := w.rest(ctx); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// undoOnce takes one run back. again says that something could not be read, and so was
+// left: whoever sees that asks once more.
+func (w *World) undoOnce(ctx context.Context, r directory.Run, req runs.UndoRequest) (again bool, err error) {
+	var undone directory.Run
+	err = w.ask(ctx, "undo", func(ctx context.Context, c *app.Core) error {
+		conn, err := w.store.Connections.Connection(ctx, w.conn)
+		if err == nil {
+			undone, err = c.Runs.Undo(ctx, admin, &conn, r, req)
+		}
+		return err
+	})
+	if err == nil {
+		err = w.rest(ctx)
+	}
+	if err != nil {
+		return false, err
+	}
+	err = w.ask(ctx, "what an undo left", func(ctx context.Context, c *app.Core) error {
+		left, _, err := c.Runs.Left(ctx, undone.ID, "")
+		again = slices.ContainsFunc(left, func(l plan.Left) bool { return l.Code == plan.LeftNotRead })
+		return err
+	})
+	return again, err
 }
 
 func releases(ctx context.Context, w *World) error {

@@ -229,6 +229,7 @@ func (w *World) await(ctx context.Context, wanted string) (now string, err error
 type Reference struct {
 	Calls     []Call
 	Effects   map[directory.Effect]int // changes applied
+	Approved  int                      // runs that were held, and decided by nobody but the scenario's admin
 	standings []string
 	journal   []string
 }
@@ -244,7 +245,7 @@ func (s *Snapshot) Count(ctx context.Context, dir string) (_ *Reference, err err
 	if r.standings, err = w.play(ctx, nil); err != nil {
 		return nil, err
 	}
-	r.Calls = w.line.calls
+	r.Calls, r.Approved = w.line.calls, w.approved
 	j, err := w.readJournal(ctx)
 	if err != nil {
 		return nil, err
