@@ -120,7 +120,8 @@ func TestTenantGroupsRefused(t *testing.T) {
 		return nil
 	})
 	w.must(err)
-	if _, _, err := groups.List(t.Context(), w.conn.ID, GroupFilter{}, "", 10); codeOf(err) != "scope-missing" || !strings.Contains(err.(*directory.Refusal).Next, "Set groups") {
+	_, _, err = groups.List(t.Context(), w.conn.ID, GroupFilter{}, "", 10)
+	if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "scope-missing" || !strings.Contains(r.Next, "Set groups") {
 		t.Errorf("without the permission: %v", err)
 	}
 	if _, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
