@@ -464,7 +464,7 @@ func (w *wildWorld) explained(changes []directory.Change) {
 	conn, err := w.store.Connections.Connection(w.ctx, w.conn)
 	w.must(err)
 	for ref, want := range planned {
-		told, err := w.core.Engine.ExplainObject(w.ctx, &conn, ref)
+		told, err := w.core.Engine.Explain(w.ctx, &conn, ref)
 		w.must(err)
 		var got []string
 		for _, c := range told.Decision.Changes {

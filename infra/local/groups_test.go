@@ -168,6 +168,26 @@ func TestGroupsOnAWS(t *testing.T) {
 	groupsEndToEnd(groupWorldOf(o, map[string]int{"SPE_E3": 10, "SPE_E5": 10}))
 }
 
+// explains asks why somebody in a group of the directory, with a manager and a licence by
+// it, has what she has, and has not what she has not.
+func (w *groupWorld) explains(in, who, notIn string) {
+	w.Helper()
+	for what, want := range map[string]string{
+		"/v1/users/" + who + "/explain?about=manager":                     "manager",
+		"/v1/users/" + who + "/explain?about=licences":                    "licence",
+		"/v1/users/" + who + "/explain?about=membership&groupId=" + in:    "member",
+		"/v1/groups/" + in + "/explain?about=export":                      "group",
+		"/v1/users/" + who + "/explain?about=membership&groupId=" + notIn: "",
+		"/v1/groups/" + in + "/explain?about=licences":                    "",
+		"/v1/users/" + who + "/explain?about=account":                     "account",
+	} {
+		a := w.Get(what + "&connectionId=" + w.conn)
+		if bound := a["bound"] == true; bound != (want != "") || bound && a.Text("summary") != "Nothing is to be written." || a.Text("summary") == "" {
+			w.Errorf("%s is explained as %v", what, a)
+		}
+	}
+}
+
 func groupsEndToEnd(w *groupWorld) {
 	t := w.T
 	boss := w.User("boss@corp.example", nil)
@@ -184,6 +204,7 @@ func groupsEndToEnd(w *groupWorld) {
 	}
 	w.becomes("the first load", state, "ann ben cat", "boss", "SPE_E3", "SPE_E3", "SPE_E5", "boss", "")
 	w.settled()
+	w.explains(sales, ann, board)
 
 	// ann goes from one department to the other: her licence is swapped in one call.
 	w.Rest()

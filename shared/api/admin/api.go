@@ -48,8 +48,9 @@ type countReader interface {
 
 // Engine says what a run would do, and to whom none may; *reconcile.Engine does.
 type Engine interface {
-	// Explain lays open the decision about one user.
-	Explain(ctx context.Context, c *directory.Connection, u directory.UserID) (reconcile.Explanation, error)
+	// Explain lays open the decision about one object: a user's account, what is
+	// kept of the user besides, or what is kept of a group.
+	Explain(ctx context.Context, c *directory.Connection, ref directory.Ref) (reconcile.Explanation, error)
 	// IfBound and IfReleased show what a binding, and its end, would do.
 	IfBound(ctx context.Context, c *directory.Connection, u *directory.User) (reconcile.Explanation, error)
 	IfReleased(ctx context.Context, c *directory.Connection, u directory.UserID, then directory.ReleasePolicy) (plan.Decision, error)

@@ -60,7 +60,10 @@ func (a *API) problems() {
 	register(a, operation{id: "adoptAccount", method: http.MethodPost, path: "/v1/connections/{id}/bindings/{userId}/adopt", scope: ScopeWrite,
 		summary: "Say which account is a bound user's, among those that its problem offers", body: schema[Adopt](a)}, a.adoptAccount)
 	register(a, operation{id: "explainUser", method: http.MethodGet, path: "/v1/users/{id}/explain", scope: ScopeRead,
-		summary: "Explain what the next run would do about a user, and why"}, a.explainUser)
+		summary: "Explain what the next run would do about a user, and why",
+		more:    "With about, of what the connection keeps of the user besides the account."}, a.explainUser)
+	register(a, operation{id: "explainGroup", method: http.MethodGet, path: "/v1/groups/{id}/explain", scope: ScopeRead,
+		summary: "Explain what the next run would do about the export of a group, or about the licences that its members get by it, and why"}, a.explainGroup)
 }
 
 func (a *API) listProblems(ctx context.Context, _ Caller, in *ConnectionPath) (*output[CauseList], error) {
@@ -160,15 +163,53 @@ func (a *API) adoptAccount(ctx context.Context, by Caller, in *struct {
 	return &output[Binding]{viewBinding(&b)}, err
 }
 
+// Explained is the connection that an explanation is asked of.
+type Explained struct {
+	ConnectionID string `query:"connectionId" required:"true" maxLength:"64" pattern:"^[!-~]+$" doc:"The connection whose decision is asked for"`
+}
+
 func (a *API) explainUser(ctx context.Context, _ Caller, in *struct {
 	UserPath
-	ConnectionID string `query:"connectionId" required:"true" maxLength:"64" pattern:"^[!-~]+$" doc:"The connection whose decision is asked for"`
+	Explained
+	About   string `query:"about" enum:"account,manager,licences,membership" default:"account" doc:"What of the user: the account, who is the manager at Microsoft, the licences, or the membership in the tenant group of groupId"`
+	GroupID string `query:"groupId" maxLength:"64" pattern:"^[!-~]*$" doc:"With about=membership: the group of the directory"`
 }) (*output[reconcile.Explanation], error) {
-	c, err := a.connection(ctx, in.ConnectionID)
+	if (in.About == "membership") != (in.GroupID != "") {
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidParameter, "A membership is in a group: about=membership and groupId go together.", "Send both, or neither.")
+		r.Fields = []directory.FieldError{{Field: "groupId", Detail: "goes with about=membership"}}
+		return nil, r
+	}
+	u := directory.UserID(in.ID)
+	ref := directory.AccountOf(u)
+	switch in.About {
+	case "manager":
+		ref = directory.ManagerOf(u)
+	case "licences":
+		ref = directory.LicenceOf(u)
+	case "membership":
+		ref = directory.MemberOf(directory.GroupID(in.GroupID), u)
+	}
+	return a.explain(ctx, in.ConnectionID, ref)
+}
+
+func (a *API) explainGroup(ctx context.Context, _ Caller, in *struct {
+	GroupPath
+	Explained
+	About string `query:"about" enum:"export,licences" default:"export" doc:"What of the group: its export, or the licences that it gives to its members"`
+}) (*output[reconcile.Explanation], error) {
+	ref := directory.GroupRef(directory.GroupID(in.ID))
+	if in.About == "licences" {
+		ref = directory.GroupLicenceOf(directory.GroupID(in.ID))
+	}
+	return a.explain(ctx, in.ConnectionID, ref)
+}
+
+func (a *API) explain(ctx context.Context, connection string, ref directory.Ref) (*output[reconcile.Explanation], error) {
+	c, err := a.connection(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
-	e, err := a.Engine.Explain(ctx, &c, directory.UserID(in.ID))
+	e, err := a.Engine.Explain(ctx, &c, ref)
 	e.Attributes, e.Decision.Changes = orEmpty(e.Attributes), orEmpty(e.Decision.Changes)
 	e.Decision.Problem = e.Decision.Problem.For(c.ID, e.UserID)
 	for i := range e.Decision.Findings {

@@ -209,6 +209,18 @@ func TestExplain(t *testing.T) {
 		t.Errorf("of a user who is not bound: %s", a.raw)
 	}
 
+	for _, at := range []string{"&about=manager", "&about=licences", "&about=membership&groupId=grp_1"} {
+		if a := w.want(200, "", "GET", "/v1/users/"+free+query+at, ""); a.body["bound"] != false || !strings.Contains(a.text("summary"), "Nobody asks") || a.body["object"] == nil {
+			t.Errorf("%s: %s", at, a.raw)
+		}
+	}
+	if a := w.want(200, "", "GET", "/v1/groups/grp_1"+query, ""); !strings.Contains(a.text("summary"), "not exported") {
+		t.Errorf("of a group: %s", a.raw)
+	}
+	w.want(422, "invalid-parameter", "GET", "/v1/users/"+free+query+"&about=membership", "")
+	w.want(422, "invalid-parameter", "GET", "/v1/users/"+free+query+"&groupId=grp_1", "")
+	w.want(422, "invalid-parameter", "GET", "/v1/users/"+free+query+"&about=shoes", "")
+
 	a := w.want(200, "", "GET", "/v1/users/"+ann+query, "")
 	decision := a.body["decision"].(map[string]any)
 	changes := decision["changes"].([]any)

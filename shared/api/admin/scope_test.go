@@ -80,6 +80,7 @@ var operations = map[string]struct {
 	"GET /v1/users":                                            {ScopeRead, true},
 	"GET /v1/users/{id}":                                       {ScopeRead, true},
 	"GET /v1/users/{id}/explain":                               {ScopeRead, false},
+	"GET /v1/groups/{id}/explain":                              {ScopeRead, false},
 	"GET /v1/users/{id}/photo":                                 {ScopeRead, true},
 	"PATCH /v1/connections/{id}":                               {ScopeAdmin, false},
 	"PATCH /v1/users/{id}":                                     {ScopeWrite, true},

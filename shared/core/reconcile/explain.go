@@ -13,12 +13,12 @@ import (
 	"bindery/shared/store"
 )
 
-// Explanation is the whole decision about one user: what the next run would do,
+// Explanation is the whole decision about one object: what the next run would do,
 // and why. It is made by the very code that plans, and writes nothing.
 type Explanation struct {
-	UserID directory.UserID `json:"userId"`
+	UserID directory.UserID `json:"userId,omitempty"`
 	// Object is what it is about when that is no user's account.
-	Object       directory.Ref          `json:"object,omitzero" hidden:"true"`
+	Object       directory.Ref          `json:"object,omitzero"`
 	ConnectionID directory.ConnectionID `json:"connectionId"`
 	Bound        bool                   `json:"bound"`
 	// Binding as it stands, and what deciding makes of it.
@@ -48,15 +48,11 @@ type ExplainedGuard struct {
 	Held *directory.Held `json:"held,omitempty"`
 }
 
-// Explain says what the next run would do about a user, and why. The account is
-// read directly. ErrUnauthorized and the errors of the tenant's reads when it
-// cannot be; ErrBusy when it can be read in a moment.
-func (e *Engine) Explain(ctx context.Context, c *directory.Connection, id directory.UserID) (Explanation, error) {
-	return e.ExplainObject(ctx, c, directory.AccountOf(id))
-}
-
-// ExplainObject is Explain for an object of any kind.
-func (e *Engine) ExplainObject(ctx context.Context, c *directory.Connection, ref directory.Ref) (Explanation, error) {
+// Explain says what the next run would do about an object, and why: about a user's account,
+// or about what is kept of the user, or of a group, besides. What the tenant has of it is
+// read directly. ErrUnauthorized and the errors of the tenant's reads when it cannot be;
+// ErrBusy when it can be read in a moment; ErrNotFound of a user whom the directory has not.
+func (e *Engine) Explain(ctx context.Context, c *directory.Connection, ref directory.Ref) (Explanation, error) {
 	out := Explanation{UserID: ref.User(), ConnectionID: c.ID}
 	if out.UserID == "" {
 		out.Object = ref
@@ -81,7 +77,7 @@ func (e *Engine) explainNow(ctx context.Context, out *Explanation, ref directory
 		return err
 	}
 	if b == nil {
-		out.Summary = "The user is not bound through this connection, so nothing is done."
+		out.Summary = notKept(ref)
 		if elsewhere != "" {
 			out.Summary = "The user is bound through another connection, " + string(elsewhere) + ", so nothing is done through this one."
 		}
@@ -108,6 +104,19 @@ func (e *Engine) explainNow(ctx context.Context, out *Explanation, ref directory
 		return err
 	}
 	return tools.planner.explain(ctx, out, work.Run, told)
+}
+
+// notKept is why nothing is done about an object that there is no record of.
+func notKept(ref directory.Ref) string {
+	switch ref.Kind {
+	case directory.KindAccount:
+		return "The user is not bound through this connection, so nothing is done."
+	case directory.KindGroup:
+		return "The group is not exported through this connection, so nothing is done."
+	case directory.KindMember:
+		return "Nobody asks for the membership through this connection, and Bindery has not given it, so nothing is done."
+	}
+	return "Nobody asks for it through this connection, and Bindery has not given it, so nothing is done."
 }
 
 // boundThrough reads the binding of an object through a connection; nil: it has

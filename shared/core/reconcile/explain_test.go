@@ -33,7 +33,7 @@ func TestExplainIsThePlan(t *testing.T) {
 	mutations := len(w.sim.Mutations(simTenant))
 	explained := map[directory.UserID]Explanation{}
 	for _, u := range users {
-		e, err := w.engine.Explain(t.Context(), &w.conn, u.ID)
+		e, err := w.engine.Explain(t.Context(), &w.conn, directory.AccountOf(u.ID))
 		w.do(err)
 		explained[u.ID] = e
 	}
@@ -132,7 +132,7 @@ func TestLookBeforeTheFirstSlice(t *testing.T) {
 		t.Errorf("if bound: %q, %v", out.Summary, err)
 	}
 	w.bind(u)
-	if out, err := w.engine.Explain(t.Context(), &w.conn, u.ID); err != nil || out.Summary != "The next run makes 4 changes." {
+	if out, err := w.engine.Explain(t.Context(), &w.conn, directory.AccountOf(u.ID)); err != nil || out.Summary != "The next run makes 4 changes." {
 		t.Errorf("bound: %q, %v", out.Summary, err)
 	}
 	if a, err := w.store.Counters.BoundAccounts(t.Context(), w.conn.ID, 1); err != nil || a.Counted {

@@ -123,14 +123,14 @@ func TestWhoChanged(t *testing.T) {
 	w.edit(users[10], func(u *directory.User) { u.State = directory.StateSuspended })
 	before, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
 	w.do(err)
-	if e, err := w.engine.Explain(t.Context(), &w.conn, users[10].ID); err != nil || len(e.Decision.Changes) != 2 {
+	if e, err := w.engine.Explain(t.Context(), &w.conn, directory.AccountOf(users[10].ID)); err != nil || len(e.Decision.Changes) != 2 {
 		t.Errorf("a leaver is explained as %+v, %v", e.Decision, err)
 	}
 	if after, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID); err != nil || !reflect.DeepEqual(after, before) {
 		t.Errorf("explaining moved the lease from %+v to %+v, %v", before, after, err)
 	}
 	w.patch(users[9].Email, map[string]any{"department": "Theirs"})
-	e, err := w.engine.Explain(t.Context(), &w.conn, users[9].ID)
+	e, err := w.engine.Explain(t.Context(), &w.conn, directory.AccountOf(users[9].ID))
 	if err != nil || len(e.Decision.Changes) != 1 || !strings.Contains(e.Decision.Changes[0].Reason, "by mallory@") {
 		t.Errorf("explained as %+v, %v", e.Decision, err)
 	}

@@ -273,7 +273,7 @@ func TestLampIsTold(t *testing.T) {
 		t.Errorf("told: %+v", list)
 	}
 	w.lamps.colour["l001"] = "blue"
-	out, err := w.engine.ExplainObject(t.Context(), &w.conn, refs[1])
+	out, err := w.engine.Explain(t.Context(), &w.conn, refs[1])
 	w.do(err)
 	if out.Object != refs[1] || !out.Bound || out.Binding.AccountID != "bulb-l001" || out.Summary != "The next run makes 1 change." {
 		t.Errorf("explained: %+v", out)

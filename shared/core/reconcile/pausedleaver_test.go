@@ -61,7 +61,7 @@ func TestPausedLeaver(t *testing.T) {
 		if len(changes) != 1 || changes[0].State != directory.ChangeRefused || changes[0].Effect != directory.EffectBlock || changes[0].Error.Code != directory.CodePausedLeaver {
 			t.Errorf("the journal has %s", effects(changes))
 		}
-		e, err := w.engine.Explain(t.Context(), &w.conn, ann.ID)
+		e, err := w.engine.Explain(t.Context(), &w.conn, directory.AccountOf(ann.ID))
 		if err != nil || !strings.Contains(e.Summary, "stays enabled") || !slices.ContainsFunc(e.Decision.Findings, pausedLeaver) {
 			t.Errorf("explain says %q, %v", e.Summary, err)
 		}

@@ -132,7 +132,7 @@ func TestRefusedValue(t *testing.T) {
 	w.edit(ann, func(u *directory.User) { u.State, u.Department = directory.StateActive, "Law" })
 	w.sync()
 	refused(2)
-	if e, err := w.engine.Explain(t.Context(), &w.conn, ann.ID); err != nil || explained(e, "department").Outcome != "refused" || explained(e, "jobTitle").Outcome != "equal" {
+	if e, err := w.engine.Explain(t.Context(), &w.conn, directory.AccountOf(ann.ID)); err != nil || explained(e, "department").Outcome != "refused" || explained(e, "jobTitle").Outcome != "equal" {
 		t.Errorf("explained as %+v, %v", e.Attributes, err)
 	}
 	w.sim.ClearFaults()
@@ -192,7 +192,7 @@ func TestRefusedValueThatIsThere(t *testing.T) {
 		}
 		w.sim.ClearFaults(fault)
 		w.patch(ann.Email, map[string]any{"department": department})
-		if e, err := w.engine.Explain(t.Context(), &w.conn, ann.ID); err != nil || explained(e, "department").Outcome != "equal" {
+		if e, err := w.engine.Explain(t.Context(), &w.conn, directory.AccountOf(ann.ID)); err != nil || explained(e, "department").Outcome != "equal" {
 			t.Errorf("explained as %+v, %v", e.Attributes, err)
 		}
 		if department == "Law" {
@@ -364,7 +364,7 @@ func TestValueKeptOtherwise(t *testing.T) {
 			if n := w.sent("department"); n != 1 || w.account(ann.Email)["department"] != tt.first {
 				t.Errorf("the value was sent %d times; the account has %v", n, w.account(ann.Email)["department"])
 			}
-			e, err := w.engine.Explain(t.Context(), &w.conn, ann.ID)
+			e, err := w.engine.Explain(t.Context(), &w.conn, directory.AccountOf(ann.ID))
 			if got := explained(e, "department"); err != nil || got.Outcome != "kept" || got.Kept != tt.first {
 				t.Errorf("explained as %+v, %v", e.Attributes, err)
 			}

@@ -429,11 +429,11 @@ func TestExplain(t *testing.T) {
 	w, sales, users := exported(t, 2)
 	w.byHand(sales, users[0].Email, false)
 	before := len(w.sim.Mutations(simTenant))
-	x, err := w.engine.ExplainObject(t.Context(), &w.conn, directory.MemberOf(sales, users[0].ID))
+	x, err := w.engine.Explain(t.Context(), &w.conn, directory.MemberOf(sales, users[0].ID))
 	if err != nil || len(x.Decision.Changes) != 1 || x.Decision.Changes[0].Effect != directory.EffectMemberAdd || !strings.Contains(x.Decision.Changes[0].Reason, "somebody removed it") {
 		t.Errorf("the membership is explained as %+v, %v", x.Decision, err)
 	}
-	x, err = w.engine.ExplainObject(t.Context(), &w.conn, directory.GroupRef(sales))
+	x, err = w.engine.Explain(t.Context(), &w.conn, directory.GroupRef(sales))
 	if err != nil || len(x.Decision.Changes) != 0 || x.Decision.Status != directory.BindingInSync {
 		t.Errorf("the group is explained as %+v, %v", x.Decision, err)
 	}

@@ -397,7 +397,7 @@ func TestTold(t *testing.T) {
 	w := newWorld(t)
 	users := w.people("ann")
 	w.license(users[0], w.rule(partE3), w.rule("NOBODY_SELLS_IT"))
-	out, err := w.engine.ExplainObject(t.Context(), &w.conn, directory.LicenceOf(users[0].ID))
+	out, err := w.engine.Explain(t.Context(), &w.conn, directory.LicenceOf(users[0].ID))
 	w.do(err)
 	if out.Summary != "The next run makes 1 change." || len(out.Attributes) != 2 {
 		t.Errorf("explained: %+v", out)

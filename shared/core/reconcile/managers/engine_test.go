@@ -145,7 +145,7 @@ func TestExplained(t *testing.T) {
 	w.bind(boss, ann)
 	w.sync()
 	w.edit(ann.ID, func(u *directory.User) { u.ManagerID = boss.ID })
-	out, err := w.engine.ExplainObject(t.Context(), &w.conn, directory.ManagerOf(ann.ID))
+	out, err := w.engine.Explain(t.Context(), &w.conn, directory.ManagerOf(ann.ID))
 	w.do(err)
 	if !out.Bound || out.Summary != "The next run makes 1 change." || len(out.Attributes) != 1 || out.Attributes[0].Outcome != "write" || out.Attributes[0].Effect != directory.EffectManagerSet {
 		t.Errorf("explained: %+v", out)
