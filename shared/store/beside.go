@@ -11,9 +11,11 @@ import (
 // releasedBeside are the writes by which the release of an account reaches the records of
 // its user's manager and licences, in the same transaction: what was given by them is given
 // back with the values from before the binding, or is not when the release is taken back.
+// Then they are looked at anew in any case, since edits that came meanwhile were for nobody:
+// who leaves keeps what he has.
 func (d *db) releasedBeside(ctx context.Context, old, b *directory.Binding) ([]table.Write, error) {
-	restores := b.Release == directory.ReleaseRestore
-	if u := b.Ref().User(); u == "" || restores == (old.Release == directory.ReleaseRestore) {
+	restores, stays := b.Release == directory.ReleaseRestore, old.Release != "" && b.Release == ""
+	if u := b.Ref().User(); u == "" || !stays && restores == (old.Release == directory.ReleaseRestore) {
 		return nil, nil
 	}
 	keys := []table.Key{bindingKey(directory.ManagerOf(b.UserID), b.ConnectionID), bindingKey(directory.LicenceOf(b.UserID), b.ConnectionID)}
@@ -29,6 +31,10 @@ func (d *db) releasedBeside(ctx context.Context, old, b *directory.Binding) ([]t
 		if r.ConnectionID != b.ConnectionID || r.Epoch != b.Epoch {
 			continue
 		}
+		if !restores && r.Release == "" {
+			writes = append(writes, recheckWrite(it, d.now()))
+			continue
+		}
 		r.Release, r.ReleasedBy = "", ""
 		if restores {
 			r.Release, r.ReleasedBy, r.AskedBy = b.Release, b.ReleasedBy, b.AskedBy
@@ -39,6 +45,13 @@ func (d *db) releasedBeside(ctx context.Context, old, b *directory.Binding) ([]t
 		writes = append(writes, renewedWrite(it, &r, r.Wanted+1, d.now()))
 	}
 	return writes, nil
+}
+
+// recheckWrite has a record looked at, whatever was agreed about it.
+func recheckWrite(it table.Item, now time.Time) table.Write {
+	w := markWrite(it, it.Numbers[numUserVersion], false, now)
+	w.Update.SetNumbers[numRecheck] = 1
+	return w
 }
 
 // renewedWrite stores what is wanted of a record, as it was read, and marks it.

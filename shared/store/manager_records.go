@@ -48,23 +48,32 @@ func (s *Users) Reports(ctx context.Context, manager directory.UserID, cursor st
 
 // editedBeside are the writes by which the edit of a bound user reaches records of
 // other kinds than the account's, in the edit's own transaction: those of the manager,
-// and of licences, which need a usageLocation.
+// and of licences, which need a usageLocation. Of somebody who is deleted no more both are
+// looked at: edits that came meanwhile were for nobody.
 func (d *db) editedBeside(ctx context.Context, act directory.AuditEvent, old, next *directory.User, conn directory.ConnectionID) ([]table.Write, error) {
 	if conn == "" {
 		return nil, nil
 	}
 	writes, err := d.editedManager(ctx, act, old, next, conn)
-	if err != nil || old.UsageLocation == next.UsageLocation {
-		return writes, err
-	}
-	it, there, err := d.find(ctx, bindingKey(directory.LicenceOf(next.ID), conn))
 	if err != nil {
-		return nil, fail("licences", err)
+		return nil, err
 	}
-	if there {
-		mark := markWrite(it, it.Numbers[numUserVersion], false, d.now())
-		mark.Update.SetNumbers[numRecheck] = 1
-		writes = append(writes, mark)
+	var look []table.Key
+	back := old.Deleted != nil && next.Deleted == nil
+	if back && len(writes) == 0 {
+		look = append(look, bindingKey(directory.ManagerOf(next.ID), conn))
+	}
+	if back || old.UsageLocation != next.UsageLocation {
+		look = append(look, bindingKey(directory.LicenceOf(next.ID), conn))
+	}
+	if len(look) == 0 {
+		return writes, nil
+	}
+	for it, err := range d.each(ctx, look) {
+		if err != nil {
+			return nil, fail("records beside an account", err)
+		}
+		writes = append(writes, recheckWrite(it, d.now()))
 	}
 	return writes, nil
 }

@@ -113,9 +113,12 @@ type objectState struct {
 	account directory.AccountID
 	status  directory.BindingStatus
 	blocked bool
+	leaves  bool
 }
 
-func stateOf(b *directory.Binding) objectState { return objectState{b.AccountID, b.Status, b.Blocked} }
+func stateOf(b *directory.Binding) objectState {
+	return objectState{b.AccountID, b.Status, b.Blocked, b.Release != ""}
+}
 
 // stirs reports whether others may go on, or may not, since an object is not as before.
 func (o objectState) stirs(before objectState, ends bool) bool {
@@ -127,5 +130,5 @@ func (o objectState) stirs(before objectState, ends bool) bool {
 	case directory.BindingRefused, directory.BindingConflict, directory.BindingReadOnly, directory.BindingFailed:
 		stuck = true
 	}
-	return o.account != before.account || o.blocked != before.blocked || stuck && o.status == directory.BindingInSync
+	return o.account != before.account || o.blocked != before.blocked || before.leaves && !o.leaves || stuck && o.status == directory.BindingInSync
 }

@@ -152,3 +152,64 @@ func testReports(s *suite) {
 		s.Errorf("nobody has %v, %v", list, err)
 	}
 }
+
+// testStaysBeside: what is kept of a user besides the account is looked at anew when the
+// user is not let go after all, or deleted no more, since edits meanwhile were for nobody.
+func testStaysBeside(s *suite) {
+	c := s.connection("hq")
+	ann := s.user("ann@hq.example")
+	s.bind(&c, ann)
+	refs := []directory.Ref{directory.ManagerOf(ann.ID), directory.LicenceOf(ann.ID)}
+	s.must(s.Bindings.BindMissing(s.Context(), &c, by.Subject, []store.Selection{{Object: refs[0], Version: 1}, {Object: refs[1], Version: 1}}))
+	l := s.lease(&c)
+	agree := func() {
+		var list []store.BindingChange
+		for _, ref := range refs {
+			list = append(list, store.BindingChange{Ref: ref, Mutate: func(b *directory.Binding) bool {
+				b.Applied, b.Recheck = b.Wanted, false
+				b.Findings = append(b.Findings, directory.Problem{Code: "told"})
+				return true
+			}})
+		}
+		s.must(s.Runs.Journal(s.Context(), &l, &c, store.Journal{Bindings: list}))
+	}
+	looked := func() (n int) {
+		found, err := s.Bindings.BindingsOf(s.Context(), c.ID, refs)
+		s.must(err)
+		for _, b := range found {
+			if b.Marked && b.Recheck {
+				n++
+			}
+		}
+		return n
+	}
+	release := func(p directory.ReleasePolicy) {
+		b, err := s.Bindings.Binding(s.Context(), ann.ID)
+		s.must(err)
+		b.Release = p
+		s.must(s.Bindings.UpdateBinding(s.Context(), quiet, &b, true, false))
+	}
+	agree()
+	release(directory.ReleaseBlock)
+	agree()
+	if n := looked(); n != 0 {
+		s.Fatalf("%d records are looked at once agreed", n)
+	}
+	release("")
+	if n := looked(); n != 2 {
+		s.Errorf("of who is not let go after all, %d records are looked at", n)
+	}
+	agree()
+	gone, now := ann, s.now
+	gone.Deleted = &now
+	_, err := s.Users.UpdateUser(s.Context(), quiet, &ann, &gone)
+	s.must(err)
+	agree()
+	back := gone
+	back.Deleted = nil
+	_, err = s.Users.UpdateUser(s.Context(), quiet, &gone, &back)
+	s.must(err)
+	if n := looked(); n != 2 {
+		s.Errorf("of who is deleted no more, %d records are looked at", n)
+	}
+}

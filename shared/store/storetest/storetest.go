@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"KindsCountWhatIsInTheTenant", testKindShares},
 		{"ManagersHaveRecords", testManagerRecords},
 		{"LicencesAreMarkedByTheirCountry", testLicencesMarked},
+		{"WhoStaysIsLookedAtAnew", testStaysBeside},
 		{"ManagersHaveReports", testReports},
 		{"EpochsAreSwept", testSweep},
 		{"OlderRecordsAreRead", testOlderRecords},
