@@ -177,7 +177,10 @@ func (b *Binding) AddPath(g GroupID) bool {
 		return false
 	}
 	if b.LeftGroup != "" {
-		b.Release, b.ReleasedBy, b.LeftGroup, b.LeftGroupName, b.Status = "", "", "", "", BindingPending
+		b.Release, b.ReleasedBy, b.LeftGroup, b.LeftGroupName = "", "", "", ""
+		if b.Status != BindingPaused { // an admin's pause is for an admin to end
+			b.Status = BindingPending
+		}
 	}
 	if !slices.Contains(b.Groups, g) {
 		b.Groups = append(slices.Clone(b.Groups), g)

@@ -148,6 +148,8 @@ func (g *byGroup) endPath(ctx context.Context, c *directory.Connection, row *dir
 	}
 	policy := cmp.Or(g.use.OnRelease(), c.Settings.Defaulted().OnRelease)
 	row.Release, row.ReleasedBy, row.LeftGroup, row.LeftGroupName, row.AskedBy = policy, g.use.By, g.use.GroupID, g.name, g.asked
-	row.Status = directory.BindingPending
+	if row.Status != directory.BindingPaused { // an admin's pause is for an admin to end
+		row.Status = directory.BindingPending
+	}
 	return g.bindings.UpdateBindingUnder(ctx, act, g.lease, row, true, policy == directory.ReleaseBlock)
 }

@@ -135,7 +135,7 @@ func wellFormed(t testing.TB, s plan.Subject, d plan.Decision) {
 				t.Errorf("change %d (%s) writes %s", i, c.Effect, p.Name)
 			}
 			// A block may be sent to be sure, see differ.enabled.
-			if c.Effect != directory.EffectCreate && c.Effect != directory.EffectBlock && mapping.Same(p.Name, p.Before, p.After) {
+			if c.Effect != directory.EffectCreate && c.Effect != directory.EffectBlock && c.Effect != directory.EffectDeselect && mapping.Same(p.Name, p.Before, p.After) {
 				t.Errorf("change %d writes %s, which is the same before and after", i, p.Name)
 			}
 		}

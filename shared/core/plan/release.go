@@ -10,10 +10,16 @@ import (
 
 // Release says what is to be written when a binding ends: nothing (keep), a
 // block, or the values from before the binding (restore; an account that we
-// created is blocked instead). Without changes and without a problem the
+// created is blocked instead). Of somebody who may not sign in, and leaves the last group
+// that selected him, the account is blocked in any case. Without changes and without a problem the
 // binding can go at once.
 func Release(c Config, s Subject, policy directory.ReleasePolicy) Decision {
 	out := Decision{Status: directory.BindingInSync, Base: s.Binding.Base}
+	if s.Binding.LeftGroup != "" && s.User != nil && !s.User.Enabled() && s.Binding.Status != directory.BindingPaused {
+		// Who loses access loses it, whatever becomes of groups meanwhile: that somebody
+		// is taken out of one is nobody's decision to let him sign in.
+		policy = directory.ReleaseBlock
+	}
 	switch {
 	case policy == directory.ReleaseKeep, s.Binding.AccountID == "", s.Missing:
 		return deselected(s, out)

@@ -50,6 +50,20 @@ func TestRelease(t *testing.T) {
 		{"block of a synced account", block, func(s *plan.Subject) { s.Account.OnPremisesSync = true }, "read-only; !synced-on-premises"},
 		{"block of a paused binding", block, func(s *plan.Subject) { s.Binding.Status = directory.BindingPaused }, "paused; !binding-paused"},
 		{"keep, by the last group", keep, left, "deselect; pending"},
+		{"keep of who is suspended, by the last group", keep, func(s *plan.Subject) {
+			left(s)
+			s.User.State = directory.StateSuspended
+		}, "block accountEnabled=false; revoke; deselect; pending"},
+		{"restore of who is suspended and blocked, by the last group", restore, func(s *plan.Subject) {
+			left(s)
+			s.User.State = directory.StateSuspended
+			s.Account.Properties[onOff], s.Binding.Base[onOff], s.Binding.Blocked = no, no, true
+			before(directory.Properties{onOff: directory.BoolValue(true)})(s)
+		}, "deselect accountEnabled=true; pending"}, // which only remembers it
+		{"keep of a paused binding of who is suspended, by the last group", keep, func(s *plan.Subject) {
+			left(s)
+			s.User.State, s.Binding.Status = directory.StateSuspended, directory.BindingPaused
+		}, "deselect; pending"},
 		{"block, by the last group", block, left, "block accountEnabled=false; revoke; deselect; pending"},
 		{"block of a missing account, by the last group", block, func(s *plan.Subject) {
 			left(s)

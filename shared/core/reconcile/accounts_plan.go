@@ -70,10 +70,10 @@ func (p *accountPlan) decideEach(ctx context.Context, subjects []plan.Subject, d
 
 // awaitGroups defers those who have left the last group that selected them while another
 // one may still select them: whoever moves between two is not let go in between, also when
-// the one could be read and the other could not.
+// the one could be read and the other could not. Who loses access does not wait.
 func (p *accountPlan) awaitGroups(ctx context.Context, subjects []plan.Subject, deferred map[directory.UserID]deferral) error {
-	left := slices.ContainsFunc(subjects, func(s plan.Subject) bool { return s.Binding.LeftGroup != "" })
-	if !left || p.a.uses == nil || p.run.DryRun || p.run.Kind == directory.KindUndo {
+	moves := func(s *plan.Subject) bool { return s.Binding.LeftGroup != "" && s.User.Enabled() }
+	if !slices.ContainsFunc(subjects, func(s plan.Subject) bool { return moves(&s) }) || p.a.uses == nil || p.run.DryRun || p.run.Kind == directory.KindUndo {
 		return nil
 	}
 	waits, err := p.a.uses.Selects(ctx, &p.s.conn)
@@ -81,7 +81,7 @@ func (p *accountPlan) awaitGroups(ctx context.Context, subjects []plan.Subject, 
 		return err
 	}
 	for i := range subjects {
-		if s := &subjects[i]; s.Binding.LeftGroup != "" {
+		if s := &subjects[i]; moves(s) {
 			if _, yes := deferred[s.User.ID]; !yes {
 				deferred[s.User.ID] = deferral{}
 			}
