@@ -227,8 +227,8 @@ var rowsOfGroups = []row{
 		fact: func(w *rowWorld) {
 			w.edit("Theirs", map[string]any{"mailEnabled": true, "securityEnabled": false, "mail": "theirs@" + w.domain})
 		},
-		act:  func(w *rowWorld) { w.export("Sales", object{"adopt": w.ids["tenant:Theirs"]}) },
-		want: rowEnd{told: []string{"group read-only group-mail-enabled", "member read-only group-mail-enabled"}},
+		act:  func(w *rowWorld) { w.adopt("Sales", "Theirs") },
+		want: rowEnd{told: []string{"PUT refused group-mail-enabled"}},
 		miss: rowEnd{told: []string{"group-adopt applied", "group-update applied", "member-add applied"}, wrote: []string{"update Sales", "member-add Sales ann"}},
 	},
 	{
@@ -259,8 +259,8 @@ var rowsOfGroups = []row{
 			w.theirs(entratest.SecurityGroup, "Theirs")
 		},
 		fact: func(w *rowWorld) { w.edit("Theirs", map[string]any{"onPremisesSyncEnabled": true}) },
-		act:  func(w *rowWorld) { w.export("Sales", object{"adopt": w.ids["tenant:Theirs"]}) },
-		want: rowEnd{told: []string{"group read-only group-synced", "member read-only group-synced"}},
+		act:  func(w *rowWorld) { w.adopt("Sales", "Theirs") },
+		want: rowEnd{told: []string{"PUT refused group-synced"}},
 		miss: rowEnd{told: []string{"group-adopt applied", "group-update applied", "member-add applied"}, wrote: []string{"update Sales", "member-add Sales ann"}},
 	},
 	{
@@ -283,8 +283,8 @@ var rowsOfGroups = []row{
 		fact: func(w *rowWorld) {
 			w.edit("Theirs", map[string]any{"groupTypes": []any{"DynamicMembership"}, "membershipRule": "(user.accountEnabled -eq true)"})
 		},
-		act:  func(w *rowWorld) { w.export("Sales", object{"adopt": w.ids["tenant:Theirs"]}) },
-		want: rowEnd{told: []string{"group read-only group-dynamic", "member read-only group-dynamic"}},
+		act:  func(w *rowWorld) { w.adopt("Sales", "Theirs") },
+		want: rowEnd{told: []string{"PUT refused group-dynamic"}},
 		miss: rowEnd{told: []string{"group-adopt applied", "group-update applied", "member-add applied"}, wrote: []string{"update Sales", "member-add Sales ann"}},
 	},
 	{
@@ -314,8 +314,8 @@ var rowsOfGroups = []row{
 			w.theirs(entratest.SecurityGroup, "Theirs")
 		},
 		fact: func(w *rowWorld) { w.edit("Theirs", map[string]any{"isAssignableToRole": true}) },
-		act:  func(w *rowWorld) { w.export("Sales", object{"adopt": w.ids["tenant:Theirs"]}) },
-		want: rowEnd{told: []string{"group read-only group-role-assignable", "member read-only group-role-assignable"}},
+		act:  func(w *rowWorld) { w.adopt("Sales", "Theirs") },
+		want: rowEnd{told: []string{"PUT refused group-role-assignable"}},
 		miss: rowEnd{told: []string{"group-adopt applied", "group-update applied", "member-add applied"}, wrote: []string{"update Sales", "member-add Sales ann"}},
 	},
 	{
@@ -338,8 +338,8 @@ var rowsOfGroups = []row{
 			w.theirs(entratest.SecurityGroup, "Theirs")
 		},
 		fact: func(w *rowWorld) { w.edit("Theirs", map[string]any{"isManagementRestricted": true}) },
-		act:  func(w *rowWorld) { w.export("Sales", object{"adopt": w.ids["tenant:Theirs"]}) },
-		want: rowEnd{told: []string{"group read-only group-restricted", "member read-only group-restricted"}},
+		act:  func(w *rowWorld) { w.adopt("Sales", "Theirs") },
+		want: rowEnd{told: []string{"PUT refused group-restricted"}},
 		miss: rowEnd{told: []string{"group-adopt applied", "group-update applied", "member-add applied"}, wrote: []string{"update Sales", "member-add Sales ann"}},
 	},
 	{

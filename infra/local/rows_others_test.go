@@ -145,7 +145,7 @@ var rowsOfOthers = []row{
 		fact: func(w *rowWorld) {
 			w.refusesUse("Sales", `{"export":{"kind":"security","adopt":"theirs"}}`, "export.adopt")
 		},
-		act:  func(w *rowWorld) { w.export("Sales", object{"adopt": w.ids["tenant:Theirs"]}) },
+		act:  func(w *rowWorld) { w.adopt("Sales", "Theirs") },
 		want: rowEnd{told: []string{"group-adopt applied", "group-update applied", "member-add applied"}, wrote: []string{"update Sales", "member-add Sales ann"}},
 		miss: rowEnd{told: []string{"group-adopt applied", "group-update applied", "member-add applied"}, wrote: []string{"update Sales", "member-add Sales ann"}},
 	},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -60,6 +61,7 @@ type rowWorld struct {
 	known      map[string]bool   // runs of the scene
 	faults     []string
 	interrupts []*interrupt
+	refused    []object // answers of our API to who asked for what cannot be
 }
 
 // between stands between the stack and the simulated Microsoft 365: it has somebody do
@@ -256,6 +258,9 @@ func (w *rowWorld) told() (list []string, problems []object) {
 			list = append(list, what)
 		}
 	}
+	for _, p := range w.refused {
+		say("PUT refused", p)
+	}
 	for _, r := range w.Get("/v1/connections/" + w.conn + "/runs?limit=100").List("items") {
 		if w.known[r.Text("id")] || r["dryRun"] == true {
 			continue
@@ -381,6 +386,22 @@ func (w *rowWorld) export(group string, rules object) {
 		rules["kind"] = "security"
 	}
 	w.use(group, object{"export": rules})
+}
+
+// adopt asks for the export of a group as one that the tenant has; that it is refused is
+// told.
+func (w *rowWorld) adopt(group, theirs string) {
+	w.Helper()
+	_, err := w.API.Put(w.Context(), "/v1/connections/"+w.conn+"/groups/"+w.ids[group], object{"export": object{"kind": "security", "adopt": w.ids["tenant:"+theirs]}})
+	if err == nil {
+		return
+	}
+	_, answer, _ := strings.Cut(err.Error(), " answered 409: ")
+	var p object
+	if json.Unmarshal([]byte(answer), &p) != nil {
+		w.Fatal(err)
+	}
+	w.refused = append(w.refused, object{"code": p["code"], "message": p["detail"], "next": p["nextStep"]})
 }
 
 // exported makes a group whose export stands.

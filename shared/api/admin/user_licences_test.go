@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -24,7 +25,6 @@ func TestUserLicences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.want(409, "scope-missing", "PUT", path, `{"licences":[{"sku":"SPE_E3"}]}`)
 	w.permit()
 	for body, field := range map[string]string{
 		`{}`:                                                 "licences",
@@ -63,5 +63,29 @@ func TestUserLicences(t *testing.T) {
 	}
 	if a := w.as(map[string]string{"sub": "ad", "scope": ScopeWrite + " bindery/source.ad"}, "PUT", path, `{"licences":[]}`); a.status != 403 {
 		t.Errorf("a source: %d %s", a.status, a.raw)
+	}
+}
+
+// TestUserLicencesWithoutPermission: rules are taken before the connection may give
+// licences, and the answer says what it lacks.
+func TestUserLicencesWithoutPermission(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.user(`{"email":"ann@corp.example","userName":"ann"}`)
+	w.want(200, "", "POST", "/v1/connections/"+string(w.conn.ID)+"/bindings", `{"userIds":["`+ann+`"]}`)
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
+		c.Scopes, c.AuthorizedBy = []string{"User.ReadWrite.All"}, &directory.Administrator{}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/v1/connections/" + string(w.conn.ID) + "/bindings/" + ann + "/licences"
+	if a := w.want(200, "", "PUT", path, `{"licences":[{"sku":"SPE_E3"}]}`); !strings.Contains(fmt.Sprint(a.body["lacking"]), directory.ScopeLicences) {
+		t.Errorf("without the permission: %s", a.raw)
+	}
+	w.permit()
+	if a := w.want(200, "", "GET", path, ""); a.body["lacking"] != nil {
+		t.Errorf("with the permission: %s", a.raw)
 	}
 }

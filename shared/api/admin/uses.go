@@ -114,6 +114,7 @@ type UserLicences struct {
 	Licences     []directory.LicenceRule     `json:"licences" doc:"The rules of the user's own."`
 	By           string                      `json:"by,omitempty" doc:"Who asked for them as they are."`
 	Updated      time.Time                   `json:"updated,omitzero"`
+	Lacking      []directory.Permission      `json:"lacking,omitempty" doc:"Permissions that they need and the connection was not granted. Authorise the connection again, and what they say follows by itself."`
 	Given        []directory.AssignedLicence `json:"given" doc:"What Bindery gave to the account itself, by whatever rule: the ledger, and all that it ever takes away."`
 	Status       directory.BindingStatus     `json:"status,omitempty" doc:"How far all rules of the user have been followed; nothing: there is none."`
 	Problem      *directory.Problem          `json:"problem,omitempty"`
@@ -129,7 +130,7 @@ func answerLicences(l uses.Licensed, err error) (*userLicencesOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := UserLicences{ConnectionID: l.ConnectionID, UserID: l.UserID, Licences: orEmpty(l.UserLicences.Licences), By: l.By, Updated: l.Updated, Given: []directory.AssignedLicence{}}
+	v := UserLicences{ConnectionID: l.ConnectionID, UserID: l.UserID, Licences: orEmpty(l.UserLicences.Licences), By: l.By, Updated: l.Updated, Lacking: l.Lacking, Given: []directory.AssignedLicence{}}
 	if b := l.Record; b != nil {
 		v.Status, v.Problem, v.Findings = b.Status, b.Problem, b.Findings
 		for _, name := range b.Base.Names() {

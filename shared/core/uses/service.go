@@ -347,7 +347,11 @@ func wants(c *directory.Connection, scopes []string) bool {
 
 // lacking are the permissions that a use needs and the connection was not granted.
 func lacking(c *directory.Connection, u *directory.GroupUse) []directory.Permission {
-	return slices.DeleteFunc(c.Lacking(), func(p directory.Permission) bool { return !slices.Contains(u.Scopes(), p.Scope) })
+	return lackingOf(c, u.Scopes()...)
+}
+
+func lackingOf(c *directory.Connection, scopes ...string) []directory.Permission {
+	return slices.DeleteFunc(c.Lacking(), func(p directory.Permission) bool { return !slices.Contains(scopes, p.Scope) })
 }
 
 // keepsExport refuses an edit that would make another group of the tenant of an export:

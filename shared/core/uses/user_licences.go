@@ -29,6 +29,8 @@ type Licensed struct {
 	directory.UserLicences
 	// Record is that of the user's licences; nil: nothing follows from any rule.
 	Record *directory.Binding
+	// Lacking are the permissions that the rules need and the connection was not granted.
+	Lacking []directory.Permission
 }
 
 // Licences reads the rules of one bound user. Errors: directory.ErrNotFound.
@@ -60,7 +62,16 @@ func (s *Service) licensed(ctx context.Context, c *directory.Connection, u direc
 	if record, is := found[directory.LicenceOf(u)]; is && record.Epoch == c.Epoch {
 		out.Record = &record
 	}
+	out.lack(c)
 	return out, &b, nil
+}
+
+// lack finds out what the rules need and the connection was not granted.
+func (l *Licensed) lack(c *directory.Connection) {
+	l.Lacking = nil
+	if len(l.UserLicences.Licences) > 0 {
+		l.Lacking = lackingOf(c, directory.ScopeLicences)
+	}
 }
 
 // License says which licences one bound user is to have, whatever groups say. version is
@@ -106,6 +117,7 @@ func (s *Service) licenseOnce(ctx context.Context, by directory.Caller, id direc
 		return out, err
 	}
 	out.Set(rules, by.Subject, s.now())
+	out.lack(&c)
 	act := by.AuditEvent(directory.AuditLicenseUser)
 	if act.Detail = "No licence by a rule of the user's own."; len(rules) > 0 {
 		act.Detail = "Licences " + strings.Join(out.Products(), ", ") + "."
