@@ -117,12 +117,12 @@ func (c *Core) check(ctx context.Context, id directory.ConnectionID) error {
 	return errors.Join(err, c.resume(ctx, id))
 }
 
-// resume has planned again what waited for a permission, once the connection was granted
-// all that is wanted of it. The doctor comes after every authorisation, so that this is at
-// once, and daily.
+// resume has planned again what waited for a permission: what waits for one that is lacking
+// still is told so anew, and holds nothing else back. The doctor comes after every
+// authorisation, so that this is at once, and daily.
 func (c *Core) resume(ctx context.Context, id directory.ConnectionID) error {
 	conn, err := c.parts.Store.Connections.Connection(ctx, id)
-	if err != nil || !conn.Authorized() || len(conn.Lacking()) > 0 {
+	if err != nil || !conn.Authorized() {
 		return err
 	}
 	for cursor, more := "", true; more; more = cursor != "" {

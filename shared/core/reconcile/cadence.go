@@ -30,7 +30,7 @@ func (c *cadence) nothingElse() bool {
 	return c.alone && !c.stirred() && !c.read && (c.s.end.State == "" || c.s.end.Wrote.RunID == c.s.end.RunID)
 }
 
-// SettingsDigest stands for what a connection's settings and domains make of a
+// SettingsDigest stands for what a connection's settings, domains and rules make of a
 // user: another one makes every account worth a look.
 func SettingsDigest(c *directory.Connection) string {
 	domains := []directory.Domain{}
@@ -40,7 +40,9 @@ func SettingsDigest(c *directory.Connection) string {
 	raw, err := json.Marshal(struct {
 		S directory.Settings
 		D []directory.Domain
-	}{c.Settings.Planned(), domains})
+		// L: rules want licences, and no setting does. Then rounds show them besides.
+		L bool `json:",omitempty"`
+	}{c.Settings.Planned(), domains, !c.Settings.Licences && c.Wants(directory.ScopeLicences)})
 	if err != nil {
 		panic("reconcile: settings: " + err.Error()) // our own type always marshals
 	}

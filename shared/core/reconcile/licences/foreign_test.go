@@ -102,3 +102,33 @@ func TestTakenFromGroup(t *testing.T) {
 	w.later(15 * time.Minute)
 	w.wants(users[0], "")
 }
+
+// TestForeignWhereARuleWants: what others take is seen by the rounds also when it is a rule
+// that wants licences and no setting, from the first rule on.
+func TestForeignWhereARuleWants(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *directory.Settings) { s.Licences = false })
+	ann := w.people("ann")[0]
+	w.pass(time.Hour)
+	w.sync()
+	c, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
+		c.UsesGroups = true
+		c.Want(directory.ScopeLicences)
+		return nil
+	})
+	w.do(err)
+	w.conn = c
+	w.license(ann, w.rule(partE3))
+	for range 3 {
+		w.sync()
+		w.pass(time.Hour)
+	}
+	w.byHand(ann.Email, entratest.LicenceRequest{Remove: []string{w.id(partE3)}})
+	for range 4 {
+		w.pass(30 * time.Minute)
+		w.sync()
+	}
+	if w.has(ann) == "" {
+		t.Error("a licence of ours that somebody took is not given back within two hours")
+	}
+}
