@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -104,12 +105,21 @@ func refusal(faults []Fault) *Refusal {
 	return &Refusal{http.StatusUnprocessableEntity, "The request was not accepted and nothing was changed.", faults}
 }
 
-// unknown names what of a query the operation does not take.
+// unknown names what of a query the operation does not take. What is not well-formed, or
+// there twice, is refused as well: a parameter that was passed over in silence could have
+// been the one that says "only check".
 func (r *reader) unknown(ctx huma.Context) (faults []Fault) {
 	u := ctx.URL()
-	for name := range u.Query() {
-		if !r.queries[name] {
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return []Fault{{"query", "is not well-formed: " + err.Error()}}
+	}
+	for name, values := range query {
+		switch {
+		case !r.queries[name]:
 			faults = append(faults, Fault{name, "unknown query parameter"})
+		case len(values) > 1:
+			faults = append(faults, Fault{name, "is there more than once"})
 		}
 	}
 	return faults
