@@ -142,6 +142,39 @@ func TestFormerExport(t *testing.T) {
 	}
 }
 
+// TestRefusedAddress: who could not be bound for an address outside the connection's domains
+// is bound once the address is one of them, without anybody else's doing.
+func TestRefusedAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	g, u := w.addGroup(), w.addUser()
+	move := func(to string) {
+		t.Helper()
+		user, err := w.s.Users.User(t.Context(), u)
+		w.must(err)
+		next := user
+		next.Email = to
+		_, err = w.s.Users.UpdateUser(t.Context(), directory.AuditEvent{}, &user, &next)
+		w.must(err)
+	}
+	move("u0@other.example")
+	w.setMember(g, directory.UserMember(u), true)
+	w.setUse(g, directory.UseRules{Select: &directory.SelectRule{}})
+	w.expand(0)
+	state, err := w.s.Uses.UseState(t.Context(), &w.conn, g)
+	w.must(err)
+	if state.Refused != 1 {
+		t.Fatalf("the use refused %d", state.Refused)
+	}
+	move("u0@corp.example")
+	conns, err := w.s.Groups.TellUsers(t.Context(), directory.UserMember(u))
+	w.must(err)
+	w.expand(0)
+	if _, err := w.s.Bindings.Binding(t.Context(), u); len(conns) != 1 || err != nil {
+		t.Errorf("told are %v, the user is bound: %v", conns, err)
+	}
+}
+
 // TestOneBadUse: a use that cannot be brought up to date keeps no other one waiting.
 func TestOneBadUse(t *testing.T) {
 	t.Parallel()
