@@ -60,8 +60,9 @@ type Connection struct {
 	// UsesGroups says that the connection has done something with a group of the
 	// directory: whoever has a connection that never did need not look what is due.
 	UsesGroups bool `json:"usesGroups,omitempty"`
-	// RuleScopes are the permissions that rules want: exports of groups, and licences. See
-	// Wanted.
+	// RuleScopes are the permissions that rules of this epoch want, or wanted: exports of
+	// groups, and licences. What a rule gave is taken back by the same permission after it has
+	// gone. See Wanted.
 	RuleScopes []string `json:"ruleScopes,omitempty"`
 	// Loosened are the guards that were in place of looser ones lately; see
 	// FormerGuards.
@@ -148,6 +149,7 @@ func (c *Connection) EndEpoch(now time.Time) {
 		c.Former = append(slices.Clone(c.Former), FormerSignIn{ID: c.Waiting.ID, Epoch: c.Epoch, Since: now})
 	}
 	c.SignInID, c.Waiting, c.Confirmation, c.Problem, c.Proposals = "", nil, nil, nil, nil
+	c.RuleScopes = nil // no rule of this epoch counts in the next
 	c.Epoch++
 }
 

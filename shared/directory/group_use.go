@@ -365,3 +365,15 @@ func (u *GroupUse) OnRelease() ReleasePolicy {
 	}
 	return ""
 }
+
+// ExportRelease says what becomes of the tenant's group once the use does not export it any
+// more, also when the rule was taken out while the use goes on. Without any rule it is
+// kept.
+func (u *GroupUse) ExportRelease() ExportRelease {
+	for _, rule := range []*ExportRule{u.Export, u.FormerExport} {
+		if rule != nil {
+			return cmp.Or(rule.OnRelease, ExportKeep)
+		}
+	}
+	return ExportKeep
+}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func scopesOf(list []Permission) []string {
@@ -53,6 +54,17 @@ func TestPermissions(t *testing.T) {
 				t.Errorf("%s: %+v", name, x)
 			}
 		}
+	}
+}
+
+// What rules want is wanted until the epoch ends, with which they end.
+func TestWantedOfEpoch(t *testing.T) {
+	t.Parallel()
+	c := Connection{Epoch: 1}
+	c.Want(ScopeGroups)
+	c.EndEpoch(time.Now())
+	if c.Wants(ScopeGroups) || !c.Want(ScopeGroups) || !c.Wants(ScopeGroups) {
+		t.Errorf("in the next epoch rules want %q", c.RuleScopes)
 	}
 }
 

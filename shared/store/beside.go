@@ -12,10 +12,16 @@ import (
 // its user's manager and licences, in the same transaction: what was given by them is given
 // back with the values from before the binding, or is not when the release is taken back.
 // Then they are looked at anew in any case, since edits that came meanwhile were for nobody:
-// who leaves keeps what he has.
+// who leaves keeps what he has. When any release begins the licences are, since rules of
+// the user's own count no longer.
 func (d *db) releasedBeside(ctx context.Context, old, b *directory.Binding) ([]table.Write, error) {
 	restores, stays := b.Release == directory.ReleaseRestore, old.Release != "" && b.Release == ""
-	if u := b.Ref().User(); u == "" || !stays && restores == (old.Release == directory.ReleaseRestore) {
+	switch u := b.Ref().User(); {
+	case u == "" || !stays && b.Release == old.Release:
+		return nil, nil
+	case old.Release == "" && !restores:
+		return d.looksAtLicences(ctx, b)
+	case !stays && restores == (old.Release == directory.ReleaseRestore):
 		return nil, nil
 	}
 	keys := []table.Key{bindingKey(directory.ManagerOf(b.UserID), b.ConnectionID), bindingKey(directory.LicenceOf(b.UserID), b.ConnectionID)}
@@ -45,6 +51,23 @@ func (d *db) releasedBeside(ctx context.Context, old, b *directory.Binding) ([]t
 		writes = append(writes, renewedWrite(it, &r, r.Wanted+1, d.now()))
 	}
 	return writes, nil
+}
+
+// looksAtLicences are the writes that have the licences of a user looked at whose account
+// is being let go, or is let go of: rules of the user's own count no longer.
+func (d *db) looksAtLicences(ctx context.Context, b *directory.Binding) ([]table.Write, error) {
+	u := b.Ref().User()
+	if u == "" {
+		return nil, nil
+	}
+	it, there, err := d.find(ctx, bindingKey(directory.LicenceOf(u), b.ConnectionID))
+	if err != nil {
+		return nil, fail("licences beside an account", err)
+	}
+	if !there || it.Numbers[numEpoch] != b.Epoch {
+		return nil, nil
+	}
+	return []table.Write{recheckWrite(it, d.now())}, nil
 }
 
 // recheckWrite has a record looked at, whatever was agreed about it.

@@ -360,6 +360,11 @@ func (s *Bindings) Retract(ctx context.Context, act directory.AuditEvent, l *Lea
 		writes = append(writes, table.Write{Delete: &claim, If: ours})
 		writes = append(writes, beforeImageWrite(c, c.TenantID(), b, s.db.now())...)
 	}
+	licences, err := s.db.looksAtLicences(ctx, b)
+	if err != nil {
+		return err
+	}
+	writes = append(writes, licences...)
 	writes = append(writes, problemWrites(b, nil, s.db.expiry())...)
 	writes = append(writes, s.db.record(act, bindingSubject(b))...)
 	return staleOrLost("retract binding", l, s.db.table.Write(ctx, writes...))

@@ -23,8 +23,12 @@ func (d *db) changedWrites(g *directory.Group) []table.Write {
 }
 
 // MembershipCounts reports whether an edit of a user changes who the members of groups
-// are, or which of them can be bound.
+// are, or which of them can be bound: an address may have come into a domain of the
+// connection.
 func MembershipCounts(old, next *directory.User) bool {
+	if old.Email != next.Email || old.UserName != next.UserName {
+		return true
+	}
 	counts := func(u *directory.User) (living, staged bool) {
 		return u.Deleted == nil, u.State == directory.StateStaged
 	}
@@ -50,8 +54,8 @@ func (d *db) endNote(ctx context.Context, key table.Key, stamp string) error {
 	return err
 }
 
-// Changed lists groups that were edited, and users who were deleted, restored, or are
-// no longer staged, of which those who use the groups have not been told yet, up to
+// Changed lists groups that were edited, and users of whom MembershipCounts says that it
+// matters, of which those who use the groups have not been told yet, up to
 // limit.
 func (s *Groups) Changed(ctx context.Context, limit int) ([]directory.MemberRef, error) {
 	page, err := s.db.table.Query(ctx, table.Query{Partition: changedAt, Limit: limit})

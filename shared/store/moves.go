@@ -25,7 +25,11 @@ func (s *Bindings) MoveNow(ctx context.Context, act directory.AuditEvent, from, 
 	moving := *b
 	moving.MoveTo = m
 	return s.move(ctx, act, old, u, &moving, func(it table.Item, version int64) ([]table.Write, error) {
-		writes := replacement(from, b, it, version, m, to, now, s.db.expiry())
+		licences, err := s.db.looksAtLicences(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		writes := append(replacement(from, b, it, version, m, to, now, s.db.expiry()), licences...)
 		return append(writes,
 			addBound(from.ID, b.Epoch, directory.KindAccount, -1, -accountsOf(b)),
 			addBound(to.ID, to.Epoch, directory.KindAccount, 1, 0),

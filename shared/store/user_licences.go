@@ -67,9 +67,10 @@ func (s *Uses) ListUserLicences(ctx context.Context, c *directory.Connection, cu
 	return list, page.Next, nil
 }
 
-// PutUserLicences stores which licences a bound user is to have, over the version that was
+// PutUserLicences stores which licences a user is to have, over the version that was
 // read (0: there was none that counts), while the connection's epoch and status are as in c
-// and the binding as read. What the user's licences have to be looked at for is marked by
+// and the binding b as read; nil: rules are taken away of whoever is not bound, or no
+// longer. What the user's licences have to be looked at for is marked by
 // that. ErrStale when something moved.
 func (s *Uses) PutUserLicences(ctx context.Context, act directory.AuditEvent, c *directory.Connection, b *directory.Binding, u *directory.UserLicences) error {
 	ref, key := directory.LicenceOf(u.UserID), userLicencesKey(c.ID, u.UserID)
@@ -90,16 +91,21 @@ func (s *Uses) PutUserLicences(ctx context.Context, act directory.AuditEvent, c 
 	put := table.Write{If: unchanged(it.Version), Put: &table.Item{
 		Key: key, Version: next.Version, Numbers: map[string]int64{numEpoch: c.Epoch}, Body: encode(userLicencesRecord{next, next.Editors}),
 	}}
-	bound := bindingKey(b.Ref(), c.ID)
 	a := advance{db: s.db, conn: c, use: &directory.GroupUse{By: u.By}, asked: []string{u.By}, now: s.db.now().UTC(), made: map[directory.Kind]int64{}}
-	a.writes = []table.Write{checkTarget(c), {Check: &bound, If: table.When(table.VersionIs(b.Version), table.NumberIs(numEpoch, table.Equal, c.Epoch))}, put}
+	a.writes = []table.Write{checkTarget(c), put}
+	account := directory.AccountID("")
+	if b != nil {
+		bound := bindingKey(b.Ref(), c.ID)
+		a.writes = append(a.writes, table.Write{Check: &bound, If: table.When(table.VersionIs(b.Version), table.NumberIs(numEpoch, table.Equal, c.Epoch))})
+		account = b.AccountID
+	}
 	if err := a.record(UseRecord{Ref: ref, Look: true, Only: len(u.Licences) == 0}, record, there); err != nil {
 		return err
 	}
 	for kind, n := range a.made {
 		a.writes = append(a.writes, addBound(c.ID, c.Epoch, kind, n, 0))
 	}
-	a.writes = append(a.writes, s.db.record(act, subject{connection: c.ID, users: []directory.UserID{u.UserID}, account: b.AccountID})...)
+	a.writes = append(a.writes, s.db.record(act, subject{connection: c.ID, users: []directory.UserID{u.UserID}, account: account})...)
 	err = s.db.table.Write(ctx, a.writes...)
 	if refused(err) {
 		return fmt.Errorf("licences of a user: %w", directory.ErrStale)

@@ -306,15 +306,21 @@ func (x *expansion) nested(ctx context.Context) error {
 	return nil
 }
 
+// exports reports whether the group is to be in the tenant.
+func (x *expansion) exports() bool { return !x.ends && x.rules.Export != nil }
+
+// keepsGroup reports whether the export has ended, and the tenant's group is to stay as it
+// is.
+func (x *expansion) keepsGroup() bool {
+	return !x.exports() && x.use.ExportRelease() == directory.ExportKeep
+}
+
 // groupRecords make the records of the group itself: wanted as the group is now, or let
 // go; and that of the licences that its tenant group gives.
 func (x *expansion) groupRecords(ctx context.Context) error {
 	r := store.UseRecord{Ref: directory.GroupRef(x.group.ID), Version: x.group.Edition}
-	switch {
-	case x.rules.Export == nil:
-		r.Version, r.Release = 0, directory.ReleaseKeep
-	case x.ends:
-		r.Version, r.Release = 0, directory.ReleasePolicy(x.rules.Export.OnRelease)
+	if !x.exports() {
+		r.Version, r.Release = 0, directory.ReleasePolicy(x.use.ExportRelease())
 	}
 	records := []store.UseRecord{r}
 	if l, follows := x.licenceRecord(); follows {
@@ -330,9 +336,9 @@ func (x *expansion) licenceRecord() (r store.UseRecord, follows bool) {
 	r = store.UseRecord{Ref: directory.GroupLicenceOf(x.group.ID), Look: true}
 	gives := slices.ContainsFunc(x.rules.Licences, func(r directory.LicenceRule) bool { return r.Via == directory.LicenceViaGroup })
 	switch {
-	case x.rules.Export == nil, x.ends && x.rules.Export.OnRelease == directory.ExportKeep:
+	case x.keepsGroup():
 		r.Release, r.Look = directory.ReleaseKeep, false
-	case !gives || x.ends:
+	case !gives || !x.exports():
 		r.Only = true
 	default:
 		r.Look = x.relook
@@ -623,11 +629,8 @@ func (x *expansion) step(c *change, code string) store.UseStep {
 // memberRelease is how a membership is let go: who leaves the group is taken out of it.
 // When the export ends, that is as it says.
 func (x *expansion) memberRelease() directory.ReleasePolicy {
-	if x.ends && (x.rules.Export == nil || x.rules.Export.OnRelease == directory.ExportKeep) {
+	if x.keepsGroup() {
 		return directory.ReleaseKeep
-	}
-	if !x.ends && x.rules.Export == nil {
-		return directory.ReleaseKeep // the export was taken out of the rules
 	}
 	return directory.ReleaseRemove
 }

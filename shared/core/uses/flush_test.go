@@ -1,6 +1,7 @@
 package uses_test
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"time"
@@ -98,6 +99,79 @@ func TestFormerSelect(t *testing.T) {
 	u.Set(directory.UseRules{Select: &directory.SelectRule{}})
 	if u.OnRelease() != "" {
 		t.Errorf("the former rule still holds: %q", u.OnRelease())
+	}
+}
+
+// TestFormerExport: an export that is taken out of the rules ends as it said, and as the
+// forecast of that edit tells.
+func TestFormerExport(t *testing.T) {
+	t.Parallel()
+	for end, member := range map[directory.ExportRelease]directory.ReleasePolicy{
+		"": directory.ReleaseKeep, directory.ExportKeep: directory.ReleaseKeep, directory.ExportEmpty: directory.ReleaseRemove, directory.ExportDelete: directory.ReleaseRemove,
+	} {
+		w := newWorld(t, 1)
+		g, u := w.addGroup(), w.addUser()
+		w.setMember(g, directory.UserMember(u), true)
+		service := w.service()
+		by := directory.Caller{Subject: "boss", Approve: true}
+		put := func(rules directory.UseRules) {
+			t.Helper()
+			_, err := service.Put(t.Context(), by, w.conn.ID, g, rules, 0)
+			w.must(err)
+			w.expand(0)
+		}
+		put(directory.UseRules{Select: &directory.SelectRule{}, Export: &directory.ExportRule{Kind: directory.ExportSecurity, OnRelease: end}})
+		put(directory.UseRules{Select: &directory.SelectRule{}})
+		group, of := directory.GroupRef(g), directory.MemberOf(g, u)
+		found, err := w.s.Bindings.BindingsOf(t.Context(), w.conn.ID, []directory.Ref{group, of})
+		w.must(err)
+		if got, want := found[group].Release, directory.ReleasePolicy(cmp.Or(end, directory.ExportKeep)); got != want {
+			t.Errorf("onRelease %q: the group is let go by %q, want %q", end, got, want)
+		}
+		if got := found[of].Release; got != member {
+			t.Errorf("onRelease %q: the member is let go by %q, want %q", end, got, member)
+		}
+		_, err = service.End(t.Context(), by, w.conn.ID, g, 0)
+		w.must(err)
+		w.expand(0)
+		found, err = w.s.Bindings.BindingsOf(t.Context(), w.conn.ID, []directory.Ref{group})
+		w.must(err)
+		if got, want := found[group].Release, directory.ReleasePolicy(cmp.Or(end, directory.ExportKeep)); got != want {
+			t.Errorf("onRelease %q: after the end of the use the group is let go by %q, want %q", end, got, want)
+		}
+	}
+}
+
+// TestRefusedAddress: who could not be bound for an address outside the connection's domains
+// is bound once the address is one of them, without anybody else's doing.
+func TestRefusedAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	g, u := w.addGroup(), w.addUser()
+	move := func(to string) {
+		t.Helper()
+		user, err := w.s.Users.User(t.Context(), u)
+		w.must(err)
+		next := user
+		next.Email = to
+		_, err = w.s.Users.UpdateUser(t.Context(), directory.AuditEvent{}, &user, &next)
+		w.must(err)
+	}
+	move("u0@other.example")
+	w.setMember(g, directory.UserMember(u), true)
+	w.setUse(g, directory.UseRules{Select: &directory.SelectRule{}})
+	w.expand(0)
+	state, err := w.s.Uses.UseState(t.Context(), &w.conn, g)
+	w.must(err)
+	if state.Refused != 1 {
+		t.Fatalf("the use refused %d", state.Refused)
+	}
+	move("u0@corp.example")
+	conns, err := w.s.Groups.TellUsers(t.Context(), directory.UserMember(u))
+	w.must(err)
+	w.expand(0)
+	if _, err := w.s.Bindings.Binding(t.Context(), u); len(conns) != 1 || err != nil {
+		t.Errorf("told are %v, the user is bound: %v", conns, err)
 	}
 }
 

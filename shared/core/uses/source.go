@@ -3,6 +3,7 @@ package uses
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,8 +16,9 @@ import (
 // Source tells the kinds of the engine what follows from uses: how groups are exported,
 // and whom they license.
 type Source struct {
-	groups sourceGroups
-	uses   sourceUses
+	groups   sourceGroups
+	uses     sourceUses
+	bindings sourceBindings
 }
 
 type sourceGroups interface {
@@ -36,8 +38,12 @@ type sourceUses interface {
 	LicensedBy(ctx context.Context, c *directory.Connection, u directory.UserID) (map[directory.GroupID]time.Time, error)
 }
 
+type sourceBindings interface {
+	BindingsOf(ctx context.Context, c directory.ConnectionID, refs []directory.Ref) (map[directory.Ref]directory.Binding, error)
+}
+
 // NewSource returns the Source over a store.
-func NewSource(s *store.Store) *Source { return &Source{s.Groups, s.Uses} }
+func NewSource(s *store.Store) *Source { return &Source{s.Groups, s.Uses, s.Bindings} }
 
 // Exports returns those of some groups that the connection exports: living groups whose
 // use has an export and is not ending.
@@ -103,8 +109,9 @@ func editors(by string, lately []directory.Edit) []string {
 	return list
 }
 
-// Rules returns the rules by which users are to have licences, by user: of their own, and
-// of the uses of groups that they are members of.
+// Rules returns the rules by which users are to have licences, by user: of their own while
+// they are bound and are not being let go, and of the uses of groups that they are members
+// of.
 func (s *Source) Rules(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID][]licences.Rule, error) {
 	by := make(map[directory.UserID]map[directory.GroupID]time.Time, len(users))
 	var ids []directory.GroupID
@@ -132,9 +139,16 @@ func (s *Source) Rules(ctx context.Context, c *directory.Connection, users []dir
 	if err != nil {
 		return nil, err
 	}
+	stay, err := s.stay(ctx, c, slices.Collect(maps.Keys(own)))
+	if err != nil {
+		return nil, err
+	}
 	all := make(map[directory.UserID][]licences.Rule, len(users))
 	for _, u := range users {
 		mine := own[u]
+		if !stay[u] {
+			mine.Licences = nil
+		}
 		for i := range mine.Licences {
 			r := &mine.Licences[i]
 			all[u] = append(all[u], licences.Rule{SKU: r.SKU, DisabledPlans: r.DisabledPlans, Priority: r.Priority, Since: mine.SinceOf(r), By: "a rule of the user's own", Editors: editors(mine.By, mine.Editors)})
@@ -156,6 +170,23 @@ func (s *Source) Rules(ctx context.Context, c *directory.Connection, users []dir
 		}
 	}
 	return all, nil
+}
+
+// stay are those of some users who are bound and are not being let go: rules of a user's
+// own count for no other.
+func (s *Source) stay(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID]bool, error) {
+	if len(users) == 0 {
+		return nil, nil
+	}
+	found, err := s.bindings.BindingsOf(ctx, c.ID, directory.AccountsOf(users))
+	if err != nil {
+		return nil, err
+	}
+	stay := make(map[directory.UserID]bool, len(found))
+	for ref, b := range found {
+		stay[ref.User()] = b.ConnectionID == c.ID && b.Epoch == c.Epoch && b.Release == ""
+	}
+	return stay, nil
 }
 
 // Wishes hands on the rules of all users, use by use and then those of users' own.
@@ -181,7 +212,18 @@ func (s *Source) Wishes(ctx context.Context, c *directory.Connection, do func(di
 		if err != nil {
 			return err
 		}
+		ids := make([]directory.UserID, len(list))
 		for i := range list {
+			ids[i] = list[i].UserID
+		}
+		stay, err := s.stay(ctx, c, ids)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if !stay[list[i].UserID] {
+				continue
+			}
 			for n := range list[i].Licences {
 				r := &list[i].Licences[n]
 				do(list[i].UserID, &licences.Rule{SKU: r.SKU, Priority: r.Priority, Since: list[i].SinceOf(r)})

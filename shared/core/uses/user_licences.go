@@ -33,7 +33,7 @@ type Licensed struct {
 	Lacking []directory.Permission
 }
 
-// Licences reads the rules of one bound user. Errors: directory.ErrNotFound.
+// Licences reads the rules of one user who is bound, or was when they were put. Errors: directory.ErrNotFound.
 func (s *Service) Licences(ctx context.Context, id directory.ConnectionID, u directory.UserID) (Licensed, error) {
 	c, err := s.connections.Connection(ctx, id)
 	if err != nil {
@@ -43,27 +43,35 @@ func (s *Service) Licences(ctx context.Context, id directory.ConnectionID, u dir
 	return out, err
 }
 
+// licensed reads the rules of a user together with the binding that counts; nil: there is
+// none, but there are rules from when there was.
 func (s *Service) licensed(ctx context.Context, c *directory.Connection, u directory.UserID) (Licensed, *directory.Binding, error) {
 	found, err := s.bindings.BindingsOf(ctx, c.ID, []directory.Ref{directory.AccountOf(u), directory.LicenceOf(u)})
 	if err != nil {
 		return Licensed{}, nil, err
-	}
-	b, bound := found[directory.AccountOf(u)]
-	if !bound || b.ConnectionID != c.ID || b.Epoch != c.Epoch {
-		return Licensed{}, nil, directory.Refuse(directory.ErrNotFound, directory.CodeNotBound,
-			fmt.Sprintf("The user %q is not bound through the connection \"%s\".", u, c.Name), "Bind the user first.")
 	}
 	rules, err := s.licences.UserLicencesAmong(ctx, c, []directory.UserID{u})
 	if err != nil {
 		return Licensed{}, nil, err
 	}
 	out := Licensed{UserLicences: rules[u]}
+	var bound *directory.Binding
+	if b, is := found[directory.AccountOf(u)]; is && b.ConnectionID == c.ID && b.Epoch == c.Epoch {
+		bound = &b
+	} else if out.Version == 0 {
+		return Licensed{}, nil, notBound(c, u)
+	}
 	out.ConnectionID, out.UserID = c.ID, u
 	if record, is := found[directory.LicenceOf(u)]; is && record.Epoch == c.Epoch {
 		out.Record = &record
 	}
 	out.lack(c)
-	return out, &b, nil
+	return out, bound, nil
+}
+
+func notBound(c *directory.Connection, u directory.UserID) error {
+	return directory.Refuse(directory.ErrNotFound, directory.CodeNotBound,
+		fmt.Sprintf("The user %q is not bound through the connection \"%s\".", u, c.Name), "Bind the user first.")
 }
 
 // lack finds out what the rules need and the connection was not granted.
@@ -74,8 +82,9 @@ func (l *Licensed) lack(c *directory.Connection) {
 	}
 }
 
-// License says which licences one bound user is to have, whatever groups say. version is
-// that of the rules that the caller has read; 0: of whatever there is. What follows from it
+// License says which licences one bound user is to have, whatever groups say; without
+// rules, also of whoever is let go or was. version is that of the rules that the caller
+// has read; 0: of whatever there is. What follows from it
 // is made by the connection's next slice. Errors: directory.ErrNotFound, ErrStale, and
 // refusals by ErrConflict; then nothing was changed.
 func (s *Service) License(ctx context.Context, by directory.Caller, id directory.ConnectionID, u directory.UserID, rules []directory.LicenceRule, version int64) (Licensed, error) {
@@ -106,7 +115,9 @@ func (s *Service) licenseOnce(ctx context.Context, by directory.Caller, id direc
 		return out, err
 	case version != 0 && version != out.Version:
 		return out, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "The user's licences have changed since they were read.", "Read them again and send their ETag.")
-	case bound.Release != "":
+	case len(rules) > 0 && bound == nil:
+		return out, notBound(&c, u)
+	case len(rules) > 0 && bound.Release != "":
 		return out, directory.Refuse(directory.ErrConflict, directory.CodeBindingReleased, "The binding is being released.", "")
 	}
 	var scopes []string

@@ -408,7 +408,7 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*holding
 		}
 		h.read = f.Value
 		h.held = f.Value
-		if !h.moved() {
+		if accountOf(h.record.Base) == h.accountID() { // else what was written lately went to another one
 			h.held = lately(f.Value, ledger(h.record.Base, h.accountID()), o.s.Fresh(h.record))
 		}
 	}
