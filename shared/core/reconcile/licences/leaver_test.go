@@ -191,3 +191,22 @@ func TestBoundLater(t *testing.T) {
 	}
 	w.wants(ann, "SPE_E3")
 }
+
+// TestBoundToNamed: the same of who is bound to an account that is there, which the binding
+// names from the start.
+func TestBoundToNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.user("ann")
+	id, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "ann@" + simDomain, "displayName": "ann", "accountEnabled": true, "usageLocation": "CH", "mailNickname": "ann"})
+	w.do(err)
+	w.license(ann, w.rule(partE3))
+	w.sync()
+	w.pass(time.Hour)
+	w.takes(ann, directory.AccountID(id), "ann@"+simDomain)
+	for range 3 {
+		w.sync()
+		w.pass(time.Minute)
+	}
+	w.wants(ann, "SPE_E3")
+}
