@@ -67,8 +67,7 @@ func (b *batch) confirm(c *directory.Change) reconcile.Verdict {
 	case p.account.AccountID == "" && b.o.records.groups:
 		return reconcile.Verdict{Later: waitsForAccount, Problem: groupWaits()}
 	case p.account.AccountID == "":
-		return reconcile.Verdict{Later: waitsForAccount, Problem: &directory.Problem{Code: directory.CodeLicenseWaits,
-			Message: "The user has no account yet.", Next: directory.ProblemTypeOf(directory.CodeLicenseWaits).Next}}
+		return reconcile.Verdict{Later: waitsForAccount, Problem: accountWaits()}
 	case c.AccountID != "" && c.AccountID != p.account.AccountID:
 		return reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeOutdated,
 			Message: "The user has another account by now.", Next: "The next run plans it anew."}}

@@ -591,6 +591,9 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 		d.status, d.problem = directory.BindingFailed, notPermitted()
 	case h.account != nil && h.account.AccountID == "" && h.account.Status != directory.BindingPending:
 		// without an account, and none is on its way
+		if len(h.rules) > 0 {
+			d.status, d.problem, d.later = directory.BindingPending, accountWaits(), reconcile.Rest(h.record)
+		}
 	default:
 		h.holder.Fixed = false
 		h.holder.Location = location(s, h)
@@ -614,6 +617,11 @@ func notPermitted() *directory.Problem {
 	return &directory.Problem{Code: directory.CodeScopeMissing, Kind: directory.ProblemTenant, Property: directory.PropLicences,
 		Message: "The connection lacks the permission " + directory.ScopeLicences + ", so no licence is given or taken.",
 		Next:    "Authorise the connection again: Microsoft asks for that permission. The licence follows by itself then."}
+}
+
+// accountWaits is what keeps a licence from somebody without an account.
+func accountWaits() *directory.Problem {
+	return &directory.Problem{Code: directory.CodeLicenseWaits, Message: "The user has no account yet.", Next: directory.ProblemTypeOf(directory.CodeLicenseWaits).Next}
 }
 
 // location is the usageLocation that an account has by the time that licences are given.
