@@ -124,6 +124,7 @@ func intend(bd *directory.Binding, of directory.AccountID, gives []directory.SKU
 	if len(sent) == before {
 		return false
 	}
+	turn(bd, of)
 	bd.Base = base(bd.Base, ledger(bd.Base, of), of, sent...)
 	return true
 }
@@ -297,8 +298,9 @@ func (b *batch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 
 // note notes what was written, of the account that it was written to.
 func (b *batch) note(bd *directory.Binding, f *reconcile.Fate) {
-	reconcile.NoteWrite(bd, f.Change, f.Now)
 	of := b.accountID(f.Change)
+	turn(bd, of)
+	reconcile.NoteWrite(bd, f.Change, f.Now)
 	next, sent := ledger(bd.Base, of), sentOf(bd.Base, of)
 	for _, p := range f.Change.Properties {
 		sku, is := directory.LicenceOfProperty(p.Name)
