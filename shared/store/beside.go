@@ -12,10 +12,13 @@ import (
 // its user's manager and licences, in the same transaction: what was given by them is given
 // back with the values from before the binding, or is not when the release is taken back.
 // Then they are looked at anew in any case, since edits that came meanwhile were for nobody:
-// who leaves keeps what he has.
+// who leaves keeps what he has. So are they when a pause of the account ends, for which they
+// waited.
 func (d *db) releasedBeside(ctx context.Context, old, b *directory.Binding) ([]table.Write, error) {
 	restores, stays := b.Release == directory.ReleaseRestore, old.Release != "" && b.Release == ""
-	if u := b.Ref().User(); u == "" || !stays && restores == (old.Release == directory.ReleaseRestore) {
+	same := !stays && restores == (old.Release == directory.ReleaseRestore)
+	resumed := old.Status == directory.BindingPaused && b.Status != directory.BindingPaused
+	if u := b.Ref().User(); u == "" || same && !resumed {
 		return nil, nil
 	}
 	keys := []table.Key{bindingKey(directory.ManagerOf(b.UserID), b.ConnectionID), bindingKey(directory.LicenceOf(b.UserID), b.ConnectionID)}
@@ -31,7 +34,7 @@ func (d *db) releasedBeside(ctx context.Context, old, b *directory.Binding) ([]t
 		if r.ConnectionID != b.ConnectionID || r.Epoch != b.Epoch {
 			continue
 		}
-		if !restores && r.Release == "" {
+		if same || !restores && r.Release == "" {
 			writes = append(writes, recheckWrite(it, d.now()))
 			continue
 		}

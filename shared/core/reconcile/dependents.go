@@ -130,7 +130,7 @@ func (o objectState) stirs(before objectState, ends bool) bool {
 	}
 	stuck := false
 	switch before.status {
-	case directory.BindingRefused, directory.BindingConflict, directory.BindingReadOnly, directory.BindingFailed:
+	case directory.BindingRefused, directory.BindingConflict, directory.BindingReadOnly, directory.BindingFailed, directory.BindingPaused:
 		stuck = true
 	}
 	return o.account != before.account || o.agreed && !before.agreed || o.blocked != before.blocked || before.leaves && !o.leaves || stuck && o.status == directory.BindingInSync

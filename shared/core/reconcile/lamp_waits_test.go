@@ -152,6 +152,7 @@ func TestWhatStirs(t *testing.T) {
 		"an object lost":    {fine, objectState{status: directory.BindingConflict}, false, true},
 		"blocked":           {fine, with(func(o *objectState) { o.blocked = true }), false, true},
 		"mended":            {status(directory.BindingConflict), fine, false, true},
+		"goes on":           {status(directory.BindingPaused), fine, false, true},
 		"written":           {status(directory.BindingPending), fine, false, false},
 		"refused":           {fine, status(directory.BindingRefused), false, false},
 		"stays after all":   {with(func(o *objectState) { o.leaves = true }), fine, false, true},

@@ -188,7 +188,7 @@ func (o *groupObjects) prepare(s *directory.Settings, h *holding, skus []directo
 	case !c.HasScope(directory.ScopeLicences):
 		d.status, d.problem = directory.BindingFailed, notPermitted()
 	case h.account.Resting():
-		d.status, d.problem = h.account.Status, h.account.Problem
+		h.stand()
 	case seen != nil && seen.ReadOnly() != nil:
 		d.status, d.problem = directory.BindingReadOnly, seen.ReadOnly()
 		d.problem.Holder = "group " + h.account.UserPrincipalName

@@ -259,3 +259,29 @@ func TestBoundToAnother(t *testing.T) {
 		t.Errorf("the account %s has %v; the record is %+v", b.AccountID, a["assignedLicenses"], w.record(ann))
 	}
 }
+
+// TestPausedAccount: while an account is paused nothing is written, and the licences are as
+// the rules say at once when the pause ends: what is given, and what is taken.
+func TestPausedAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.people("ann")[0]
+	by := directory.Caller{Subject: "boss"}
+	for _, has := range []string{"SPE_E3", ""} {
+		before := w.has(ann)
+		_, err := w.runs().Pause(t.Context(), by, &w.conn, ann.ID, "")
+		w.do(err)
+		if has == "" {
+			w.license(ann)
+		} else {
+			w.license(ann, w.rule(has))
+		}
+		w.sync()
+		w.wants(ann, before, directory.CodePausedByAdmin)
+		_, err = w.runs().Resume(t.Context(), by, &w.conn, ann.ID)
+		w.do(err)
+		w.sync()
+		w.wants(ann, has)
+		w.pass(time.Hour)
+	}
+}

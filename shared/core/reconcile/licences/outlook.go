@@ -584,7 +584,7 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 	case h.leaves() && len(h.rules) > 0 || !c.Wants(directory.ScopeLicences) && len(h.rules) == 0:
 		// whoever leaves keeps what he has, as long as the rules say so
 	case h.account != nil && (h.account.Resting() || h.account.Status == directory.BindingReadOnly):
-		d.status, d.problem = h.account.Status, h.account.Problem
+		h.stand()
 	case h.unread != nil:
 		d.status, d.problem, d.later = directory.BindingFailed, h.unread, reconcile.Rest(h.record)
 	case !c.HasScope(directory.ScopeLicences):
@@ -597,6 +597,17 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 	default:
 		h.holder.Fixed = false
 		h.holder.Location = location(s, h)
+	}
+}
+
+// stand leaves things as they are for what the account, or the tenant group, is not written
+// to for. The record waits for the end of its pause, and is not paused itself: nobody would
+// resume it.
+func (h *holding) stand() {
+	d := &h.decision
+	d.status, d.problem = h.account.Status, h.account.Problem
+	if h.account.Resting() {
+		d.status, d.later = directory.BindingPending, reconcile.Rest(h.record)
 	}
 }
 

@@ -55,6 +55,26 @@ func TestWaitsForNamed(t *testing.T) {
 	w.wants(ann, "boss")
 }
 
+// TestPausedAccount: while an account is paused its manager is not written, and is at once
+// when the pause ends.
+func TestPausedAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	boss, ann := w.user("boss", ""), w.user("ann", "")
+	w.bind(boss, ann)
+	w.sync()
+	by := directory.Caller{Subject: "boss"}
+	_, err := w.runs().Pause(t.Context(), by, &w.conn, ann.ID, "")
+	w.do(err)
+	w.edit(ann.ID, func(u *directory.User) { u.ManagerID = boss.ID })
+	w.sync()
+	w.wants(ann, "", directory.CodePausedByAdmin)
+	_, err = w.runs().Resume(t.Context(), by, &w.conn, ann.ID)
+	w.do(err)
+	w.sync()
+	w.wants(ann, "boss")
+}
+
 // TestForeign: what others changed is put back, or reported, once a full run looks.
 func TestForeign(t *testing.T) {
 	t.Parallel()
