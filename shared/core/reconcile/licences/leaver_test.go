@@ -285,3 +285,21 @@ func TestPausedAccount(t *testing.T) {
 		w.pass(time.Hour)
 	}
 }
+
+// TestMadeAnewIsNamed: a record that is made since its user has an account now is named, so
+// that the engine is woken for it.
+func TestMadeAnewIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.bind(ann)
+	w.rules[ann.ID] = []Rule{w.rule(partE3)}
+	mine := directory.LicenceOf(ann.ID)
+	refs, err := New(StoreOf(w.store), w).Dependents(t.Context(), &w.conn, directory.AccountOf(ann.ID))
+	if err != nil || len(refs) != 1 || refs[0] != mine {
+		t.Errorf("named are %v (%v)", refs, err)
+	}
+	if b := w.record(ann); b.Ref() != mine || !b.Marked {
+		t.Errorf("the record is %+v", b)
+	}
+}
