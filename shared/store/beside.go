@@ -12,16 +12,19 @@ import (
 // its user's manager and licences, in the same transaction: what was given by them is given
 // back with the values from before the binding, or is not when the release is taken back.
 // Then they are looked at anew in any case, since edits that came meanwhile were for nobody:
-// who leaves keeps what he has. When any release begins the licences are, since rules of
-// the user's own count no longer.
+// who leaves keeps what he has. So are they when a pause of the account ends, for which they
+// waited. When any release begins the licences are, since rules of the user's own count no
+// longer.
 func (d *db) releasedBeside(ctx context.Context, old, b *directory.Binding) ([]table.Write, error) {
 	restores, stays := b.Release == directory.ReleaseRestore, old.Release != "" && b.Release == ""
+	same := !stays && restores == (old.Release == directory.ReleaseRestore)
+	resumed := old.Status == directory.BindingPaused && b.Status != directory.BindingPaused
 	switch u := b.Ref().User(); {
-	case u == "" || !stays && b.Release == old.Release:
+	case u == "":
 		return nil, nil
-	case old.Release == "" && !restores:
+	case old.Release == "" && b.Release != "" && !restores:
 		return d.looksAtLicences(ctx, b)
-	case !stays && restores == (old.Release == directory.ReleaseRestore):
+	case same && !resumed:
 		return nil, nil
 	}
 	keys := []table.Key{bindingKey(directory.ManagerOf(b.UserID), b.ConnectionID), bindingKey(directory.LicenceOf(b.UserID), b.ConnectionID)}
@@ -37,7 +40,7 @@ func (d *db) releasedBeside(ctx context.Context, old, b *directory.Binding) ([]t
 		if r.ConnectionID != b.ConnectionID || r.Epoch != b.Epoch {
 			continue
 		}
-		if !restores && r.Release == "" {
+		if same || !restores && r.Release == "" {
 			writes = append(writes, recheckWrite(it, d.now()))
 			continue
 		}

@@ -114,21 +114,24 @@ type objectState struct {
 	status  directory.BindingStatus
 	blocked bool
 	leaves  bool
+	agreed  bool // the object is, or was once, as it is to be
 }
 
 func stateOf(b *directory.Binding) objectState {
-	return objectState{b.AccountID, b.Status, b.Blocked, b.Release != ""}
+	return objectState{b.AccountID, b.Status, b.Blocked, b.Release != "", b.Agreed > 0}
 }
 
-// stirs reports whether others may go on, or may not, since an object is not as before.
+// stirs reports whether others may go on, or may not, since an object is not as before. An
+// account that was named when the user was bound is on the binding from the start: that the
+// two agree for the first time is all that tells of it.
 func (o objectState) stirs(before objectState, ends bool) bool {
 	if ends {
 		return before.account != ""
 	}
 	stuck := false
 	switch before.status {
-	case directory.BindingRefused, directory.BindingConflict, directory.BindingReadOnly, directory.BindingFailed:
+	case directory.BindingRefused, directory.BindingConflict, directory.BindingReadOnly, directory.BindingFailed, directory.BindingPaused:
 		stuck = true
 	}
-	return o.account != before.account || o.blocked != before.blocked || before.leaves && !o.leaves || stuck && o.status == directory.BindingInSync
+	return o.account != before.account || o.agreed && !before.agreed || o.blocked != before.blocked || before.leaves && !o.leaves || stuck && o.status == directory.BindingInSync
 }

@@ -136,7 +136,13 @@ func TestLampsFollowEachOther(t *testing.T) {
 // TestWhatStirs says of which changes of a binding others are told.
 func TestWhatStirs(t *testing.T) {
 	t.Parallel()
-	fine := objectState{account: "a", status: directory.BindingInSync}
+	fine := objectState{account: "a", status: directory.BindingInSync, agreed: true}
+	with := func(change func(*objectState)) objectState {
+		o := fine
+		change(&o)
+		return o
+	}
+	status := func(s directory.BindingStatus) objectState { return with(func(o *objectState) { o.status = s }) }
 	for name, test := range map[string]struct {
 		before, after objectState
 		ends, want    bool
@@ -144,10 +150,15 @@ func TestWhatStirs(t *testing.T) {
 		"nothing":           {fine, fine, false, false},
 		"an object gained":  {objectState{status: directory.BindingPending}, fine, false, true},
 		"an object lost":    {fine, objectState{status: directory.BindingConflict}, false, true},
-		"blocked":           {fine, objectState{"a", directory.BindingInSync, true}, false, true},
-		"mended":            {objectState{"a", directory.BindingConflict, false}, fine, false, true},
-		"written":           {objectState{"a", directory.BindingPending, false}, fine, false, false},
-		"refused":           {fine, objectState{"a", directory.BindingRefused, false}, false, false},
+		"blocked":           {fine, with(func(o *objectState) { o.blocked = true }), false, true},
+		"mended":            {status(directory.BindingConflict), fine, false, true},
+		"goes on":           {status(directory.BindingPaused), fine, false, true},
+		"written":           {status(directory.BindingPending), fine, false, false},
+		"refused":           {fine, status(directory.BindingRefused), false, false},
+		"stays after all":   {with(func(o *objectState) { o.leaves = true }), fine, false, true},
+		"leaves":            {fine, with(func(o *objectState) { o.leaves = true }), false, false},
+		"was named, agrees": {objectState{account: "a", status: directory.BindingPending}, fine, false, true},
+		"agreed, planned":   {fine, objectState{account: "a", status: directory.BindingPending}, false, false},
 		"released":          {fine, fine, true, true},
 		"released, not had": {objectState{}, objectState{}, true, false},
 	} {

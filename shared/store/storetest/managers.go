@@ -154,7 +154,8 @@ func testReports(s *suite) {
 }
 
 // testStaysBeside: what is kept of a user besides the account is looked at anew when the
-// user is not let go after all, or deleted no more, since edits meanwhile were for nobody.
+// user is not let go after all, or deleted no more, since edits meanwhile were for nobody, and
+// when a pause of the account ends.
 func testStaysBeside(s *suite) {
 	c := s.connection("hq")
 	ann := s.user("ann@hq.example")
@@ -198,6 +199,18 @@ func testStaysBeside(s *suite) {
 	release("")
 	if n := looked(); n != 2 {
 		s.Errorf("of who is not let go after all, %d records are looked at", n)
+	}
+	for status, want := range map[directory.BindingStatus]int{directory.BindingPending: 2, directory.BindingPaused: 0} {
+		for _, is := range []directory.BindingStatus{directory.BindingPaused, status} {
+			agree()
+			b, err := s.Bindings.Binding(s.Context(), ann.ID)
+			s.must(err)
+			b.Status = is
+			s.must(s.Bindings.UpdateBinding(s.Context(), quiet, &b, true, false))
+		}
+		if n := looked(); n != want {
+			s.Errorf("of whose account is %s after a pause, %d records are looked at, want %d", status, n, want)
+		}
 	}
 	agree()
 	gone, now := ann, s.now

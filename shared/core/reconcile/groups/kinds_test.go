@@ -11,6 +11,7 @@ import (
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
+	"bindery/shared/store"
 )
 
 // want holds that the last run has come to its end with some changes.
@@ -374,6 +375,36 @@ func TestMemberWithoutAccount(t *testing.T) {
 	w.mark(ref)
 	w.sync()
 	w.wantMembers(sales, "late", "user000")
+}
+
+// TestMemberBoundLater: who is bound after the membership was found wanting becomes a member
+// by itself, whether the account is made or was named.
+func TestMemberBoundLater(t *testing.T) {
+	t.Parallel()
+	for _, named := range []bool{false, true} {
+		w, sales, _ := exported(t, 1)
+		late := w.user("late")
+		g := directory.Group{ID: sales, Created: w.now(), Updated: w.now()}
+		g.Name = "Sales"
+		w.must(w.store.Groups.CreateGroups(t.Context(), directory.AuditEvent{}, &g))
+		_, err := w.store.Groups.ChangeMembers(t.Context(), directory.AuditEvent{}, &g, store.MemberChange{Add: []directory.Membership{{Group: sales, Member: directory.UserMember(late.ID), Added: w.now()}}})
+		w.must(err)
+		w.add(sales, late)
+		w.sync()
+		w.wait(time.Hour)
+		sel := store.Selection{User: &late}
+		if named {
+			id, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "late@" + simDomain, "displayName": "late", "accountEnabled": true, "mailNickname": "late"})
+			w.must(err)
+			sel.AccountID, sel.UserPrincipalName = directory.AccountID(id), "late@"+simDomain
+		}
+		w.must(w.store.Bindings.Bind(w.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{sel}))
+		for range 3 {
+			w.sync()
+			w.wait(time.Minute)
+		}
+		w.wantMembers(sales, "late", "user000")
+	}
 }
 
 // settings changes those of the connection.

@@ -67,8 +67,7 @@ func (b *batch) confirm(c *directory.Change) reconcile.Verdict {
 	case p.account.AccountID == "" && b.o.records.groups:
 		return reconcile.Verdict{Later: waitsForAccount, Problem: groupWaits()}
 	case p.account.AccountID == "":
-		return reconcile.Verdict{Later: waitsForAccount, Problem: &directory.Problem{Code: directory.CodeLicenseWaits,
-			Message: "The user has no account yet.", Next: directory.ProblemTypeOf(directory.CodeLicenseWaits).Next}}
+		return reconcile.Verdict{Later: waitsForAccount, Problem: accountWaits()}
 	case c.AccountID != "" && c.AccountID != p.account.AccountID:
 		return reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeOutdated,
 			Message: "The user has another account by now.", Next: "The next run plans it anew."}}
@@ -125,6 +124,7 @@ func intend(bd *directory.Binding, of directory.AccountID, gives []directory.SKU
 	if len(sent) == before {
 		return false
 	}
+	turn(bd, of)
 	bd.Base = base(bd.Base, ledger(bd.Base, of), of, sent...)
 	return true
 }
@@ -298,8 +298,9 @@ func (b *batch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 
 // note notes what was written, of the account that it was written to.
 func (b *batch) note(bd *directory.Binding, f *reconcile.Fate) {
-	reconcile.NoteWrite(bd, f.Change, f.Now)
 	of := b.accountID(f.Change)
+	turn(bd, of)
+	reconcile.NoteWrite(bd, f.Change, f.Now)
 	next, sent := ledger(bd.Base, of), sentOf(bd.Base, of)
 	for _, p := range f.Change.Properties {
 		sku, is := directory.LicenceOfProperty(p.Name)

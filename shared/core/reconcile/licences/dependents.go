@@ -33,10 +33,11 @@ func (k *Kind) Dependents(ctx context.Context, c *directory.Connection, ref dire
 		if err != nil || len(rules[id]) == 0 {
 			return nil, err
 		}
-		return nil, k.store.BindMissing(ctx, c, directory.BySystem, []store.Selection{{Object: mine, Version: 1}})
+		// It is named as well: a new record by itself wakes nobody.
+		return []directory.Ref{mine}, k.store.BindMissing(ctx, c, directory.BySystem, []store.Selection{{Object: mine, Version: 1}})
 	}
-	if found[mine].Problem == nil && persons[id].account != nil {
-		return nil, nil
+	if a := persons[id].account; a != nil && found[mine].Problem == nil && accountOf(found[mine].Base) == a.AccountID {
+		return nil, nil // what was decided was of this account
 	}
 	return []directory.Ref{mine}, nil
 }

@@ -146,7 +146,7 @@ func (o *groupObjects) decide(ctx context.Context, w reconcile.Work, refs []dire
 	of := map[directory.UserID]*holding{}
 	for _, h := range list {
 		o.prepare(&settings, h, skus)
-		if err := o.keep(ctx, h, skus); err != nil {
+		if err := o.keep(ctx, h, skus, w.Now()); err != nil {
 			return nil, err
 		}
 		of[h.holder.User] = h
@@ -188,7 +188,7 @@ func (o *groupObjects) prepare(s *directory.Settings, h *holding, skus []directo
 	case !c.HasScope(directory.ScopeLicences):
 		d.status, d.problem = directory.BindingFailed, notPermitted()
 	case h.account.Resting():
-		d.status, d.problem = h.account.Status, h.account.Problem
+		h.stand()
 	case seen != nil && seen.ReadOnly() != nil:
 		d.status, d.problem = directory.BindingReadOnly, seen.ReadOnly()
 		d.problem.Holder = "group " + h.account.UserPrincipalName
@@ -207,8 +207,9 @@ func groupWaits() *directory.Problem {
 }
 
 // keep has what the members are to be given themselves from now on stay with the group
-// until they have it: between the two there is no moment without.
-func (o *groupObjects) keep(ctx context.Context, h *holding, skus []directory.LicenceSKU) error {
+// until they have it: between the two there is no moment without. Members who cannot get it
+// are asked about ever less often.
+func (o *groupObjects) keep(ctx context.Context, h *holding, skus []directory.LicenceSKU, now time.Time) error {
 	if h.holder.Fixed {
 		return nil
 	}
@@ -232,7 +233,7 @@ func (o *groupObjects) keep(ctx context.Context, h *holding, skus []directory.Li
 	h.holder.Kept = moves
 	t := directory.ProblemTypeOf(directory.CodeLicenseMoves)
 	sku := slices.Min(slices.Collect(maps.Keys(moves)))
-	h.decision.status, h.decision.later = directory.BindingPending, time.Minute
+	h.decision.status, h.decision.later = directory.BindingPending, h.waitsAs(directory.CodeLicenseMoves, now)
 	h.decision.problem = &directory.Problem{Code: t.Code, Property: directory.LicenceProperty(sku), Holder: lacks, Next: t.Next,
 		Message: fmt.Sprintf("The members are given %s themselves from now on, and not all of them have it: the group keeps it until then. It waits for %s, perhaps for others.", nameOf(skus, sku), lacks)}
 	return nil

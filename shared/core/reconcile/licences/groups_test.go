@@ -131,6 +131,35 @@ func TestSwitchedWithoutGap(t *testing.T) {
 	}
 }
 
+// TestSwitchThatWaits: while a member cannot be given the product the group keeps it, and the
+// members are asked about ever less often; once everybody has it the group gives it up.
+func TestSwitchThatWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	users := w.people("ann", "eve")
+	g := w.export("Staff", users...)
+	w.uses(g, true, w.rule(partE3))
+	w.later(time.Hour)
+	by := directory.Caller{Subject: "boss"}
+	_, err := w.runs().Pause(t.Context(), by, &w.conn, users[1].ID, "")
+	w.do(err)
+	w.uses(g, false, w.rule(partE3))
+	w.later(24 * time.Hour)
+	b := w.groupRecord(g)
+	if p := b.Problem; w.gives("Staff") != partE3 || p == nil || p.Code != directory.CodeLicenseMoves || p.Attempts > 15 {
+		t.Fatalf("the group gives %q, the record is %s with %+v", w.gives("Staff"), b.Status, p)
+	}
+	_, err = w.runs().Resume(t.Context(), by, &w.conn, users[1].ID)
+	w.do(err)
+	w.later(7 * time.Hour)
+	if w.gives("Staff") != "" {
+		t.Errorf("the group gives %q, the record is %+v", w.gives("Staff"), w.groupRecord(g).Problem)
+	}
+	for _, u := range users {
+		w.wants(u, partE3)
+	}
+}
+
 // TestGroupWithoutSeats: whom the group could not give a seat stands in line with all
 // others, and Microsoft is asked again once a seat is free, a bounded number of times.
 func TestGroupWithoutSeats(t *testing.T) {

@@ -191,3 +191,115 @@ func TestBoundLater(t *testing.T) {
 	}
 	w.wants(ann, "SPE_E3")
 }
+
+// TestBoundToNamed: the same of who is bound to an account that is there, which the binding
+// names from the start.
+func TestBoundToNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.user("ann")
+	id, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "ann@" + simDomain, "displayName": "ann", "accountEnabled": true, "usageLocation": "CH", "mailNickname": "ann"})
+	w.do(err)
+	w.license(ann, w.rule(partE3))
+	w.sync()
+	w.pass(time.Hour)
+	w.takes(ann, directory.AccountID(id), "ann@"+simDomain)
+	for range 3 {
+		w.sync()
+		w.pass(time.Minute)
+	}
+	w.wants(ann, "SPE_E3")
+}
+
+// TestConflictResolved: whose account is in conflict waits, and says so; the licence follows
+// once the account is bound.
+func TestConflictResolved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if _, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "ann@" + simDomain, "displayName": "ann", "accountEnabled": false, "usageLocation": "CH", "mailNickname": "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	ann := w.user("ann")
+	w.bind(ann)
+	w.license(ann, w.rule(partE3))
+	w.sync()
+	w.wants(ann, "", directory.CodeLicenseWaits)
+	w.do(w.sim.EditAccount(simTenant, "ann@"+simDomain, map[string]any{"accountEnabled": true}))
+	w.do(w.store.Marks.MarkWanted(t.Context(), &w.conn, directory.AccountOf(ann.ID), ann.Version+1, false))
+	for range 3 {
+		w.sync()
+		w.pass(time.Minute)
+	}
+	w.wants(ann, "SPE_E3")
+}
+
+// TestBoundToAnother: who was let go, and is bound to another account, gets the licence there.
+func TestBoundToAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.people("ann")[0]
+	w.license(ann, w.rule(partE3))
+	w.sync()
+	w.wants(ann, "SPE_E3")
+	w.pass(time.Hour)
+	w.lets(ann, "")
+	other, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "ann2@" + simDomain, "displayName": "ann", "accountEnabled": true, "usageLocation": "CH", "mailNickname": "ann2"})
+	w.do(err)
+	w.do(w.sim.DeleteAccount(simTenant, ann.Email))
+	w.pass(time.Minute)
+	w.takes(ann, directory.AccountID(other), "ann2@"+simDomain)
+	for range 3 {
+		w.sync()
+		w.pass(time.Minute)
+	}
+	b, err := w.store.Bindings.Binding(t.Context(), ann.ID)
+	w.do(err)
+	a, has := w.sim.Account(simTenant, other)
+	if string(b.AccountID) != other || !has || w.assigned(a["assignedLicenses"]) != w.id(partE3)+":true" {
+		t.Errorf("the account %s has %v; the record is %+v", b.AccountID, a["assignedLicenses"], w.record(ann))
+	}
+}
+
+// TestPausedAccount: while an account is paused nothing is written, and the licences are as
+// the rules say at once when the pause ends: what is given, and what is taken.
+func TestPausedAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.people("ann")[0]
+	by := directory.Caller{Subject: "boss"}
+	for _, has := range []string{"SPE_E3", ""} {
+		before := w.has(ann)
+		_, err := w.runs().Pause(t.Context(), by, &w.conn, ann.ID, "")
+		w.do(err)
+		if has == "" {
+			w.license(ann)
+		} else {
+			w.license(ann, w.rule(has))
+		}
+		w.sync()
+		w.wants(ann, before, directory.CodePausedByAdmin)
+		_, err = w.runs().Resume(t.Context(), by, &w.conn, ann.ID)
+		w.do(err)
+		w.sync()
+		w.wants(ann, has)
+		w.pass(time.Hour)
+	}
+}
+
+// TestMadeAnewIsNamed: a record that is made since its user has an account now is named, so
+// that the engine is woken for it.
+func TestMadeAnewIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.bind(ann)
+	w.rules[ann.ID] = []Rule{w.rule(partE3)}
+	mine := directory.LicenceOf(ann.ID)
+	refs, err := New(StoreOf(w.store), w).Dependents(t.Context(), &w.conn, directory.AccountOf(ann.ID))
+	if err != nil || len(refs) != 1 || refs[0] != mine {
+		t.Errorf("named are %v (%v)", refs, err)
+	}
+	if b := w.record(ann); b.Ref() != mine || !b.Marked {
+		t.Errorf("the record is %+v", b)
+	}
+}

@@ -249,6 +249,14 @@ func accountOf(b directory.Properties) directory.AccountID {
 	return directory.AccountID(b[propAccount].String())
 }
 
+// turn has a record tell of another account than before, if it is another one: what was
+// written lately was written to that one, and makes no read of this one old.
+func turn(bd *directory.Binding, of directory.AccountID) {
+	if was := accountOf(bd.Base); was != "" && was != of {
+		bd.Writes, bd.LastWrite = nil, time.Time{}
+	}
+}
+
 // sentOf are the products that an account may have been given, as the base of a record
 // says.
 func sentOf(b directory.Properties, of directory.AccountID) []directory.SKUID {
@@ -346,7 +354,14 @@ func (o *objects) add(out *reconcile.Decided, w reconcile.Work, h *holding) {
 		if len(still) > 0 {
 			kept.Base, kept.Status = h.record.Base, directory.BindingInSync
 		}
-		out.Unwritten = append(out.Unwritten, reconcile.Unwritten(w.Run.ID, h.record, kept, still, d.later, now))
+		bc := reconcile.Unwritten(w.Run.ID, h.record, kept, still, d.later, now)
+		if unwritten, is := bc.Mutate, accountOf(kept.Base); h.moved() {
+			bc.Mutate = func(bd *directory.Binding) bool {
+				turn(bd, is)
+				return unwritten(bd)
+			}
+		}
+		out.Unwritten = append(out.Unwritten, bc)
 		return
 	}
 	for i := range kept.Changes {

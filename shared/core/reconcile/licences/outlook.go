@@ -584,16 +584,30 @@ func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus [
 	case h.leaves() && len(h.rules) > 0 || !c.Wants(directory.ScopeLicences) && len(h.rules) == 0:
 		// whoever leaves keeps what he has, as long as the rules say so
 	case h.account != nil && (h.account.Resting() || h.account.Status == directory.BindingReadOnly):
-		d.status, d.problem = h.account.Status, h.account.Problem
+		h.stand()
 	case h.unread != nil:
 		d.status, d.problem, d.later = directory.BindingFailed, h.unread, reconcile.Rest(h.record)
 	case !c.HasScope(directory.ScopeLicences):
 		d.status, d.problem = directory.BindingFailed, notPermitted()
 	case h.account != nil && h.account.AccountID == "" && h.account.Status != directory.BindingPending:
 		// without an account, and none is on its way
+		if len(h.rules) > 0 {
+			d.status, d.problem, d.later = directory.BindingPending, accountWaits(), reconcile.Rest(h.record)
+		}
 	default:
 		h.holder.Fixed = false
 		h.holder.Location = location(s, h)
+	}
+}
+
+// stand leaves things as they are for what the account, or the tenant group, is not written
+// to for. The record waits for the end of its pause, and is not paused itself: nobody would
+// resume it.
+func (h *holding) stand() {
+	d := &h.decision
+	d.status, d.problem = h.account.Status, h.account.Problem
+	if h.account.Resting() {
+		d.status, d.later = directory.BindingPending, reconcile.Rest(h.record)
 	}
 }
 
@@ -614,6 +628,11 @@ func notPermitted() *directory.Problem {
 	return &directory.Problem{Code: directory.CodeScopeMissing, Kind: directory.ProblemTenant, Property: directory.PropLicences,
 		Message: "The connection lacks the permission " + directory.ScopeLicences + ", so no licence is given or taken.",
 		Next:    "Authorise the connection again: Microsoft asks for that permission. The licence follows by itself then."}
+}
+
+// accountWaits is what keeps a licence from somebody without an account.
+func accountWaits() *directory.Problem {
+	return &directory.Problem{Code: directory.CodeLicenseWaits, Message: "The user has no account yet.", Next: directory.ProblemTypeOf(directory.CodeLicenseWaits).Next}
 }
 
 // location is the usageLocation that an account has by the time that licences are given.

@@ -325,7 +325,7 @@ func (h *holding) await(a *licensing.Await, name string, from *sources, now time
 	if told(d.problem) || slices.ContainsFunc(d.findings, func(p directory.Problem) bool { return p.Property == property }) {
 		return
 	}
-	waited := min(max(now.Sub(cmp.Or(h.awaits(), now)), awaitsAtLeast), awaitsAtMost)
+	waited := h.waitsAs(directory.CodeLicenseByGroupWaits, now)
 	if d.later == 0 || waited < d.later {
 		d.later = waited
 	}
@@ -342,19 +342,22 @@ func (h *holding) await(a *licensing.Await, name string, from *sources, now time
 	d.findings = append(d.findings, *p)
 }
 
-// How often a licence is looked for that comes by a group. That it has come the rounds of
-// accounts show as well, of however many people.
+// How often a licence is looked for that comes by a group, or that the members of one are to
+// have themselves. That it has come the rounds of accounts show as well, of however many
+// people.
 const (
 	awaitsAtLeast = 5 * time.Minute
 	awaitsAtMost  = 6 * time.Hour
 )
 
-// awaits is since when somebody has waited for a group's licence; zero: not yet.
-func (h *holding) awaits() time.Time {
-	if p := h.record.Problem; p != nil && p.Code == directory.CodeLicenseByGroupWaits {
-		return p.Since
+// waitsAs is after which time a record is looked at again that waits for such a reason: as
+// long as it has waited already.
+func (h *holding) waitsAs(code string, now time.Time) time.Duration {
+	since := now
+	if p := h.record.Problem; p != nil && p.Code == code {
+		since = p.Since
 	}
-	return time.Time{}
+	return min(max(now.Sub(since), awaitsAtLeast), awaitsAtMost)
 }
 
 // propAgain is the property of a change that has Microsoft asked again: what about.

@@ -19,7 +19,7 @@ func TestRefusedServices(t *testing.T) {
 	w.sync()
 	w.wants(users[0], "", directory.CodeLicenseDependency)
 	p := w.record(users[0]).Problem
-	for _, part := range []string{partE5, "MCOMEETADV", "TEAMS1"} {
+	for _, part := range []string{directory.ProductName(partE5), "MCOMEETADV", "TEAMS1"} {
 		if p == nil || !strings.Contains(p.Message, part) {
 			t.Errorf("told %+v, without %s", p, part)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
 )
 
@@ -65,6 +66,7 @@ type decision struct {
 	base     directory.Properties // what counts as agreed when nothing is written
 	problem  *directory.Problem
 	findings []directory.Problem
+	later    time.Duration // when it is looked at again though nothing happens; 0: it is not
 	// wanted is what the directory wants; managed says that it wants something.
 	wanted  directory.Value
 	managed bool
@@ -87,7 +89,7 @@ func decide(s *directory.Settings, x *subject) decision {
 	case x.user.Deleted != nil || x.account.Release != "":
 		return d // whoever leaves keeps what he has
 	case x.account.Resting() || x.account.Status == directory.BindingReadOnly:
-		d.status, d.problem = x.account.Status, x.account.Problem
+		d.stand(x)
 		return d
 	}
 	d.want(s, x)
@@ -103,6 +105,15 @@ func decide(s *directory.Settings, x *subject) decision {
 	return d
 }
 
+// stand leaves the manager as it is for what the account is not written to for. The record
+// waits for the end of the account's pause, and is not paused itself: nobody would resume it.
+func (d *decision) stand(x *subject) {
+	d.status, d.problem = x.account.Status, x.account.Problem
+	if x.account.Resting() {
+		d.status, d.later = directory.BindingPending, reconcile.Rest(x.record)
+	}
+}
+
 // giveBack gives an account the manager from before the binding, as long as it has the one
 // that we gave it.
 func (d *decision) giveBack(x *subject) {
@@ -114,7 +125,7 @@ func (d *decision) giveBack(x *subject) {
 	}
 	switch {
 	case x.account != nil && (x.account.Resting() || x.account.Status == directory.BindingReadOnly):
-		d.status, d.problem = x.account.Status, x.account.Problem
+		d.stand(x)
 	case x.former == "" || x.account != nil && x.account.AccountID != x.former,
 		!known || !kept || !same(base, observed) || same(was, base):
 		d.ends = true

@@ -7,6 +7,7 @@ import (
 
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // TestWaits: a manager who is not bound, or suspended, is a finding; once that has
@@ -32,6 +33,46 @@ func TestWaits(t *testing.T) {
 	w.edit(other.ID, func(u *directory.User) { u.State = directory.StateActive })
 	w.sync()
 	w.wants(ann, "other")
+}
+
+// TestWaitsForNamed: a manager who is bound to an account that is there, which the binding
+// names from the start, is written once the two agree.
+func TestWaitsForNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	boss := w.user("boss", "")
+	ann := w.user("ann", boss.ID)
+	w.bind(ann)
+	w.sync()
+	id, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "boss@" + simDomain, "displayName": "boss", "accountEnabled": true, "mailNickname": "boss"})
+	w.do(err)
+	w.pass(time.Hour)
+	w.do(w.store.Bindings.Bind(w.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &boss, AccountID: directory.AccountID(id), UserPrincipalName: "boss@" + simDomain}}))
+	for range 3 {
+		w.sync()
+		w.pass(time.Minute)
+	}
+	w.wants(ann, "boss")
+}
+
+// TestPausedAccount: while an account is paused its manager is not written, and is at once
+// when the pause ends.
+func TestPausedAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	boss, ann := w.user("boss", ""), w.user("ann", "")
+	w.bind(boss, ann)
+	w.sync()
+	by := directory.Caller{Subject: "boss"}
+	_, err := w.runs().Pause(t.Context(), by, &w.conn, ann.ID, "")
+	w.do(err)
+	w.edit(ann.ID, func(u *directory.User) { u.ManagerID = boss.ID })
+	w.sync()
+	w.wants(ann, "", directory.CodePausedByAdmin)
+	_, err = w.runs().Resume(t.Context(), by, &w.conn, ann.ID)
+	w.do(err)
+	w.sync()
+	w.wants(ann, "boss")
 }
 
 // TestForeign: what others changed is put back, or reported, once a full run looks.

@@ -299,7 +299,7 @@ func (o *objects) add(out *reconcile.Decided, w reconcile.Work, x *subject, d de
 	if len(still) > 0 {
 		kept.Base, kept.Status = x.record.Base, directory.BindingInSync
 	}
-	out.Unwritten = append(out.Unwritten, reconcile.Unwritten(w.Run.ID, x.record, kept, still, 0, now))
+	out.Unwritten = append(out.Unwritten, reconcile.Unwritten(w.Run.ID, x.record, kept, still, d.later, now))
 }
 
 // Explain decides about one manager, for a person.
