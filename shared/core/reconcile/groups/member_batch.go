@@ -48,7 +48,7 @@ func (b *memberBatch) Confirm(ctx context.Context, changes []*directory.Change) 
 
 // find looks for members who are to be added and were there before us: of a group, or an
 // account, that was not ours when the change was planned nobody has looked at that. What
-// we have made ourselves had no memberships. Whom we may have added ourselves is not
+// we have made since then had no memberships. Whom we may have added ourselves is not
 // looked for.
 func (b *memberBatch) find(ctx context.Context, changes []*directory.Change, verdicts []reconcile.Verdict) error {
 	var places []int
@@ -84,10 +84,11 @@ func (b *memberBatch) maySent(c *directory.Change, p pair) bool {
 	return r != nil && sentPair(r) == p
 }
 
-// madeByUs reports whether we have made the group of a change, or its member.
+// madeByUs reports whether we have made the group of a change, or its member, since the
+// change was planned. What is older others had the time to give memberships to.
 func (b *memberBatch) madeByUs(c *directory.Change) bool {
 	g, member, _ := memberOf(c.Object)
-	made := func(r *directory.Binding) bool { return r != nil && r.Created }
+	made := func(r *directory.Binding) bool { return r != nil && r.Created && !r.AccountSince.Before(c.At) }
 	return made(b.around.groups[g]) || made(b.around.users[member.User()].Binding) || member.Group() != "" && made(b.around.groups[member.Group()])
 }
 
