@@ -60,3 +60,28 @@ func TestExactExportEnds(t *testing.T) {
 		})
 	}
 }
+
+// TestDeletedWithMembers: memberships in a tenant group that was deleted with the end of
+// its export are no matter of ours any more: their records do not wait until Microsoft
+// has emptied its recycle bin.
+func TestDeletedWithMembers(t *testing.T) {
+	t.Parallel()
+	w, sales, users := exported(t, 2)
+	group := directory.GroupRef(sales)
+	w.mu.Lock()
+	delete(w.exports, sales)
+	w.mu.Unlock()
+	w.release(directory.ReleaseDelete, group)
+	w.sync()
+	w.want("1 group-delete:applied")
+	for _, u := range users {
+		w.release(directory.ReleaseRemove, directory.MemberOf(sales, u.ID))
+	}
+	w.sync()
+	w.round()
+	for _, u := range users {
+		if b := w.record(directory.MemberOf(sales, u.ID)); !b.Object.IsZero() {
+			t.Errorf("the membership is still there: %s, %+v", b.Status, b.Problem)
+		}
+	}
+}
