@@ -9,8 +9,11 @@ const strangerMark = "~"
 // StrangerOf is the Ref of the membership of an account, or of another object of the
 // tenant, whom our directory does not want in a group.
 func StrangerOf(g GroupID, a AccountID) Ref {
-	return Ref{Kind: KindMember, ID: MembersOf(g) + strangerMark + strings.ToLower(string(a))}
+	return Ref{Kind: KindMember, ID: StrangersOf(g) + strings.ToLower(string(a))}
 }
+
+// StrangersOf begins the IDs of the memberships of strangers in a group.
+func StrangersOf(g GroupID) string { return MembersOf(g) + strangerMark }
 
 // Stranger is the object of the tenant that is in a group and nobody of ours, with the
 // group; false when r is no such membership.

@@ -295,6 +295,10 @@ func (w *groupImporter) members(ctx context.Context, st *groupImportStep, at gro
 		at.ListPlace = first
 		return jobs.Result{}, errors.Join(err, st.job.SetPlace(at))
 	}
+	if p := ofOneGroup(err); p != nil {
+		item := directory.RefusedItem{AccountID: directory.AccountID(ids[0]), GroupID: g.ID, Name: g.Name, Code: p.Code, Detail: p.Advice()}
+		return jobs.Result{Refused: jobs.Short([]directory.RefusedItem{item})}, st.job.SetPlace(next)
+	}
 	if err != nil {
 		return jobs.Result{}, err
 	}
@@ -319,6 +323,16 @@ func (w *groupImporter) members(ctx context.Context, st *groupImportStep, at gro
 		}
 	}
 	return jobs.Result{Refused: jobs.Short(refused), Next: memberTime}, st.job.SetPlace(next)
+}
+
+// ofOneGroup is the problem with the members of a tenant group that is that group's alone,
+// and lasts: the import goes on with the others. nil: err is none.
+func ofOneGroup(err error) *directory.Problem {
+	p, is := errors.AsType[*directory.Problem](err)
+	if !is || directory.Transient(err) || p.Kind == directory.ProblemTransient || (&directory.Found{Problem: p}).ConcernsAll() {
+		return nil
+	}
+	return p
 }
 
 // memberTime is what a window of members may take, each looked up by itself.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/assign"
 	"bindery/shared/core/assign/assigntest"
 	"bindery/shared/core/jobs"
 	"bindery/shared/directory"
@@ -231,6 +232,60 @@ func TestImportGroupsCrashes(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// unreadable is a tenant with a group whose members may not be read.
+type unreadable struct {
+	assign.GroupTenant
+	id      directory.TenantGroupID
+	problem directory.Problem
+}
+
+func (u *unreadable) Members(ctx context.Context, ids []directory.TenantGroupID) ([]directory.Read[directory.MemberPage], error) {
+	out, err := u.GroupTenant.Members(ctx, ids)
+	for i, id := range ids {
+		if id == u.id && err == nil {
+			out[i] = directory.Read[directory.MemberPage]{Problem: &u.problem}
+		}
+	}
+	return out, err
+}
+
+// TestImportGroupUnreadable: a tenant group whose members may not be read is told of, and
+// keeps no other from being imported; what concerns the connection ends the import.
+func TestImportGroupUnreadable(t *testing.T) {
+	t.Parallel()
+	denied := directory.Problem{Code: directory.CodeGroupNotRead, Kind: directory.ProblemTenant, MicrosoftStatus: 403, Message: "The members may not be read.", Next: "Ask an admin."}
+	expired := directory.Problem{Code: directory.CodeAccessTokenExpired, Kind: directory.ProblemAuthorization, Message: "Not authorised.", Next: "Authorise it again."}
+	for name, problem := range map[string]directory.Problem{"denied": denied, "expired": expired} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.tenantWithGroups()
+			w.opened = &unreadable{w.tenants, salesID, problem}
+			j, err := w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{GroupIDs: []directory.TenantGroupID{salesID, allID}})
+			w.must(err)
+			if problem.Kind == directory.ProblemAuthorization {
+				for range 5 {
+					_, delay, _ := w.runner.Work(t.Context(), j.ID, w.Now().Add(time.Minute))
+					w.Advance(delay)
+				}
+				if done, err := w.store.Jobs.Job(t.Context(), j.ID); err != nil || done.State == directory.JobDone {
+					t.Errorf("the import is %s, %v", done.State, err)
+				}
+				return
+			}
+			done := w.run(j.ID)
+			all := w.members(w.named("Everybody").ID, MemberFilter{})
+			if done.State != directory.JobDone || len(all) != 1 {
+				t.Errorf("the import is %s, %+v; Everybody has %v", done.State, done.Error, all)
+			}
+			refused := w.refusals(done.ID)
+			if len(refused) == 0 || refused[0].Code != denied.Code || refused[0].Name != "Sales" || refused[0].AccountID != directory.AccountID(salesID) {
+				t.Errorf("refused: %+v", refused)
+			}
+		})
 	}
 }
 

@@ -30,6 +30,7 @@ type world struct {
 	conn     directory.Connection
 	tenant   *assigntest.Tenant
 	tenants  *assigntest.Groups // groups of the tenant
+	opened   assign.GroupTenant // what a connection to it opens
 	managers managersOf
 	files    jobs.Files
 	pictures PhotoReader
@@ -89,6 +90,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	records := testworld.New(t)
 	w := &world{World: records, t: t, table: records.Table, store: records.Store, tenant: &assigntest.Tenant{Size: 50}, tenants: &assigntest.Groups{Size: 50}, files: &fakeFiles{}}
+	w.opened = w.tenants
 	w.join()
 	w.conn = w.Connection("HQ", "corp.example")
 	return w
@@ -115,7 +117,7 @@ func (w *world) join() {
 	w.Loads = NewLoads(LoadsConfig{Stores: StoresOf(w.store), Users: w.Users, Groups: w.groups, Jobs: w.started, Uploads: w.uploads, Sheets: sheets})
 	w.Imports = NewImports(ImportsConfig{Stores: StoresOf(w.store), Users: w.Users, Groups: w.groups, Accounts: w.accounts, Bindings: w.bindings, Photos: w.photos, Jobs: w.started, Now: w.now,
 		TenantGroups: assign.NewGroupCandidates(assign.GroupCandidatesConfig{Stores: assign.StoresOf(w.store),
-			Open: func(context.Context, *directory.Connection) (assign.GroupTenant, error) { return w.tenants, nil }}),
+			Open: func(context.Context, *directory.Connection) (assign.GroupTenant, error) { return w.opened, nil }}),
 		Managers: func(context.Context, *directory.Connection) (ManagerReader, error) { return w.managers, nil }})
 	w.forms = NewForms(FormsConfig{Stores: StoresOf(w.store), Jobs: w.started, Now: w.now})
 	w.runner = jobs.NewRunner(jobs.RunnerConfig{Store: w.store.Jobs, Now: w.now, Kinds: map[directory.JobKind]jobs.Kind{

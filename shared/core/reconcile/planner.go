@@ -420,7 +420,7 @@ func (p *runPlan) acknowledgeAll(ctx context.Context, list []store.BindingChange
 	if p.t.run.DryRun {
 		return nil
 	}
-	for part := range slices.Chunk(list, 30) {
+	for part := range slices.Chunk(endedOnce(list), 30) {
 		err := inParts(part, func(part []store.BindingChange) error {
 			return p.planner.journal.Journal(ctx, &p.s.lease, &p.s.conn, store.Journal{Bindings: part})
 		})
@@ -429,6 +429,27 @@ func (p *runPlan) acknowledgeAll(ctx context.Context, list []store.BindingChange
 		}
 	}
 	return nil
+}
+
+// endedOnce leaves out what else was decided about records that go with another: nothing
+// is written twice in one transaction.
+func endedOnce(list []store.BindingChange) []store.BindingChange {
+	ends := map[directory.Ref]int{}
+	for i := range list {
+		if list[i].Remove {
+			ends[list[i].Ref] = i
+		}
+	}
+	if len(ends) == 0 {
+		return list
+	}
+	var out []store.BindingChange
+	for i := range list {
+		if at, goes := ends[list[i].Ref]; !goes || at == i {
+			out = append(out, list[i])
+		}
+	}
+	return out
 }
 
 // retried reports whether a binding in this state may mend without an edit of

@@ -243,12 +243,23 @@ func (k *chunk) closeBinding(ref directory.Ref, changes []int, results map[int]s
 		if waiting || outdated || b.Resting() {
 			return true
 		}
-		if b.Release != "" { // the user stays
-			b.Release, b.LeftGroup, b.MoveTo, b.Status, b.Recheck = "", "", nil, directory.BindingPending, true
+		if b.Release != "" { // what was to go stays
+			b.Release, b.LeftGroup, b.MoveTo, b.Status, b.Recheck = afterDeclined(ref), "", nil, directory.BindingPending, true
 			return true
 		}
 		b.Applied, b.Recheck, b.Status, b.Problem = max(b.Applied, version), false, directory.BindingInSync, nil
 		b.Findings = append(b.Findings, plan.Declined(effects))
 		return true
 	}}, true
+}
+
+// afterDeclined is what becomes of a record whose release was declined. A user stays bound.
+// A tenant group, or a membership, that our directory does not want any more stays only in
+// the tenant: were its record one like any other, nothing would let it go again, and a
+// membership that others take away later would be put back.
+func afterDeclined(ref directory.Ref) directory.ReleasePolicy {
+	if ref.Kind == directory.KindMember || ref.Kind == directory.KindGroup {
+		return directory.ReleaseKeep
+	}
+	return ""
 }

@@ -185,3 +185,32 @@ func TestFewOfALargeGroup(t *testing.T) {
 	w.sync()
 	w.want("1 member-add:applied, 1 member-remove:applied")
 }
+
+// TestAccountAdoptedIntoOldGroup: that a tenant group is of our making says nothing of who
+// has come into it since: an account that is adopted later, and was there, is not there by
+// us.
+func TestAccountAdoptedIntoOldGroup(t *testing.T) {
+	t.Parallel()
+	w, sales, _ := exported(t, 1)
+	w.guard(directory.EffectMemberAdd)
+	_, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "old@" + simDomain, "displayName": "Old Example", "mailNickname": "old", "accountEnabled": true})
+	w.must(err)
+	w.byHand(sales, "old@"+simDomain, true)
+	w.wait(time.Hour)
+	w.sync()
+	u := w.user("old")
+	w.bind(u)
+	ref := w.add(sales, u)[0]
+	w.sync()
+	run, changes := w.lastRun()
+	if run.State != directory.RunHeld {
+		t.Fatalf("the run is %s with %s", run.State, effects(changes))
+	}
+	w.approve(run.ID)
+	if b := w.record(ref); b.Status != directory.BindingInSync || b.Base == nil || b.Created {
+		t.Errorf("the record of the membership is %+v", b)
+	}
+	w.release(directory.ReleaseRemove, ref)
+	w.sync()
+	w.wantMembers(sales, "old", "user000")
+}

@@ -31,6 +31,9 @@ type opened struct {
 	// has sent a change of which it is not known that it did not take effect.
 	planned map[planned]bool
 	sent    map[directory.ChangeID]int
+	// unheard says of changes whether, before this slice sent them, they may have been sent
+	// already: by another slice, or for another change of the same membership.
+	unheard map[directory.ChangeID]bool
 	// waits says of groups, by run, whether strangers are not to be told yet from who is
 	// wanted (unsettled).
 	waits map[planned]bool
@@ -47,7 +50,7 @@ func open(c Config, s reconcile.Slice, t reconcile.Tenant) opened {
 	if !able {
 		panic("groups: the tenant's API knows no groups") // a mistake of whoever put the program together
 	}
-	return opened{Config: c, s: s, reads: readsOf(s, tenant), planned: map[planned]bool{}, sent: map[directory.ChangeID]int{}, waits: map[planned]bool{}}
+	return opened{Config: c, s: s, reads: readsOf(s, tenant), planned: map[planned]bool{}, sent: map[directory.ChangeID]int{}, unheard: map[directory.ChangeID]bool{}, waits: map[planned]bool{}}
 }
 
 // bound reads the records that count.

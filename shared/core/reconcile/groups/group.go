@@ -57,6 +57,10 @@ type groupSubject struct {
 	// members is how many records of memberships there are yet, of a group that is
 	// being let go.
 	members int
+	// strangers are records of strangers that go before that of such a group;
+	// moreStrangers says that these are not all.
+	strangers     []*directory.Binding
+	moreStrangers bool
 	// compared says that strangers have been looked for, now or before.
 	compared bool
 	// unsettled says that nobody is known to be a stranger so far: a member whom our

@@ -82,7 +82,7 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 			s.owner = owners[directory.AccountID(id)]
 		}
 		if s.record.Release != "" {
-			if s.members, err = o.memberships(ctx, s.record); err != nil {
+			if err = o.countMemberships(ctx, s); err != nil {
 				return nil, err
 			}
 		}
@@ -111,11 +111,31 @@ func (o *tenantGroups) made(ctx context.Context, w reconcile.Work, b *directory.
 	return &heard, nil
 }
 
-// memberships is how many records of memberships a group has, as far as that matters:
-// none, or some.
-func (o *tenantGroups) memberships(ctx context.Context, b *directory.Binding) (int, error) {
-	list, _, err := o.Records.ListBindingsUnder(ctx, directory.KindMember, directory.MembersOf(directory.GroupID(b.Object.ID)), b.ConnectionID, b.Epoch, "", 100)
-	return len(list), err
+// countMemberships finds the records of memberships that a group which is let go has
+// left, as far as that matters: some, or none. Those of strangers go with the group's:
+// nothing else lets them go.
+func (o *tenantGroups) countMemberships(ctx context.Context, s *groupSubject) error {
+	b, group := s.record, directory.GroupID(s.record.Object.ID)
+	list, _, err := o.Records.ListBindingsUnder(ctx, directory.KindMember, directory.MembersOf(group), b.ConnectionID, b.Epoch, "", 100)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if strangerOf(list[i].Object) == "" || list[i].Release != "" {
+			s.members++
+		}
+	}
+	list, next, err := o.Records.ListBindingsUnder(ctx, directory.KindMember, directory.StrangersOf(group), b.ConnectionID, b.Epoch, "", 100)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if list[i].Release == "" { // what an undo gives back goes by itself
+			s.strangers = append(s.strangers, &list[i])
+		}
+	}
+	s.moreStrangers = next != "" && len(s.strangers) > 0
+	return nil
 }
 
 // Decide reads and decides groups. Of those that are to be compared it finds the
@@ -139,6 +159,9 @@ func (o *tenantGroups) Decide(ctx context.Context, w reconcile.Work, refs []dire
 		if s.found != nil && s.unread != nil && len(d.Changes) == 0 && d.Problem == nil {
 			d.Status, d.Problem = directory.BindingFailed, about(s.unread, string(s.found.ID)) // who is in it
 		}
+		for _, b := range s.strangers {
+			out.Unwritten = append(out.Unwritten, reconcile.Ended(b))
+		}
 		o.tell(&out, w, s, d)
 	}
 	return out, nil
@@ -159,6 +182,9 @@ func (o *tenantGroups) tell(out *reconcile.Decided, w reconcile.Work, s *groupSu
 	}
 	if d.Problem != nil && d.Problem.Code == directory.CodeGroupMembersLeft || s.unexpanded {
 		later = time.Minute
+	}
+	if s.moreStrangers {
+		d, later = plan.Decision{Status: directory.BindingPending, Base: s.record.Base}, time.Second
 	}
 	gone := len(d.Changes) == 0 && s.record.Release != "" && d.Problem == nil && later == 0
 	if s.export != nil && len(d.Changes) > 0 {

@@ -85,6 +85,8 @@ type groupFacts struct {
 	// gone says that the tenant group is not there, for good; deleted that it is in the
 	// recycle bin.
 	gone, deleted bool
+	// ended says that our record of the group has gone.
+	ended bool
 	// size is how many members it has.
 	size int
 }
@@ -286,6 +288,8 @@ func (s *memberSubject) release(out *memberDecision) {
 	switch {
 	case s.record.Release == directory.ReleaseKeep, !old.known(), s.stranger(), !is, !ours && !exact, s.group.gone:
 		out.gone = true
+	case s.group.deleted && s.group.ended && s.group.export == nil:
+		out.gone = true // we have deleted it, or left it to others
 	case s.group.unread != nil:
 		out.Status, out.Problem = directory.BindingFailed, s.group.unread
 	case s.group.deleted:

@@ -42,20 +42,21 @@ func (b *memberBatch) Confirm(ctx context.Context, changes []*directory.Change) 
 	for n, c := range changes {
 		s := b.o.subject(b.around, list[n])
 		verdicts[n] = b.confirm(c, &s)
+		b.noteUnheard(c)
 	}
 	return verdicts, b.find(ctx, changes, verdicts)
 }
 
 // find looks for members who are to be added and were there before us: of a group, or an
 // account, that was not ours when the change was planned nobody has looked at that. What
-// we have made ourselves had no memberships. Whom we may have added ourselves is not
+// we have made since then had no memberships. Whom we may have added ourselves is not
 // looked for.
 func (b *memberBatch) find(ctx context.Context, changes []*directory.Change, verdicts []reconcile.Verdict) error {
 	var places []int
 	var list []*directory.Change
 	for n, c := range changes {
-		p, may := b.pairs[c.ID]
-		if may && c.Effect == directory.EffectMemberAdd && !pairOf(c, nil).known() && b.o.sent[c.ID] == 0 && !b.maySent(c, p) && !b.madeByUs(c) {
+		_, may := b.pairs[c.ID]
+		if may && c.Effect == directory.EffectMemberAdd && !pairOf(c, nil).known() && b.o.sent[c.ID] == 0 && !b.o.unheard[c.ID] && !b.madeByUs(c) {
 			places, list = append(places, n), append(list, c)
 		}
 	}
@@ -78,16 +79,22 @@ func (b *memberBatch) find(ctx context.Context, changes []*directory.Change, ver
 	return nil
 }
 
-// maySent reports whether the record says that a membership may have been given.
-func (b *memberBatch) maySent(c *directory.Change, p pair) bool {
+// noteUnheard notes of a change whether its membership may have been given before this
+// slice sends it. It is asked once: what the slice notes itself is counted by sent.
+func (b *memberBatch) noteUnheard(c *directory.Change) {
+	p, may := b.pairs[c.ID]
+	if _, known := b.o.unheard[c.ID]; known || !may {
+		return
+	}
 	r := b.records[c.Object]
-	return r != nil && sentPair(r) == p
+	b.o.unheard[c.ID] = r != nil && sentPair(r) == p
 }
 
-// madeByUs reports whether we have made the group of a change, or its member.
+// madeByUs reports whether we have made the group of a change, or its member, since the
+// change was planned. What is older others had the time to give memberships to.
 func (b *memberBatch) madeByUs(c *directory.Change) bool {
 	g, member, _ := memberOf(c.Object)
-	made := func(r *directory.Binding) bool { return r != nil && r.Created }
+	made := func(r *directory.Binding) bool { return r != nil && r.Created && !r.AccountSince.Before(c.At) }
 	return made(b.around.groups[g]) || made(b.around.users[member.User()].Binding) || member.Group() != "" && made(b.around.groups[member.Group()])
 }
 
@@ -232,11 +239,13 @@ func (b *memberBatch) Find(_ context.Context, list []reconcile.Unanswered) ([]re
 func (b *memberBatch) Clarify(context.Context, []directory.Change, map[int]store.Result) {}
 
 // Consequence is what a result means for the record of a membership. One that was there
-// before we gave it is not ours to take back, unless an earlier sending of this very
-// change may have given it.
+// before we gave it is not ours to take back, unless an earlier sending may have given it.
 func (b *memberBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 	c := f.Change
 	if failed(f) && c.Effect == directory.EffectMemberAdd {
+		if b.o.unheard[c.ID] || b.o.sent[c.ID] > 0 {
+			return reconcile.Consequence{} // a sending that was not refused may have given it
+		}
 		p := b.pairs[c.ID]
 		return reconcile.Consequence{Written: func(r *directory.Binding) { forgetSent(r, p) }}
 	}
@@ -248,7 +257,7 @@ func (b *memberBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 		out.Later = time.Second // another account of the user comes in its place
 	}
 	p, sent := b.pairs[c.ID]
-	already := b.met[c.ID] || f.Outcome != nil && f.Outcome.Already && b.o.planned[planned{b.w.Run.ID, c.Object}] && b.o.sent[c.ID] == 1
+	already := b.met[c.ID] || f.Outcome != nil && f.Outcome.Already && b.o.planned[planned{b.w.Run.ID, c.Object}] && b.o.sent[c.ID] == 1 && !b.o.unheard[c.ID]
 	out.Written = func(r *directory.Binding) {
 		if !sent {
 			return
@@ -272,6 +281,7 @@ func failed(f *reconcile.Fate) bool {
 func (b *memberBatch) Journalled(_ context.Context, all []directory.Change, results map[int]store.Result) error {
 	for i := range results {
 		delete(b.o.sent, all[i].ID)
+		delete(b.o.unheard, all[i].ID)
 	}
 	b.o.reads.forget()
 	return nil

@@ -131,7 +131,7 @@ func (o *memberships) subject(a *surroundings, m memberRecord) memberSubject {
 	if m.record != nil {
 		s.fresh = m.record.LastWrite.Add(reconcile.Grace).After(o.s.Now())
 	}
-	s.group.unsettled = a.unsettled[g]
+	s.group.unsettled, s.group.ended = a.unsettled[g], a.groups[g] == nil
 	if e, exported := a.exports[g]; exported {
 		s.group.export, s.group.name = &e, e.Group.Name
 	}
