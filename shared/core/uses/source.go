@@ -204,9 +204,13 @@ func (s *Source) Wishes(ctx context.Context, c *directory.Connection, do func(di
 			}
 		}
 		if after = next; after == "" {
-			break
+			return s.ownWishes(ctx, c, do)
 		}
 	}
+}
+
+// ownWishes hands on the rules of users' own.
+func (s *Source) ownWishes(ctx context.Context, c *directory.Connection, do func(directory.UserID, *licences.Rule)) error {
 	for cursor := ""; ; {
 		list, next, err := s.uses.ListUserLicences(ctx, c, cursor, 0)
 		if err != nil {
