@@ -111,7 +111,7 @@ func fill(t *testing.T, s *store.Store, to *site, n int) []map[string]any {
 			base := bases[at]
 			at++
 			j.Bindings = append(j.Bindings, store.BindingChange{Ref: directory.AccountOf(part[i].ID), Mutate: func(b *directory.Binding) bool {
-				b.Status, b.Applied, b.Base, b.Digest = directory.BindingInSync, b.Wanted, base, digester.Of(base)
+				b.Status, b.Applied, b.Agreed, b.Base, b.Digest = directory.BindingInSync, b.Wanted, b.Wanted, base, digester.Of(base)
 				return true
 			}})
 		}
