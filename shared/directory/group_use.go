@@ -107,6 +107,9 @@ const (
 	ExportKeep   ExportRelease = "keep"   // it stays as it is, no longer ours
 	ExportEmpty  ExportRelease = "empty"  // the members that we added are removed, then it is no longer ours
 	ExportDelete ExportRelease = "delete" // it is deleted; Microsoft keeps it for 30 days
+	// ExportRestore is as ExportEmpty; besides, whom an exact export took out is a member
+	// again, and a group that was there before us has its name and description from then.
+	ExportRestore ExportRelease = "restore"
 )
 
 // LicenceRule gives members of a group, or one user, a licence.
@@ -207,7 +210,7 @@ func (e *ExportRule) validate(bad func(field, format string, args ...any)) {
 	oneOf(bad, "export.kind", string(e.Kind), "security", "microsoft365")
 	oneOf(bad, "export.members", string(e.Members), "add", "exact")
 	oneOf(bad, "export.nested", string(e.Nested), "flatten", "keep")
-	oneOf(bad, "export.onRelease", string(e.OnRelease), "keep", "empty", "delete")
+	oneOf(bad, "export.onRelease", string(e.OnRelease), "keep", "empty", "delete", "restore")
 	switch {
 	case e.Adopt != "" && !guid().MatchString(string(e.Adopt)):
 		bad("export.adopt", "%q is not the ID of a group: GET …/tenant-groups lists them", e.Adopt)

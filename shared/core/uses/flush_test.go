@@ -107,7 +107,7 @@ func TestFormerSelect(t *testing.T) {
 func TestFormerExport(t *testing.T) {
 	t.Parallel()
 	for end, member := range map[directory.ExportRelease]directory.ReleasePolicy{
-		"": directory.ReleaseKeep, directory.ExportKeep: directory.ReleaseKeep, directory.ExportEmpty: directory.ReleaseRemove, directory.ExportDelete: directory.ReleaseRemove,
+		"": directory.ReleaseKeep, directory.ExportKeep: directory.ReleaseKeep, directory.ExportEmpty: directory.ReleaseRemove, directory.ExportDelete: directory.ReleaseRemove, directory.ExportRestore: directory.ReleaseRemove,
 	} {
 		w := newWorld(t, 1)
 		g, u := w.addGroup(), w.addUser()

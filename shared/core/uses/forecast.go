@@ -172,7 +172,11 @@ func (f *forecasting) left(parts store.UsePart, in bool) {
 	if parts.Has(store.UseSelected) && (f.rules.Select == nil || !in && f.out.Complete) {
 		f.out.Released++
 	}
-	ends := f.rules.Export == nil && f.old.Defaulted().Export != nil && f.old.Defaulted().Export.OnRelease == directory.ExportEmpty
+	var then directory.ExportRelease
+	if e := f.old.Defaulted().Export; e != nil && f.rules.Export == nil {
+		then = e.OnRelease
+	}
+	ends := then == directory.ExportEmpty || then == directory.ExportRestore
 	if parts.Has(store.UseExported) && (ends || f.rules.Export != nil && !in && f.out.Complete) {
 		f.out.MembersRemoved++
 	}
@@ -298,7 +302,8 @@ func (f *forecasting) group() {
 	case e == nil && had:
 		f.out.TenantGroup = map[directory.ExportRelease]string{
 			directory.ExportKeep: "The tenant's group is kept as it is, and is no longer ours.", directory.ExportEmpty: "The members that we gave it are taken out of the tenant's group, which is then no longer ours.",
-			directory.ExportDelete: "The tenant's group is deleted, if we made it; Microsoft keeps it for 30 days.",
+			directory.ExportRestore: "The members that we gave it are taken out of the tenant's group, whom we took out are put back, and it is called again what it was before it was taken over.",
+			directory.ExportDelete:  "The tenant's group is deleted, if we made it; Microsoft keeps it for 30 days.",
 		}[f.old.Defaulted().Export.OnRelease]
 	case e == nil:
 	case had:

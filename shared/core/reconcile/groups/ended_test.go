@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"bindery/shared/directory"
 )
@@ -47,11 +48,21 @@ func TestExactExportEnds(t *testing.T) {
 			w.mu.Lock()
 			delete(w.exports, sales)
 			w.mu.Unlock()
+			id := w.record(group).AccountID
 			w.mark(refs[0]) // is looked at with the group
 			w.release(directory.ReleaseRemove, directory.MemberOf(sales, users[0].ID))
 			w.release(policy, group)
 			w.sync()
 			w.round()
+			if policy == directory.ReleaseRestore {
+				for range 3 { // whom we have taken out is put back first
+					w.wait(2 * time.Minute)
+					w.sync()
+				}
+				if in := w.members(id); len(in) != 1+strangers {
+					t.Errorf("%d are members in the end: %v", len(in), in)
+				}
+			}
 			for _, ref := range slices.Concat(refs, []directory.Ref{group}) {
 				if b := w.record(ref); !b.Object.IsZero() {
 					t.Errorf("%s is still there: %s, %+v", ref, b.Status, b.Problem)

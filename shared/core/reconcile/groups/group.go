@@ -58,9 +58,10 @@ type groupSubject struct {
 	// being let go.
 	members int
 	// strangers are records of strangers that go before that of such a group;
+	// givenBack are those of whom we took out, and are to be put back before it goes.
 	// moreStrangers says that these are not all.
-	strangers     []*directory.Binding
-	moreStrangers bool
+	strangers, givenBack []*directory.Binding
+	moreStrangers        bool
 	// compared says that strangers have been looked for, now or before.
 	compared bool
 	// unsettled says that nobody is known to be a stranger so far: a member whom our

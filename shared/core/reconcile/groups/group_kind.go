@@ -130,12 +130,33 @@ func (o *tenantGroups) countMemberships(ctx context.Context, s *groupSubject) er
 		return err
 	}
 	for i := range list {
-		if list[i].Release == "" { // what an undo gives back goes by itself
-			s.strangers = append(s.strangers, &list[i])
+		switch x := &list[i]; {
+		case x.Release != "": // what is given back goes by itself
+		case b.Release == directory.ReleaseRestore && tookStranger(x):
+			s.givenBack = append(s.givenBack, x)
+			s.members++
+		default:
+			s.strangers = append(s.strangers, x)
 		}
 	}
-	s.moreStrangers = next != "" && len(s.strangers) > 0
+	s.moreStrangers = next != "" && len(s.strangers)+len(s.givenBack) > 0
 	return nil
+}
+
+// tookStranger reports whether a stranger's record says that we have taken him out.
+func tookStranger(b *directory.Binding) bool {
+	return b.Base != nil && agreedPair(b).known() && !hasAgreed(b)
+}
+
+// giveBack has a stranger put back whom an exact export has taken out.
+func giveBack(b *directory.Binding) store.BindingChange {
+	return store.BindingChange{Ref: b.Ref(), Later: time.Second, Mutate: func(b *directory.Binding) bool {
+		if b.Release != "" {
+			return false
+		}
+		b.Release, b.Status = directory.ReleaseRestore, directory.BindingPending
+		return true
+	}}
 }
 
 // Decide reads and decides groups. Of those that are to be compared it finds the
@@ -161,6 +182,9 @@ func (o *tenantGroups) Decide(ctx context.Context, w reconcile.Work, refs []dire
 		}
 		for _, b := range s.strangers {
 			out.Unwritten = append(out.Unwritten, reconcile.Ended(b))
+		}
+		for _, b := range s.givenBack {
+			out.Unwritten = append(out.Unwritten, giveBack(b))
 		}
 		o.tell(&out, w, s, d)
 	}
