@@ -77,18 +77,18 @@ func ofProduct(f *Facts, p *directory.LicenceSKU) []Finding {
 	const renew = "Renew the subscription in the Microsoft 365 admin center, or move people to another product."
 	switch lost := p.Units.Suspended + p.Units.LockedOut; {
 	case p.Status == directory.SKUWarning || p.Status == directory.SKUEnabled && p.Units.Warning > 0:
-		return find(directory.CodeSubscriptionEnding, Warning, fmt.Sprintf("%d seats of %s are in their grace: the subscription has ended and was not renewed.", p.Units.Warning, p.PartNumber),
+		return find(directory.CodeSubscriptionEnding, Warning, fmt.Sprintf("%d seats of %s are in their grace: the subscription has ended and was not renewed.", p.Units.Warning, directory.ProductName(p.PartNumber)),
 			"After the grace Microsoft suspends the product, and later deletes what people have in it.", renew)
 	case p.Status != directory.SKUEnabled || lost > 0:
 		s := Warning
 		if ours > 0 && p.Status != directory.SKUEnabled {
 			s = Critical
 		}
-		return find(directory.CodeSubscriptionSuspended, s, fmt.Sprintf("%s is %s; %d of its seats are suspended or locked.", p.PartNumber, strings.ToLower(p.Status), lost),
+		return find(directory.CodeSubscriptionSuspended, s, fmt.Sprintf("%s is %s; %d of its seats are suspended or locked.", directory.ProductName(p.PartNumber), strings.ToLower(p.Status), lost),
 			"Nobody can be given it; who has it loses its services, and later what is in them.", renew)
 	}
 	if free := p.Free(); free > 0 {
-		return find(directory.CodeSeatsEmpty, Info, fmt.Sprintf("%d of %d seats of %s are not used.", free, p.Units.Enabled+p.Units.Warning, p.PartNumber),
+		return find(directory.CodeSeatsEmpty, Info, fmt.Sprintf("%d of %d seats of %s are not used.", free, p.Units.Enabled+p.Units.Warning, directory.ProductName(p.PartNumber)),
 			"They are paid for and used by nobody.", "License people who need them, or buy fewer.")
 	}
 	return nil
@@ -105,7 +105,7 @@ func nameOf(p Person) string {
 // product is what people call a product.
 func (l *LicenceFacts) product(sku directory.SKUID) string {
 	if i := slices.IndexFunc(l.Products, func(p directory.LicenceSKU) bool { return p.ID == sku }); i >= 0 {
-		return l.Products[i].PartNumber
+		return directory.ProductName(l.Products[i].PartNumber)
 	}
 	return string(sku)
 }

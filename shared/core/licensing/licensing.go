@@ -404,7 +404,7 @@ func (p *planning) find(h *Holder, sku directory.SKUID, code string, blocks bool
 // name is what people call a product.
 func (p *planning) name(sku directory.SKUID) string {
 	if s := p.skus[sku]; s != nil {
-		return s.PartNumber
+		return directory.ProductName(s.PartNumber)
 	}
 	return string(sku)
 }
@@ -429,7 +429,7 @@ func (p *planning) wish(x *pending, w Wish) {
 	case direct:
 		if more := without(has, off); len(more) > 0 {
 			p.find(h, w.SKU, directory.CodeLicenseHeldOtherwise, false,
-				"Somebody else gave the %s %s, with %d wished services switched off; that is left as it is.", holder, sku.PartNumber, len(more))
+				"Somebody else gave the %s %s, with %d wished services switched off; that is left as it is.", holder, directory.ProductName(sku.PartNumber), len(more))
 		}
 		return
 	case all:
@@ -438,13 +438,13 @@ func (p *planning) wish(x *pending, w Wish) {
 		}
 		return
 	case ours && p.o.ReportForeign && h.Held != nil:
-		p.find(h, w.SKU, directory.CodeForeignChange, true, "%s took %s from the %s in Microsoft 365; by the connection's settings that is only reported.", cmp.Or(h.Who, "Somebody"), sku.PartNumber, holder)
+		p.find(h, w.SKU, directory.CodeForeignChange, true, "%s took %s from the %s in Microsoft 365; by the connection's settings that is only reported.", cmp.Or(h.Who, "Somebody"), directory.ProductName(sku.PartNumber), holder)
 		return
 	case !sku.Assignable():
-		p.find(h, w.SKU, directory.CodeLicenseNotAssignable, true, "%s cannot be given to accounts: it is %s, for %s.", sku.PartNumber, sku.Status, sku.AppliesTo)
+		p.find(h, w.SKU, directory.CodeLicenseNotAssignable, true, "%s cannot be given to accounts: it is %s, for %s.", directory.ProductName(sku.PartNumber), sku.Status, sku.AppliesTo)
 		return
 	case h.Location == "" && !p.o.Groups:
-		p.find(h, w.SKU, directory.CodeLicenseUsageLocation, true, "%s is not given, since the account has no usageLocation.", sku.PartNumber)
+		p.find(h, w.SKU, directory.CodeLicenseUsageLocation, true, "%s is not given, since the account has no usageLocation.", directory.ProductName(sku.PartNumber))
 		return
 	}
 	why := cmp.Or(w.By, "it is wished") + " wants it"
@@ -467,7 +467,7 @@ func (p *planning) known(h *Holder, sku *directory.LicenceSKU, off []directory.S
 	has := slices.DeleteFunc(slices.Clone(off), func(id directory.ServicePlanID) bool { return !sku.HasPlan(id) })
 	if len(has) < len(off) {
 		p.find(h, sku.ID, directory.CodeLicensePlanUnknown, false, "%s has no services %s, so they are not switched off.",
-			sku.PartNumber, join(without(off, has)))
+			directory.ProductName(sku.PartNumber), join(without(off, has)))
 	}
 	return has
 }
@@ -497,7 +497,7 @@ func (p *planning) adjust(x *pending, sku *directory.LicenceSKU, has, gave, off 
 		return
 	case slices.Equal(gave, off) && p.o.ReportForeign:
 		p.find(x.h, sku.ID, directory.CodeForeignChange, false,
-			"%s switched services of %s in Microsoft 365; by the connection's settings that is only reported.", cmp.Or(x.h.Who, "Somebody"), sku.PartNumber)
+			"%s switched services of %s in Microsoft 365; by the connection's settings that is only reported.", cmp.Or(x.h.Who, "Somebody"), directory.ProductName(sku.PartNumber))
 		return
 	case slices.Equal(gave, off):
 		why = cmp.Or(x.h.Who, "somebody") + " switched services of it in Microsoft 365"

@@ -80,7 +80,7 @@ func TestTakenReported(t *testing.T) {
 	w.sync()
 	w.wants(users[0], "", directory.CodeForeignChange)
 	found := w.record(users[0]).Findings
-	if i := slices.IndexFunc(found, func(p directory.Problem) bool { return p.By != nil && p.By.Name == "eve@corp.example" }); i < 0 || !strings.HasPrefix(found[i].Message, "eve@corp.example took SPE_E3") {
+	if i := slices.IndexFunc(found, func(p directory.Problem) bool { return p.By != nil && p.By.Name == "eve@corp.example" }); i < 0 || !strings.HasPrefix(found[i].Message, "eve@corp.example took Microsoft 365 E3") {
 		t.Errorf("found %+v", found)
 	}
 }
