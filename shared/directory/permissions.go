@@ -104,6 +104,19 @@ func (p Permission) Problem() Problem {
 		Next: "Authorise the connection again by POST /v1/connections/{id}/authorize: Microsoft asks for that permission. What waits for it goes on by itself."}
 }
 
+// MustHave refuses what a connection lacks the permission for: setting is the one that
+// wants it where no rule does, and what becomes of it without says the rest.
+func (c *Connection) MustHave(scope, setting, without string) error {
+	if c.HasScope(scope) {
+		return nil
+	}
+	then := "Authorise the connection again: Microsoft asks for that permission."
+	if !c.Wants(scope) {
+		then = "Set " + setting + " in the connection's settings, and authorise it again."
+	}
+	return Refuse(ErrConflict, CodeScopeMissing, "The connection \""+c.Name+"\" lacks the permission "+scope+", without which "+without+".", then)
+}
+
 // HasScope reports whether the connection was granted a permission, as far as it is
 // known what it was granted. Microsoft may write it with Graph's address in front.
 func (c *Connection) HasScope(scope string) bool {

@@ -139,13 +139,8 @@ func (s *GroupCandidates) List(ctx context.Context, id directory.ConnectionID, f
 // Tenant opens the groups of a connection's tenant. It is refused while the connection
 // lacks the permission for them.
 func (s *GroupCandidates) Tenant(ctx context.Context, c *directory.Connection) (GroupTenant, error) {
-	if !c.HasScope(directory.ScopeGroups) {
-		then := "Authorise the connection again: Microsoft asks for that permission."
-		if !c.Wants(directory.ScopeGroups) {
-			then = "Set groups in the connection's settings, and authorise it again."
-		}
-		return nil, directory.Refuse(directory.ErrConflict, directory.CodeScopeMissing,
-			"The connection \""+c.Name+"\" lacks the permission "+directory.ScopeGroups+", without which the tenant's groups cannot be read.", then)
+	if err := c.MustHave(directory.ScopeGroups, "groups", "the tenant's groups cannot be read"); err != nil {
+		return nil, err
 	}
 	return s.open(ctx, c)
 }

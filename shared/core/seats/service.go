@@ -307,13 +307,5 @@ func (s *Service) tenant(ctx context.Context, id directory.ConnectionID) (direct
 
 // mayRead refuses a connection that lacks the permission for licences.
 func mayRead(c *directory.Connection) error {
-	if c.HasScope(directory.ScopeLicences) {
-		return nil
-	}
-	then := "Authorise the connection again: Microsoft asks for that permission."
-	if !c.Wants(directory.ScopeLicences) {
-		then = "Set licences in the connection's settings, and authorise it again."
-	}
-	return directory.Refuse(directory.ErrConflict, directory.CodeScopeMissing,
-		"The connection \""+c.Name+"\" lacks the permission "+directory.ScopeLicences+", without which the tenant's licences cannot be read.", then)
+	return c.MustHave(directory.ScopeLicences, "licences", "the tenant's licences cannot be read")
 }

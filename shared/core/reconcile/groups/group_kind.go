@@ -145,7 +145,7 @@ func (o *tenantGroups) countMemberships(ctx context.Context, s *groupSubject) er
 
 // tookStranger reports whether a stranger's record says that we have taken him out.
 func tookStranger(b *directory.Binding) bool {
-	return b.Base != nil && agreedPair(b).known() && !hasAgreed(b)
+	return agreedPair(b).known() && !hasAgreed(b)
 }
 
 // giveBack has a stranger put back whom an exact export has taken out.

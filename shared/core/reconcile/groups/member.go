@@ -347,9 +347,8 @@ func unsettled(group, id string) *directory.Problem {
 // giveBack puts somebody back whom an exact export has taken out.
 func (s *memberSubject) giveBack(out *memberDecision) {
 	old := agreedPair(s.record)
-	took := old.known() && !hasAgreed(s.record)
 	switch {
-	case !took, s.group.gone, s.in[old] && !s.fresh:
+	case !tookStranger(s.record), s.group.gone, s.in[old] && !s.fresh:
 		out.gone = true
 	case s.group.unread != nil:
 		out.Status, out.Problem = directory.BindingFailed, s.group.unread
