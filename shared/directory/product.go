@@ -15,6 +15,17 @@ func ProductName(partNumber string) string {
 	return cmp.Or(productNames[strings.ToUpper(partNumber)], partNumber)
 }
 
+// ProductNameOf is ProductName of one of a tenant's products, by its ID; of one that is not
+// among them, the ID.
+func ProductNameOf(products []LicenceSKU, id SKUID) string {
+	for i := range products {
+		if strings.EqualFold(string(products[i].ID), string(id)) {
+			return ProductName(products[i].PartNumber)
+		}
+	}
+	return string(id)
+}
+
 // productNames are the names of products that are met most, by part number in capitals.
 var productNames = map[string]string{
 	"AAD_BASIC":                         "Microsoft Entra Basic",

@@ -104,8 +104,5 @@ func nameOf(p Person) string {
 
 // product is what people call a product.
 func (l *LicenceFacts) product(sku directory.SKUID) string {
-	if i := slices.IndexFunc(l.Products, func(p directory.LicenceSKU) bool { return p.ID == sku }); i >= 0 {
-		return directory.ProductName(l.Products[i].PartNumber)
-	}
-	return string(sku)
+	return directory.ProductNameOf(l.Products, sku)
 }

@@ -245,7 +245,7 @@ func clarified(p *directory.Problem, c *directory.Change, skus []directory.Licen
 	}
 	for _, pc := range c.Properties {
 		if sku, is := directory.LicenceOfProperty(pc.Name); is {
-			add(&products, nameOf(skus, sku))
+			add(&products, directory.ProductNameOf(skus, sku))
 			if len(c.Properties) == 1 {
 				q.Property = pc.Name
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"bindery/shared/core/licensing"
@@ -235,7 +234,7 @@ func (o *groupObjects) keep(ctx context.Context, h *holding, skus []directory.Li
 	sku := slices.Min(slices.Collect(maps.Keys(moves)))
 	h.decision.status, h.decision.later = directory.BindingPending, h.waitsAs(directory.CodeLicenseMoves, now)
 	h.decision.problem = &directory.Problem{Code: t.Code, Property: directory.LicenceProperty(sku), Holder: lacks, Next: t.Next,
-		Message: fmt.Sprintf("The members are given %s themselves from now on, and not all of them have it: the group keeps it until then. It waits for %s, perhaps for others.", nameOf(skus, sku), lacks)}
+		Message: fmt.Sprintf("The members are given %s themselves from now on, and not all of them have it: the group keeps it until then. It waits for %s, perhaps for others.", directory.ProductNameOf(skus, sku), lacks)}
 	return nil
 }
 
@@ -362,14 +361,4 @@ func (o *groupObjects) Undo(ctx context.Context, w reconcile.Work, changes []dir
 		c.People = n
 	}
 	return out, nil
-}
-
-// nameOf is what people call a product.
-func nameOf(skus []directory.LicenceSKU, id directory.SKUID) string {
-	for i := range skus {
-		if strings.EqualFold(string(skus[i].ID), string(id)) {
-			return directory.ProductName(skus[i].PartNumber)
-		}
-	}
-	return string(id)
 }

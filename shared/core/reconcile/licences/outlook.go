@@ -520,7 +520,7 @@ func decide(s *directory.Settings, skus []directory.LicenceSKU, list []*holding,
 	}
 	for i := range p.Awaits {
 		a := &p.Awaits[i]
-		of[a.User].await(a, nameOf(skus, a.SKU), from, now)
+		of[a.User].await(a, directory.ProductNameOf(skus, a.SKU), from, now)
 	}
 	for _, h := range list {
 		h.finish()
@@ -540,7 +540,7 @@ func take(p *licensing.Plan, of map[directory.UserID]*holding, skus []directory.
 		of[p.Findings[i].User].find(&p.Findings[i])
 	}
 	for i := range p.Waits {
-		of[p.Waits[i].User].wait(&p.Waits[i], nameOf(skus, p.Waits[i].SKU))
+		of[p.Waits[i].User].wait(&p.Waits[i], directory.ProductNameOf(skus, p.Waits[i].SKU))
 	}
 }
 

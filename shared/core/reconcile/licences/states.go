@@ -212,7 +212,7 @@ func rank(err string) int {
 func (h *holding) circumstances(rows []directory.LicenceState, skus []directory.LicenceSKU) string {
 	var parts []string
 	for i := range rows {
-		parts = append(parts, nameOf(skus, rows[i].SKU)+" "+rows[i].Error)
+		parts = append(parts, directory.ProductNameOf(skus, rows[i].SKU)+" "+rows[i].Error)
 	}
 	text := strings.Join(parts, ", ") + "; usageLocation " + cmp.Or(h.held.UsageLocation, "none")
 	has := fnv.New64a()
@@ -281,7 +281,7 @@ func (h *holding) tellStates(skus []directory.LicenceSKU, from *sources) {
 			continue
 		}
 		p.Property = directory.LicenceProperty(s.SKU)
-		product := nameOf(skus, s.SKU)
+		product := directory.ProductNameOf(skus, s.SKU)
 		p.Holder = product
 		by := "given to the account itself"
 		if s.AssignedByGroup != "" {
