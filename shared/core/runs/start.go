@@ -159,6 +159,15 @@ func (s *Service) start(ctx context.Context, by directory.Caller, c *directory.C
 	if complete != nil {
 		complete(&r)
 	}
+	if r.UndoOf != "" {
+		there, err := s.sameUnderWay(ctx, c, &r.Run)
+		if err != nil {
+			return directory.Run{}, err
+		}
+		if there != nil {
+			return *there, nil
+		}
+	}
 	if err := s.runs.CreateRun(ctx, by.AuditEvent(req.Audit), &r); err != nil {
 		return directory.Run{}, err
 	}

@@ -17,7 +17,9 @@ type UndoRequest struct {
 	Properties []string
 }
 
-// Undo starts a run that takes another one back.
+// Undo starts a run that takes another one back. Whoever asks for the same while that
+// has not ended, since the answer was lost or a button pressed twice, gets the run that
+// is there: two of them would take back the same.
 func (s *Service) Undo(ctx context.Context, by directory.Caller, c *directory.Connection, of directory.Run, req UndoRequest) (directory.Run, error) {
 	refuse := func(code, message, next string) (directory.Run, error) {
 		return directory.Run{}, directory.Refuse(directory.ErrConflict, code, message, next)
@@ -43,4 +45,24 @@ func (s *Service) Undo(ctx context.Context, by directory.Caller, c *directory.Co
 	return s.start(ctx, by, c, Request{Kind: directory.KindUndo, DryRun: req.DryRun, UserIDs: req.UserIDs, Objects: req.Objects, Audit: directory.AuditUndoRun}, func(r *store.RunRecord) {
 		r.UndoOf, r.Properties, r.Resumes = of.ID, properties, of.Kind == directory.KindUndo
 	})
+}
+
+// sameUnderWay is an open undo that takes back the same as another one; nil: there is none.
+func (s *Service) sameUnderWay(ctx context.Context, c *directory.Connection, r *directory.Run) (*directory.Run, error) {
+	ids, err := s.open.OpenRuns(ctx, c.ID)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	open, err := s.open.RunsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		o, there := open[id]
+		if there && !o.State.Ended() && o.UndoOf == r.UndoOf && o.DryRun == r.DryRun &&
+			slices.Equal(o.UserIDs, r.UserIDs) && slices.Equal(o.Objects, r.Objects) && slices.Equal(o.Properties, r.Properties) {
+			return &o.Run, nil
+		}
+	}
+	return nil, nil
 }
