@@ -349,15 +349,71 @@ func TestUndoOfMembers(t *testing.T) {
 	w.sync()
 	run := w.want("1 group-update:applied, 1 member-add:applied, 1 member-remove:applied")
 	w.wantMembers(sales, "late", "user001", "user002")
-	w.undo(run.ID)
+	undone := w.undo(run.ID)
+	_, changes := w.lastRun()
+	if got := effects(changes); got != "1 adopt:applied, 1 group-update:applied, 1 member-add:applied, 1 member-remove:applied" {
+		t.Errorf("the undo has %s", got)
+	}
 	w.wantMembers(sales, "user000", "user001", "user002")
 	w.wantGroup(string(w.record(directory.GroupRef(sales)).AccountID), "Sales", "")
-	if b := w.record(directory.MemberOf(sales, users[0].ID)); b.Status != directory.BindingPaused || !b.Created {
+	back := directory.MemberOf(sales, users[0].ID)
+	if b := w.record(back); b.Status != directory.BindingPaused || !b.Created {
 		t.Errorf("the record of what was given back is %+v", b)
 	}
-	last, _ := w.lastRun()
 	w.calm()
-	w.wantNothing(last.ID)
+	w.wantNothing(undone.ID)
+
+	// The undo is undone: whom our directory does not want goes for good.
+	again := w.undo(undone.ID)
+	w.wantMembers(sales, "late", "user001", "user002")
+	w.wantGroup(string(w.record(directory.GroupRef(sales)).AccountID), "Sales 2", "New")
+	if again.Failed+again.Refused > 0 {
+		t.Errorf("of the undo of the undo %d failed, %d were refused", again.Failed, again.Refused)
+	}
+	if list, err := w.store.Bindings.BindingsOf(t.Context(), w.conn.ID, []directory.Ref{back}); err != nil || len(list) > 0 {
+		t.Errorf("the record of whom the directory does not want is %+v, %v", list, err)
+	}
+}
+
+// TestUndoAskedTwice: whoever asks again for an undo that has not ended gets that, and
+// what two runs would take back is taken back once.
+func TestUndoAskedTwice(t *testing.T) {
+	t.Parallel()
+	w, sales, users := exported(t, 3)
+	w.release(directory.ReleaseRemove, directory.MemberOf(sales, users[0].ID))
+	w.sync()
+	run := w.want("1 member-remove:applied")
+	ask := func(ids ...directory.UserID) directory.RunID {
+		t.Helper()
+		r, err := w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, run, runs.UndoRequest{UserIDs: ids, Objects: []directory.Ref{directory.MemberOf(sales, users[0].ID)}})
+		w.must(err)
+		return r.ID
+	}
+	first := ask()
+	if again := ask(); again != first {
+		t.Errorf("asked again, there is another run")
+	}
+	if other := ask(users[0].ID); other == first {
+		t.Error("another request is answered with the run of the first")
+	}
+	w.sync()
+	w.wait(2 * time.Second)
+	w.sync()
+	w.wantMembers(sales, "user000", "user001", "user002")
+	all := map[string]int{}
+	for _, r := range w.allRuns() {
+		if r.Kind == directory.KindUndo {
+			for _, c := range w.changes(r) {
+				all[string(c.Effect)+":"+string(c.State)]++
+			}
+		}
+	}
+	if all["member-add:applied"] != 1 || all["adopt:applied"] != 1 || all["member-add:failed"]+all["adopt:failed"]+all["member-add:refused"] > 0 {
+		t.Errorf("the two undos have %v", all)
+	}
+	if again := ask(); again == first {
+		t.Error("the first has ended, and is answered all the same")
+	}
 }
 
 // TestMemberWithoutAccount: who is not bound is a finding, and becomes a member when

@@ -100,6 +100,9 @@ func (b *memberBatch) madeByUs(c *directory.Change) bool {
 
 func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.Verdict {
 	p := pairOf(c, nil)
+	if c.Effect == directory.EffectAdopt {
+		return reconcile.Verdict{State: directory.ChangeApplied} // nothing is sent: the record is made by it
+	}
 	if c.Effect == directory.EffectMemberRemove {
 		others := s.stranger() || s.record != nil && !s.record.Created
 		if others && s.member.protected != "" {

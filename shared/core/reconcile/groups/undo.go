@@ -211,7 +211,10 @@ func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 		unseen[p] = unseen[p] || !net[p] && !wasMember(c)
 	}
 	for _, p := range order {
-		is := s.in[p]
+		is, stale := s.in[p], s.fresh
+		if stale && s.record != nil && agreedPair(s.record) == p {
+			is, stale = hasAgreed(s.record), false // our last write tells of it
+		}
 		e, why := directory.EffectMemberRemove, "removed from "+s.groupName()+" because the addition is undone"
 		if !net[p] {
 			e, why = directory.EffectMemberAdd, "added to "+s.groupName()+" because the removal is undone"
@@ -229,7 +232,7 @@ func undoMember(s memberSubject, changes []directory.Change) plan.Undone {
 		case s.group.problem != nil:
 			out.Left = append(out.Left, plan.Left{Object: s.ref, AccountID: p.member, Code: s.group.problem.Code, Message: s.group.problem.Message})
 			continue
-		case is != net[p] && !s.fresh:
+		case is != net[p] && !stale:
 			if is {
 				continue // it is there again, as before the run
 			}
