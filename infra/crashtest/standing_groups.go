@@ -4,12 +4,17 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
+
+// unheard is the base of a membership that was refused after a sending of which nobody
+// heard: it may have been given, for all that our records say.
+var unheard = regexp.MustCompile(`base \{"sent":[^}]*\}`)
 
 // ofGroups describes groups on both sides, memberships, managers and licences, and our
 // records of them.
@@ -51,10 +56,17 @@ func (w *World) ofGroups(ctx context.Context, b *strings.Builder, epoch int64) e
 			}
 			var records []string
 			for i := range list {
+				if idle(&list[i]) {
+					continue
+				}
 				var line strings.Builder
 				describe(&line, e, string(list[i].Object.Kind)+" "+list[i].Object.ID, &list[i])
 				// That strangers have been looked for may be noted earlier or later.
-				records = append(records, names.Replace(strings.Replace(strings.TrimSpace(line.String()), `"exact":true,`, "", 1)))
+				text := names.Replace(strings.Replace(strings.TrimSpace(line.String()), `"exact":true,`, "", 1))
+				if list[i].Status == directory.BindingRefused {
+					text = unheard.ReplaceAllString(text, "base null")
+				}
+				records = append(records, text)
 			}
 			slices.Sort(records)
 			lines = append(lines, records...)
@@ -62,6 +74,12 @@ func (w *World) ofGroups(ctx context.Context, b *strings.Builder, epoch int64) e
 	}
 	b.WriteString(strings.Join(lines, "\n") + "\n")
 	return nil
+}
+
+// idle reports whether a record says nothing, so that it may be there or not: that of a
+// manager who is to be looked at once the account's pause ends, which makes it again.
+func idle(b *directory.Binding) bool {
+	return b.Object.Kind == directory.KindManager && b.Base == nil && b.Status == directory.BindingPending
 }
 
 // tenantGroups describes every group of the tenant.

@@ -101,6 +101,9 @@ func relicensed(account string, before, after map[string]string) string {
 
 // wrote tells what a change wrote, in the words of mutated; "" when it writes nothing.
 func (j *journal) wrote(c *directory.Change) string {
+	if c.Effect.Row().Remembers {
+		return ""
+	}
 	switch c.Object.Kind {
 	case directory.KindMember:
 		return fmt.Sprintf("%s %s", c.Effect, j.membership(c))
@@ -124,10 +127,7 @@ func (j *journal) wrote(c *directory.Change) string {
 		return relicensed("account "+j.names[directory.UserID(c.Object.ID)], before, after)
 	}
 	group := "group " + j.all.Replace(c.Object.ID)
-	switch c.Effect {
-	case directory.EffectGroupAdopt, directory.EffectRelease:
-		return ""
-	case directory.EffectGroupUpdate:
+	if c.Effect == directory.EffectGroupUpdate {
 		var values []string
 		for _, p := range c.Properties {
 			values = append(values, p.Name+"="+text(p.After))
