@@ -48,7 +48,8 @@
 //	true     false     no              finding blocked-at-microsoft (invariant 11)
 //
 // A block is ours if we made it (Binding.Blocked) and the account was not agreed
-// to be enabled since.
+// to be enabled since; also when the binding that made it has ended, and the same user is
+// bound again (Subject.OurBlocks).
 //
 // # What holds writes back
 //

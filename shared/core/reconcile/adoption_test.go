@@ -398,3 +398,48 @@ func TestAdoptionOfAStubbornAccount(t *testing.T) {
 		}
 	}
 }
+
+// TestBoundAgain: whose account was left blocked when the binding ended gets the access
+// back when bound again, and not when somebody else's block is met, or somebody else's
+// account.
+func TestBoundAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	users := w.people(3)
+	back, other, twice := users[0], users[1], users[2]
+	letGo := func(u directory.User, policy directory.ReleasePolicy) {
+		t.Helper()
+		b := w.binding(u)
+		b.Release, b.Status = policy, directory.BindingPending
+		w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, true))
+		w.skew.Add(2 * Grace)
+		w.sync()
+		if _, err := w.store.Bindings.Binding(t.Context(), u.ID); !errors.Is(err, directory.ErrNotFound) {
+			t.Fatalf("the binding of %s has not ended: %v", u.Email, err)
+		}
+	}
+	letGo(back, directory.ReleaseBlock)
+	letGo(other, directory.ReleaseKeep)
+	letGo(twice, directory.ReleaseBlock)
+	w.patch(other.Email, map[string]any{"accountEnabled": false})
+	twice = w.edit(twice, func(u *directory.User) { u.State = directory.StateSuspended })
+	w.skew.Add(2 * Grace)
+	w.bind(back, other, twice)
+	w.sync()
+	if w.account(back.Email)["accountEnabled"] != true || w.binding(back).Status != directory.BindingInSync || w.binding(back).Blocked {
+		t.Errorf("who is back is %+v", w.binding(back))
+	}
+	if b := w.binding(other); w.account(other.Email)["accountEnabled"] != false || b.Problem == nil || b.Problem.Code != directory.CodeAdoptDisabled {
+		t.Errorf("whom somebody else has blocked is %+v", b)
+	}
+	if b := w.binding(twice); !b.Blocked || b.Status != directory.BindingInSync {
+		t.Errorf("who is suspended is %+v", b)
+	}
+	// The block was ours all along.
+	w.edit(twice, func(u *directory.User) { u.State = directory.StateActive })
+	w.skew.Add(2 * Grace)
+	w.sync()
+	if w.account(twice.Email)["accountEnabled"] != true {
+		t.Errorf("who is active again is %+v", w.binding(twice))
+	}
+}
