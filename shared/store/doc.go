@@ -99,11 +99,14 @@
 //	membership    G#<group>              m#user#<user>, m#group#<group>
 //	group's name  GN#<folded name>       name
 //	nestings      GROUPS                 nesting
-//	changed       GROUPS#changed         group#<group>, user#<user>
-//	due use       GD#<connection>        <group>
+//	changed       GROUPS#changed         group#<group>#<note>,
+//	                                     user#<user>#<note>
+//	due use       GD#<connection>        <group>#<note>
 //	use           C#<connection>         use#<group>
 //	use's member  UM#<connection>#<epoch>#<group>
-//	                                     user#<user>, group#<group>
+//	                                     user#<user>,     of whom cannot be bound:
+//	                                     group#<group>    UR#<connection>#<epoch>#<group>
+//	                                                      / as sort
 //	user's rules  C#<connection>         licences#<user>
 //	licensed by   UL#<connection>#<epoch>#<user>
 //	                                     <group>

@@ -2,24 +2,96 @@ package store
 
 import (
 	"context"
+	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/table"
 )
 
-// strStamp is of a note: another one with each edit, so that a note is taken away only
-// by whoever has seen the last.
-const strStamp = "stamp"
+// edits are what edits of a group, or of a user, were of, as far as it matters to those
+// who use the group: of some users, or, when it is whole, of anything.
+type edits struct {
+	whole   bool
+	members []directory.MemberRef
+}
+
+// mostNoted is how many members a note names; one of more is whole.
+const mostNoted = 500
+
+const (
+	numWhole   = "whole"   // 1: a note is of anything
+	strMembers = "members" // IDs of the users whom a note is of, with blanks between them
+)
+
+// editsOf are what an edit of members is of. A group that comes or goes does so with
+// whoever is in it.
+func editsOf(c *MemberChange) edits {
+	var e edits
+	add := func(m directory.MemberRef) {
+		e.whole = e.whole || m.User() == ""
+		e.members = append(e.members, m)
+	}
+	for i := range c.Add {
+		add(c.Add[i].Member)
+	}
+	for _, m := range c.Remove {
+		add(m)
+	}
+	return e
+}
+
+// and adds what other edits were of, by the note of them.
+func (e *edits) and(it *table.Item) {
+	for id := range strings.FieldsSeq(it.Strings[strMembers]) {
+		e.members = append(e.members, directory.UserMember(directory.UserID(id)))
+	}
+	if e.whole = e.whole || it.Numbers[numWhole] != 0 || len(e.members) > 2*mostNoted; e.whole {
+		e.members = nil
+	}
+}
+
+// distinct names each member once.
+func (e *edits) distinct() {
+	slices.SortFunc(e.members, directory.MemberRef.Compare)
+	e.members = slices.Compact(e.members)
+}
+
+// note is the item of a note of its own.
+func (d *db) note(at func(note string) table.Key, e edits) *table.Item {
+	now := d.now()
+	it := &table.Item{Key: at(directory.NewAuditEventID(now)), Numbers: map[string]int64{numAt: now.UnixMilli()}}
+	if e.whole || len(e.members) > mostNoted {
+		it.Numbers[numWhole] = 1
+		return it
+	}
+	if len(e.members) > 0 {
+		ids := make([]string, len(e.members))
+		for i, m := range e.members {
+			ids[i] = m.ID
+		}
+		it.Strings = map[string]string{strMembers: strings.Join(ids, " ")}
+	}
+	return it
+}
+
+func (d *db) changedWrite(m directory.MemberRef, e edits) table.Write {
+	return table.Write{Put: d.note(func(note string) table.Key { return changedKey(m, note) }, e)}
+}
+
+func (d *db) dueWrite(c directory.ConnectionID, g directory.GroupID, e edits) table.Write {
+	return table.Write{Put: d.note(func(note string) table.Key { return dueUseKey(c, g, note) }, e)}
+}
 
 // changedWrites are the note that a group was changed, for those who use it or a group
 // above it; none when nobody can.
-func (d *db) changedWrites(g *directory.Group) []table.Write {
+func (d *db) changedWrites(g *directory.Group, e edits) []table.Write {
 	if len(g.UsedBy) == 0 && g.Parents == 0 {
 		return nil
 	}
-	return []table.Write{{Put: d.note(changedKey(directory.GroupMember(g.ID)))}}
+	return []table.Write{d.changedWrite(directory.GroupMember(g.ID), e)}
 }
 
 // MembershipCounts reports whether an edit of a user changes who the members of groups
@@ -37,34 +109,79 @@ func MembershipCounts(old, next *directory.User) bool {
 	return livedBefore != lives || stagedBefore != staged
 }
 
-func (d *db) note(key table.Key) *table.Item {
-	now := d.now()
-	return &table.Item{
-		Key: key, Numbers: map[string]int64{numAt: now.UnixMilli()},
-		Strings: map[string]string{strStamp: directory.NewAuditEventID(now)},
+// notesPage is how many notes are read at a time.
+const notesPage = 100
+
+// notes reads all notes whose names begin with a prefix.
+func (d *db) notes(ctx context.Context, partition, prefix string) (keys []table.Key, e edits, last time.Time, err error) {
+	for it, err := range d.list(ctx, table.Query{Partition: partition, Prefix: prefix, Limit: notesPage}) {
+		if err != nil {
+			return nil, e, last, err
+		}
+		keys = append(keys, it.Key)
+		e.and(&it)
+		last = latest(last, fromMillis(it.Numbers[numAt]))
 	}
+	e.distinct()
+	return keys, e, last, nil
 }
 
-// endNote takes a note away, unless there is another one by now.
-func (d *db) endNote(ctx context.Context, key table.Key, stamp string) error {
-	err := d.table.Write(ctx, table.Write{Delete: &key, If: table.When(table.StringIs(strStamp, stamp))})
-	if refused(err) {
-		return nil
+// endNotes takes notes away that were read. Nobody writes one twice.
+func (d *db) endNotes(ctx context.Context, keys []table.Key) error {
+	for part := range slices.Chunk(keys, table.MaxWrites) {
+		writes := make([]table.Write, len(part))
+		for i := range part {
+			writes[i].Delete = &part[i]
+		}
+		if err := d.table.Write(ctx, writes...); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
+}
+
+// behindNotes is behind all notes of whoever has such a name: '$' follows '#'.
+func behindNotes(name string) string { return name + "$" }
+
+// changed goes through those of whom a note says that they were edited, each once,
+// however many notes there are of them.
+func (s *Groups) changed(ctx context.Context, page int) iter.Seq2[directory.MemberRef, error] {
+	return func(yield func(directory.MemberRef, error) bool) {
+		var last directory.MemberRef
+		for q := (table.Query{Partition: changedAt, Limit: page}); ; q.After = behindNotes(memberName(last)) {
+			page, err := s.db.table.Query(ctx, q)
+			if err != nil {
+				yield(last, fail("changed groups", err))
+				return
+			}
+			for i := range page.Items {
+				m := memberNamed(page.Items[i].Sort)
+				if m.ID, _, _ = strings.Cut(m.ID, "#"); m == last {
+					continue
+				}
+				if last = m; !yield(m, nil) {
+					return
+				}
+			}
+			if page.Next == "" {
+				return
+			}
+		}
+	}
 }
 
 // Changed lists groups that were edited, and users of whom MembershipCounts says that it
 // matters, of which those who use the groups have not been told yet, up to
 // limit.
 func (s *Groups) Changed(ctx context.Context, limit int) ([]directory.MemberRef, error) {
-	page, err := s.db.table.Query(ctx, table.Query{Partition: changedAt, Limit: limit})
-	if err != nil {
-		return nil, fail("changed groups", err)
-	}
-	list := make([]directory.MemberRef, len(page.Items))
-	for i := range page.Items {
-		list[i] = memberNamed(page.Items[i].Sort)
+	var list []directory.MemberRef
+	for m, err := range s.changed(ctx, limit) {
+		if err != nil {
+			return nil, err
+		}
+		if list = append(list, m); len(list) == limit {
+			break
+		}
 	}
 	return list, nil
 }
@@ -73,8 +190,9 @@ func (s *Groups) Changed(ctx context.Context, limit int) ([]directory.MemberRef,
 // is due, if the group was changed and nobody has done so; of a user, likewise for the
 // groups that the user is in. It returns those connections. It may be repeated.
 func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]directory.ConnectionID, error) {
-	it, found, err := s.db.find(ctx, changedKey(m))
-	if err != nil || !found {
+	// All are read before one is passed on, and none is taken away before that.
+	notes, e, _, err := s.db.notes(ctx, changedAt, memberName(m)+"#")
+	if err != nil || len(notes) == 0 {
 		return nil, fail("changed group", err)
 	}
 	look, _, err := s.db.above(ctx, m)
@@ -91,8 +209,11 @@ func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]direct
 	var writes []table.Write
 	var users []directory.ConnectionID
 	for gid, g := range groups {
+		if gid != m.Group() && !e.whole && len(e.members) == 0 {
+			continue // another name, say, is nothing to a group above
+		}
 		for _, c := range g.UsedBy {
-			writes = append(writes, table.Write{Put: s.db.note(dueUseKey(c, gid))})
+			writes = append(writes, s.db.dueWrite(c, gid, e))
 			users = append(users, c)
 		}
 	}
@@ -102,70 +223,145 @@ func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]direct
 		}
 	}
 	slices.Sort(users)
-	return slices.Compact(users), fail("changed group", s.db.endNote(ctx, it.Key, it.Strings[strStamp]))
+	return slices.Compact(users), fail("changed group", s.db.endNotes(ctx, notes))
 }
 
 // DueUse says that what a connection does with a group is to be looked at again, since
-// the group, its members, or theirs were edited. There is one at most for both.
+// the group, its members, or theirs were edited: all edits of which there were notes when
+// it was read.
 type DueUse struct {
 	ConnectionID directory.ConnectionID
 	GroupID      directory.GroupID
 	At           time.Time // of the last edit
+	// Whole says that the edits may be of anything; else they are of Members, and of the
+	// group itself.
+	Whole   bool
+	Members []directory.MemberRef
 
-	stamp string
+	notes []table.Key
+}
+
+// dueUse reads what is due of a use; without notes nothing is.
+func (d *db) dueUse(ctx context.Context, c directory.ConnectionID, g directory.GroupID) (DueUse, error) {
+	first := dueUseKey(c, g, "")
+	keys, e, at, err := d.notes(ctx, first.Partition, first.Sort)
+	return DueUse{c, g, at, e.whole, e.members, keys}, err
 }
 
 // DueUses lists what is due of a connection, by group, from one on, up to limit; next is
 // "" at the end.
 func (s *Groups) DueUses(ctx context.Context, c directory.ConnectionID, after directory.GroupID, limit int) (list []DueUse, next directory.GroupID, err error) {
-	page, err := s.db.table.Query(ctx, table.Query{Partition: dueUseKey(c, after).Partition, After: string(after), Limit: limit})
+	q := table.Query{Partition: dueUseKey(c, "", "").Partition, Limit: limit}
+	if after != "" {
+		q.After = behindNotes(string(after))
+	}
+	page, err := s.db.table.Query(ctx, q)
 	if err != nil {
 		return nil, "", fail("due uses", err)
 	}
 	for i := range page.Items {
 		it := &page.Items[i]
-		list = append(list, DueUse{c, directory.GroupID(it.Sort), fromMillis(it.Numbers[numAt]), it.Strings[strStamp]})
+		id, _, _ := strings.Cut(it.Sort, "#")
+		if g := directory.GroupID(id); len(list) == 0 || list[len(list)-1].GroupID != g {
+			list = append(list, DueUse{ConnectionID: c, GroupID: g})
+		}
+		list[len(list)-1].add(it)
 	}
-	if page.Next != "" && len(list) > 0 {
-		next = list[len(list)-1].GroupID
+	if page.Next != "" && len(list) > 0 { // the page may end among the notes of the last one
+		last := &list[len(list)-1]
+		next = last.GroupID
+		if *last, err = s.db.dueUse(ctx, c, next); err != nil {
+			return nil, "", fail("due uses", err)
+		}
 	}
-	return list, next, nil
+	return slices.DeleteFunc(list, func(u DueUse) bool { return len(u.notes) == 0 }), next, nil
+}
+
+// add adds a note.
+func (u *DueUse) add(it *table.Item) {
+	e := edits{u.Whole, u.Members}
+	e.and(it)
+	e.distinct()
+	u.Whole, u.Members = e.whole, e.members
+	u.At, u.notes = latest(u.At, fromMillis(it.Numbers[numAt])), append(u.notes, it.Key)
 }
 
 // AnyChanged reports whether an edit of one of some groups waits to be told to those who
 // use it.
 func (s *Groups) AnyChanged(ctx context.Context, groups []directory.GroupID) (bool, error) {
-	keys := make([]table.Key, len(groups))
-	for i, g := range groups {
-		keys[i] = changedKey(directory.GroupMember(g))
+	if len(groups) == 1 {
+		page, err := s.db.table.Query(ctx, table.Query{Partition: changedAt, Prefix: changedKey(directory.GroupMember(groups[0]), "").Sort, Limit: 1})
+		return len(page.Items) > 0, fail("changed groups", err)
 	}
-	for _, err := range s.db.each(ctx, keys) {
-		return err == nil, fail("changed groups", err)
+	// Of many it is cheaper to read what waits, which is little, than to look for each.
+	among := make(map[directory.MemberRef]bool, len(groups))
+	for _, g := range groups {
+		among[directory.GroupMember(g)] = true
+	}
+	for m, err := range s.changed(ctx, notesPage) {
+		if err != nil || among[m] {
+			return err == nil, err
+		}
 	}
 	return false, nil
 }
 
 // Unmoved reports whether nothing has been edited that a due use is about since it was
-// read, of some groups: it is due by the same edit, and none waits to be told.
+// read, of some groups: it is due by the same edits, and none waits to be told.
 func (s *Groups) Unmoved(ctx context.Context, u DueUse, groups []directory.GroupID) (bool, error) {
 	// In this order: what was told between the two has made the use due anew.
 	if changed, err := s.AnyChanged(ctx, groups); changed || err != nil {
 		return false, err
 	}
-	it, found, err := s.db.find(ctx, dueUseKey(u.ConnectionID, u.GroupID))
-	return found && it.Strings[strStamp] == u.stamp, fail("due use", err)
+	now, err := s.db.dueUse(ctx, u.ConnectionID, u.GroupID)
+	return err == nil && slices.Equal(now.notes, u.notes), fail("due use", err)
 }
 
 // DueUse reports whether what a connection does with a group is due.
 func (s *Groups) DueUse(ctx context.Context, c directory.ConnectionID, g directory.GroupID) (bool, error) {
-	_, found, err := s.db.find(ctx, dueUseKey(c, g))
-	return found, fail("due use", err)
+	first := dueUseKey(c, g, "")
+	page, err := s.db.table.Query(ctx, table.Query{Partition: first.Partition, Prefix: first.Sort, Limit: 1})
+	return len(page.Items) > 0, fail("due use", err)
+}
+
+// fewNotes are read again and again by whoever works long on what is due.
+const fewNotes = 8
+
+// Gather makes one note of the many by which a use is due, if it is to be looked at as a
+// whole. It returns the use as it is due then.
+func (s *Groups) Gather(ctx context.Context, u DueUse) (DueUse, error) {
+	if len(u.notes) <= fewNotes {
+		return u, nil
+	}
+	one := s.db.dueWrite(u.ConnectionID, u.GroupID, edits{whole: true})
+	if err := s.db.table.Write(ctx, one); err != nil {
+		return u, fail("due use", err)
+	}
+	if err := s.EndDueUse(ctx, u); err != nil {
+		return u, err
+	}
+	u.Whole, u.Members, u.notes = true, nil, []table.Key{one.Put.Key}
+	return u, nil
 }
 
 // EndDueUse says that everything that was edited until a DueUse was read has been looked
 // at; an edit since stays due.
 func (s *Groups) EndDueUse(ctx context.Context, u DueUse) error {
-	return fail("end due use", s.db.endNote(ctx, dueUseKey(u.ConnectionID, u.GroupID), u.stamp))
+	return fail("end due use", s.db.endNotes(ctx, u.notes))
+}
+
+// MakeDue has uses of a connection looked at as a whole.
+func (s *Groups) MakeDue(ctx context.Context, c directory.ConnectionID, groups []directory.GroupID) error {
+	for part := range slices.Chunk(groups, table.MaxWrites) {
+		writes := make([]table.Write, len(part))
+		for i, g := range part {
+			writes[i] = s.db.dueWrite(c, g, edits{whole: true})
+		}
+		if err := s.db.table.Write(ctx, writes...); err != nil {
+			return fail("due uses", err)
+		}
+	}
+	return nil
 }
 
 // SetUsed notes that a connection uses a group from now on, which makes the use due, or
@@ -173,6 +369,10 @@ func (s *Groups) EndDueUse(ctx context.Context, u DueUse) error {
 // that is not there.
 func (s *Groups) SetUsed(ctx context.Context, id directory.GroupID, c directory.ConnectionID, used bool) error {
 	for {
+		due, err := s.db.dueUse(ctx, c, id)
+		if err != nil {
+			return fail("use of a group", err)
+		}
 		g, err := s.Group(ctx, id)
 		if err != nil {
 			return err
@@ -181,6 +381,9 @@ func (s *Groups) SetUsed(ctx context.Context, id directory.GroupID, c directory.
 			return nil
 		}
 		err = s.db.table.Write(ctx, s.db.usedWrites(&g, c, used)...)
+		if err == nil && !used {
+			return s.EndDueUse(ctx, due)
+		}
 		if !refused(err) {
 			return fail("use of a group", err)
 		}
@@ -189,19 +392,20 @@ func (s *Groups) SetUsed(ctx context.Context, id directory.GroupID, c directory.
 
 // usedWrites are, of a group as read, that a connection uses it from now on or no longer
 // does, for the transaction that stores that use. They hold while nobody has written the
-// group since it was read.
+// group since it was read. Notes by which an ended use is due are left to whoever finds
+// no use.
 func (d *db) usedWrites(g *directory.Group, c directory.ConnectionID, used bool) []table.Write {
 	next := *g
 	next.UsedBy = slices.DeleteFunc(slices.Clone(g.UsedBy), func(other directory.ConnectionID) bool { return other == c })
-	due := dueUseKey(c, g.ID)
+	whole := edits{whole: true}
 	var above []table.Write
 	if g.Parents > 0 { // whoever uses a group above may do something else with this one then
-		above = append(above, table.Write{Put: d.note(changedKey(directory.GroupMember(g.ID)))})
+		above = append(above, d.changedWrite(directory.GroupMember(g.ID), whole))
 	}
 	if !used {
-		return append(above, groupWrite(&next), table.Write{Delete: &due})
+		return append(above, groupWrite(&next))
 	}
 	next.UsedBy = append(next.UsedBy, c)
 	slices.Sort(next.UsedBy)
-	return append(above, groupWrite(&next), table.Write{Put: d.note(due)})
+	return append(above, groupWrite(&next), d.dueWrite(c, g.ID, whole))
 }

@@ -33,8 +33,12 @@ import (
 // so does the edit by which a user begins or ceases to count as a member. TellUsers, which whoever edited calls at once, and the schedule after
 // a crash, looks which groups are above it by then and notes for each connection that
 // uses one of them that this use is due (DueUse); then it takes the first note away. A
-// nesting that comes meanwhile leaves a note of its own. Notes are taken away only as
-// they were read: an edit that comes meanwhile makes another one of it.
+// nesting that comes meanwhile leaves a note of its own.
+//
+// A note says whom the edit was of, when these are users, so that nobody goes through the
+// others of a large group for the sake of one. Each edit leaves a note of its own, which
+// is never written again and is taken away only by whoever has read it: what an edit was
+// of cannot be lost behind another edit.
 //
 // # Those who are deleted
 //
@@ -290,7 +294,7 @@ func (s *Groups) UpdateGroup(ctx context.Context, act directory.AuditEvent, old,
 	if old.Deleted == nil && next.Deleted != nil {
 		writes = append(writes, purgeWrite(directory.GroupMember(next.ID), next.Deleted.Add(TombstoneLife)))
 	}
-	noted := s.db.changedWrites(&next)
+	noted := s.db.changedWrites(&next, edits{whole: (old.Deleted == nil) != (next.Deleted == nil)})
 	writes = append(writes, noted...)
 	edited := groupsSubject(&next)
 	edited.properties = groupChanges(old, &next)
@@ -356,7 +360,7 @@ func (s *Groups) ChangeMembers(ctx context.Context, act directory.AuditEvent, g 
 		writes = append(writes, table.Write{Delete: &there}, table.Write{Delete: &back})
 		edited.member(m)
 	}
-	noted := s.db.changedWrites(&next)
+	noted := s.db.changedWrites(&next, editsOf(&c))
 	writes = append(writes, noted...)
 	writes = append(writes, s.db.record(act, edited)...)
 	err = s.db.table.Write(ctx, writes...)

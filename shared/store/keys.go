@@ -278,12 +278,15 @@ const (
 // nestingKey counts how often a group was put into another one.
 var nestingKey = table.Key{Partition: "GROUPS", Sort: "nesting"}
 
-func changedKey(m directory.MemberRef) table.Key {
-	return table.Key{Partition: changedAt, Sort: memberName(m)}
+// changedKey is where a note stands that somebody was edited; the note's own name tells
+// it from others of the same.
+func changedKey(m directory.MemberRef, note string) table.Key {
+	return table.Key{Partition: changedAt, Sort: memberName(m) + "#" + note}
 }
 
-func dueUseKey(c directory.ConnectionID, g directory.GroupID) table.Key {
-	return table.Key{Partition: "GD#" + string(c), Sort: string(g)}
+// dueUseKey is where a note stands that the use of a group is due, likewise.
+func dueUseKey(c directory.ConnectionID, g directory.GroupID, note string) table.Key {
+	return table.Key{Partition: "GD#" + string(c), Sort: string(g) + "#" + note}
 }
 
 // usePrefix begins the sort keys of a connection's uses of groups.
@@ -303,6 +306,11 @@ func userLicencesKey(c directory.ConnectionID, u directory.UserID) table.Key {
 // useMemberKey is where it stands how far a use has been brought for a member.
 func useMemberKey(c directory.ConnectionID, epoch int64, g directory.GroupID, m directory.MemberRef) table.Key {
 	return table.Key{Partition: "UM#" + string(c) + "#" + itoa(epoch) + "#" + string(g), Sort: memberName(m)}
+}
+
+// unboundKey is where those members of a use stand in index 1 who could not be bound.
+func unboundKey(c directory.ConnectionID, epoch int64, g directory.GroupID, m directory.MemberRef) table.Key {
+	return table.Key{Partition: "UR#" + string(c) + "#" + itoa(epoch) + "#" + string(g), Sort: memberName(m)}
 }
 
 // licensedKey is where it stands that a user is to have licences by a use.

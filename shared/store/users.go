@@ -379,7 +379,8 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 func (d *db) othersWrites(ctx context.Context, old, next *directory.User) ([]table.Write, error) {
 	var writes []table.Write
 	if MembershipCounts(old, next) {
-		writes = append(writes, table.Write{Put: d.note(changedKey(directory.UserMember(next.ID)))})
+		user := directory.UserMember(next.ID)
+		writes = append(writes, d.changedWrite(user, edits{members: []directory.MemberRef{user}}))
 	}
 	if next.ManagerID == old.ManagerID {
 		return writes, nil

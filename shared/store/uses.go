@@ -150,6 +150,9 @@ type UseState struct {
 	Retried time.Time
 	// Problem is why it does not come to the end; "" when it does.
 	Problem string
+	// Some says that only some members were looked at: NoteExpanded leaves the numbers as
+	// the steps have counted them.
+	Some bool
 }
 
 // Numbers of a use, beside its body: whoever brings it up to date writes them and leaves
@@ -169,8 +172,10 @@ const (
 func (s *Uses) NoteExpanded(ctx context.Context, l *Lease, u *directory.GroupUse, st UseState) error {
 	up := &table.Update{Key: useKey(u.ConnectionID, u.GroupID), SetStrings: map[string]string{strUseProblem: st.Problem}}
 	if st.Problem == "" {
-		up.SetNumbers = map[string]int64{numExpanded: millis(st.At), numUseMembers: int64(st.Members), numUseRefused: int64(st.Refused),
-			numUseVersion: u.Version, numUseRetried: millis(st.Retried)}
+		up.SetNumbers = map[string]int64{numExpanded: millis(st.At), numUseVersion: u.Version, numUseRetried: millis(st.Retried)}
+		if !st.Some {
+			up.SetNumbers[numUseMembers], up.SetNumbers[numUseRefused] = int64(st.Members), int64(st.Refused)
+		}
 	}
 	err := s.db.table.Write(ctx, l.check(), table.Write{Update: up, If: table.When(table.VersionIs(u.Version), table.NumberIs(numEpoch, table.Equal, l.Epoch))})
 	return staleOrLost("use of a group", l, err)
@@ -230,6 +235,7 @@ func useMemberItem(u *directory.GroupUse, m *UseMember) *table.Item {
 	}
 	if m.Code != "" {
 		it.Strings = map[string]string{strCode: m.Code}
+		it.Index1 = unboundKey(u.ConnectionID, u.Epoch, u.GroupID, m.Member)
 	}
 	return it
 }
@@ -253,13 +259,49 @@ func (s *Uses) UseMembers(ctx context.Context, u *directory.GroupUse, after dire
 		return nil, next, fail("members of a use", err)
 	}
 	for i := range page.Items {
-		it := &page.Items[i]
-		list = append(list, UseMember{memberNamed(it.Sort), UsePart(it.Numbers[numUseParts]), it.Strings[strCode], fromMillis(it.Numbers[numAt])})
+		list = append(list, decodeUseMember(&page.Items[i]))
 	}
 	if page.Next != "" && len(list) > 0 {
 		next = list[len(list)-1].Member
 	}
 	return list, next, nil
+}
+
+func decodeUseMember(it *table.Item) UseMember {
+	return UseMember{memberNamed(it.Sort), UsePart(it.Numbers[numUseParts]), it.Strings[strCode], fromMillis(it.Numbers[numAt])}
+}
+
+// UseMembersAmong reads how far a use has been brought for some members; who is not in it
+// is left out.
+func (s *Uses) UseMembersAmong(ctx context.Context, u *directory.GroupUse, members []directory.MemberRef) (map[directory.MemberRef]UseMember, error) {
+	keys := make([]table.Key, len(members))
+	for i, m := range members {
+		keys[i] = useMemberKey(u.ConnectionID, u.Epoch, u.GroupID, m)
+	}
+	found := make(map[directory.MemberRef]UseMember, len(members))
+	for it, err := range s.db.each(ctx, keys) {
+		if err != nil {
+			return nil, fail("members of a use", err)
+		}
+		m := decodeUseMember(&it)
+		found[m.Member] = m
+	}
+	return found, nil
+}
+
+// RefusedMembers lists members of a use who could not be bound, up to limit. One of the
+// last moments may be missing.
+func (s *Uses) RefusedMembers(ctx context.Context, u *directory.GroupUse, limit int) ([]directory.MemberRef, error) {
+	var list []directory.MemberRef
+	for it, err := range s.db.list(ctx, table.Query{Index: 1, Partition: unboundKey(u.ConnectionID, u.Epoch, u.GroupID, directory.MemberRef{}).Partition, Limit: min(limit, table.MaxGet)}) {
+		if err != nil {
+			return nil, fail("members of a use who cannot be bound", err)
+		}
+		if list = append(list, memberNamed(it.Sort)); len(list) == limit {
+			break
+		}
+	}
+	return list, nil
 }
 
 // LicensedBy lists the groups by whose use through a connection a user is to have
@@ -284,6 +326,9 @@ type UseStep struct {
 	Was UsePart
 	// Records are those that follow.
 	Records []UseRecord
+	// Members and Refused are how many more of each the use has by the step. Whoever goes
+	// through all members counts them instead.
+	Members, Refused int
 }
 
 // UseRecord is a record of a kind besides accounts that follows from a use: it is
@@ -306,7 +351,7 @@ const MaxUseSteps = 20
 
 // Advance brings a use forward by steps, each of another member, all or none, while the
 // lease is ours. by is who asked for the use. It may be repeated. ErrStale: a record was
-// written meanwhile, try again.
+// written meanwhile, or the use, which counts its members, try again.
 func (s *Uses) Advance(ctx context.Context, l *Lease, c *directory.Connection, u *directory.GroupUse, asked []string, steps []UseStep) error {
 	var keys []table.Key
 	for i := range steps {
@@ -327,6 +372,10 @@ func (s *Uses) Advance(ctx context.Context, l *Lease, c *directory.Connection, u
 			return err
 		}
 	}
+	if a.members != 0 || a.refused != 0 {
+		counts := &table.Update{Key: useKey(c.ID, u.GroupID), AddNumbers: map[string]int64{numUseMembers: int64(a.members), numUseRefused: int64(a.refused)}}
+		a.writes = append(a.writes, table.Write{Update: counts, If: table.When(table.VersionIs(u.Version), table.NumberIs(numEpoch, table.Equal, l.Epoch))})
+	}
 	for kind, n := range a.made {
 		a.writes = append(a.writes, addBound(c.ID, c.Epoch, kind, n, 0))
 	}
@@ -342,9 +391,12 @@ type advance struct {
 	now    time.Time
 	made   map[directory.Kind]int64
 	writes []table.Write
+
+	members, refused int // by how many more
 }
 
 func (a *advance) step(step *UseStep, items map[table.Key]table.Item) error {
+	a.members, a.refused = a.members+step.Members, a.refused+step.Refused
 	if err := a.records(step, items); err != nil || step.Now.Member == (directory.MemberRef{}) {
 		return err
 	}
@@ -462,6 +514,9 @@ func (s *Uses) sweepUse(ctx context.Context, u *directory.GroupUse, it table.Ite
 	if next != (directory.MemberRef{}) {
 		return true, nil
 	}
+	if more, err := s.sweepDue(ctx, u, it); more || err != nil {
+		return true, err
+	}
 	key := it.Key
 	writes := []table.Write{{Delete: &key, If: table.When(table.VersionIs(it.Version))}}
 	g, err := s.db.groups(ctx, []directory.GroupID{u.GroupID})
@@ -476,6 +531,21 @@ func (s *Uses) sweepUse(ctx context.Context, u *directory.GroupUse, it table.Ite
 		return true, nil
 	}
 	return false, fail("sweep uses", err)
+}
+
+// sweepDue takes the notes away by which a use of an epoch that has passed is due; more
+// says that it is used again by now. Notes are listed first: whoever uses the group anew
+// after that has left one of their own.
+func (s *Uses) sweepDue(ctx context.Context, u *directory.GroupUse, it table.Item) (more bool, err error) {
+	due, err := s.db.dueUse(ctx, u.ConnectionID, u.GroupID)
+	if err != nil || len(due.notes) == 0 {
+		return false, fail("sweep uses", err)
+	}
+	now, found, err := s.db.find(ctx, it.Key)
+	if err != nil || !found || now.Version != it.Version {
+		return true, fail("sweep uses", err)
+	}
+	return false, fail("sweep uses", s.db.endNotes(ctx, due.notes))
 }
 
 // NestedUsers hands on the users who are in a group, directly or through groups in it,

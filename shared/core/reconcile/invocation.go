@@ -110,7 +110,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	digester := mapping.NewDigester(cfg.Mapper, s.settingsDigest())
 	t.domains = &domainReader{s: s, tenant: tenant, connections: st.Connections}
 	t.rounds = &rounds{s: s, tenant: tenant, cfg: cfg, managed: cfg.Mapper.Managed(), digester: digester, cadence: w.cadence, domains: t.domains,
-		bindings: st.Bindings, accounts: st.Accounts, standings: st.Standings, marks: st.Marks, pages: st.Rounds, seen: st.Seen, runs: st.Runs, chunks: st.Chunks, journal: journal, journalled: recent}
+		bindings: st.Bindings, accounts: st.Accounts, standings: st.Standings, marks: st.Marks, pages: st.Rounds, seen: st.Seen, runs: st.Runs, chunks: st.Chunks, uses: c.Uses, journal: journal, journalled: recent}
 	acc := &accounts{s: s, cfg: cfg, digester: digester, tenant: tenant, observe: t.observe, actors: &actorFinder{s: s, who: c.Attribution}, shield: t.shield, domains: t.domains,
 		send: c.Send, passwordKey: c.PasswordKey, uses: c.Uses, journal: journal, marks: st.Marks, bindings: w.just, owners: st.Accounts, users: st.Users}
 	t.accounts = acc

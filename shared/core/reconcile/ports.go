@@ -71,6 +71,8 @@ type Uses interface {
 	// Expand does it, or a part of it: more says that it is to be called again. attend is
 	// called between its parts, and an error of it ends it there. What is left stays due.
 	Expand(ctx context.Context, l *store.Lease, c *directory.Connection, attend func(context.Context) error) (more bool, err error)
+	// Anew makes all due, whatever was edited. It belongs to each full round.
+	Anew(ctx context.Context, c *directory.Connection) error
 }
 
 // BatchSize is how many changes go into one request (Graph JSON batching).

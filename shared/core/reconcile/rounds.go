@@ -41,6 +41,7 @@ type rounds struct {
 	runs      runStore
 	chunks    chunkStore
 	journal   journalStore
+	uses      Uses // nil: there are none
 	kinds     *kinds
 	ahead     *aheadPage // the first page of a round, read before the lease was taken
 
@@ -137,6 +138,11 @@ func (rd *rounds) readRound(ctx context.Context, l lane, link store.ReadLink) er
 		return rd.readKinds(ctx, l)
 	}
 	if r.link.Sweep == "start" {
+		if rd.uses != nil && rd.s.conn.UsesGroups {
+			if err := rd.uses.Anew(ctx, &rd.s.conn); err != nil {
+				return err
+			}
+		}
 		if err := rd.expandKinds(ctx, l); err != nil {
 			return err
 		}

@@ -17,6 +17,11 @@
 //	licences   a record of the kind licence for each member; of licences that come by the
 //	           group, besides one of the kind group-licence for the group
 //
+// An edit says of which users it was, and those alone are looked at: what that costs does
+// not depend on how many others there are. All members are gone through when the rules of
+// the use have changed, groups have come to it or gone, so many were edited that listing
+// all is cheaper, and with each full round of the connection (Anew).
+//
 // From there on the engine plans, guards, writes and journals them as it does all marks.
 // Nothing here writes to a tenant.
 //

@@ -29,6 +29,8 @@ type groupStore interface {
 	NestedUsers(ctx context.Context, groups []directory.GroupID, after directory.UserID) iter.Seq2[directory.UserID, error]
 	DueUses(ctx context.Context, c directory.ConnectionID, after directory.GroupID, limit int) ([]store.DueUse, directory.GroupID, error)
 	EndDueUse(ctx context.Context, u store.DueUse) error
+	MakeDue(ctx context.Context, c directory.ConnectionID, groups []directory.GroupID) error
+	Gather(ctx context.Context, u store.DueUse) (store.DueUse, error)
 	Unmoved(ctx context.Context, u store.DueUse, groups []directory.GroupID) (bool, error)
 	GroupsByID(ctx context.Context, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error)
 	MembershipsAmong(ctx context.Context, g directory.GroupID, members []directory.MemberRef) (map[directory.MemberRef]directory.Membership, error)
@@ -40,6 +42,8 @@ type useStore interface {
 	Use(ctx context.Context, c *directory.Connection, g directory.GroupID) (directory.GroupUse, error)
 	ListUses(ctx context.Context, c *directory.Connection, after directory.GroupID, limit int) ([]directory.GroupUse, directory.GroupID, error)
 	UseMembers(ctx context.Context, u *directory.GroupUse, after directory.MemberRef, limit int) ([]store.UseMember, directory.MemberRef, error)
+	UseMembersAmong(ctx context.Context, u *directory.GroupUse, members []directory.MemberRef) (map[directory.MemberRef]store.UseMember, error)
+	RefusedMembers(ctx context.Context, u *directory.GroupUse, limit int) ([]directory.MemberRef, error)
 	UseState(ctx context.Context, c *directory.Connection, g directory.GroupID) (store.UseState, error)
 	Advance(ctx context.Context, l *store.Lease, c *directory.Connection, u *directory.GroupUse, asked []string, steps []store.UseStep) error
 	NoteExpanded(ctx context.Context, l *store.Lease, u *directory.GroupUse, st store.UseState) error
@@ -67,6 +71,27 @@ const duePage = 25
 func (e *Expander) Due(ctx context.Context, c *directory.Connection) (bool, error) {
 	due, _, err := e.groups.DueUses(ctx, c.ID, "", 1)
 	return len(due) > 0, err
+}
+
+// Anew has all members of all uses of a connection gone through, whatever was edited: who
+// could not be bound is tried again.
+func (e *Expander) Anew(ctx context.Context, c *directory.Connection) error {
+	for after := directory.GroupID(""); ; {
+		list, next, err := e.uses.ListUses(ctx, c, after, 0)
+		if err != nil {
+			return err
+		}
+		ids := make([]directory.GroupID, len(list))
+		for i := range list {
+			ids[i] = list[i].GroupID
+		}
+		if err := e.groups.MakeDue(ctx, c.ID, ids); err != nil {
+			return err
+		}
+		if after = next; next == "" {
+			return nil
+		}
+	}
 }
 
 // patience is for how long whoever has left a group waits for uses that cannot be brought
@@ -187,7 +212,7 @@ func (e *Expander) one(ctx context.Context, l *store.Lease, c *directory.Connect
 		problem := store.UseState{Problem: "What follows from the use could not be brought up to date. It is tried again; whoever runs Bindery finds the cause in the log."}
 		return errors.Join(fmt.Errorf("use of the group %s: %w", d.GroupID, err), e.uses.NoteExpanded(ctx, l, &use, problem))
 	}
-	return e.groups.EndDueUse(ctx, d)
+	return e.groups.EndDueUse(ctx, x.due)
 }
 
 // attention sees to other work between parts of this, of which something follows or not.
@@ -215,12 +240,14 @@ type expansion struct {
 	ends   bool // nothing is wanted of the use any more
 	attend attention
 
-	before store.UseState      // how far it was brought the last time
-	retry  bool                // those who could not be bound are tried again
-	relook bool                // the rules of licences may be other ones
-	open   []directory.GroupID // the group, and those in it whose members are its own
-	kept   []directory.GroupID // those in it that stay groups
-	asked  []string            // subjects of those whose edits it comes from
+	before store.UseState        // how far it was brought the last time
+	whole  bool                  // all members are gone through
+	some   []directory.MemberRef // else these
+	retry  bool                  // those who could not be bound are tried again
+	relook bool                  // the rules of licences may be other ones
+	open   []directory.GroupID   // the group, and those in it whose members are its own
+	kept   []directory.GroupID   // those in it that stay groups
+	asked  []string              // subjects of those whose edits it comes from
 	batch  []change
 	state  store.UseState
 }
@@ -230,6 +257,7 @@ type change struct {
 	member directory.MemberRef
 	was    store.UseMember
 	wanted store.UsePart
+	begun  bool // was is what stood before its binding was begun
 }
 
 // Those who could not be bound are tried again by every expansion when they are few, and
@@ -237,6 +265,14 @@ type change struct {
 const (
 	fewRefused = 200
 	retryEvery = 24 * time.Hour
+)
+
+// How many members are looked at by themselves when edits were of no others: a few always,
+// and more as long as that is cheaper than to list all. A unit of the table lists so many
+// of them, or reads one.
+const (
+	fewEdited = store.MaxUseSteps
+	listedFor = 40
 )
 
 // bring brings the use up to date.
@@ -250,11 +286,8 @@ func (x *expansion) bring(ctx context.Context) error {
 		return err
 	}
 	now := x.e.now().UTC()
-	x.relook = x.before.Version != x.use.Version
-	x.retry = x.relook || x.before.Refused <= fewRefused || !now.Before(x.before.Retried.Add(retryEvery))
-	x.state.Retried = x.before.Retried
-	if x.retry {
-		x.state.Retried = now
+	if err := x.choose(ctx, now); err != nil {
+		return err
 	}
 	if err := x.nested(ctx); err != nil {
 		return err
@@ -277,6 +310,39 @@ func (x *expansion) bring(ctx context.Context) error {
 	}
 	x.state.At = now
 	return x.e.uses.NoteExpanded(ctx, x.lease, x.use, x.state)
+}
+
+// choose decides who is looked at: those of whom the edits were, and the few who could not
+// be bound; all when an edit may have been of anybody, or the use was not brought up to
+// date before by these rules.
+func (x *expansion) choose(ctx context.Context, now time.Time) error {
+	b := &x.before
+	few, again := b.Refused <= fewRefused, !now.Before(b.Retried.Add(retryEvery))
+	x.relook = b.Version != x.use.Version
+	x.retry = x.relook || few || again
+	x.whole = x.due.Whole || x.ends || x.relook || b.At.IsZero() || b.Problem != "" || !few && again
+	if x.some = x.due.Members; !x.whole && few && b.Refused > 0 {
+		refused, err := x.e.uses.RefusedMembers(ctx, x.use, fewRefused)
+		if err != nil {
+			return err
+		}
+		x.some = slices.Concat(x.some, refused)
+		slices.SortFunc(x.some, directory.MemberRef.Compare)
+		x.some = slices.Compact(x.some)
+	}
+	n := len(x.some)
+	x.whole = x.whole || n > fewEdited && n*listedFor > b.Members
+	x.state = store.UseState{Retried: b.Retried, Some: !x.whole}
+	if x.retry {
+		x.state.Retried = now
+	}
+	if !x.whole {
+		x.retry = true // of those who are looked at
+		return nil
+	}
+	var err error
+	x.due, err = x.e.groups.Gather(ctx, x.due)
+	return err
 }
 
 // nested finds out whose members are the group's own, and who has edited any of them
@@ -369,8 +435,11 @@ func (x *expansion) wanted(m directory.MemberRef) store.UsePart {
 
 // compare goes through the members that the directory has and those that the use was
 // brought to, both in the order of directory.MemberRef.Compare, and changes whoever
-// differs.
+// differs; or only through some of them.
 func (x *expansion) compare(ctx context.Context) error {
+	if !x.whole {
+		return x.compareSome(ctx)
+	}
 	next, stop := iter.Pull2(x.had(ctx))
 	defer stop()
 	was, err, more := next()
@@ -379,7 +448,7 @@ func (x *expansion) compare(ctx context.Context) error {
 			return failed
 		}
 		for more && err == nil && was.Member.Compare(member) < 0 {
-			if err := x.change(ctx, change{was.Member, was, 0}); err != nil {
+			if err := x.change(ctx, change{member: was.Member, was: was}); err != nil {
 				return err
 			}
 			was, err, more = next()
@@ -400,7 +469,39 @@ func (x *expansion) compare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := x.change(ctx, change{was.Member, was, 0}); err != nil {
+		if err := x.change(ctx, change{member: was.Member, was: was}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compareSome looks at some users by themselves. What it costs does not depend on how many
+// others there are.
+func (x *expansion) compareSome(ctx context.Context) error {
+	if len(x.some) == 0 {
+		return nil
+	}
+	was, err := x.e.uses.UseMembersAmong(ctx, x.use, x.some)
+	if err != nil {
+		return err
+	}
+	in := make(map[directory.MemberRef]bool, len(x.some))
+	for _, g := range x.open {
+		found, err := x.e.groups.MembershipsAmong(ctx, g, x.some)
+		if err != nil {
+			return err
+		}
+		for m := range found {
+			in[m] = true
+		}
+	}
+	for _, m := range x.some {
+		c := change{member: m, was: was[m]}
+		if in[m] {
+			c.wanted = x.wanted(m)
+		}
+		if err := x.change(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -541,7 +642,9 @@ func (x *expansion) flush(ctx context.Context) error {
 			continue
 		}
 		if c.was.Code != codeUnderWay {
-			begun = append(begun, store.UseStep{Was: c.was.Parts, Now: store.UseMember{Member: c.member, Parts: c.was.Parts &^ store.UseSelected, Code: codeUnderWay, Since: c.was.Since}})
+			now := store.UseMember{Member: c.member, Parts: c.was.Parts &^ store.UseSelected, Code: codeUnderWay, Since: c.was.Since}
+			begun = append(begun, x.counted(c, store.UseStep{Was: c.was.Parts, Now: now}))
+			c.begun = true
 		}
 	}
 	if len(begun) > 0 {
@@ -623,6 +726,31 @@ func (x *expansion) step(c *change, code string) store.UseStep {
 	if wants != had || wants && x.relook {
 		step.Records = append(step.Records, store.UseRecord{Ref: directory.LicenceOf(c.member.User()), Look: true})
 	}
+	return x.counted(c, step)
+}
+
+// counted is a step with what the use's numbers become by it, unless all members are gone
+// through, and counted by that.
+func (x *expansion) counted(c *change, step store.UseStep) store.UseStep {
+	if x.whole {
+		return step
+	}
+	number := func(is bool) int {
+		if is {
+			return 1
+		}
+		return 0
+	}
+	is := func(m *store.UseMember) (member, refused int) {
+		return number(m.Parts != 0 || m.Code != ""), number(m.Code != "" && m.Code != codeUnderWay)
+	}
+	was := c.was
+	if c.begun {
+		was.Code = codeUnderWay
+	}
+	members, refused := is(&was)
+	step.Members, step.Refused = is(&step.Now)
+	step.Members, step.Refused = step.Members-members, step.Refused-refused
 	return step
 }
 

@@ -264,7 +264,7 @@ func testUsedGroups(s *suite) {
 	s.must(s.Groups.SetUsed(ctx, top.ID, hq.ID, true))
 	due := func() []store.DueUse {
 		s.Helper()
-		list, next, err := s.Groups.DueUses(ctx, hq.ID, "", 10)
+		list, next, err := s.Groups.DueUses(ctx, hq.ID, "", 100)
 		if s.must(err); next != "" {
 			s.Errorf("more are due than there are uses: %v", list)
 		}
@@ -306,6 +306,47 @@ func testUsedGroups(s *suite) {
 	if again, err := s.Groups.Changed(ctx, 10); err != nil || len(again) != 0 {
 		s.Errorf("still to be told: %v, %v", again, err)
 	}
+
+	// Whoever is due knows of which users the edits were, all of them, and whether they may
+	// have been of anything.
+	if !read[0].Whole {
+		s.Errorf("due after a nesting: %+v", read[0])
+	}
+	s.must(s.Groups.EndDueUse(ctx, read[0]))
+	bob, cat := directory.UserMember(s.user("bob@hq.example").ID), directory.UserMember(s.user("cat@hq.example").ID)
+	s.must(s.change(low.ID, []directory.MemberRef{bob}, nil))
+	s.must(s.change(low.ID, []directory.MemberRef{cat}, nil))
+	tell()
+	s.must(s.change(mid.ID, []directory.MemberRef{bob}, nil))
+	tell()
+	read = due()
+	both := []directory.MemberRef{bob, cat}
+	slices.SortFunc(both, directory.MemberRef.Compare)
+	if len(read) != 1 || read[0].Whole || !slices.Equal(read[0].Members, both) {
+		s.Errorf("due after edits of two users below: %+v", read)
+	}
+	s.must(s.change(low.ID, nil, []directory.MemberRef{bob, cat}))
+	if moved, err := s.Groups.Unmoved(ctx, read[0], []directory.GroupID{top.ID, low.ID}); moved || err != nil {
+		s.Errorf("nothing has moved although an edit waits to be told: %v", err)
+	}
+	tell()
+	if moved, err := s.Groups.Unmoved(ctx, read[0], []directory.GroupID{top.ID, low.ID}); moved || err != nil {
+		s.Errorf("nothing has moved although it is due by another edit: %v", err)
+	}
+	s.must(s.Groups.EndDueUse(ctx, read[0]))
+	if read = due(); len(read) != 1 || read[0].Whole || !slices.Equal(read[0].Members, both) {
+		s.Errorf("an edit was forgotten with those before it: %+v", read)
+	}
+	for range 12 {
+		s.must(s.Groups.MakeDue(ctx, hq.ID, []directory.GroupID{top.ID}))
+	}
+	many := due()
+	one, err := s.Groups.Gather(ctx, many[0])
+	s.must(err)
+	if unmoved, err := s.Groups.Unmoved(ctx, one, []directory.GroupID{top.ID}); !one.Whole || !unmoved || err != nil {
+		s.Errorf("gathered %+v, %v", one, err)
+	}
+	read = due()
 
 	// Whether a user is a member concerns those who use the group, other edits do not.
 	user, err := s.Users.User(ctx, ann.User())
