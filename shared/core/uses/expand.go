@@ -34,6 +34,7 @@ type groupStore interface {
 	Unmoved(ctx context.Context, u store.DueUse, groups []directory.GroupID) (bool, error)
 	GroupsByID(ctx context.Context, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error)
 	MembershipsAmong(ctx context.Context, g directory.GroupID, members []directory.MemberRef) (map[directory.MemberRef]directory.Membership, error)
+	Changed(ctx context.Context, limit int) ([]directory.MemberRef, error)
 	TellUsers(ctx context.Context, m directory.MemberRef) ([]directory.ConnectionID, error)
 }
 
@@ -156,6 +157,12 @@ func (e *Expander) Expand(ctx context.Context, l *store.Lease, c *directory.Conn
 		}
 		return stopped
 	}
+	if err := e.tell(ctx, c, mind); err != nil {
+		if errors.Is(stopped, errShare) {
+			return true, nil
+		}
+		return false, err
+	}
 	for after := directory.GroupID(""); ; {
 		due, next, err := e.groups.DueUses(ctx, c.ID, after, duePage)
 		if err != nil {
@@ -177,6 +184,32 @@ func (e *Expander) Expand(ctx context.Context, l *store.Lease, c *directory.Conn
 		}
 		after = next
 	}
+}
+
+// mostTold is how many edits are passed on before uses are brought up to date.
+const mostTold = 500
+
+// tell passes on the edits of groups that wait for that, since whoever made them has died,
+// or is about to do it. Who came into one group and then left another one must not be let
+// go for the second edit while nobody has heard of the first.
+func (e *Expander) tell(ctx context.Context, c *directory.Connection, attend attention) error {
+	due, _, err := e.groups.DueUses(ctx, c.ID, "", 1)
+	if err != nil || len(due) == 0 {
+		return err
+	}
+	list, err := e.groups.Changed(ctx, mostTold)
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		if err := attend(ctx, false); err != nil {
+			return err
+		}
+		if _, err := e.groups.TellUsers(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // one brings one use up to date. What somebody edits meanwhile is left to the next time.
@@ -741,8 +774,10 @@ func (x *expansion) counted(c *change, step store.UseStep) store.UseStep {
 		}
 		return 0
 	}
+	// Who is under way counts as one who could not be bound, so that the next expansion
+	// looks at them although no edit was of them.
 	is := func(m *store.UseMember) (member, refused int) {
-		return number(m.Parts != 0 || m.Code != ""), number(m.Code != "" && m.Code != codeUnderWay)
+		return number(m.Parts != 0 || m.Code != ""), number(m.Code != "")
 	}
 	was := c.was
 	if c.begun {

@@ -3,6 +3,7 @@ package uses_test
 import (
 	"cmp"
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -63,6 +64,34 @@ func TestRefusedAreLetGo(t *testing.T) {
 	w.expand(0)
 	if b, err := w.s.Bindings.Binding(t.Context(), u); err == nil && b.Release == "" {
 		t.Errorf("the binding stays: %+v", b)
+	}
+}
+
+// TestMoveOfWhichHalfWasTold: whoever put somebody into another group died before telling
+// those who use it, and took them out of the first one after that. Nobody lets go who is
+// selected all the time.
+func TestMoveOfWhichHalfWasTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	from, to, u := w.addGroup(), w.addGroup(), w.addUser()
+	w.setMember(from, directory.UserMember(u), true)
+	selects := directory.UseRules{Select: &directory.SelectRule{OnRelease: directory.ReleaseBlock}}
+	w.setUse(from, selects)
+	w.setUse(to, selects)
+	w.tell(from)
+	w.expand(0)
+	change := func(g directory.GroupID, ch store.MemberChange) {
+		group, err := w.s.Groups.Group(t.Context(), g)
+		w.must(err)
+		_, err = w.s.Groups.ChangeMembers(t.Context(), directory.AuditEvent{}, &group, ch)
+		w.must(err)
+	}
+	change(to, store.MemberChange{Add: []directory.Membership{{Group: to, Member: directory.UserMember(u), Added: w.clock.Now()}}})
+	change(from, store.MemberChange{Remove: []directory.MemberRef{directory.UserMember(u)}})
+	w.tell(from)
+	w.must(w.expandOnce(ignore))
+	if b, err := w.s.Bindings.Binding(t.Context(), u); err != nil || b.Release != "" || !slices.Equal(b.Groups, []directory.GroupID{to}) {
+		t.Errorf("who moved is bound as %+v, %v", b, err)
 	}
 }
 
