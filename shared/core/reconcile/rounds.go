@@ -127,6 +127,11 @@ func (rd *rounds) readRound(ctx context.Context, l lane, link store.ReadLink) er
 				return err
 			}
 		}
+		if r.link.Sweep == "start" && rd.usesGroups() {
+			if err := rd.uses.Anew(ctx, &rd.s.conn); err != nil {
+				return err
+			}
+		}
 		if err := rd.pages.SaveLink(ctx, &rd.s.lease, r.link); err != nil {
 			return err
 		}
@@ -138,8 +143,10 @@ func (rd *rounds) readRound(ctx context.Context, l lane, link store.ReadLink) er
 		return rd.readKinds(ctx, l)
 	}
 	if r.link.Sweep == "start" {
-		if rd.uses != nil && rd.s.conn.UsesGroups {
-			if err := rd.uses.Anew(ctx, &rd.s.conn); err != nil {
+		// Kinds are compared with what follows from the uses: first, that is brought up to date.
+		for more := rd.usesGroups(); more; {
+			var err error
+			if more, err = rd.uses.Expand(ctx, &rd.s.lease, &rd.s.conn, l.attend); err != nil {
 				return err
 			}
 		}
@@ -152,6 +159,9 @@ func (rd *rounds) readRound(ctx context.Context, l lane, link store.ReadLink) er
 	}
 	return rd.readKinds(ctx, l)
 }
+
+// usesGroups reports whether the connection does something with groups.
+func (rd *rounds) usesGroups() bool { return rd.uses != nil && rd.s.conn.UsesGroups }
 
 // readPage reads one page and marks what differs. done says that it was the last.
 func (rd *rounds) readPage(ctx context.Context, l lane, r *round) (done bool, err error) {
