@@ -26,33 +26,31 @@ func JoinKinds(engine *reconcile.Config, records *store.Store, editor groups.Att
 	byGroup := licences.NewGroups(licensing)
 	engine.Uses = uses.NewExpander(records, assign.NewSelected(records), engine.Now, engine.Log)
 	engine.Kinds = append(groups.Kinds(exports), managing, licensing, byGroup)
-	engine.Dependents = together(managing.Dependents, ofGroups(groups.Dependents(exports)), ofGroups(licensing.Dependents), ofGroups(byGroup.Dependents))
+	engine.Dependents = together(reconcile.EachDependents(managing.Dependents), ofGroups(groups.Dependents(exports)),
+		ofGroups(reconcile.EachDependents(licensing.Dependents)), ofGroups(reconcile.EachDependents(byGroup.Dependents)))
 }
 
 // ofGroups asks only where the connection does something with groups: nothing depends on
 // them else.
-func ofGroups(of dependents) dependents {
-	return func(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
+func ofGroups(of reconcile.Dependents) reconcile.Dependents {
+	return func(ctx context.Context, c *directory.Connection, refs []directory.Ref) ([]directory.Ref, error) {
 		if !c.UsesGroups {
 			return nil, nil
 		}
-		return of(ctx, c, ref)
+		return of(ctx, c, refs)
 	}
 }
 
-// dependents is reconcile.Config.Dependents.
-type dependents = func(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error)
-
-// together asks several kinds what depends on an object.
-func together(kinds ...dependents) dependents {
-	return func(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
+// together asks several kinds what depends on objects.
+func together(kinds ...reconcile.Dependents) reconcile.Dependents {
+	return func(ctx context.Context, c *directory.Connection, refs []directory.Ref) ([]directory.Ref, error) {
 		var all []directory.Ref
 		for _, of := range kinds {
-			refs, err := of(ctx, c, ref)
+			list, err := of(ctx, c, refs)
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, refs...)
+			all = append(all, list...)
 		}
 		return all, nil
 	}

@@ -99,7 +99,7 @@ func (a *applier) applyPhases(ctx context.Context, t *task) (stopped bool, err e
 				continue
 			}
 		}
-		if err := a.dependents.stir(ctx); err != nil {
+		if err := a.dependents.stir(ctx, t.lane); err != nil {
 			return false, err
 		}
 		sent := inPhase(t.run, t.at.Phase)

@@ -9,6 +9,25 @@ import (
 	"bindery/shared/store"
 )
 
+// Dependents names the objects that may have waited for some others, see
+// Config.Dependents.
+type Dependents func(ctx context.Context, c *directory.Connection, refs []directory.Ref) ([]directory.Ref, error)
+
+// EachDependents are Dependents of one object after the other.
+func EachDependents(of func(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error)) Dependents {
+	return func(ctx context.Context, c *directory.Connection, refs []directory.Ref) ([]directory.Ref, error) {
+		var all []directory.Ref
+		for _, ref := range refs {
+			list, err := of(ctx, c, ref)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, list...)
+		}
+		return all, nil
+	}
+}
+
 // dependents have looked at what may have waited for an object (Verdict.Later), when
 // the journal says that this has got its counterpart in the tenant, or lost it, or can
 // be written to again. Nothing follows from it but marks: it is done once nothing is
@@ -16,7 +35,7 @@ import (
 // come.
 type dependents struct {
 	s     *session
-	of    func(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error)
+	of    Dependents
 	marks markStore
 	send  Send
 
@@ -68,18 +87,22 @@ func (d *dependents) written() {
 // is being written is.
 func (d *dependents) any() bool { return len(d.stirred)+len(d.writing) > 0 }
 
-// stir marks the dependents. That they cannot be found out is no reason to stop.
-func (d *dependents) stir(ctx context.Context) error {
+// stir marks the dependents, while leavers are served. That they cannot be found out is no
+// reason to stop.
+func (d *dependents) stir(ctx context.Context, l lane) error {
 	marked := false
 	for len(d.stirred) > 0 {
-		if err := d.s.inTime(ctx); err != nil {
+		if err := l.attend(ctx); err != nil {
 			return err
 		}
-		ref := d.stirred[0]
-		d.stirred = d.stirred[1:]
-		refs, err := d.of(ctx, &d.s.conn, ref)
+		some := d.stirred[:min(stirredPart, len(d.stirred))]
+		d.stirred = d.stirred[len(some):]
+		if len(some) == 0 {
+			break // a run of leavers has ended with it
+		}
+		refs, err := d.of(ctx, &d.s.conn, some)
 		if err != nil {
-			d.s.log.Warn("what depends on an object was not found out", "connectionId", d.s.conn.ID, "kind", ref.Kind, "error", err)
+			d.s.log.Warn("what depends on objects was not found out", "connectionId", d.s.conn.ID, "kind", some[0].Kind, "error", err)
 			continue
 		}
 		for part := range slices.Chunk(refs, dependentsPart) {
@@ -91,7 +114,7 @@ func (d *dependents) stir(ctx context.Context) error {
 				return err
 			}
 			if err != nil {
-				d.s.log.Warn("what depends on an object was not marked", "connectionId", d.s.conn.ID, "kind", ref.Kind, "error", err)
+				d.s.log.Warn("what depends on objects was not marked", "connectionId", d.s.conn.ID, "kind", some[0].Kind, "error", err)
 				break
 			}
 			marked = true
@@ -105,8 +128,12 @@ func (d *dependents) stir(ctx context.Context) error {
 	return d.send(ctx, directory.WakeUp{ConnectionID: d.s.conn.ID}, d.s.secondLook)
 }
 
-// dependentsPart is how many are marked before the lease is looked at again.
-const dependentsPart = 1000
+// How many objects have their dependents looked for, and how many of these are marked,
+// before leavers and the lease are looked at again.
+const (
+	stirredPart    = 25
+	dependentsPart = 1000
+)
 
 // objectState is what of a binding others depend on.
 type objectState struct {

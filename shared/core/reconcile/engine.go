@@ -64,12 +64,12 @@ type Config struct {
 	// Uses has what connections do with groups followed by bindings and records of
 	// kinds; nil: they do nothing with groups.
 	Uses Uses
-	// Dependents names the objects that may have waited for another one (Verdict.Later),
+	// Dependents names the objects that may have waited for one of others (Verdict.Later),
 	// which has its counterpart in the tenant now, or none any more, or whose account
 	// can be written to again, or was blocked or unblocked by us. They are marked. What
 	// is missed when a slice dies is found when its time has come.
 	// nil: nothing depends on anything.
-	Dependents func(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error)
+	Dependents Dependents
 	Now        func() time.Time // nil means time.Now
 	Log        *slog.Logger     // nil means silence
 	// SecondLook is how long a slice that found nothing waits before it looks
@@ -267,7 +267,7 @@ func (w *invocation) release(ctx context.Context, err error) (Summary, error) {
 	leases, id := w.config.Stores.Leases, w.s.conn.ID
 	if !w.s.lease.Released && w.dependents.any() { // with what the slice was cut off from
 		w.s.until = w.s.now().Add(stirTime)
-		if stirred := w.dependents.stir(ctx); errors.Is(stirred, directory.ErrLeaseLost) {
+		if stirred := w.dependents.stir(ctx, closed{w.s}); errors.Is(stirred, directory.ErrLeaseLost) {
 			sum.Skipped = "the lease was lost"
 			return *sum, nil
 		}

@@ -144,7 +144,7 @@ func (w *invocation) work(ctx context.Context) error {
 		if err := w.s.inTime(ctx); err != nil {
 			return err
 		}
-		if err := w.dependents.stir(ctx); err != nil {
+		if err := w.dependents.stir(ctx, w.leavers); err != nil {
 			return err
 		}
 		if err := w.resumeUnread(ctx); err != nil {

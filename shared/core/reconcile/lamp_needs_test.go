@@ -69,12 +69,12 @@ func (w *lampWorld) needy() {
 	c := w.engine.config
 	c.Stores, c.Kinds = StoresOf(store.New(w.table, store.Options{Now: w.now})), []Kind{&needLamps{w.lamps}}
 	c.Open = func(context.Context, *directory.Connection) (Tenant, error) { return h, nil }
-	c.Dependents = func(_ context.Context, _ *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
+	c.Dependents = EachDependents(func(_ context.Context, _ *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
 		if ref == lampRef(10) {
 			return []directory.Ref{lampRef(3)}, nil
 		}
 		return nil, nil
-	}
+	})
 	w.engine = New(c)
 }
 

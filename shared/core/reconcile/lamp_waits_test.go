@@ -97,7 +97,7 @@ func TestLampsFollowEachOther(t *testing.T) {
 	w := newLampWorld(t)
 	w.chain()
 	asked := map[directory.Ref]int{}
-	w.engine.config.Dependents = func(_ context.Context, _ *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
+	w.engine.config.Dependents = EachDependents(func(_ context.Context, _ *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
 		asked[ref]++
 		for n := range 10 {
 			if before(lampRef(n)) == ref {
@@ -105,7 +105,7 @@ func TestLampsFollowEachOther(t *testing.T) {
 			}
 		}
 		return nil, nil
-	}
+	})
 	for n := 1; n < 4; n++ {
 		w.hangOne(n, "red")
 	}

@@ -2,47 +2,67 @@ package groups
 
 import (
 	"context"
+	"maps"
 	"slices"
 
+	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
 )
 
 // Dependents are, for reconcile.Config.Dependents, the memberships that may have waited
 // for an account or a tenant group: those that say so. A group that is being let go waits
-// for its memberships.
-func Dependents(c Config) func(ctx context.Context, conn *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
-	return func(ctx context.Context, conn *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
-		switch {
-		case ref.User() != "":
-			refs, err := c.membershipsOf(ctx, directory.UserMember(ref.User()))
+// for its memberships, of which a load has many thousands: of all together each group is
+// looked at once.
+func Dependents(c Config) reconcile.Dependents {
+	return func(ctx context.Context, conn *directory.Connection, refs []directory.Ref) ([]directory.Ref, error) {
+		var all []directory.Ref
+		of := map[directory.Ref]bool{}
+		for _, ref := range refs {
+			list, err := c.dependents(ctx, conn, ref)
 			if err != nil {
 				return nil, err
 			}
-			return c.waiting(ctx, conn, withGroups(refs))
-		case ref.Kind == directory.KindGroup:
-			group := directory.GroupID(ref.ID)
-			refs, err := c.membershipsOf(ctx, directory.GroupMember(group))
-			if err != nil {
-				return nil, err
+			all = append(all, list...)
+			if group, _, is := memberOf(ref); is {
+				of[directory.GroupRef(group)] = true
 			}
-			nested, err := c.waiting(ctx, conn, refs)
-			if err != nil {
-				return nil, err
+		}
+		if len(of) == 0 {
+			return all, nil
+		}
+		found, err := c.Records.BindingsOf(ctx, conn.ID, slices.Collect(maps.Keys(of)))
+		for ref, b := range found {
+			if b.Epoch == conn.Epoch && b.Release != "" {
+				all = append(all, ref)
 			}
-			members, err := c.waitingIn(ctx, conn, group)
-			return append(nested, members...), err
 		}
-		group, _, is := memberOf(ref)
-		if !is {
-			return nil, nil
-		}
-		of := directory.GroupRef(group)
-		found, err := c.Records.BindingsOf(ctx, conn.ID, []directory.Ref{of})
-		if b, there := found[of]; there && b.Epoch == conn.Epoch && b.Release != "" {
-			return []directory.Ref{of}, err
-		}
-		return nil, err
+		return all, err
 	}
+}
+
+// dependents are those of a user, or of a group.
+func (c Config) dependents(ctx context.Context, conn *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
+	switch {
+	case ref.User() != "":
+		refs, err := c.membershipsOf(ctx, directory.UserMember(ref.User()))
+		if err != nil {
+			return nil, err
+		}
+		return c.waiting(ctx, conn, withGroups(refs))
+	case ref.Kind == directory.KindGroup:
+		group := directory.GroupID(ref.ID)
+		refs, err := c.membershipsOf(ctx, directory.GroupMember(group))
+		if err != nil {
+			return nil, err
+		}
+		nested, err := c.waiting(ctx, conn, refs)
+		if err != nil {
+			return nil, err
+		}
+		members, err := c.waitingIn(ctx, conn, group)
+		return append(nested, members...), err
+	}
+	return nil, nil
 }
 
 // membershipsOf are the Refs of the memberships that somebody may have: in the groups

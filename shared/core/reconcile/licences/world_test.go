@@ -127,7 +127,7 @@ func (w *world) start(open reconcile.Open) {
 		w.kind = w.wrap(kind)
 	}
 	w.engine = reconcile.New(reconcile.Config{
-		Stores: reconcile.StoresOf(w.store), Now: w.now, SecondLook: -1, Open: open, Kinds: append(groups.Kinds(groups.Of(w.store, w)), w.kind, NewGroups(kind)), Dependents: kind.Dependents,
+		Stores: reconcile.StoresOf(w.store), Now: w.now, SecondLook: -1, Open: open, Kinds: append(groups.Kinds(groups.Of(w.store, w)), w.kind, NewGroups(kind)), Dependents: reconcile.EachDependents(kind.Dependents),
 		Send: func(context.Context, directory.WakeUp, time.Duration) error {
 			if w.send != nil {
 				return w.send()

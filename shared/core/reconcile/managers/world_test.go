@@ -106,7 +106,7 @@ func (w *world) start(open reconcile.Open) {
 	w.store = store.New(w.table, store.Options{Now: w.now})
 	w.kind = New(StoreOf(w.store))
 	w.engine = reconcile.New(reconcile.Config{
-		Stores: reconcile.StoresOf(w.store), Now: w.now, SecondLook: -1, Open: open, Kinds: []reconcile.Kind{w.kind}, Dependents: w.kind.Dependents,
+		Stores: reconcile.StoresOf(w.store), Now: w.now, SecondLook: -1, Open: open, Kinds: []reconcile.Kind{w.kind}, Dependents: reconcile.EachDependents(w.kind.Dependents),
 		Send: func(context.Context, directory.WakeUp, time.Duration) error {
 			if w.send != nil {
 				return w.send()
