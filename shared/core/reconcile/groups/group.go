@@ -55,7 +55,8 @@ type groupSubject struct {
 	// owner is what of ours the group to adopt is already; the zero Ref: nothing.
 	owner directory.Ref
 	// members is how many records of memberships there are yet, of a group that is
-	// being let go.
+	// being let go; of one that is to be deleted, besides those that the same run takes
+	// away before.
 	members int
 	// strangers are records of strangers that go before that of such a group;
 	// givenBack are those of whom we took out, and are to be put back before it goes.
@@ -371,8 +372,14 @@ func (d *groupDiff) update() *directory.Change {
 //	keep     nothing: the tenant group stays as it is
 //	empty    nothing of its own, once the memberships that we gave are taken away
 //	restore  the values from before an adoption, and then as empty
-//	delete   the tenant group is deleted, if we made it; one that was there before us
-//	         stays as with keep
+//	delete   as empty, and then the tenant group is deleted, if we made it; one that was
+//	         there before us stays as with keep
+//
+// A deletion waits for the memberships too, although it takes them along: one that is held,
+// was refused or is paused would go all the same, and what is brought back by an undo would
+// have members who count as others' from then on. It is planned with the removals, so that
+// an admin sees and takes back both together, and is sent once these are done
+// (groupBatch.Confirm).
 func releaseGroup(s groupSubject) plan.Decision {
 	out := plan.Decision{Status: directory.BindingInSync, Base: s.record.Base}
 	id := string(s.record.AccountID)
@@ -397,14 +404,12 @@ func releaseGroup(s groupSubject) plan.Decision {
 		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupHasLicenses, "The tenant group of "+s.quoted()+" gives licences to its members; Microsoft deletes none that does.",
 			"Take the licences from the group in Entra; it is tried again by itself. Or end the export with keep.", id)
 		return out
+	case s.members > 0:
+		out.Status, out.Problem = directory.BindingPending, membersLeft(s.members, s.quoted(), id)
+		return out
 	case deletes:
 		out.Changes = append(out.Changes, s.change(directory.EffectGroupDelete, "deleted because its export ended, and the policy says so"))
 		out.Status = directory.BindingPending
-		return out
-	case s.members > 0:
-		out.Status = directory.BindingPending
-		out.Problem = problem(directory.CodeGroupMembersLeft, fmt.Sprintf("%d memberships are still to be dealt with before the tenant group of %s is let go.", s.members, s.quoted()),
-			"It is looked at again by itself.", id)
 		return out
 	}
 	if s.record.Release == directory.ReleaseRestore && !s.record.Created {
@@ -414,6 +419,12 @@ func releaseGroup(s groupSubject) plan.Decision {
 		out.Status = directory.BindingPending
 	}
 	return out
+}
+
+// membersLeft is why a group is not let go yet.
+func membersLeft(n int, group, id string) *directory.Problem {
+	return problem(directory.CodeGroupMembersLeft, fmt.Sprintf("%d memberships are still to be dealt with before the tenant group of %s is let go.", n, group),
+		"It is looked at again by itself. See what keeps them: each is a binding of the kind member with its own problem.", id)
 }
 
 // back writes values from before, as long as the tenant group still has those that

@@ -111,17 +111,31 @@ func (o *tenantGroups) made(ctx context.Context, w reconcile.Work, b *directory.
 	return &heard, nil
 }
 
+// fewLeft is with how many memberships that are to be taken away a tenant group is deleted
+// by the same run. Of more the removals come first, as a run of their own.
+const fewLeft = 100
+
 // countMemberships finds the records of memberships that a group which is let go has
 // left, as far as that matters: some, or none. Those of strangers go with the group's:
-// nothing else lets them go.
+// nothing else lets them go. Where the group is deleted these are the memberships that
+// are not taken away by the run that is planned.
 func (o *tenantGroups) countMemberships(ctx context.Context, s *groupSubject) error {
 	b, group := s.record, directory.GroupID(s.record.Object.ID)
+	if b.Release == directory.ReleaseDelete {
+		left, all, err := o.leftIn(ctx, group)
+		if err != nil {
+			return err
+		}
+		if s.members = len(left); all {
+			s.members = len(slices.DeleteFunc(left, dueWithGroup))
+		}
+	}
 	list, _, err := o.Records.ListBindingsUnder(ctx, directory.KindMember, directory.MembersOf(group), b.ConnectionID, b.Epoch, "", 100)
 	if err != nil {
 		return err
 	}
 	for i := range list {
-		if strangerOf(list[i].Object) == "" || list[i].Release != "" {
+		if b.Release != directory.ReleaseDelete && (strangerOf(list[i].Object) == "" || list[i].Release != "") {
 			s.members++
 		}
 	}
@@ -141,6 +155,23 @@ func (o *tenantGroups) countMemberships(ctx context.Context, s *groupSubject) er
 	}
 	s.moreStrangers = next != "" && len(s.strangers)+len(s.givenBack) > 0
 	return nil
+}
+
+// leftIn are memberships of a group that are still to be taken away, or to be let go, by a
+// listing that may be behind; all says that these are all. One that stays in the tenant is
+// not among them: an admin has said so.
+func (o *opened) leftIn(ctx context.Context, group directory.GroupID) (left []directory.Binding, all bool, err error) {
+	left, next, err := o.Records.ListBindingsUnder(ctx, directory.KindMember, directory.MembersOf(group), o.s.Connection().ID, o.s.Epoch(), "", fewLeft)
+	left = slices.DeleteFunc(left, func(m directory.Binding) bool {
+		return strangerOf(m.Object) != "" || m.Release == directory.ReleaseKeep
+	})
+	return left, next == "", err
+}
+
+// dueWithGroup reports whether a membership is taken away by the run that deletes its
+// group: nothing has kept it so far.
+func dueWithGroup(m directory.Binding) bool {
+	return m.Release != "" && m.Problem == nil && m.Status != directory.BindingPaused
 }
 
 // tookStranger reports whether a stranger's record says that we have taken him out.
