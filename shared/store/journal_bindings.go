@@ -155,6 +155,7 @@ func (w *bindingWriter) remove(old, b *directory.Binding, it table.Item) []table
 		claim := claimKey(w.conn.Tenant.ID, b.Ref().Kind, b.AccountID)
 		writes = append(writes, table.Write{Delete: &claim})
 		writes = append(writes, beforeImageWrite(w.conn, w.conn.Tenant.ID, b, w.db.now())...)
+		writes = append(writes, deletedGroupWrite(w.conn.Tenant.ID, b, w.db.now())...)
 	}
 	w.gain(b.Ref().Kind, -1, -accountsOf(old))
 	return append(writes, problemWrites(old, nil, w.db.expiry())...)

@@ -19,6 +19,9 @@ const (
 	// propExact says in the base that strangers were looked for since the export is
 	// exact; from then on changes at Microsoft tell of new ones.
 	propExact = "exact"
+	// propReturned says in the base that the tenant group is one of an earlier export: it
+	// may have members whom others gave it.
+	propReturned = "returned"
 )
 
 // Export is a group of our directory with how a connection exports it.
@@ -50,6 +53,9 @@ type groupSubject struct {
 	// a direct read found it gone, and deleted is it in the recycle bin.
 	found, deleted *directory.TenantGroup
 	missing        bool
+	// former is, of a group that has no tenant group, the one that we made for it and that
+	// was deleted with the end of an earlier export: it is in the recycle bin.
+	former *directory.TenantGroup
 	// unread is why it is not known whether the group is there, or who its members are.
 	unread *directory.Problem
 	// owner is what of ours the group to adopt is already; the zero Ref: nothing.
@@ -111,8 +117,34 @@ func decideGroup(s groupSubject) plan.Decision {
 		return keepGroup(s)
 	case s.export.Adopt != "":
 		return adoptGroup(s)
+	case s.former != nil:
+		return returnGroup(s)
 	}
 	return createGroup(s)
+}
+
+// returnGroup brings the tenant group of an earlier export back: it keeps its uniqueName in
+// the recycle bin, so that no other can be made by it.
+func returnGroup(s groupSubject) plan.Decision {
+	out := plan.Decision{Status: directory.BindingPending, Base: s.record.Base}
+	id := string(s.former.ID)
+	switch kind := s.former.Kind(); {
+	case !s.owner.IsZero() && s.owner != s.record.Ref():
+		out.Status, out.Problem = directory.BindingConflict, taken(s.owner)
+		return out
+	case s.former.ReadOnly() != nil:
+		out.Status, out.Problem = directory.BindingReadOnly, about(s.former.ReadOnly(), id)
+		return out
+	case kind != s.export.Kind:
+		out.Status, out.Problem = directory.BindingConflict, problem(directory.CodeGroupOtherKind,
+			fmt.Sprintf("%s was exported as a %s before. That group is in the recycle bin, where it keeps the name by which Bindery recognises its own.", s.quoted(), kindWords(kind)),
+			"Delete that group for good in Entra, or export the group as a "+kindWords(kind)+" again. It is looked at again by itself.", id)
+		return out
+	}
+	c := s.change(directory.EffectGroupRestore, "restored because the connection exports the group again, and its tenant group, which was deleted with the end of the last export, is in the recycle bin")
+	c.AccountID, c.Created = directory.AccountID(s.former.ID), true
+	out.Changes = append(out.Changes, c)
+	return out
 }
 
 // wishes are the values that our directory wants of a group that is there. A

@@ -32,7 +32,7 @@ func (b *groupBatch) Records(ctx context.Context, refs []directory.Ref) (map[dir
 func (b *groupBatch) Confirm(ctx context.Context, changes []*directory.Change) ([]reconcile.Verdict, error) {
 	verdicts := make([]reconcile.Verdict, len(changes))
 	var ids []directory.GroupID
-	var creations, adoptions, deletions []int
+	var creations, adoptions, deletions, returns []int
 	for n, c := range changes {
 		ids = append(ids, directory.GroupID(c.Object.ID))
 		switch c.Effect {
@@ -42,6 +42,8 @@ func (b *groupBatch) Confirm(ctx context.Context, changes []*directory.Change) (
 			adoptions = append(adoptions, n)
 		case directory.EffectGroupDelete:
 			deletions = append(deletions, n)
+		case directory.EffectGroupRestore:
+			returns = append(returns, n)
 		}
 	}
 	if err := b.confirmDeletions(ctx, changes, deletions, verdicts); err != nil {
@@ -50,6 +52,12 @@ func (b *groupBatch) Confirm(ctx context.Context, changes []*directory.Change) (
 	var err error
 	if b.exports, err = b.o.Source.Exports(ctx, b.o.s.Connection(), ids); err != nil {
 		return nil, err
+	}
+	for _, n := range returns {
+		r := b.records[changes[n].Object]
+		if _, exported := b.exports[directory.GroupID(changes[n].Object.ID)]; !exported && r != nil && r.AccountID == "" && b.w.Run.Kind != directory.KindUndo {
+			verdicts[n] = exportEnded()
+		}
 	}
 	if err := b.adopt(ctx, changes, adoptions, verdicts); err != nil {
 		return nil, err
@@ -126,7 +134,7 @@ func (b *groupBatch) confirmCreations(ctx context.Context, changes []*directory.
 		_, exported := b.exports[directory.GroupID(changes[i].Object.ID)]
 		switch err := found[n].Err(); {
 		case !exported:
-			verdicts[i] = outdated("The export of the group has ended since this was planned.")
+			verdicts[i] = exportEnded()
 		case err != nil && found[n].Retry:
 			verdicts[i] = reconcile.Verdict{Unsure: &directory.Outcome{Problem: found[n].Problem, RetryAfter: found[n].RetryAfter}}
 		case err != nil:
@@ -140,6 +148,10 @@ func (b *groupBatch) confirmCreations(ctx context.Context, changes []*directory.
 		}
 	}
 	return nil
+}
+
+func exportEnded() reconcile.Verdict {
+	return outdated("The export of the group has ended since this was planned.")
 }
 
 // made is what a creation came to whose group is there.

@@ -66,6 +66,13 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 		}
 		list = append(list, s)
 	}
+	former, err := o.formers(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range former {
+		at, claims = append(at, id), append(claims, directory.AccountID(id))
+	}
 	found, err := o.reads.groupsNow(ctx, w, at)
 	if err != nil {
 		return nil, err
@@ -81,6 +88,9 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 			s.found, s.deleted, s.missing, s.unread = see.group, see.deleted, see.missing(), see.problem
 			s.owner = owners[directory.AccountID(id)]
 		}
+		if id, ended := former[s.record.Ref()]; ended {
+			s.former, s.owner = o.ours(found[id].deleted, s.record), owners[directory.AccountID(id)]
+		}
 		if s.record.Release != "" {
 			if err = o.countMemberships(ctx, s); err != nil {
 				return nil, err
@@ -88,6 +98,29 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 		}
 	}
 	return list, nil
+}
+
+// formers are the tenant groups of earlier exports of those groups that are to get one.
+func (o *tenantGroups) formers(ctx context.Context, list []groupSubject) (map[directory.Ref]directory.TenantGroupID, error) {
+	var refs []directory.Ref
+	for i := range list {
+		if s := &list[i]; s.export != nil && s.record.Release == "" && boundTo(s.record, s.export) == "" {
+			refs = append(refs, s.record.Ref())
+		}
+	}
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	return o.Befores.DeletedWithExport(ctx, o.s.Connection().TenantID(), refs)
+}
+
+// ours is a group in the recycle bin, if it has the uniqueName of ours, as far as Microsoft
+// tells it there.
+func (o *tenantGroups) ours(g *directory.TenantGroup, b *directory.Binding) *directory.TenantGroup {
+	if g == nil || g.UniqueName != "" && g.UniqueName != directory.UniqueNameOf(o.s.Connection().ID, b.Object.ID) {
+		return nil
+	}
+	return g
 }
 
 // made is a record as it would be had we heard of the creation of its group: of one that is
