@@ -45,6 +45,20 @@ func (d *db) note(key table.Key) *table.Item {
 	}
 }
 
+// freed is the note that a user may be bound by the use of a group that could not bind him,
+// since his binding ends; none for who is in no group.
+func (d *db) freed(ctx context.Context, b *directory.Binding) ([]table.Write, error) {
+	u := b.Ref().User()
+	if u == "" {
+		return nil, nil
+	}
+	in, _, err := d.groupsOf(ctx, directory.UserMember(u), "", 1)
+	if err != nil || len(in) == 0 {
+		return nil, err
+	}
+	return []table.Write{{Put: d.note(changedKey(directory.UserMember(u)))}}, nil
+}
+
 // endNote takes a note away, unless there is another one by now.
 func (d *db) endNote(ctx context.Context, key table.Key, stamp string) error {
 	err := d.table.Write(ctx, table.Write{Delete: &key, If: table.When(table.StringIs(strStamp, stamp))})
@@ -55,7 +69,7 @@ func (d *db) endNote(ctx context.Context, key table.Key, stamp string) error {
 }
 
 // Changed lists groups that were edited, and users of whom MembershipCounts says that it
-// matters, of which those who use the groups have not been told yet, up to
+// matters or whose binding has ended, of which those who use the groups have not been told yet, up to
 // limit.
 func (s *Groups) Changed(ctx context.Context, limit int) ([]directory.MemberRef, error) {
 	page, err := s.db.table.Query(ctx, table.Query{Partition: changedAt, Limit: limit})
@@ -110,26 +124,35 @@ func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]direct
 type DueUse struct {
 	ConnectionID directory.ConnectionID
 	GroupID      directory.GroupID
-	At           time.Time // of the last edit
+	At           time.Time // of the last edit, or when it is due again by itself
 
 	stamp string
 }
 
-// DueUses lists what is due of a connection, by group, from one on, up to limit; next is
-// "" at the end.
+// DueUses lists what is due of a connection by now, by group, from one on, up to limit; next
+// is "" at the end.
 func (s *Groups) DueUses(ctx context.Context, c directory.ConnectionID, after directory.GroupID, limit int) (list []DueUse, next directory.GroupID, err error) {
-	page, err := s.db.table.Query(ctx, table.Query{Partition: dueUseKey(c, after).Partition, After: string(after), Limit: limit})
-	if err != nil {
-		return nil, "", fail("due uses", err)
+	now := s.db.now()
+	for len(list) == 0 {
+		page, err := s.db.table.Query(ctx, table.Query{Partition: dueUseKey(c, after).Partition, After: string(after), Limit: limit})
+		if err != nil {
+			return nil, "", fail("due uses", err)
+		}
+		for i := range page.Items {
+			d := dueUse(c, &page.Items[i])
+			if after = d.GroupID; !d.At.After(now) {
+				list = append(list, d)
+			}
+		}
+		if page.Next == "" {
+			return list, "", nil
+		}
 	}
-	for i := range page.Items {
-		it := &page.Items[i]
-		list = append(list, DueUse{c, directory.GroupID(it.Sort), fromMillis(it.Numbers[numAt]), it.Strings[strStamp]})
-	}
-	if page.Next != "" && len(list) > 0 {
-		next = list[len(list)-1].GroupID
-	}
-	return list, next, nil
+	return list, after, nil
+}
+
+func dueUse(c directory.ConnectionID, it *table.Item) DueUse {
+	return DueUse{c, directory.GroupID(it.Sort), fromMillis(it.Numbers[numAt]), it.Strings[strStamp]}
 }
 
 // AnyChanged reports whether an edit of one of some groups waits to be told to those who
@@ -158,8 +181,18 @@ func (s *Groups) Unmoved(ctx context.Context, u DueUse, groups []directory.Group
 
 // DueUse reports whether what a connection does with a group is due.
 func (s *Groups) DueUse(ctx context.Context, c directory.ConnectionID, g directory.GroupID) (bool, error) {
-	_, found, err := s.db.find(ctx, dueUseKey(c, g))
-	return found, fail("due use", err)
+	it, found, err := s.db.find(ctx, dueUseKey(c, g))
+	return found && !dueUse(c, &it).At.After(s.db.now()), fail("due use", err)
+}
+
+// PostponeDueUse says what EndDueUse says, and that the use is due again at a time.
+func (s *Groups) PostponeDueUse(ctx context.Context, u DueUse, until time.Time) error {
+	up := &table.Update{Key: dueUseKey(u.ConnectionID, u.GroupID), SetNumbers: map[string]int64{numAt: until.UnixMilli()}}
+	err := s.db.table.Write(ctx, table.Write{Update: up, If: table.When(table.StringIs(strStamp, u.stamp))})
+	if refused(err) {
+		return nil // there is another edit by now
+	}
+	return fail("due use", err)
 }
 
 // EndDueUse says that everything that was edited until a DueUse was read has been looked

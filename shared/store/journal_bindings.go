@@ -126,7 +126,8 @@ func (w *bindingWriter) change(ctx context.Context, bc BindingChange) ([]table.W
 	}
 	if bc.Remove {
 		w.ledger(gave, nil)
-		return w.remove(&old, &b, it), nil
+		freed, err := w.db.freed(ctx, &b)
+		return append(w.remove(&old, &b, it), freed...), err
 	}
 	w.ledger(gave, licencesOf(&b))
 	return w.update(ctx, bc, &old, &b, it)

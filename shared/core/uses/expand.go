@@ -29,6 +29,7 @@ type groupStore interface {
 	NestedUsers(ctx context.Context, groups []directory.GroupID, after directory.UserID) iter.Seq2[directory.UserID, error]
 	DueUses(ctx context.Context, c directory.ConnectionID, after directory.GroupID, limit int) ([]store.DueUse, directory.GroupID, error)
 	EndDueUse(ctx context.Context, u store.DueUse) error
+	PostponeDueUse(ctx context.Context, u store.DueUse, until time.Time) error
 	Unmoved(ctx context.Context, u store.DueUse, groups []directory.GroupID) (bool, error)
 	GroupsByID(ctx context.Context, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error)
 	MembershipsAmong(ctx context.Context, g directory.GroupID, members []directory.MemberRef) (map[directory.MemberRef]directory.Membership, error)
@@ -186,6 +187,8 @@ func (e *Expander) one(ctx context.Context, l *store.Lease, c *directory.Connect
 	case err != nil:
 		problem := store.UseState{Problem: "What follows from the use could not be brought up to date. It is tried again; whoever runs Bindery finds the cause in the log."}
 		return errors.Join(fmt.Errorf("use of the group %s: %w", d.GroupID, err), e.uses.NoteExpanded(ctx, l, &use, problem))
+	case x.state.Refused > 0 && !use.Ending: // what kept them may be over without an edit
+		return e.groups.PostponeDueUse(ctx, d, x.state.Retried.Add(retryEvery))
 	}
 	return e.groups.EndDueUse(ctx, d)
 }
