@@ -370,9 +370,23 @@ var rowsOfGroups = []row{
 			w.Wait("the tenant group is not deleted", func() bool { _, is := w.Stack.Sim.Group(w.tenant, "Sales "+w.tag); return !is })
 			w.quiet()
 		},
-		act: func(w *rowWorld) { w.export("Sales", object{"onRelease": "delete"}) },
-		want: rowEnd{told: []string{"group-delete applied", "group-create failed unique-name-taken", "group conflict unique-name-taken"},
-			raw: "Request_BadRequest Another object with the same value for property uniqueName", wrote: []string{"delete Sales"}},
+		act:  func(w *rowWorld) { w.export("Sales", object{"onRelease": "delete"}) },
+		want: rowEnd{told: []string{"group-delete applied", "group-restore applied"}, wrote: []string{"delete Sales", "restore Sales"}},
+		miss: rowEnd{nothing: true},
+	},
+	{
+		name:  "20 the uniqueName of our own group, which others deleted",
+		scene: func(w *rowWorld) { w.exported("Sales", object{"onRelease": "keep"}) },
+		fact: func(w *rowWorld) {
+			w.endUse("Sales")
+			w.Wait("the export does not end", func() bool {
+				return !slices.ContainsFunc(w.Get("/v1/connections/"+w.conn+"/tenant-groups").List("items"), func(g object) bool { return g.Text("verdict") == "ours" })
+			})
+			w.Must(object{}, w.Stack.Sim.DeleteGroup(w.tenant, "", "Sales "+w.tag))
+		},
+		act: func(w *rowWorld) { w.export("Sales", object{"onRelease": "keep"}) },
+		want: rowEnd{told: []string{"group-create failed unique-name-taken", "group conflict unique-name-taken"},
+			raw: "Request_BadRequest Another object with the same value for property uniqueName"},
 		miss: rowEnd{nothing: true},
 	},
 	{

@@ -62,7 +62,7 @@ type Connection struct {
 	UsesGroups bool `json:"usesGroups,omitempty"`
 	// RuleScopes are the permissions that rules of this epoch want, or wanted: exports of
 	// groups, and licences. What a rule gave is taken back by the same permission after it has
-	// gone. See Wanted.
+	// gone; then it is forgotten, at the latest with the doctor's next look. See Wanted.
 	RuleScopes []string `json:"ruleScopes,omitempty"`
 	// Loosened are the guards that were in place of looser ones lately; see
 	// FormerGuards.

@@ -65,6 +65,14 @@ func (c *Connection) Want(scope string) bool {
 	return true
 }
 
+// Forget has rules want no other permissions than some, and reports whether that is news.
+func (c *Connection) Forget(but []string) bool {
+	kept := slices.DeleteFunc(slices.Clone(c.RuleScopes), func(scope string) bool { return !slices.Contains(but, scope) })
+	news := len(kept) != len(c.RuleScopes)
+	c.RuleScopes = kept
+	return news
+}
+
 // Wants reports whether a setting or a rule wants a permission.
 func (c *Connection) Wants(scope string) bool {
 	return slices.ContainsFunc(c.Wanted(), func(p Permission) bool { return p.Scope == scope })

@@ -43,6 +43,42 @@ func beforeImageWrite(c *directory.Connection, tenant directory.TenantID, b *dir
 	}}}
 }
 
+// keptInBin is for how long it is remembered which tenant group was deleted with the end of
+// an export: Microsoft keeps it for 30 days.
+const keptInBin = 32 * 24 * time.Hour
+
+// deletedGroupWrite notes which tenant group was deleted with the end of its export, so that
+// another export of the same group finds it in the recycle bin; nothing for any other end.
+func deletedGroupWrite(tenant directory.TenantID, b *directory.Binding, now time.Time) []table.Write {
+	if b.Object.Kind != directory.KindGroup || b.AccountID == "" || !b.Created || b.Release != directory.ReleaseDelete {
+		return nil
+	}
+	return []table.Write{{Put: &table.Item{
+		Key: deletedGroupKey(tenant, b.Object), Expires: now.Add(keptInBin), Strings: map[string]string{strAccount: string(b.AccountID)},
+	}}}
+}
+
+// DeletedWithExport returns the tenant groups that were made for exports of groups, and
+// deleted when these ended, lately.
+func (s *Bindings) DeletedWithExport(ctx context.Context, tenant directory.TenantID, refs []directory.Ref) (map[directory.Ref]directory.TenantGroupID, error) {
+	keys := make([]table.Key, len(refs))
+	of := make(map[table.Key]directory.Ref, len(refs))
+	for i, r := range refs {
+		keys[i] = deletedGroupKey(tenant, r)
+		of[keys[i]] = r
+	}
+	out := map[directory.Ref]directory.TenantGroupID{}
+	for it, err := range s.db.each(ctx, keys) {
+		if err != nil {
+			return nil, fmt.Errorf("deleted groups: %w", err)
+		}
+		if !s.db.expired(it) {
+			out[of[it.Key]] = directory.TenantGroupID(it.Strings[strAccount])
+		}
+	}
+	return out, nil
+}
+
 // BeforeImages returns what accounts, or objects of another kind, had before
 // earlier bindings of the same users or objects, by account; refs, all of one kind,
 // are in the order of accounts.

@@ -364,7 +364,11 @@ func (s *Bindings) Retract(ctx context.Context, act directory.AuditEvent, l *Lea
 	if err != nil {
 		return err
 	}
-	writes = append(writes, licences...)
+	freed, err := s.db.freed(ctx, b)
+	if err != nil {
+		return err
+	}
+	writes = append(append(writes, licences...), freed...)
 	writes = append(writes, problemWrites(b, nil, s.db.expiry())...)
 	writes = append(writes, s.db.record(act, bindingSubject(b))...)
 	return staleOrLost("retract binding", l, s.db.table.Write(ctx, writes...))

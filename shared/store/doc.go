@@ -87,6 +87,9 @@
 //	  a user
 //	both of other A#<tenant>#<kind>#<id> claim, before
 //	  kinds
+//	group deleted A#<tenant>#group#<id>  deleted
+//	  with its
+//	  export
 //	import of     A#<tenant>#group#<id>  imported
 //	  a group
 //	user          U#<user>               profile          users#<shard> / <user>          MGR#<manager> / <user>

@@ -112,11 +112,15 @@ func MembershipCounts(old, next *directory.User) bool {
 // notesPage is how many notes are read at a time.
 const notesPage = 100
 
-// notes reads all notes whose names begin with a prefix.
+// notes reads all notes whose names begin with a prefix, but for those of what is due later.
 func (d *db) notes(ctx context.Context, partition, prefix string) (keys []table.Key, e edits, last time.Time, err error) {
+	now := d.now()
 	for it, err := range d.list(ctx, table.Query{Partition: partition, Prefix: prefix, Limit: notesPage}) {
 		if err != nil {
 			return nil, e, last, err
+		}
+		if comes(&it, now) {
+			continue
 		}
 		keys = append(keys, it.Key)
 		e.and(&it)
@@ -124,6 +128,21 @@ func (d *db) notes(ctx context.Context, partition, prefix string) (keys []table.
 	}
 	e.distinct()
 	return keys, e, last, nil
+}
+
+// freed is the note that a user may be bound by the use of a group that could not bind him,
+// since his binding ends; none for who is in no group.
+func (d *db) freed(ctx context.Context, b *directory.Binding) ([]table.Write, error) {
+	u := b.Ref().User()
+	if u == "" {
+		return nil, nil
+	}
+	member := directory.UserMember(u)
+	in, _, err := d.groupsOf(ctx, member, "", 1)
+	if err != nil || len(in) == 0 {
+		return nil, err
+	}
+	return []table.Write{d.changedWrite(member, edits{members: []directory.MemberRef{member}})}, nil
 }
 
 // endNotes takes notes away that were read. Nobody writes one twice.
@@ -171,8 +190,8 @@ func (s *Groups) changed(ctx context.Context, page int) iter.Seq2[directory.Memb
 }
 
 // Changed lists groups that were edited, and users of whom MembershipCounts says that it
-// matters, of which those who use the groups have not been told yet, up to
-// limit.
+// matters or whose binding has ended, of which those who use the groups have not been
+// told yet, up to limit.
 func (s *Groups) Changed(ctx context.Context, limit int) ([]directory.MemberRef, error) {
 	var list []directory.MemberRef
 	for m, err := range s.changed(ctx, limit) {
@@ -232,7 +251,7 @@ func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]direct
 type DueUse struct {
 	ConnectionID directory.ConnectionID
 	GroupID      directory.GroupID
-	At           time.Time // of the last edit
+	At           time.Time // of the last edit, or when it is due again by itself
 	// Whole says that the edits may be of anything; else they are of Members, and of the
 	// group itself.
 	Whole   bool
@@ -248,34 +267,47 @@ func (d *db) dueUse(ctx context.Context, c directory.ConnectionID, g directory.G
 	return DueUse{c, g, at, e.whole, e.members, keys}, err
 }
 
-// DueUses lists what is due of a connection, by group, from one on, up to limit; next is
-// "" at the end.
+// DueUses lists what is due of a connection by now, by group, from one on, up to limit; next
+// is "" at the end.
 func (s *Groups) DueUses(ctx context.Context, c directory.ConnectionID, after directory.GroupID, limit int) (list []DueUse, next directory.GroupID, err error) {
-	q := table.Query{Partition: dueUseKey(c, "", "").Partition, Limit: limit}
+	q := table.Query{Partition: dueUseKey(c, "", "").Partition, Limit: max(limit, notesPage)}
 	if after != "" {
 		q.After = behindNotes(string(after))
 	}
-	page, err := s.db.table.Query(ctx, q)
-	if err != nil {
-		return nil, "", fail("due uses", err)
-	}
-	for i := range page.Items {
-		it := &page.Items[i]
-		id, _, _ := strings.Cut(it.Sort, "#")
-		if g := directory.GroupID(id); len(list) == 0 || list[len(list)-1].GroupID != g {
-			list = append(list, DueUse{ConnectionID: c, GroupID: g})
-		}
-		list[len(list)-1].add(it)
-	}
-	if page.Next != "" && len(list) > 0 { // the page may end among the notes of the last one
-		last := &list[len(list)-1]
-		next = last.GroupID
-		if *last, err = s.db.dueUse(ctx, c, next); err != nil {
+	for now := s.db.now(); ; q.After = string(next) {
+		page, err := s.db.table.Query(ctx, q)
+		if err != nil {
 			return nil, "", fail("due uses", err)
 		}
+		for i := range page.Items {
+			it := &page.Items[i]
+			if next = directory.GroupID(it.Sort); comes(it, now) {
+				continue
+			}
+			id, _, _ := strings.Cut(it.Sort, "#")
+			if g := directory.GroupID(id); len(list) == 0 || list[len(list)-1].GroupID != g {
+				list = append(list, DueUse{ConnectionID: c, GroupID: g})
+			}
+			list[len(list)-1].add(it)
+		}
+		switch {
+		case len(list) > limit: // the next one has begun, so that the notes of the last one are all there
+			return list[:limit], list[limit-1].GroupID, nil
+		case page.Next == "":
+			return list, "", nil
+		case len(list) > 0: // the page may end among the notes of the last one
+			last := &list[len(list)-1]
+			next = last.GroupID
+			if *last, err = s.db.dueUse(ctx, c, next); err != nil {
+				return nil, "", fail("due uses", err)
+			}
+			return slices.DeleteFunc(list, func(u DueUse) bool { return len(u.notes) == 0 }), next, nil
+		}
 	}
-	return slices.DeleteFunc(list, func(u DueUse) bool { return len(u.notes) == 0 }), next, nil
 }
+
+// comes reports whether a note says that something is due later.
+func comes(it *table.Item, now time.Time) bool { return it.Numbers[numAt] > now.UnixMilli() }
 
 // add adds a note.
 func (u *DueUse) add(it *table.Item) {
@@ -319,9 +351,27 @@ func (s *Groups) Unmoved(ctx context.Context, u DueUse, groups []directory.Group
 
 // DueUse reports whether what a connection does with a group is due.
 func (s *Groups) DueUse(ctx context.Context, c directory.ConnectionID, g directory.GroupID) (bool, error) {
-	first := dueUseKey(c, g, "")
-	page, err := s.db.table.Query(ctx, table.Query{Partition: first.Partition, Prefix: first.Sort, Limit: 1})
-	return len(page.Items) > 0, fail("due use", err)
+	due, err := s.db.dueUse(ctx, c, g)
+	return len(due.notes) > 0, fail("due use", err)
+}
+
+// noteLater is the name of the one note that says when a use is due by itself, which comes
+// behind all others.
+const noteLater = "~"
+
+// EndDueUseUntil says what EndDueUse says, and that the use is due again at a time, though
+// nothing is edited; the zero time: not by itself.
+func (s *Groups) EndDueUseUntil(ctx context.Context, u DueUse, until time.Time) error {
+	key := dueUseKey(u.ConnectionID, u.GroupID, noteLater)
+	later := table.Write{Delete: &key}
+	if !until.IsZero() {
+		later = table.Write{Put: &table.Item{Key: key, Numbers: map[string]int64{numAt: until.UnixMilli()}}}
+	}
+	if err := s.db.table.Write(ctx, later); err != nil {
+		return fail("due use", err)
+	}
+	u.notes = slices.DeleteFunc(slices.Clone(u.notes), func(k table.Key) bool { return k == key })
+	return s.EndDueUse(ctx, u)
 }
 
 // fewNotes are read again and again by whoever works long on what is due.

@@ -126,7 +126,8 @@ func (w *bindingWriter) change(ctx context.Context, bc BindingChange) ([]table.W
 	}
 	if bc.Remove {
 		w.ledger(gave, nil)
-		return w.remove(&old, &b, it), nil
+		freed, err := w.db.freed(ctx, &b)
+		return append(w.remove(&old, &b, it), freed...), err
 	}
 	w.ledger(gave, licencesOf(&b))
 	return w.update(ctx, bc, &old, &b, it)
@@ -155,6 +156,7 @@ func (w *bindingWriter) remove(old, b *directory.Binding, it table.Item) []table
 		claim := claimKey(w.conn.Tenant.ID, b.Ref().Kind, b.AccountID)
 		writes = append(writes, table.Write{Delete: &claim})
 		writes = append(writes, beforeImageWrite(w.conn, w.conn.Tenant.ID, b, w.db.now())...)
+		writes = append(writes, deletedGroupWrite(w.conn.Tenant.ID, b, w.db.now())...)
 	}
 	w.gain(b.Ref().Kind, -1, -accountsOf(old))
 	return append(writes, problemWrites(old, nil, w.db.expiry())...)

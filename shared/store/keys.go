@@ -344,6 +344,14 @@ func beforeImageKey(t directory.TenantID, kind directory.Kind, a directory.Accou
 	return k
 }
 
+// deletedGroupKey leads from an export of a group, which ended with the tenant group being
+// deleted, to that one. Our IDs and a tenant's are of different forms.
+func deletedGroupKey(t directory.TenantID, r directory.Ref) table.Key {
+	k := claimKey(t, r.Kind, directory.AccountID(r.ID))
+	k.Sort = "deleted"
+	return k
+}
+
 func overrideKey(c directory.ConnectionID, a directory.AccountID) table.Key {
 	return table.Key{Partition: "C#" + string(c), Sort: "lift#" + strings.ToLower(string(a))}
 }

@@ -456,7 +456,7 @@ func (a *advance) record(r UseRecord, it table.Item, found bool) error {
 		return nil
 	}
 	b.AskedBy = a.asked
-	if !r.Look { // else it is let go with the account, or not
+	if !r.Look || r.Ref.Kind == directory.KindGroupLicence { // a user's licences are let go with the account, or not
 		b.Release, b.ReleasedBy = r.Release, ""
 		if r.Release != "" {
 			b.ReleasedBy = a.use.By

@@ -337,6 +337,9 @@ func (a *API) editConnection(ctx context.Context, by Caller, in *struct {
 }
 
 func (a *API) authorizeConnection(ctx context.Context, by Caller, in *ConnectionPath) (*output[Authorization], error) {
+	if err := a.Uses.ForgetScopes(ctx, directory.ConnectionID(in.ID)); err != nil { // it is not asked for what nothing wants any more
+		return nil, err
+	}
 	url, err := a.Connections.Authorize(ctx, by.Caller, directory.ConnectionID(in.ID))
 	return &output[Authorization]{Authorization{url}}, err
 }

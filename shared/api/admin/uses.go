@@ -21,6 +21,7 @@ type Uses interface {
 	Licences(ctx context.Context, id directory.ConnectionID, u directory.UserID) (uses.Licensed, error)
 	License(ctx context.Context, by directory.Caller, id directory.ConnectionID, u directory.UserID, rules []directory.LicenceRule, version int64) (uses.Licensed, error)
 	End(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64) (uses.Used, error)
+	ForgetScopes(ctx context.Context, id directory.ConnectionID) error
 }
 
 // GroupUse is what a connection does with a group, as the API shows it.

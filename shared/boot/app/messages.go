@@ -109,6 +109,9 @@ func (c *Core) follow(ctx context.Context, sum *reconcile.Summary) {
 func (c *Core) check(ctx context.Context, id directory.ConnectionID) error {
 	ctx, cancel := context.WithTimeout(ctx, c.atMost(ctx, checkTime))
 	defer cancel()
+	if err := c.Uses.ForgetScopes(ctx, id); err != nil { // what nothing wants any more is no finding
+		return err
+	}
 	r, err := c.Doctor.Check(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil // deleted since the message was sent

@@ -31,6 +31,7 @@ type groupStore interface {
 	EndDueUse(ctx context.Context, u store.DueUse) error
 	MakeDue(ctx context.Context, c directory.ConnectionID, groups []directory.GroupID) error
 	Gather(ctx context.Context, u store.DueUse) (store.DueUse, error)
+	EndDueUseUntil(ctx context.Context, u store.DueUse, until time.Time) error
 	Unmoved(ctx context.Context, u store.DueUse, groups []directory.GroupID) (bool, error)
 	GroupsByID(ctx context.Context, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error)
 	MembershipsAmong(ctx context.Context, g directory.GroupID, members []directory.MemberRef) (map[directory.MemberRef]directory.Membership, error)
@@ -244,8 +245,21 @@ func (e *Expander) one(ctx context.Context, l *store.Lease, c *directory.Connect
 	case err != nil:
 		problem := store.UseState{Problem: "What follows from the use could not be brought up to date. It is tried again; whoever runs Bindery finds the cause in the log."}
 		return errors.Join(fmt.Errorf("use of the group %s: %w", d.GroupID, err), e.uses.NoteExpanded(ctx, l, &use, problem))
+	case x.refuses() && !use.Ending: // what kept them may be over without an edit
+		return e.groups.EndDueUseUntil(ctx, x.due, x.state.Retried.Add(retryEvery))
+	case x.before.Refused > 0:
+		return e.groups.EndDueUseUntil(ctx, x.due, time.Time{})
 	}
 	return e.groups.EndDueUse(ctx, x.due)
+}
+
+// refuses reports whether there are members who could not be bound, once the use has been
+// brought up to date.
+func (x *expansion) refuses() bool {
+	if x.whole {
+		return x.state.Refused > 0
+	}
+	return x.before.Refused+x.state.Refused > 0 // what became of those who were looked at
 }
 
 // attention sees to other work between parts of this, of which something follows or not.

@@ -12,6 +12,7 @@ import (
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table"
+	"bindery/shared/testworld"
 )
 
 const leaseTime = time.Minute
@@ -220,5 +221,68 @@ func TestOneBadUse(t *testing.T) {
 	}
 	if state, err := w.s.Uses.UseState(t.Context(), &w.conn, good); err != nil || state.At.IsZero() || state.Members != 1 {
 		t.Errorf("the good use: %+v, %v", state, err)
+	}
+}
+
+// TestBoundElsewhere: whom a use could not bind since another connection had him is bound
+// once that lets him go, by an admin or by a run, without anybody's edit; and whatever it
+// was that kept him is looked at again within a day.
+func TestBoundElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, way := range []string{"retracted", "let go by a run", "nobody tells"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 1)
+			other := (&testworld.World{T: t, Store: w.s, Clock: w.clock}).Connection("Other", "corp.example")
+			g, u := w.addGroup(), w.addUser()
+			user, err := w.s.Users.User(t.Context(), u)
+			w.must(err)
+			w.must(w.s.Bindings.Bind(t.Context(), directory.AuditEvent{}, &other, "admin", []store.Selection{{User: &user}}))
+			w.setMember(g, directory.UserMember(u), true)
+			w.setUse(g, directory.UseRules{Select: &directory.SelectRule{}})
+			w.expand(0)
+			state, err := w.s.Uses.UseState(t.Context(), &w.conn, g)
+			w.must(err)
+			if state.Refused != 1 {
+				t.Fatalf("the use refused %d", state.Refused)
+			}
+			b, err := w.s.Bindings.Binding(t.Context(), u)
+			w.must(err)
+			switch way {
+			case "let go by a run":
+				l, _, err := w.s.Leases.AcquireLease(t.Context(), other.ID, "run", leaseTime)
+				w.must(err)
+				w.must(w.s.Runs.Journal(t.Context(), &l, &other, store.Journal{Bindings: []store.BindingChange{{Ref: b.Ref(), Remove: true, Mutate: func(*directory.Binding) bool { return true }}}}))
+			default:
+				w.must(w.s.Bindings.Retract(t.Context(), directory.AuditEvent{}, nil, &other, &b))
+			}
+			if way == "nobody tells" {
+				due := func() bool {
+					yes, err := uses.NewExpander(w.s, assign.NewSelected(w.s), w.clock.Now, nil).Due(t.Context(), &w.conn)
+					w.must(err)
+					return yes
+				}
+				if due() {
+					t.Error("the use is due before anybody is told, and before a day is over")
+				}
+				w.clock.Advance(25 * time.Hour)
+				if !due() {
+					t.Error("after a day the use is not due")
+				}
+				w.must(w.expandOnce(ignore))
+			} else {
+				w.expand(0)
+			}
+			if b, err := w.s.Bindings.Binding(t.Context(), u); err != nil || b.ConnectionID != w.conn.ID {
+				t.Errorf("the user is bound by %s, %v", b.ConnectionID, err)
+			}
+			if state, err = w.s.Uses.UseState(t.Context(), &w.conn, g); err != nil || state.Refused != 0 {
+				t.Errorf("the use refuses %d, %v", state.Refused, err)
+			}
+			w.clock.Advance(48 * time.Hour)
+			if due, err := uses.NewExpander(w.s, assign.NewSelected(w.s), w.clock.Now, nil).Due(t.Context(), &w.conn); due || err != nil {
+				t.Errorf("a use that refuses nobody is due by itself: %v", err)
+			}
+		})
 	}
 }

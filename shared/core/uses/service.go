@@ -23,6 +23,7 @@ type Service struct {
 	uses        useEditor
 	licences    licenceEditor
 	bindings    bindingReader
+	counters    recordCounter
 	nesting     forecastGroups
 	candidates  Candidates
 	products    Products
@@ -89,7 +90,7 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, told: cfg.Store.Groups, uses: cfg.Store.Uses, licences: cfg.Store.Uses, bindings: cfg.Store.Bindings,
+	return &Service{connections: cfg.Store.Connections, groups: cfg.Store.Groups, told: cfg.Store.Groups, uses: cfg.Store.Uses, licences: cfg.Store.Uses, bindings: cfg.Store.Bindings, counters: cfg.Store.Counters,
 		nesting: cfg.Store.Groups, candidates: cfg.Candidates, products: cfg.Products, wake: cfg.Wake, now: cfg.Now, log: cfg.Log}
 }
 
@@ -273,7 +274,10 @@ func (s *Service) editOnce(ctx context.Context, by directory.Caller, id director
 	u.Updated = s.now().UTC()
 	act := by.AuditEvent(kind)
 	act.Detail = describe(&u)
-	return u, c, s.uses.PutUse(ctx, act, &c, &group, &u)
+	if err := s.uses.PutUse(ctx, act, &c, &group, &u); err != nil {
+		return u, c, err
+	}
+	return u, c, s.keepScopes(ctx, id, u.Scopes())
 }
 
 // read reads what an edit of a use begins with: the connection, the group, and the use as
@@ -333,6 +337,19 @@ func (s *Service) noteUse(ctx context.Context, c *directory.Connection, scopes .
 		wants(c, scopes)
 		return nil
 	})
+}
+
+// keepScopes notes the permissions of rules that were stored once more: they may have been
+// forgotten just before (ForgetScopes).
+func (s *Service) keepScopes(ctx context.Context, id directory.ConnectionID, scopes []string) error {
+	if len(scopes) == 0 {
+		return nil
+	}
+	c, err := s.connections.Connection(ctx, id)
+	if err == nil {
+		_, err = s.noteUse(ctx, &c, scopes...)
+	}
+	return err
 }
 
 // wants is noteUse for a copy, and reports whether any of it is news.

@@ -14,6 +14,7 @@ import (
 // licenceEditor stores and reads the licences of single users.
 type licenceEditor interface {
 	UserLicencesAmong(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID]directory.UserLicences, error)
+	ListUserLicences(ctx context.Context, c *directory.Connection, cursor string, limit int) (list []directory.UserLicences, next string, err error)
 	PutUserLicences(ctx context.Context, act directory.AuditEvent, c *directory.Connection, b *directory.Binding, u *directory.UserLicences) error
 }
 
@@ -133,5 +134,8 @@ func (s *Service) licenseOnce(ctx context.Context, by directory.Caller, id direc
 	if act.Detail = "No licence by a rule of the user's own."; len(rules) > 0 {
 		act.Detail = "Licences " + strings.Join(out.Products(), ", ") + "."
 	}
-	return out, s.licences.PutUserLicences(ctx, act, &c, bound, &out.UserLicences)
+	if err := s.licences.PutUserLicences(ctx, act, &c, bound, &out.UserLicences); err != nil {
+		return out, err
+	}
+	return out, s.keepScopes(ctx, id, scopes)
 }

@@ -135,6 +135,36 @@ func testKindJournal(s *suite) {
 	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{lit(lamp(2), "obj-1")}})) // free again
 }
 
+// testDeletedWithExport: which tenant group was deleted with the end of an export is known
+// as long as Microsoft keeps it, and of no other end, and no group that was there before us.
+func testDeletedWithExport(s *suite) {
+	ctx := s.Context()
+	c := s.connection("hq")
+	l := s.lease(&c)
+	var refs []directory.Ref
+	for _, tt := range []struct {
+		policy directory.ReleasePolicy
+		made   bool
+	}{{directory.ReleaseDelete, true}, {directory.ReleaseDelete, false}, {directory.ReleaseEmpty, true}} {
+		ref := directory.GroupRef(directory.GroupID(fmt.Sprintf("grp_%d", len(refs))))
+		refs = append(refs, ref)
+		s.must(s.Bindings.Bind(ctx, quiet, &c, by.Subject, []store.Selection{{Object: ref, Version: 1}}))
+		id := directory.AccountID("tenant-" + ref.ID)
+		s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{{Ref: ref, Claim: id, Mutate: func(b *directory.Binding) bool {
+			b.AccountID, b.Created, b.Release = id, tt.made, tt.policy
+			return true
+		}}}}))
+		s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{{Ref: ref, Remove: true, Mutate: func(*directory.Binding) bool { return true }}}}))
+	}
+	deleted, err := s.Bindings.DeletedWithExport(ctx, c.TenantID(), refs)
+	if s.must(err); len(deleted) != 1 || deleted[refs[0]] != "tenant-grp_0" {
+		s.Errorf("deleted: %v", deleted)
+	}
+	if deleted, err = s.Bindings.DeletedWithExport(ctx, "another", refs); err != nil || len(deleted) != 0 {
+		s.Errorf("in another tenant: %v, %v", deleted, err)
+	}
+}
+
 // testKindShares: of kinds without objects of their own those records count that something
 // is in the tenant by, from when it is until it is no more.
 func testKindShares(s *suite) {

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"KindsAreApart", testKinds},
 		{"KindsAreJournalled", testKindJournal},
 		{"KindsCountWhatIsInTheTenant", testKindShares},
+		{"GroupsDeletedWithTheirExportAreFoundAgain", testDeletedWithExport},
 		{"ManagersHaveRecords", testManagerRecords},
 		{"LicencesAreMarkedByTheirCountry", testLicencesMarked},
 		{"WhoStaysIsLookedAtAnew", testStaysBeside},

@@ -113,6 +113,10 @@ func crashWorld(t *testing.T) (*world, map[string]directory.GroupID) {
 	w.add(g["Back"], users[:1]...)
 	w.add(g["Gone"], users[:1]...)
 	w.add(g["Exact"], users[:2]...)
+	g["Returned"] = w.export("Returned")
+	w.sync()
+	was := w.exports[g["Returned"]]
+	w.endExport(g["Returned"], directory.ReleaseDelete)
 	w.sync()
 	w.calm()
 	w.sync()
@@ -126,6 +130,8 @@ func crashWorld(t *testing.T) (*world, map[string]directory.GroupID) {
 	w.bind(late)
 	g["Made"] = w.export("Made")
 	g["Adopted"] = w.export("Adopted", func(e *groups.Export) { e.Adopt = directory.TenantGroupID(adopted) })
+	w.exportAgain(g["Returned"], was)
+	w.add(g["Returned"], users[1])
 	w.add(g["Made"], append(users, late)...)
 	w.add(g["Adopted"], users[:2]...)
 	w.add(g["Renamed"], late)
@@ -182,7 +188,7 @@ func (w *world) approveHeld() (any bool, err error) {
 func (w *world) verify(what string, g map[string]directory.GroupID, before int) {
 	w.Helper()
 	for name, members := range map[string]string{
-		"Made": "late user000 user001 user002 user003", "Adopted": "admin user000 user001", "Renamed": "late user001 user002", "Back": "user000", "Exact": "user000 user001",
+		"Made": "late user000 user001 user002 user003", "Adopted": "admin user000 user001", "Renamed": "late user001 user002", "Back": "user000", "Returned": "user001", "Exact": "user000 user001",
 	} {
 		b := w.record(directory.GroupRef(g[name]))
 		if b.Status != directory.BindingInSync || b.AccountID == "" {

@@ -19,6 +19,9 @@ const (
 	// propExact says in the base that strangers were looked for since the export is
 	// exact; from then on changes at Microsoft tell of new ones.
 	propExact = "exact"
+	// propReturned says in the base that the tenant group is one of an earlier export: it
+	// may have members whom others gave it.
+	propReturned = "returned"
 )
 
 // Export is a group of our directory with how a connection exports it.
@@ -50,12 +53,16 @@ type groupSubject struct {
 	// a direct read found it gone, and deleted is it in the recycle bin.
 	found, deleted *directory.TenantGroup
 	missing        bool
+	// former is, of a group that has no tenant group, the one that we made for it and that
+	// was deleted with the end of an earlier export: it is in the recycle bin.
+	former *directory.TenantGroup
 	// unread is why it is not known whether the group is there, or who its members are.
 	unread *directory.Problem
 	// owner is what of ours the group to adopt is already; the zero Ref: nothing.
 	owner directory.Ref
 	// members is how many records of memberships there are yet, of a group that is
-	// being let go.
+	// being let go; of one that is to be deleted, besides those that the same run takes
+	// away before.
 	members int
 	// strangers are records of strangers that go before that of such a group;
 	// givenBack are those of whom we took out, and are to be put back before it goes.
@@ -110,8 +117,34 @@ func decideGroup(s groupSubject) plan.Decision {
 		return keepGroup(s)
 	case s.export.Adopt != "":
 		return adoptGroup(s)
+	case s.former != nil:
+		return returnGroup(s)
 	}
 	return createGroup(s)
+}
+
+// returnGroup brings the tenant group of an earlier export back: it keeps its uniqueName in
+// the recycle bin, so that no other can be made by it.
+func returnGroup(s groupSubject) plan.Decision {
+	out := plan.Decision{Status: directory.BindingPending, Base: s.record.Base}
+	id := string(s.former.ID)
+	switch kind := s.former.Kind(); {
+	case !s.owner.IsZero() && s.owner != s.record.Ref():
+		out.Status, out.Problem = directory.BindingConflict, taken(s.owner)
+		return out
+	case s.former.ReadOnly() != nil:
+		out.Status, out.Problem = directory.BindingReadOnly, about(s.former.ReadOnly(), id)
+		return out
+	case kind != s.export.Kind:
+		out.Status, out.Problem = directory.BindingConflict, problem(directory.CodeGroupOtherKind,
+			fmt.Sprintf("%s was exported as a %s before. That group is in the recycle bin, where it keeps the name by which Bindery recognises its own.", s.quoted(), kindWords(kind)),
+			"Delete that group for good in Entra, or export the group as a "+kindWords(kind)+" again. It is looked at again by itself.", id)
+		return out
+	}
+	c := s.change(directory.EffectGroupRestore, "restored because the connection exports the group again, and its tenant group, which was deleted with the end of the last export, is in the recycle bin")
+	c.AccountID, c.Created = directory.AccountID(s.former.ID), true
+	out.Changes = append(out.Changes, c)
+	return out
 }
 
 // wishes are the values that our directory wants of a group that is there. A
@@ -371,8 +404,14 @@ func (d *groupDiff) update() *directory.Change {
 //	keep     nothing: the tenant group stays as it is
 //	empty    nothing of its own, once the memberships that we gave are taken away
 //	restore  the values from before an adoption, and then as empty
-//	delete   the tenant group is deleted, if we made it; one that was there before us
-//	         stays as with keep
+//	delete   as empty, and then the tenant group is deleted, if we made it; one that was
+//	         there before us stays as with keep
+//
+// A deletion waits for the memberships too, although it takes them along: one that is held,
+// was refused or is paused would go all the same, and what is brought back by an undo would
+// have members who count as others' from then on. It is planned with the removals, so that
+// an admin sees and takes back both together, and is sent once these are done
+// (groupBatch.Confirm).
 func releaseGroup(s groupSubject) plan.Decision {
 	out := plan.Decision{Status: directory.BindingInSync, Base: s.record.Base}
 	id := string(s.record.AccountID)
@@ -397,14 +436,12 @@ func releaseGroup(s groupSubject) plan.Decision {
 		out.Status, out.Problem = directory.BindingFailed, problem(directory.CodeGroupHasLicenses, "The tenant group of "+s.quoted()+" gives licences to its members; Microsoft deletes none that does.",
 			"Take the licences from the group in Entra; it is tried again by itself. Or end the export with keep.", id)
 		return out
+	case s.members > 0:
+		out.Status, out.Problem = directory.BindingPending, membersLeft(s.members, s.quoted(), id)
+		return out
 	case deletes:
 		out.Changes = append(out.Changes, s.change(directory.EffectGroupDelete, "deleted because its export ended, and the policy says so"))
 		out.Status = directory.BindingPending
-		return out
-	case s.members > 0:
-		out.Status = directory.BindingPending
-		out.Problem = problem(directory.CodeGroupMembersLeft, fmt.Sprintf("%d memberships are still to be dealt with before the tenant group of %s is let go.", s.members, s.quoted()),
-			"It is looked at again by itself.", id)
 		return out
 	}
 	if s.record.Release == directory.ReleaseRestore && !s.record.Created {
@@ -414,6 +451,12 @@ func releaseGroup(s groupSubject) plan.Decision {
 		out.Status = directory.BindingPending
 	}
 	return out
+}
+
+// membersLeft is why a group is not let go yet.
+func membersLeft(n int, group, id string) *directory.Problem {
+	return problem(directory.CodeGroupMembersLeft, fmt.Sprintf("%d memberships are still to be dealt with before the tenant group of %s is let go.", n, group),
+		"It is looked at again by itself. See what keeps them: each is a binding of the kind member with its own problem.", id)
 }
 
 // back writes values from before, as long as the tenant group still has those that

@@ -2,6 +2,7 @@ package groups
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"bindery/shared/core/protect"
@@ -31,7 +32,7 @@ func (b *groupBatch) Records(ctx context.Context, refs []directory.Ref) (map[dir
 func (b *groupBatch) Confirm(ctx context.Context, changes []*directory.Change) ([]reconcile.Verdict, error) {
 	verdicts := make([]reconcile.Verdict, len(changes))
 	var ids []directory.GroupID
-	var creations, adoptions []int
+	var creations, adoptions, deletions, returns []int
 	for n, c := range changes {
 		ids = append(ids, directory.GroupID(c.Object.ID))
 		switch c.Effect {
@@ -39,16 +40,54 @@ func (b *groupBatch) Confirm(ctx context.Context, changes []*directory.Change) (
 			creations = append(creations, n)
 		case directory.EffectGroupAdopt:
 			adoptions = append(adoptions, n)
+		case directory.EffectGroupDelete:
+			deletions = append(deletions, n)
+		case directory.EffectGroupRestore:
+			returns = append(returns, n)
 		}
+	}
+	if err := b.confirmDeletions(ctx, changes, deletions, verdicts); err != nil {
+		return nil, err
 	}
 	var err error
 	if b.exports, err = b.o.Source.Exports(ctx, b.o.s.Connection(), ids); err != nil {
 		return nil, err
 	}
+	for _, n := range returns {
+		r := b.records[changes[n].Object]
+		if _, exported := b.exports[directory.GroupID(changes[n].Object.ID)]; !exported && r != nil && r.AccountID == "" && b.w.Run.Kind != directory.KindUndo {
+			verdicts[n] = exportEnded()
+		}
+	}
 	if err := b.adopt(ctx, changes, adoptions, verdicts); err != nil {
 		return nil, err
 	}
 	return verdicts, b.confirmCreations(ctx, changes, creations, verdicts)
+}
+
+// confirmDeletions has a deletion wait for the memberships that are to be taken away
+// before: those of the same run have come to a result by now.
+func (b *groupBatch) confirmDeletions(ctx context.Context, changes []*directory.Change, list []int, verdicts []reconcile.Verdict) error {
+	for _, i := range list {
+		c := changes[i]
+		left, _, err := b.o.leftIn(ctx, directory.GroupID(c.Object.ID))
+		if err != nil {
+			return err
+		}
+		refs := make([]directory.Ref, len(left))
+		for n := range left {
+			refs[n] = left[n].Ref()
+		}
+		there, err := b.o.bound(ctx, refs) // the listing may be behind
+		if err != nil {
+			return err
+		}
+		maps.DeleteFunc(there, func(_ directory.Ref, m *directory.Binding) bool { return m.Release == directory.ReleaseKeep })
+		if n := len(there); n > 0 {
+			verdicts[i] = reconcile.Verdict{Later: time.Minute, Problem: membersLeft(n, quoted(directory.StringValue(c.UserPrincipalName)), string(c.AccountID))}
+		}
+	}
+	return nil
 }
 
 // adopt takes tenant groups without a request of their own; the records get them in the
@@ -95,7 +134,7 @@ func (b *groupBatch) confirmCreations(ctx context.Context, changes []*directory.
 		_, exported := b.exports[directory.GroupID(changes[i].Object.ID)]
 		switch err := found[n].Err(); {
 		case !exported:
-			verdicts[i] = outdated("The export of the group has ended since this was planned.")
+			verdicts[i] = exportEnded()
 		case err != nil && found[n].Retry:
 			verdicts[i] = reconcile.Verdict{Unsure: &directory.Outcome{Problem: found[n].Problem, RetryAfter: found[n].RetryAfter}}
 		case err != nil:
@@ -109,6 +148,10 @@ func (b *groupBatch) confirmCreations(ctx context.Context, changes []*directory.
 		}
 	}
 	return nil
+}
+
+func exportEnded() reconcile.Verdict {
+	return outdated("The export of the group has ended since this was planned.")
 }
 
 // made is what a creation came to whose group is there.

@@ -66,6 +66,13 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 		}
 		list = append(list, s)
 	}
+	former, err := o.formers(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range former {
+		at, claims = append(at, id), append(claims, directory.AccountID(id))
+	}
 	found, err := o.reads.groupsNow(ctx, w, at)
 	if err != nil {
 		return nil, err
@@ -81,6 +88,9 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 			s.found, s.deleted, s.missing, s.unread = see.group, see.deleted, see.missing(), see.problem
 			s.owner = owners[directory.AccountID(id)]
 		}
+		if id, ended := former[s.record.Ref()]; ended {
+			s.former, s.owner = o.ours(found[id].deleted, s.record), owners[directory.AccountID(id)]
+		}
 		if s.record.Release != "" {
 			if err = o.countMemberships(ctx, s); err != nil {
 				return nil, err
@@ -88,6 +98,29 @@ func (o *tenantGroups) subjects(ctx context.Context, w reconcile.Work, records m
 		}
 	}
 	return list, nil
+}
+
+// formers are the tenant groups of earlier exports of those groups that are to get one.
+func (o *tenantGroups) formers(ctx context.Context, list []groupSubject) (map[directory.Ref]directory.TenantGroupID, error) {
+	var refs []directory.Ref
+	for i := range list {
+		if s := &list[i]; s.export != nil && s.record.Release == "" && boundTo(s.record, s.export) == "" {
+			refs = append(refs, s.record.Ref())
+		}
+	}
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	return o.Befores.DeletedWithExport(ctx, o.s.Connection().TenantID(), refs)
+}
+
+// ours is a group in the recycle bin, if it has the uniqueName of ours, as far as Microsoft
+// tells it there.
+func (o *tenantGroups) ours(g *directory.TenantGroup, b *directory.Binding) *directory.TenantGroup {
+	if g == nil || g.UniqueName != "" && g.UniqueName != directory.UniqueNameOf(o.s.Connection().ID, b.Object.ID) {
+		return nil
+	}
+	return g
 }
 
 // made is a record as it would be had we heard of the creation of its group: of one that is
@@ -111,17 +144,31 @@ func (o *tenantGroups) made(ctx context.Context, w reconcile.Work, b *directory.
 	return &heard, nil
 }
 
+// fewLeft is with how many memberships that are to be taken away a tenant group is deleted
+// by the same run. Of more the removals come first, as a run of their own.
+const fewLeft = 100
+
 // countMemberships finds the records of memberships that a group which is let go has
 // left, as far as that matters: some, or none. Those of strangers go with the group's:
-// nothing else lets them go.
+// nothing else lets them go. Where the group is deleted these are the memberships that
+// are not taken away by the run that is planned.
 func (o *tenantGroups) countMemberships(ctx context.Context, s *groupSubject) error {
 	b, group := s.record, directory.GroupID(s.record.Object.ID)
+	if b.Release == directory.ReleaseDelete {
+		left, all, err := o.leftIn(ctx, group)
+		if err != nil {
+			return err
+		}
+		if s.members = len(left); all {
+			s.members = len(slices.DeleteFunc(left, dueWithGroup))
+		}
+	}
 	list, _, err := o.Records.ListBindingsUnder(ctx, directory.KindMember, directory.MembersOf(group), b.ConnectionID, b.Epoch, "", 100)
 	if err != nil {
 		return err
 	}
 	for i := range list {
-		if strangerOf(list[i].Object) == "" || list[i].Release != "" {
+		if b.Release != directory.ReleaseDelete && (strangerOf(list[i].Object) == "" || list[i].Release != "") {
 			s.members++
 		}
 	}
@@ -141,6 +188,23 @@ func (o *tenantGroups) countMemberships(ctx context.Context, s *groupSubject) er
 	}
 	s.moreStrangers = next != "" && len(s.strangers)+len(s.givenBack) > 0
 	return nil
+}
+
+// leftIn are memberships of a group that are still to be taken away, or to be let go, by a
+// listing that may be behind; all says that these are all. One that stays in the tenant is
+// not among them: an admin has said so.
+func (o *opened) leftIn(ctx context.Context, group directory.GroupID) (left []directory.Binding, all bool, err error) {
+	left, next, err := o.Records.ListBindingsUnder(ctx, directory.KindMember, directory.MembersOf(group), o.s.Connection().ID, o.s.Epoch(), "", fewLeft)
+	left = slices.DeleteFunc(left, func(m directory.Binding) bool {
+		return strangerOf(m.Object) != "" || m.Release == directory.ReleaseKeep
+	})
+	return left, next == "", err
+}
+
+// dueWithGroup reports whether a membership is taken away by the run that deletes its
+// group: nothing has kept it so far.
+func dueWithGroup(m directory.Binding) bool {
+	return m.Release != "" && m.Problem == nil && m.Status != directory.BindingPaused
 }
 
 // tookStranger reports whether a stranger's record says that we have taken him out.

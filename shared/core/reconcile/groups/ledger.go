@@ -32,6 +32,10 @@ func noteGroup(b *directory.Binding, c *directory.Change) {
 		b.Base = directory.Properties{propName: b.Before[propName]}
 	case directory.EffectGroupCreate:
 		b.Created, b.Before, b.Base = true, nil, c.After()
+	case directory.EffectGroupRestore:
+		if c.Created { // of an earlier export: nothing is agreed about it so far
+			b.Created, b.Before, b.Base = true, nil, directory.Properties{propReturned: directory.BoolValue(true)}
+		}
 	case directory.EffectGroupUpdate:
 		b.Base = cloned(b.Base)
 		for _, p := range c.Properties {

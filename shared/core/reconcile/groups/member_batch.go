@@ -94,7 +94,9 @@ func (b *memberBatch) noteUnheard(c *directory.Change) {
 // change was planned. What is older others had the time to give memberships to.
 func (b *memberBatch) madeByUs(c *directory.Change) bool {
 	g, member, _ := memberOf(c.Object)
-	made := func(r *directory.Binding) bool { return r != nil && r.Created && !r.AccountSince.Before(c.At) }
+	made := func(r *directory.Binding) bool {
+		return r != nil && r.Created && r.Base[propReturned].IsNull() && !r.AccountSince.Before(c.At)
+	}
 	return made(b.around.groups[g]) || made(b.around.users[member.User()].Binding) || member.Group() != "" && made(b.around.groups[member.Group()])
 }
 

@@ -51,6 +51,9 @@ type Owners interface {
 // Befores keep what tenant groups were before an export that has ended.
 type Befores interface {
 	BeforeImages(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, refs []directory.Ref) (map[directory.AccountID]store.BeforeImage, error)
+	// DeletedWithExport are the tenant groups that we made for groups, and deleted when
+	// their export ended.
+	DeletedWithExport(ctx context.Context, tenant directory.TenantID, refs []directory.Ref) (map[directory.Ref]directory.TenantGroupID, error)
 }
 
 // Marks ask for records to be looked at.
