@@ -256,10 +256,8 @@ func (e *Expander) one(ctx context.Context, l *store.Lease, c *directory.Connect
 // refuses reports whether there are members who could not be bound, once the use has been
 // brought up to date.
 func (x *expansion) refuses() bool {
-	if x.whole {
-		return x.state.Refused > 0
-	}
-	return x.before.Refused+x.state.Refused > 0 // what became of those who were looked at
+	// While they are few all of them have been looked at.
+	return x.state.Refused > 0 || !x.whole && x.before.Refused > fewRefused
 }
 
 // attention sees to other work between parts of this, of which something follows or not.
