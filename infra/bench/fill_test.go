@@ -32,7 +32,7 @@ func (k style) settings() directory.Settings {
 	may, out := 2*leavers, manyGroups
 	s := directory.Settings{
 		Attributes: map[string]directory.AttributeRule{}, Groups: true, Licences: true, DefaultUsageLocation: "CH",
-		Guard: map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &may, Count24h: &may}, directory.EffectMemberRemove: {Count: &out, Count24h: &out}},
+		Guard: map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &may, Count24h: &may}, directory.EffectMemberRemove: {Count: &out, Count24h: &out, CountGroup: &out}},
 	}
 	if k == slim {
 		return s

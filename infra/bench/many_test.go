@@ -15,6 +15,8 @@ const (
 	manyGroups   = 500
 	manySize     = 20
 	manyListPage = 100
+
+	manyLeave = 300 // one group, at once
 )
 
 // many measures what is done about a user who is in 500 exported groups: an edit of the
@@ -28,6 +30,8 @@ func many(t *testing.T, r *report) {
 		s := l.to
 		l.settle(s)
 		groups := l.fillGroups(s, 0, manyGroups, manySize)
+		department := l.fillGroup("Department", s.users[:manyLeave+100])
+		l.use(s, []directory.GroupID{department}, asSecurityGroup)
 		who := s.users[len(s.users)-1]
 		for _, g := range groups {
 			group, err := l.raw.Groups.Group(t.Context(), g)
@@ -98,5 +102,21 @@ func many(t *testing.T, r *report) {
 		l.cloud.rest()
 		used = l.ledger.read().minus(before)
 		r.add("many.out_requests", float64(used.Requests), "requests", lower, fmt.Sprintf("that user is taken out of all %d groups, by as many calls: requests to Graph; %g table units in %d calls; %.0f s", manyGroups, used.ReadUnits+used.WriteUnits, used.Calls, time.Since(begun).Seconds()))
+
+		// And one loses many. Microsoft takes one write to a group at a time (GG 3.4).
+		time.Sleep(25 * time.Hour)
+		l.cloud.rest()
+		before = l.ledger.read()
+		begun = time.Now()
+		var all []directory.MemberRef
+		for _, u := range s.users[:manyLeave] {
+			all = append(all, directory.UserMember(u))
+		}
+		_, err := l.groups.RemoveMembers(t.Context(), owner, department, all, 0)
+		l.do(err)
+		l.until("out of one group", 2*time.Hour, 50*time.Millisecond, func() bool { return l.brought(s) })
+		took = time.Since(begun)
+		used = l.ledger.read().minus(before)
+		r.add("many.removals_per_s", manyLeave/took.Seconds(), "1/s", higher, fmt.Sprintf("%d members of one group are taken out at once, one in a request: %.0f s, %d requests; %g table units in %d calls", manyLeave, took.Seconds(), used.Requests, used.ReadUnits+used.WriteUnits, used.Calls))
 	})
 }
