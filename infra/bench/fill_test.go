@@ -27,11 +27,12 @@ const (
 // settings export every property that can be exported, and two attributes of
 // the customer's own; or none but those that always are.
 func (k style) settings() directory.Settings {
-	// A load's leavers are more than the guard lets pass of 200 users by itself.
-	may := 2 * leavers
+	// A load's leavers are more than the guard lets pass of 200 users by itself, and so is
+	// whoever is taken out of many groups.
+	may, out := 2*leavers, manyGroups
 	s := directory.Settings{
 		Attributes: map[string]directory.AttributeRule{}, Groups: true, Licences: true, DefaultUsageLocation: "CH",
-		Guard: map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &may, Count24h: &may}},
+		Guard: map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &may, Count24h: &may}, directory.EffectMemberRemove: {Count: &out, Count24h: &out, CountGroup: &out}},
 	}
 	if k == slim {
 		return s

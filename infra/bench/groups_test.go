@@ -321,11 +321,7 @@ func regroup(t *testing.T, r *report) {
 		w.cloud.stop()
 		time.Sleep(2 * time.Hour)
 
-		graph := &record{next: w.sim.Transport(), answers: map[string]recorded{}}
-		b := newBare(t, w.mem, s, graph)
-		b.full() // what is told of the load itself
-		graph.asked, graph.answers = 0, map[string]recorded{}
-		b.full() // this one records
+		b, graph := compared(w, s)
 		asked := graph.asked
 		var pages [][]byte
 		size := 0
@@ -335,12 +331,33 @@ func regroup(t *testing.T, r *report) {
 		c := againstFloor(tries, cpuOf(t, decodeAll(t, pages)), b.full)
 		r.add("regroup.requests", float64(asked), "requests", lower, fmt.Sprintf("a full reconcile of %d exported groups of %d members and their %d people, nothing changed: requests to Graph", regrouped, regroupedSize, groupPeople))
 		r.add("regroup.cpu_ratio", c.ratio(), "ratio", lower, fmt.Sprintf("its CPU time over recorded answers ÷ to decode these %.1f MB from JSON: %s", float64(size)/(1<<20), c))
-		look := &sampler{Table: w.mem, each: 20}
-		measured := newBare(t, look, s, graph)
-		before := liveHeap()
-		measured.full()
-		r.add("regroup.heap_mb", float64(look.peak-min(before, look.peak))/(1<<20), "MB", lower, fmt.Sprintf("its live memory at most, after a forced collection each %d of its %d calls of the table, less that before", look.each, look.calls))
+		r.add("regroup.heap_mb", w.peak(s, graph), "MB", lower, fmt.Sprintf("its live memory at most, after a forced collection each %d of its calls of the table, less that before", regroupEach))
 	})
+}
+
+// compared is an engine that has compared a site's tenant with its records in full, and
+// the answers to all that it asked for that.
+func compared(w *world, s *site) (*bare, *record) {
+	w.Helper()
+	graph := &record{next: w.sim.Transport(), answers: map[string]recorded{}}
+	b := newBare(w.T, w.mem, s, graph)
+	b.full() // what is told of the load itself
+	graph.asked, graph.answers = 0, map[string]recorded{}
+	b.full() // this one records
+	return b, graph
+}
+
+// regroupEach is after how many calls of the table live memory is looked at.
+const regroupEach = 20
+
+// peak is the live memory of a full reconcile at most, beyond that before, in MB.
+func (w *world) peak(s *site, graph *record) float64 {
+	w.Helper()
+	look := &sampler{Table: w.mem, each: regroupEach}
+	measured := newBare(w.T, look, s, graph)
+	before := liveHeap()
+	measured.full()
+	return float64(look.peak-min(before, look.peak)) / (1 << 20)
 }
 
 // everybody is how many members a large group has.
@@ -374,5 +391,21 @@ func large(t *testing.T, r *report) {
 		r.add("large.edit_requests", float64(one.Requests), "requests", lower, "one member added to it: requests to Graph, with the look at the tenant afterwards")
 		r.add("large.edit_latency_s", latency.Seconds(), "s", lower, "from the edit's call to the member in the tenant")
 		r.add("large.edit_table_units", one.ReadUnits+one.WriteUnits, "units", lower, fmt.Sprintf("the edit itself and all that follows: %g read and %g write units in %d calls", one.ReadUnits, one.WriteUnits, one.Calls))
+		time.Sleep(2 * time.Hour)
+		left := w.measured(func() {
+			_, err := w.groups.RemoveMembers(w.Context(), owner, group, []directory.MemberRef{directory.UserMember(s.users[0])}, 0)
+			w.do(err)
+		})
+		r.add("large.removal_requests", float64(left.Requests), "requests", lower, fmt.Sprintf("one member taken out of it: requests to Graph, likewise; %g read and %g write units in %d calls", left.ReadUnits, left.WriteUnits, left.Calls))
+
+		time.Sleep(2 * time.Hour)
+		w.cloud.rest()
+		w.cloud.stop()
+		_, graph := compared(w, s)
+		asked, start := graph.asked, w.ledger.read()
+		newBare(t, &meter{mem: w.mem, to: w.ledger}, s, graph).full()
+		diff := w.ledger.read().minus(start)
+		r.add("large.compare_requests", float64(asked), "requests", lower, fmt.Sprintf("a full reconcile of it and its people, nothing changed: requests to Graph; %g read units in %d calls of the table", diff.ReadUnits, diff.Calls))
+		r.add("large.compare_heap_mb", w.peak(s, graph), "MB", lower, "its live memory at most, less that before")
 	})
 }

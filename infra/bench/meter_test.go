@@ -7,7 +7,6 @@ import (
 
 	"bindery/shared/clock"
 	"bindery/shared/table"
-	"bindery/shared/table/memory"
 )
 
 // usage is what was spent on the table and on Graph.
@@ -53,7 +52,7 @@ func (l *ledger) read() usage {
 // meter is the table as the engine sees it: it takes time, it counts, and it
 // fails for invocations that are dead.
 type meter struct {
-	mem     *memory.Table
+	mem     table.Table
 	latency time.Duration
 	// units has the request units counted, which needs a look at each item
 	// that is written.

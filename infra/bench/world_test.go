@@ -58,6 +58,22 @@ type site struct {
 	people style
 	tokens *tokens
 	users  []directory.UserID
+	// everybody has the tenant have a group of all accounts.
+	everybody bool
+}
+
+// everybodyID is the tenant's group of all accounts.
+const everybodyID directory.TenantGroupID = "44444444-aaaa-4bbb-8ccc-000000000001"
+
+func (s *site) groups() []entratest.GroupSpec {
+	if !s.everybody {
+		return nil
+	}
+	all := entratest.GroupSpec{ID: string(everybodyID), DisplayName: "Everybody there"}
+	for n := range s.users {
+		all.Members = append(all.Members, string(accountID(n)))
+	}
+	return []entratest.GroupSpec{all}
 }
 
 // newWorld must be called inside a bubble.
@@ -115,7 +131,13 @@ func (w *world) process(s *store.Store, send reconcile.Send) *process {
 // the connection between them.
 func (w *world) site(i, n int, people style) *site {
 	w.Helper()
-	s := &site{domain: fmt.Sprintf("corp%d.example", i), people: people}
+	return w.make(&site{people: people}, i, n)
+}
+
+// make makes what site describes.
+func (w *world) make(s *site, i, n int) *site {
+	w.Helper()
+	s.domain = fmt.Sprintf("corp%d.example", i)
 	tenant := fmt.Sprintf("22222222-aaaa-4bbb-8ccc-%012d", i+1)
 	initial := fmt.Sprintf("corp%d.onmicrosoft.com", i)
 	// The record has the domains that the tenant has, as after an authorisation: else
@@ -124,11 +146,12 @@ func (w *world) site(i, n int, people style) *site {
 	s.conn = directory.Connection{
 		ID: directory.NewConnectionID(time.Now()), Name: s.domain, Status: directory.StatusActive, Epoch: 1,
 		Tenant:   &directory.Tenant{ID: directory.TenantID(tenant), Domains: domains},
-		Settings: people.settings(),
+		Settings: s.people.settings(),
 	}
 	w.do(w.raw.Connections.CreateConnection(w.Context(), directory.AuditEvent{}, &s.conn))
 	accounts := fill(w.T, w.raw, s, n)
 	_, err := w.sim.CreateTenant(entratest.TenantSpec{
+		Groups:   s.groups(),
 		TenantID: tenant, Name: s.domain, Accounts: accounts,
 		Domains:  []entratest.DomainSpec{{Name: s.domain, IsDefault: true}, {Name: initial, IsInitial: true}},
 		Admins:   []entratest.AdminSpec{{UserPrincipalName: "admin@" + s.domain, Roles: []string{"Global Administrator"}}},

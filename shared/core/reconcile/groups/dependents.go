@@ -71,31 +71,53 @@ func (c Config) membershipsOf(ctx context.Context, m directory.MemberRef) ([]dir
 	var refs []directory.Ref
 	seen := map[directory.GroupID]bool{}
 	for ahead := []directory.MemberRef{m}; len(ahead) > 0; {
-		next := ahead[0]
-		ahead = ahead[1:]
-		for after := directory.GroupID(""); ; {
-			list, more, err := c.Directory.GroupsOf(ctx, next, after, 0)
+		var fresh []directory.GroupID
+		for _, next := range ahead {
+			above, err := c.groupsOf(ctx, next)
 			if err != nil {
 				return nil, err
 			}
-			for _, g := range list {
+			for _, g := range above {
 				if seen[g] {
 					continue
 				}
 				seen[g] = true
-				ahead = append(ahead, directory.GroupMember(g))
+				fresh = append(fresh, g)
 				if u := m.User(); u != "" {
 					refs = append(refs, directory.MemberOf(g, u))
 				} else {
 					refs = append(refs, directory.NestedIn(g, m.Group()))
 				}
 			}
-			if after = more; after == "" {
-				break
+		}
+		// Most groups are in no other one: nobody is asked about these by themselves.
+		groups, err := c.Directory.GroupsByID(ctx, fresh)
+		if err != nil {
+			return nil, err
+		}
+		ahead = nil
+		for _, g := range fresh {
+			if groups[g].Parents > 0 {
+				ahead = append(ahead, directory.GroupMember(g))
 			}
 		}
 	}
 	return refs, nil
+}
+
+// groupsOf are all the groups in which somebody is directly.
+func (c Config) groupsOf(ctx context.Context, m directory.MemberRef) ([]directory.GroupID, error) {
+	var all []directory.GroupID
+	for after := directory.GroupID(""); ; {
+		list, more, err := c.Directory.GroupsOf(ctx, m, after, 0)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+		if after = more; after == "" {
+			return all, nil
+		}
+	}
 }
 
 // withGroups are memberships with their groups, of which strangers may wait to be told from

@@ -68,6 +68,7 @@ type Journal interface {
 
 // Directory is which groups somebody is in.
 type Directory interface {
+	GroupsByID(ctx context.Context, ids []directory.GroupID) (map[directory.GroupID]directory.Group, error)
 	GroupsOf(ctx context.Context, m directory.MemberRef, after directory.GroupID, limit int) ([]directory.GroupID, directory.GroupID, error)
 }
 
