@@ -116,7 +116,7 @@ func (s *LicenceState) Problem() *Problem {
 	}
 	p := registered(code)
 	p.Message = strings.ReplaceAll(p.Message, "{sku}", string(s.SKU))
-	p.MicrosoftCode, p.Since, p.Holder = s.Error, s.Updated, "sku "+string(s.SKU)
+	p.MicrosoftCode, p.Since, p.Holder = s.Error, s.Updated, string(s.SKU)
 	return p
 }
 

@@ -119,7 +119,7 @@ func classify(status int, header http.Header, body []byte, q asked) verdict {
 		v.problem.Holder, v.problem.HolderKind = f.holder()
 	}
 	if sku := guidRE().FindString(f.message); c.code == directory.CodeLicenseNoneLeft && sku != "" {
-		v.problem.Holder = "sku " + sku
+		v.problem.Holder = sku // whoever knows the tenant's products gives it its name
 	}
 	return v
 }

@@ -229,6 +229,10 @@ func TestAdoptionRefusedAtOnce(t *testing.T) {
 	w.want(409, "tenant-group-not-found", "PUT", path, adopt("6f1b2a4c-0000-4000-8000-000000000001"))
 	w.want(404, "group-not-used", "GET", path, "")
 	w.want(200, "", "PUT", path, adopt(string(w.groups.List[0].ID)))
+	activity := w.want(200, "", "GET", "/v1/activity?limit=5", "")
+	if named := `takes over the group \"` + w.groups.List[0].DisplayName + `\" (` + string(w.groups.List[0].ID) + `)`; !strings.Contains(strings.ReplaceAll(activity.raw, `\`, ``), strings.ReplaceAll(named, `\`, ``)) {
+		t.Errorf("the activity does not say %s: %s", named, activity.raw)
+	}
 
 	other := w.want(201, "", "POST", "/v1/groups", `{"name":"Others"}`).text("id")
 	w.groups.Fail = directory.ErrUnavailable

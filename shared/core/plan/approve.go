@@ -71,8 +71,10 @@ func Fingerprint(c *directory.Change) string {
 	} else {
 		add(string(c.Effect))
 	}
-	if c.Effect.Row().Phase == directory.PhaseTake {
-		add(c.Reason) // suspended and then deleted is no longer what was declined
+	if c.Effect.Row().Phase == directory.PhaseTake && c.Object.Kind != directory.KindMember {
+		// Suspended and then deleted is no longer what was declined. A membership is the same,
+		// whatever its group is called and whoever is known to have given it.
+		add(c.Reason)
 	}
 	if writes(c.Effect) { // the others only remember values
 		for _, p := range c.Properties {

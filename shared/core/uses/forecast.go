@@ -337,15 +337,15 @@ func (f *forecasting) price() {
 
 // mayAdopt refuses to take over a group of the tenant that is known to be none for it:
 // whoever asks is told at once, and not by the next run. What cannot be found out now is
-// left to that.
-func (s *Service) mayAdopt(ctx context.Context, c *directory.Connection, g directory.GroupID, e *directory.ExportRule) error {
+// left to that. name is what people call the group.
+func (s *Service) mayAdopt(ctx context.Context, c *directory.Connection, g directory.GroupID, e *directory.ExportRule) (name string, err error) {
 	if e == nil || e.Adopt == "" || s.candidates == nil {
-		return nil
+		return "", nil
 	}
 	tenant, err := s.candidates.Tenant(ctx, c)
 	if err != nil {
 		s.log.Info("a group that is to be adopted was not looked at", "connectionId", c.ID, "error", err)
-		return nil
+		return "", nil
 	}
 	found, err := tenant.Groups(ctx, []directory.TenantGroupID{directory.TenantGroupID(e.Adopt)})
 	if err == nil {
@@ -353,10 +353,10 @@ func (s *Service) mayAdopt(ctx context.Context, c *directory.Connection, g direc
 	}
 	if err != nil {
 		s.log.Info("a group that is to be adopted could not be read", "connectionId", c.ID, "error", err)
-		return nil
+		return "", nil
 	}
-	refuse := func(code, detail, next string) error {
-		return directory.Refuse(directory.ErrConflict, code, detail+" Nothing was changed.", next)
+	refuse := func(code, detail, next string) (string, error) {
+		return "", directory.Refuse(directory.ErrConflict, code, detail+" Nothing was changed.", next)
 	}
 	group := found[0].Value
 	if group == nil {
@@ -364,7 +364,7 @@ func (s *Service) mayAdopt(ctx context.Context, c *directory.Connection, g direc
 	}
 	judged, err := s.candidates.Judge(ctx, c, []directory.TenantGroup{*group})
 	if err != nil {
-		return err
+		return "", err
 	}
 	switch j := &judged[0]; {
 	case j.Verdict == assign.GroupOurs && j.GroupID != g:
@@ -376,5 +376,5 @@ func (s *Service) mayAdopt(ctx context.Context, c *directory.Connection, g direc
 		return refuse(directory.CodeGroupOtherKind, fmt.Sprintf("The tenant's group \"%s\" is of the kind %s, and the group is to be exported as %s.", j.DisplayName, group.Kind(), e.Kind),
 			fmt.Sprintf("Export the group as %s, or name another group of the tenant.", group.Kind()))
 	}
-	return nil
+	return judged[0].DisplayName, nil
 }

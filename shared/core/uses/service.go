@@ -172,12 +172,13 @@ func (s *Service) Put(ctx context.Context, by directory.Caller, id directory.Con
 	if err := rules.Validate(); err != nil {
 		return Used{}, err
 	}
-	return s.edit(ctx, by, id, g, version, directory.AuditUseGroup, func(ctx context.Context, c *directory.Connection, u *directory.GroupUse) error {
-		if err := s.may(ctx, by, c, u, rules); err != nil {
-			return err
+	return s.edit(ctx, by, id, g, version, directory.AuditUseGroup, func(ctx context.Context, c *directory.Connection, u *directory.GroupUse) (string, error) {
+		adopted, err := s.may(ctx, by, c, u, rules)
+		if err != nil {
+			return "", err
 		}
 		u.Set(rules)
-		return nil
+		return describe(u, adopted), nil
 	})
 }
 
@@ -194,47 +195,63 @@ func (s *Service) Try(ctx context.Context, by directory.Caller, id directory.Con
 	if err != nil {
 		return err
 	}
-	return s.may(ctx, by, &c, &u, rules)
+	_, err = s.may(ctx, by, &c, &u, rules)
+	return err
 }
 
 // may refuses rules that a use, as it is, cannot have, or that are not the caller's to ask
-// for.
-func (s *Service) may(ctx context.Context, by directory.Caller, c *directory.Connection, u *directory.GroupUse, rules directory.UseRules) error {
+// for. adopted is what people call the tenant group that is to be taken over, "" when that
+// is not known.
+func (s *Service) may(ctx context.Context, by directory.Caller, c *directory.Connection, u *directory.GroupUse, rules directory.UseRules) (adopted string, err error) {
 	old := u.UseRules
 	if u.Ending {
 		old = directory.UseRules{}
 	}
 	if err := mayUse(c, old, rules, by); err != nil {
-		return err
+		return "", err
 	}
 	if err := s.keepsExport(ctx, c, u, rules); err != nil {
-		return err
+		return "", err
 	}
 	if _, _, err := s.groups.Nested(ctx, u.GroupID, nil); errors.Is(err, store.ErrNested) {
-		return directory.Refuse(directory.ErrConflict, directory.CodeGroupNesting, tooManyNested+" Nothing was changed.", "Take groups out of it, or use those in it by themselves.")
+		return "", directory.Refuse(directory.ErrConflict, directory.CodeGroupNesting, tooManyNested+" Nothing was changed.", "Take groups out of it, or use those in it by themselves.")
 	} else if err != nil {
-		return err
+		return "", err
 	}
 	if old.Export != nil && rules.Export != nil && old.Export.Adopt == rules.Export.Adopt {
-		return nil // what is being exported already is looked at by each run
+		return s.exportedAs(ctx, c, u.GroupID, old.Export.Adopt) // what is being exported already is looked at by each run
 	}
 	return s.mayAdopt(ctx, c, u.GroupID, rules.Export)
+}
+
+// exportedAs is what people call the tenant group that an export has taken over, "" when
+// that is not known.
+func (s *Service) exportedAs(ctx context.Context, c *directory.Connection, g directory.GroupID, adopted directory.AccountID) (string, error) {
+	if adopted == "" {
+		return "", nil
+	}
+	ref := directory.GroupRef(g)
+	found, err := s.bindings.BindingsOf(ctx, c.ID, []directory.Ref{ref})
+	return found[ref].UserPrincipalName, err
 }
 
 // End has a connection do nothing with a group any more: what it gave is taken back, or
 // kept, as the use says.
 func (s *Service) End(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64) (Used, error) {
-	return s.edit(ctx, by, id, g, version, directory.AuditEndGroupUse, func(_ context.Context, c *directory.Connection, u *directory.GroupUse) error {
+	return s.edit(ctx, by, id, g, version, directory.AuditEndGroupUse, func(_ context.Context, c *directory.Connection, u *directory.GroupUse) (string, error) {
 		if u.Version == 0 || u.Ending {
-			return directory.Refuse(directory.ErrNotFound, directory.CodeGroupNotUsed,
+			return "", directory.Refuse(directory.ErrNotFound, directory.CodeGroupNotUsed,
 				fmt.Sprintf("The connection \"%s\" does nothing with the group %q.", c.Name, g), "")
 		}
 		u.Ending = true
-		return nil
+		return describe(u, ""), nil
 	})
 }
 
-func (s *Service) edit(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change func(context.Context, *directory.Connection, *directory.GroupUse) error) (Used, error) {
+// useChange changes a use, and says in a line what it is then.
+type useChange = func(context.Context, *directory.Connection, *directory.GroupUse) (detail string, err error)
+
+func (s *Service) edit(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change useChange) (Used, error) {
 	for range maxTries {
 		u, c, err := s.editOnce(ctx, by, id, g, version, kind, change)
 		if errors.Is(err, directory.ErrStale) && !isRefusal(err) {
@@ -259,12 +276,13 @@ func isRefusal(err error) bool {
 	return is
 }
 
-func (s *Service) editOnce(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change func(context.Context, *directory.Connection, *directory.GroupUse) error) (directory.GroupUse, directory.Connection, error) {
+func (s *Service) editOnce(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64, kind directory.AuditKind, change useChange) (directory.GroupUse, directory.Connection, error) {
 	c, group, u, err := s.read(ctx, id, g, version)
 	if err != nil {
 		return u, c, err
 	}
-	if err := change(ctx, &c, &u); err != nil {
+	detail, err := change(ctx, &c, &u)
+	if err != nil {
 		return u, c, err
 	}
 	if c, err = s.noteUse(ctx, &c, u.Scopes()...); err != nil {
@@ -273,7 +291,7 @@ func (s *Service) editOnce(ctx context.Context, by directory.Caller, id director
 	u.EditedBy(by.Subject, s.now())
 	u.Updated = s.now().UTC()
 	act := by.AuditEvent(kind)
-	act.Detail = describe(&u)
+	act.Detail = detail
 	if err := s.uses.PutUse(ctx, act, &c, &group, &u); err != nil {
 		return u, c, err
 	}
@@ -404,8 +422,9 @@ func (s *Service) keepsExport(ctx context.Context, c *directory.Connection, u *d
 		"End the use with DELETE, wait until it is gone, and PUT it anew.")
 }
 
-// describe says in a line what a use is, for the report of what admins did.
-func describe(u *directory.GroupUse) string {
+// describe says in a line what a use is, for the report of what admins did. adopted is what
+// people call the tenant group that it takes over, "" when that is not known.
+func describe(u *directory.GroupUse, adopted string) string {
 	if u.Ending {
 		return "The use ends."
 	}
@@ -416,7 +435,11 @@ func describe(u *directory.GroupUse) string {
 	if e := u.Defaulted().Export; e != nil {
 		parts = append(parts, fmt.Sprintf("exported as %s, members %s", e.Kind, e.Members))
 		if e.Adopt != "" {
-			parts = append(parts, "takes over the group "+string(e.Adopt))
+			name := string(e.Adopt)
+			if adopted != "" {
+				name = fmt.Sprintf("%q (%s)", adopted, e.Adopt)
+			}
+			parts = append(parts, "takes over the group "+name)
 		}
 	}
 	for _, r := range u.Licences {

@@ -88,6 +88,9 @@ func (o *opened) decided(out *reconcile.Decided, w reconcile.Work, b *directory.
 	if b.Release == "" { // whose removal was declined stays, until it is let go once more
 		d, still = plan.Withhold(d, b.Declined)
 	}
+	if len(still) > 0 && len(d.Changes) == 0 && d.Problem == nil {
+		d.Base, d.Status = b.Base, directory.BindingInSync
+	}
 	out.Looked = append(out.Looked, b)
 	if d.Problem != nil {
 		out.Refused++

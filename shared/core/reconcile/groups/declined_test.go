@@ -1,9 +1,11 @@
 package groups_test
 
 import (
+	"fmt"
 	"testing"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/reconcile/groups"
 	"bindery/shared/directory"
 )
 
@@ -46,6 +48,67 @@ func TestDeclinedRemoval(t *testing.T) {
 	w.round()
 	w.wantNothing(last.ID)
 	w.wantMembers(sales, "user001")
+}
+
+// TestDeclinedInExact: whose removal from an exact group is declined is a stranger in it from
+// then on, whom nobody proposes to remove again, whatever the group is called, until our
+// directory wants him once more.
+func TestDeclinedInExact(t *testing.T) {
+	t.Parallel()
+	for _, ours := range []bool{true, false} { // whether we have put him there
+		t.Run(fmt.Sprint(ours), func(t *testing.T) {
+			t.Parallel()
+			w, sales, _ := exported(t, 2, func(e *groups.Export) { e.Exact = true })
+			late := w.user("late")
+			w.bind(late)
+			w.sync()
+			if !ours {
+				w.byHand(sales, late.Email, true)
+			}
+			w.add(sales, late)
+			w.sync()
+			w.calm()
+			w.sync()
+			w.guard(directory.EffectMemberRemove)
+			w.release(directory.ReleaseRemove, directory.MemberOf(sales, late.ID))
+			w.mark(directory.GroupRef(sales))
+			w.sync()
+			w.declineHeld()
+			last, _ := w.lastRun()
+			looked := func() {
+				w.calm()
+				w.mark(directory.GroupRef(sales))
+				w.round()
+				w.wantNothing(last.ID)
+				w.wantMembers(sales, "late", "user000", "user001")
+			}
+			looked()
+			if b := w.record(directory.MemberOf(sales, late.ID)); !b.Object.IsZero() {
+				t.Errorf("the membership is still ours: %+v", b)
+			}
+			account := w.record(directory.AccountOf(late.ID)).AccountID
+			left := w.record(directory.StrangerOf(sales, account))
+			if left.Status != directory.BindingInSync || len(left.Declined) != 1 || len(left.Findings) != 1 {
+				t.Errorf("the record of who is left is %s, declined %q, %+v", left.Status, left.Declined, left.Findings)
+			}
+			w.attribution = func(directory.TenantGroupID, []directory.AccountID) map[directory.AccountID]directory.Actor {
+				return map[directory.AccountID]directory.Actor{account: {Name: "somebody"}}
+			}
+			w.renew()
+			w.mark(directory.StrangerOf(sales, account))
+			looked()
+			// Our directory wants him, and lets him go: that is another decision.
+			w.add(sales, late)
+			w.mark(directory.StrangerOf(sales, account))
+			w.sync()
+			w.calm()
+			w.release(directory.ReleaseRemove, directory.MemberOf(sales, late.ID))
+			w.sync()
+			if run, _ := w.lastRun(); run.State != directory.RunHeld {
+				t.Errorf("the next removal is not proposed: the run is %s", run.State)
+			}
+		})
+	}
 }
 
 // TestDeclinedDeletion: a tenant group whose deletion is declined stays, and is ours no

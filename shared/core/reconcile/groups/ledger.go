@@ -50,7 +50,7 @@ func noteGroup(b *directory.Binding, c *directory.Change) {
 
 // knows returns the object that the record of a membership already accounts for: the
 // stranger whom it is about, or the account that we have put into the group, or that an
-// undo has left there. "": none.
+// undo has left there, or that is being let go. "": none.
 func knows(b *directory.Binding) directory.AccountID {
 	if a := strangerOf(b.Object); a != "" {
 		return a
@@ -58,7 +58,7 @@ func knows(b *directory.Binding) directory.AccountID {
 	if p, given := givenPair(b); given {
 		return folded(p.member)
 	}
-	if hasAgreed(b) && b.Resting() {
+	if hasAgreed(b) && (b.Resting() || b.Release != "") {
 		return folded(agreedPair(b).member)
 	}
 	return ""

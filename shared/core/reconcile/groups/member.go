@@ -273,6 +273,27 @@ func (s *memberSubject) add(p pair, why string) directory.Change {
 	return s.change(directory.EffectMemberAdd, p, "added to "+s.groupName()+" because "+why)
 }
 
+// leftByDecision is, of somebody who stays in an exact group since an admin declined the
+// removal, the record of a stranger by which nobody proposes it once more; nil: it is no
+// such membership.
+func (s *memberSubject) leftByDecision() *directory.Binding {
+	b, p := s.record, agreedPair(s.record)
+	if b.Release != directory.ReleaseKeep || s.stranger() || s.group.export == nil || !s.group.export.Exact || !s.in[p] {
+		return nil
+	}
+	removal := s.change(directory.EffectMemberRemove, p, "")
+	if !slices.Contains(b.Declined, plan.Fingerprint(&removal)) {
+		return nil
+	}
+	g, _, _ := memberOf(s.ref)
+	p.member = folded(p.member)
+	removal.Object, removal.AccountID = directory.StrangerOf(g, p.member), p.member
+	return &directory.Binding{
+		Object: removal.Object, ConnectionID: b.ConnectionID, Epoch: b.Epoch, TenantID: b.TenantID, UserPrincipalName: s.member.name,
+		Status: directory.BindingPending, Wanted: 1, SelectedBy: b.SelectedBy, SelectedAt: b.SelectedAt, Declined: []string{plan.Fingerprint(&removal)},
+	}
+}
+
 // release takes away what we gave.
 func (s *memberSubject) release(out *memberDecision) {
 	old, is := agreedPair(s.record), hasAgreed(s.record)

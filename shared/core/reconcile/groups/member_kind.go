@@ -347,6 +347,9 @@ func (o *memberships) decideEach(ctx context.Context, w reconcile.Work, list []m
 		if s.group.export != nil && s.stranger() && len(d.Changes) > 0 {
 			out.Editors = append(out.Editors, s.group.export.By...)
 		}
+		if b := s.leftByDecision(); d.gone && b != nil && !w.Run.DryRun {
+			out.Unwritten = append(out.Unwritten, leftStranger(b)) // before the other record goes
+		}
 		o.decided(out, w, s.record, d.Decision, d.gone, later)
 		if n := len(out.Unwritten) - 1; len(d.Changes) == 0 && (d.others || d.ours) {
 			mutate := out.Unwritten[n].Mutate
@@ -360,6 +363,19 @@ func (o *memberships) decideEach(ctx context.Context, w reconcile.Work, list []m
 		}
 	}
 	return nil
+}
+
+// leftStranger has a record say that a removal was declined.
+func leftStranger(b *directory.Binding) store.BindingChange {
+	removal := b.Declined[0]
+	b.Declined = nil
+	return store.BindingChange{Ref: b.Object, Create: b, Mutate: func(now *directory.Binding) bool {
+		if slices.Contains(now.Declined, removal) {
+			return false
+		}
+		now.Declined = append(slices.Clone(now.Declined), removal)
+		return true
+	}}
 }
 
 func (o *memberships) subjects(ctx context.Context, w reconcile.Work, list []memberRecord, more func(*memberSubject) []pair) ([]memberSubject, error) {

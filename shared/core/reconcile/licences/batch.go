@@ -261,7 +261,9 @@ func clarified(p *directory.Problem, c *directory.Change, skus []directory.Licen
 	}
 	if len(products) > 0 {
 		q.Message += " Products: " + strings.Join(products, ", ") + "."
-		if q.Holder == "" {
+		if one := directory.SKUID(q.Holder); one != "" { // the one of several that Microsoft named
+			q.Holder = directory.ProductNameOf(skus, one)
+		} else {
 			q.Holder = strings.Join(products, ", ")
 		}
 	}

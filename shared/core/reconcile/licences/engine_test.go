@@ -83,7 +83,7 @@ func TestWaitsForSeat(t *testing.T) {
 	if run, _ := w.lastRun(); run.State != directory.RunDone || run.Failed+run.Refused != 0 {
 		t.Errorf("the run is %s with %d failed, %d refused", run.State, run.Failed, run.Refused)
 	}
-	if p := w.record(users[2]).Problem; p == nil || p.Message != "All seats of Visio Plan 2 are taken; the user is number 2 of 2 in line." {
+	if p := w.record(users[2]).Problem; p == nil || p.Message != "All seats of Visio Plan 2 are taken; the user is number 2 of 2 in line." || p.Holder != "Visio Plan 2" {
 		t.Errorf("the last one is told %+v", p)
 	}
 	w.pass(time.Hour)

@@ -537,7 +537,7 @@ func take(p *licensing.Plan, of map[directory.UserID]*holding, skus []directory.
 		of[p.Moves[i].User].move(&p.Moves[i])
 	}
 	for i := range p.Findings {
-		of[p.Findings[i].User].find(&p.Findings[i])
+		of[p.Findings[i].User].find(&p.Findings[i], directory.ProductNameOf(skus, p.Findings[i].SKU))
 	}
 	for i := range p.Waits {
 		of[p.Waits[i].User].wait(&p.Waits[i], directory.ProductNameOf(skus, p.Waits[i].SKU))
@@ -712,10 +712,10 @@ func changeOf(h *holding, e directory.Effect, before, after licensing.Ledger) di
 	return c
 }
 
-// find tells something of a product.
-func (h *holding) find(f *licensing.Finding) {
+// find tells something of a product, by the name that people know.
+func (h *holding) find(f *licensing.Finding, name string) {
 	t := directory.ProblemTypeOf(f.Code)
-	p := directory.Problem{Code: f.Code, Kind: t.Kind, Property: directory.LicenceProperty(f.SKU), Message: f.Text, Next: t.Next, Steps: t.Steps, Holder: "sku " + string(f.SKU)}
+	p := directory.Problem{Code: f.Code, Kind: t.Kind, Property: directory.LicenceProperty(f.SKU), Message: f.Text, Next: t.Next, Steps: t.Steps, Holder: name}
 	if f.Code == directory.CodeForeignChange {
 		p.By = h.by
 	}
@@ -729,7 +729,7 @@ func (h *holding) find(f *licensing.Finding) {
 // wait tells of a place in line. Whoever is first is looked at again.
 func (h *holding) wait(w *licensing.Wait, name string) {
 	t := directory.ProblemTypeOf(directory.CodeWaitingForSeat)
-	p := directory.Problem{Code: t.Code, Property: directory.LicenceProperty(w.SKU), Next: t.Next, Holder: "sku " + string(w.SKU), Place: w.Place,
+	p := directory.Problem{Code: t.Code, Property: directory.LicenceProperty(w.SKU), Next: t.Next, Holder: name, Place: w.Place,
 		Message: fmt.Sprintf("All seats of %s are taken; the user is number %d of %d in line.", name, w.Place, w.Of)}
 	if w.Place == 1 {
 		h.decision.later = looksForSeat
