@@ -36,7 +36,7 @@ var parts = []part{
 	{"groups", []string{"members.quota_ratio", "members.throttled", "members.leaver_s", "groups.idle_requests", "one_member.requests", "one_member.latency_s", "deactivate.ratio"}, grouped},
 	{"regroup", []string{"regroup.requests", "regroup.cpu_ratio", "regroup.heap_mb"}, regroup},
 	{"large", []string{"large.edit_requests", "large.quota_ratio", "large.removal_requests", "large.compare_requests", "large.compare_heap_mb"}, large},
-	{"many", []string{"many.edit_requests", "many.edit_s", "many.address_requests", "many.groups_s", "many.leaver_s", "many.out_requests", "many.removals_per_s"}, many},
+	{"many", []string{"many.edit_requests", "many.edit_s", "many.address_requests", "many.groups_s", "many.leaver_s", "many.out_requests", "many.removal_requests"}, many},
 	{"crowd", []string{"crowd.load_calls_per_member", "crowd.load_heap_mb", "crowd.page_units", "crowd.list_heap_mb", "crowd.import_requests", "crowd.import_heap_mb"}, inOneGroup},
 	{"licences", []string{"licences.calls_per_user", "licences.at_once", "licences.leaver_s"}, licences},
 	{"small", []string{"fleet.small_delay_s"}, small},

@@ -77,12 +77,19 @@ type Outcome struct {
 	Unknown bool
 	// Shared: the Problem is that of a request which several writes went out in, and
 	// may be another one's. None of them was applied; sent Alone each has its own.
-	Shared    bool
+	Shared bool
+	// Behind: not looked at, since the write ahead of it, of several that follow each
+	// other in a request, was not applied. It is sent again; there is nothing wrong with it.
+	Behind    bool
 	RequestID string
 }
 
 // MostMembersAtOnce is how many members Microsoft adds to a group by one request.
 const MostMembersAtOnce = 20
+
+// MostRemovedInTurn is how many members are taken out of a group by one request, one after
+// the other: Microsoft does them one by one, and a leaver waits for as long.
+const MostRemovedInTurn = 10
 
 // WriteRequest is one request that some writes of a batch go out in: their places.
 type WriteRequest struct{ Places []int }

@@ -29,6 +29,9 @@ type batchItem struct {
 	URL     string            `json:"url"`
 	Headers map[string]string `json:"headers,omitempty"`
 	Body    json.RawMessage   `json:"body,omitempty"`
+
+	DependsOn []string `json:"dependsOn,omitempty"`
+	inTurn    bool     // it waits for the item ahead of it, if there is one
 }
 
 // batchAnswer is the answer to one item; its status is 0 when there is none.
@@ -112,7 +115,10 @@ func (t *Tenant) post(ctx context.Context, call *call, items []batchItem) ([]bat
 		if items[i].Method == http.MethodDelete && !deletable(items[i].URL) {
 			return nil, fmt.Errorf("%w: a DELETE that is none of ours: %w", directory.ErrNotSent, directory.ErrInvalid)
 		}
-		items[i].ID = strconv.Itoa(i + 1)
+		items[i].ID, items[i].DependsOn = strconv.Itoa(i+1), nil
+		if items[i].inTurn && i > 0 {
+			items[i].DependsOn = []string{items[i-1].ID}
+		}
 		if items[i].Headers == nil {
 			items[i].Headers = make(map[string]string, 3)
 		}

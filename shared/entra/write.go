@@ -42,6 +42,11 @@ func (t *Tenant) Write(ctx context.Context, writes []directory.Write) ([]directo
 	if len(items) == 0 {
 		return outcomes, nil
 	}
+	if turns := inTurn(writes); turns { // a batch is all in turn or all side by side
+		for n := range items {
+			items[n].inTurn = true
+		}
+	}
 	ctx, call, cancel := t.begin(ctx, priority)
 	defer cancel()
 	answers, err := t.batch(ctx, call, items)
@@ -52,14 +57,32 @@ func (t *Tenant) Write(ctx context.Context, writes []directory.Write) ([]directo
 		shared := len(sent[n].Places) > 1
 		for _, i := range sent[n].Places {
 			outcomes[i] = t.outcome(&writes[i], &answers[n], shared)
+			outcomes[i].Behind = items[n].inTurn && n > 0 && answers[n].status == http.StatusFailedDependency
 		}
 	}
 	t.lookAfter(ctx, writes, outcomes)
 	return outcomes, nil
 }
 
+// inTurn reports whether writes must be done one after the other: Microsoft does not take
+// two to one group side by side (GG 3.4), and removals go one by one.
+func inTurn(writes []directory.Write) bool {
+	of := map[directory.TenantGroupID]bool{}
+	for i := range writes {
+		w := &writes[i]
+		if w.Effect != directory.EffectMemberRemove {
+			continue
+		}
+		if of[w.GroupID] {
+			return true
+		}
+		of[w.GroupID] = true
+	}
+	return false
+}
+
 // checkBatch refuses what cannot be one batch: Graph runs its items side by side,
-// so that two writes to one object would race.
+// so that two writes to one object would race. (Members of one group go in turn.)
 func checkBatch(writes []directory.Write) error {
 	if len(writes) > batchSize {
 		return fmt.Errorf("%w: %d writes at once, at most %d: %w", directory.ErrNotSent, len(writes), batchSize, directory.ErrInvalid)

@@ -428,3 +428,42 @@ func checkMembers(t *testing.T, body []byte, p directory.MemberPage) {
 		}
 	}
 }
+
+// TestRemovedInTurn: members of one group who are taken out by one request are so one after
+// the other (GG 3.4). Who is behind one that was refused was not looked at, and is sent
+// again; members of different groups go side by side.
+func TestRemovedInTurn(t *testing.T) {
+	t.Parallel()
+	w := newGroupWorld(t)
+	send := func(writes ...directory.Write) []directory.Outcome {
+		t.Helper()
+		outs, err := w.tenant.Write(t.Context(), writes)
+		if err != nil || len(outs) != len(writes) {
+			t.Fatal(outs, err)
+		}
+		return outs
+	}
+	send(addMember(unifiedID, memberID), addMember(unifiedID, ownerID))
+	outs := send(removeMember(unifiedID, memberID), removeMember(unifiedID, boxID), removeMember(unifiedID, ownerID), removeMember(staffID, boxID))
+	if outs[0].Problem != nil || outs[0].Behind || outs[0].Already {
+		t.Errorf("the first: %+v", outs[0])
+	}
+	if !outs[1].Already || outs[1].Behind {
+		t.Errorf("one who is no member: %+v", outs[1])
+	}
+	for _, out := range outs[2:] {
+		if !out.Behind || out.Unknown || !out.Retry {
+			t.Errorf("one behind it: %+v", out)
+		}
+	}
+	if got := w.membersOf(unifiedID); !slices.Equal(got, []directory.AccountID{ownerID}) {
+		t.Errorf("members are %v", got)
+	}
+	if out := send(removeMember(unifiedID, ownerID))[0]; out.Problem != nil || out.Behind {
+		t.Errorf("sent again: %+v", out)
+	}
+	outs = send(removeMember(unifiedID, boxID), removeMember(staffID, boxID))
+	if outs[0].Behind || outs[1].Behind {
+		t.Errorf("of different groups: %+v", outs)
+	}
+}

@@ -135,7 +135,7 @@ func (b *batch) units() []unit {
 			if len(together) == 0 { // one at a time: they were to go in one request
 				together = alone[:1]
 			}
-			units = append(units, unit{together, combiner.Weigh(len(together))})
+			units = append(units, unit{together, combiner.Weigh(b.k.changes[together[0]].Effect, len(together))})
 		}
 		if len(units) > 0 {
 			return units
@@ -228,6 +228,8 @@ func (b *batch) sort(i int, out directory.Outcome) {
 	c := &b.k.changes[i]
 	b.outcomes[i] = out
 	switch {
+	case out.Behind: // it stays open, and goes with the next flight
+		b.notDone([]int{i})
 	case out.Problem == nil && !out.Unknown && !out.Retry:
 		b.made(i, out.AccountID, out.RequestID)
 	case out.Unknown && c.Effect.Row().Once:

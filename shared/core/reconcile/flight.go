@@ -319,7 +319,9 @@ func (f *flight) costs() (n int) {
 // such as the flight's.
 func (f *flight) costsOf(changes int) int {
 	if combiner, combines := f.of.(Combiner); combines {
-		changes = changes * combiner.Weigh(BatchSize) / BatchSize
+		if sent := f.sent(); len(sent) > 0 {
+			changes = changes * combiner.Weigh(sent[0].Effect, BatchSize) / BatchSize
+		}
 	}
 	return max(f.costs(), changes)
 }

@@ -100,8 +100,9 @@ type Combiner interface {
 	// of one request are written in one call, in which the tenant puts them together;
 	// its answer is asked about (Sort, Find) for each of them.
 	Combine(changes []*directory.Change) [][]int
-	// Weigh is how many writes the tenant's quota counts for a request of n changes.
-	Weigh(n int) int
+	// Weigh is how many writes the tenant's quota counts for a request of n changes of an
+	// effect.
+	Weigh(e directory.Effect, n int) int
 }
 
 // Bundler is Objects with a Combiner as their Batch: it says what is worth picking for a

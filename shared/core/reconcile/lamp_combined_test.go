@@ -104,7 +104,7 @@ func (b *stringBatch) Combine(changes []*directory.Change) [][]int {
 	return parts
 }
 
-func (b *stringBatch) Weigh(n int) int { return (n + 2) / 3 }
+func (b *stringBatch) Weigh(_ directory.Effect, n int) int { return (n + 2) / 3 }
 
 func (b *stringBatch) Sort(c *directory.Change, out directory.Outcome) Verdict {
 	if out.Shared {

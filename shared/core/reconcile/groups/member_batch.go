@@ -156,9 +156,9 @@ func (b *memberBatch) Intend(ctx context.Context, changes []*directory.Change) e
 	return b.o.intend(ctx, list)
 }
 
-// Combine has the additions to one group go in one request; removals go one by one. A
-// group is in one request of a flight only, since Microsoft does not take two writes to
-// it side by side (GG 3.4).
+// Combine has the additions to one group go in one request, and so some removals, which
+// follow each other in it. A group is in one request of a flight only, since Microsoft does
+// not take two writes to it side by side (GG 3.4).
 func (b *memberBatch) Combine(changes []*directory.Change) [][]int {
 	var list [][]int
 	open := map[directory.TenantGroupID]int{} // its request
@@ -169,16 +169,29 @@ func (b *memberBatch) Combine(changes []*directory.Change) [][]int {
 		case !begun:
 			open[p.group] = len(list)
 			list = append(list, []int{i})
-		case c.Effect == directory.EffectMemberAdd && changes[list[n][0]].Effect == c.Effect && len(list[n]) < directory.MostMembersAtOnce:
+		case changes[list[n][0]].Effect == c.Effect && len(list[n]) < mostTogether(c.Effect):
 			list[n] = append(list[n], i)
 		}
 	}
 	return list
 }
 
+// mostTogether is how many changes of one group go in one request.
+func mostTogether(e directory.Effect) int {
+	if e == directory.EffectMemberAdd {
+		return directory.MostMembersAtOnce
+	}
+	return directory.MostRemovedInTurn
+}
+
 // Weigh is how many writes Microsoft counts for n members who are added at once
-// (GG 3.2).
-func (b *memberBatch) Weigh(n int) int { return (n + 2) / 3 }
+// (GG 3.2), or taken out one by one.
+func (b *memberBatch) Weigh(e directory.Effect, n int) int {
+	if e == directory.EffectMemberAdd {
+		return (n + 2) / 3
+	}
+	return n
+}
 
 // Write is the request of a change.
 func (b *memberBatch) Write(c *directory.Change) protect.Write {

@@ -618,13 +618,10 @@ func (o *memberships) Taken(by directory.Ref) *directory.Problem {
 	return problem(directory.CodeObjectConflict, "The membership is another one's.", "", by.ID)
 }
 
-// Bundle has the additions to one group go together, and its removals one by one.
+// Bundle has the additions to one group go together, and so its removals.
 func (o *memberships) Bundle(c *directory.Change) (string, int) {
 	g, _, _ := memberOf(c.Object)
-	if c.Effect == directory.EffectMemberAdd {
-		return string(g), directory.MostMembersAtOnce
-	}
-	return string(g), 1
+	return string(g), mostTogether(c.Effect)
 }
 
 // Batch sends changes of memberships.
