@@ -18,6 +18,8 @@ type memberBatch struct {
 	around  *surroundings
 	pairs   map[directory.ChangeID]pair // of the changes that may go
 	met     map[directory.ChangeID]bool // of those whose membership was there before them
+	// written are the groups that a request of the flight writes to.
+	written map[directory.TenantGroupID]bool
 }
 
 // Records reads the records of memberships.
@@ -154,8 +156,10 @@ func (b *memberBatch) Intend(ctx context.Context, changes []*directory.Change) e
 }
 
 // Combine has the additions to one group go in one request; removals go one by one. A
-// group is in one request of a flight only, since Microsoft does not take two writes to
-// it side by side (GG 3.4).
+// group is in one request of a flight only, whatever chunks its changes are of, since
+// Microsoft does not take two writes to it side by side (GG 3.4). No other kind can write
+// to it meanwhile: a flight is of one kind, and the next one leaves once all of its
+// requests have been answered.
 func (b *memberBatch) Combine(changes []*directory.Change) [][]int {
 	var list [][]int
 	open := map[directory.TenantGroupID]int{} // its request
@@ -163,12 +167,16 @@ func (b *memberBatch) Combine(changes []*directory.Change) [][]int {
 		p := b.pairs[c.ID]
 		n, begun := open[p.group]
 		switch {
+		case !begun && b.written[p.group]: // by a request of another chunk
 		case !begun:
 			open[p.group] = len(list)
 			list = append(list, []int{i})
 		case c.Effect == directory.EffectMemberAdd && changes[list[n][0]].Effect == c.Effect && len(list[n]) < directory.MostMembersAtOnce:
 			list[n] = append(list[n], i)
 		}
+	}
+	for g := range open {
+		b.written[g] = true
 	}
 	return list
 }
