@@ -12,6 +12,8 @@ import (
 // one correlation id.
 type requestGroup struct {
 	target     string
+	upn        string // the target's sign-in name, in small letters
+	group      string // of a membership, the ID of the group
 	at         time.Time
 	events     []directory.DirectoryAudit
 	failed     bool
@@ -32,6 +34,12 @@ func groupByRequest(events []directory.DirectoryAudit) []*requestGroup {
 		g := known[key]
 		if g == nil || e.CorrelationID == "" || g.at.Sub(e.At).Abs() > matchWindow {
 			g = &requestGroup{target: target, at: e.At, names: map[string]bool{}, failed: true}
+			if len(e.Targets) > 0 {
+				g.upn = strings.ToLower(e.Targets[0].UserPrincipalName)
+			}
+			if len(e.Targets) > 1 {
+				g.group = strings.ToLower(e.Targets[1].ID)
+			}
 			known[key], list = g, append(list, g)
 		}
 		g.events = append(g.events, e)
@@ -68,14 +76,44 @@ func foldProperty(name string) string {
 	return name
 }
 
+// activities are what Microsoft's log calls the writes of effects that it does not tell by
+// the properties which we name. [K] that these are all.
+var activities = map[directory.Effect][]string{
+	directory.EffectGroupCreate: {"Add group"}, directory.EffectGroupUpdate: {"Update group"},
+	directory.EffectGroupDelete: {"Delete group"}, directory.EffectGroupRestore: {"Restore group"},
+	directory.EffectMemberAdd: {"Add member to group"}, directory.EffectMemberRemove: {"Remove member from group"},
+	directory.EffectLicenceAdd: licensed, directory.EffectLicenceRemove: licensed, directory.EffectLicenceSwap: licensed, directory.EffectLicencePlans: licensed,
+}
+
+var licensed = []string{"Change user license", "Set group license"}
+
+// isAbout reports whether it is of the object of an entry. Of a membership that was planned
+// before its account, or its group, was there these are told by what is known of them.
+func (g *requestGroup) isAbout(e *Entry) bool {
+	if e.Object.Kind == directory.KindMember && g.group != "" {
+		for _, p := range e.Properties {
+			if of := strings.ToLower(p.After.String()); p.Name == "group" && of != "" && of != g.group {
+				return false
+			}
+		}
+	}
+	if e.AccountID == "" {
+		return e.Object.Kind == directory.KindMember && g.upn != "" && g.upn == strings.ToLower(e.UserPrincipalName)
+	}
+	return g.target == strings.ToLower(string(e.AccountID))
+}
+
 // mayBe reports whether a group can be Microsoft's account of an entry: the same
 // object, about the same time, and a property or an activity in common.
 func (g *requestGroup) mayBe(e *Entry) bool {
-	if g.target == "" || g.target != strings.ToLower(string(e.AccountID)) || g.at.Sub(e.At).Abs() > matchWindow {
+	if g.target == "" || !g.isAbout(e) || g.at.Sub(e.At).Abs() > matchWindow {
 		return false
 	}
 	if g.failed != (e.State == directory.ChangeFailed) {
 		return false
+	}
+	if names := activities[e.Effect]; names != nil {
+		return g.is(names...)
 	}
 	switch e.Effect {
 	case directory.EffectCreate:
@@ -118,9 +156,10 @@ type matching struct {
 
 func matchEntries(entries []Entry, events []directory.DirectoryAudit) *matching {
 	j := &matching{groups: groupByRequest(events), candidates: make([][]*requestGroup, 0, len(entries))}
-	byTarget := map[string][]*requestGroup{}
+	byTarget, byName := map[string][]*requestGroup{}, map[string][]*requestGroup{}
 	for _, g := range j.groups {
 		byTarget[g.target] = append(byTarget[g.target], g)
+		byName[g.upn] = append(byName[g.upn], g)
 	}
 	for i := range entries {
 		e := &entries[i]
@@ -130,7 +169,11 @@ func matchEntries(entries []Entry, events []directory.DirectoryAudit) *matching 
 		at := len(j.entries)
 		j.entries = append(j.entries, *e)
 		var edges []*requestGroup
-		for _, g := range byTarget[strings.ToLower(string(e.AccountID))] {
+		of := byTarget[strings.ToLower(string(e.AccountID))]
+		if e.AccountID == "" {
+			of = byName[strings.ToLower(e.UserPrincipalName)]
+		}
+		for _, g := range of {
 			if g.mayBe(e) {
 				edges = append(edges, g)
 			}

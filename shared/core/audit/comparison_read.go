@@ -76,8 +76,10 @@ func isComparable(e *Entry) bool {
 	return e.Kind == KindChange && e.State == directory.ChangeApplied && writesAccount(e.Effect)
 }
 
+// writesAccount reports whether an effect is a write that Microsoft logs as ours: what is
+// given once more by a group is logged, if at all, as that group's doing (GG 9.4).
 func writesAccount(e directory.Effect) bool {
-	return !e.Row().Remembers
+	return !e.Row().Remembers && e != directory.EffectLicenceReprocess
 }
 
 // readMicrosofts reads Microsoft's events of the page and around it. The problem says

@@ -14,6 +14,7 @@ import (
 var columns = []string{
 	"at", "kind", "effect", "state", "connectionId", "runId", "jobId", "userId", "userPrincipalName", "accountId",
 	"property", "before", "after", "reason", "by", "source", "trigger", "approvedBy", "requestId", "errorCode", "error", "id", "apiRequestId",
+	"objectKind", "objectId", "groupIds",
 }
 
 // CSV writes entries as RFC 4180 has it, with a line of names first. A value
@@ -34,6 +35,7 @@ func CSV(list []Entry) []byte {
 				e.At.Format(time.RFC3339Nano), e.Kind, string(e.Effect), string(e.State), string(e.ConnectionID), string(e.RunID), string(e.JobID),
 				string(e.UserID), e.UserPrincipalName, string(e.AccountID), p.Name, valueText(p.Before), valueText(p.After), e.Reason, e.By,
 				string(e.Source), string(e.Trigger), e.ApprovedBy, e.RequestID, e.ErrorCode, e.Error, e.ID, e.APIRequestID,
+				string(e.Object.Kind), e.Object.ID, groupsText(e.GroupIDs),
 			}
 			for i := range row {
 				row[i] = escapeFormula(row[i])
@@ -43,6 +45,14 @@ func CSV(list []Entry) []byte {
 	}
 	w.Flush()
 	return b.Bytes()
+}
+
+func groupsText(ids []directory.GroupID) string {
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = string(id)
+	}
+	return strings.Join(list, " ")
 }
 
 // escapeFormula keeps a spreadsheet from reading a text as a formula.

@@ -137,9 +137,7 @@ func (b *batch) units() []unit {
 			}
 			units = append(units, unit{together, combiner.Weigh(b.k.changes[together[0]].Effect, len(together))})
 		}
-		if len(units) > 0 {
-			return units
-		}
+		return units
 	}
 	for _, i := range b.send {
 		units = append(units, unit{[]int{i}, 1})

@@ -98,7 +98,8 @@ type Combiner interface {
 	// Combine says which of changes that are to be sent go in one request, by their
 	// places, and which alone. What is in none of them goes with a later flight. Those
 	// of one request are written in one call, in which the tenant puts them together;
-	// its answer is asked about (Sort, Find) for each of them.
+	// its answer is asked about (Sort, Find) for each of them. It is called once for each
+	// chunk that a flight has changes of; of the first of them it leaves some to be sent.
 	Combine(changes []*directory.Change) [][]int
 	// Weigh is how many writes the tenant's quota counts for a request of n changes of an
 	// effect.

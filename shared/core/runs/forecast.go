@@ -12,7 +12,7 @@ import (
 // Forecast says when the writes that stand open for a connection will have been
 // made, as far as Microsoft's quotas decide it.
 type Forecast struct {
-	Writes int       // that stand open, at most
+	Writes int       // that stand open, as Microsoft counts them
 	By     time.Time // when the last of them is expected; zero when an admin has to act first
 }
 
@@ -31,7 +31,7 @@ func (s *Service) Forecast(ctx context.Context, c *directory.Connection) (Foreca
 	held := false
 	for _, r := range runs {
 		if r.Epoch == c.Epoch && !r.DryRun && !r.State.Ended() && r.State != directory.RunHeld {
-			f.Writes += Unsent(&r)
+			f.Writes += unsentWrites(&r)
 		}
 		held = held || r.State == directory.RunHeld
 	}
@@ -57,4 +57,25 @@ func Unsent(r *store.RunRecord) int {
 		n += k
 	}
 	return max(1, n)
+}
+
+// unsentWrites is how many writes Microsoft counts for what a run has still to send: of
+// members who are added, a third (quota.MemberWrites), as far as they fill their requests.
+// What is left of a run is what goes last of it.
+func unsentWrites(r *store.RunRecord) int {
+	left, writes := Unsent(r), 0
+	for phase := directory.LastPhase; phase >= 0; phase-- {
+		for i := range directory.Effects {
+			row := &directory.Effects[i]
+			if row.Phase != phase {
+				continue
+			}
+			n := min(left, r.Counts[row.Effect])
+			if left -= n; row.Effect == directory.EffectMemberAdd {
+				n = quota.MemberWrites(n)
+			}
+			writes += n
+		}
+	}
+	return max(1, writes+left) // of what the run does not count by effect, each is one
 }

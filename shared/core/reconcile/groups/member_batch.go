@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"bindery/shared/core/protect"
+	"bindery/shared/core/quota"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -18,6 +19,8 @@ type memberBatch struct {
 	around  *surroundings
 	pairs   map[directory.ChangeID]pair // of the changes that may go
 	met     map[directory.ChangeID]bool // of those whose membership was there before them
+	// written are the groups that a request of the flight writes to.
+	written map[directory.TenantGroupID]bool
 }
 
 // Records reads the records of memberships.
@@ -157,8 +160,10 @@ func (b *memberBatch) Intend(ctx context.Context, changes []*directory.Change) e
 }
 
 // Combine has the additions to one group go in one request, and so some removals, which
-// follow each other in it. A group is in one request of a flight only, since Microsoft does
-// not take two writes to it side by side (GG 3.4).
+// follow each other in it. A group is in one request of a flight only, whatever chunks its
+// changes are of, since Microsoft does not take two writes to it side by side (GG 3.4). No
+// other kind can write to it meanwhile: a flight is of one kind, and the next one leaves
+// once all of its requests have been answered.
 func (b *memberBatch) Combine(changes []*directory.Change) [][]int {
 	var list [][]int
 	open := map[directory.TenantGroupID]int{} // its request
@@ -166,12 +171,16 @@ func (b *memberBatch) Combine(changes []*directory.Change) [][]int {
 		p := b.pairs[c.ID]
 		n, begun := open[p.group]
 		switch {
+		case !begun && b.written[p.group]: // by a request of another chunk
 		case !begun:
 			open[p.group] = len(list)
 			list = append(list, []int{i})
 		case changes[list[n][0]].Effect == c.Effect && len(list[n]) < mostTogether(c.Effect):
 			list[n] = append(list[n], i)
 		}
+	}
+	for g := range open {
+		b.written[g] = true
 	}
 	return list
 }
@@ -188,7 +197,7 @@ func mostTogether(e directory.Effect) int {
 // (GG 3.2), or taken out one by one.
 func (b *memberBatch) Weigh(e directory.Effect, n int) int {
 	if e == directory.EffectMemberAdd {
-		return (n + 2) / 3
+		return quota.MemberWrites(n)
 	}
 	return n
 }

@@ -626,5 +626,5 @@ func (o *memberships) Bundle(c *directory.Change) (string, int) {
 
 // Batch sends changes of memberships.
 func (o *memberships) Batch(w reconcile.Work) reconcile.Batch {
-	return &memberBatch{o: o, w: w, pairs: map[directory.ChangeID]pair{}, met: map[directory.ChangeID]bool{}}
+	return &memberBatch{o: o, w: w, pairs: map[directory.ChangeID]pair{}, met: map[directory.ChangeID]bool{}, written: map[directory.TenantGroupID]bool{}}
 }

@@ -303,3 +303,25 @@ func TestMadeAnewIsNamed(t *testing.T) {
 		t.Errorf("the record is %+v", b)
 	}
 }
+
+// TestPausedByFormerVersion: a record on which a version before has noted the pause of the
+// account goes on when that ends: no admin pauses licences by themselves.
+func TestPausedByFormerVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.people("ann")[0]
+	by := directory.Caller{Subject: "boss"}
+	w.license(ann, w.rule("SPE_E3"))
+	w.sync()
+	paused, err := w.runs().Pause(t.Context(), by, &w.conn, ann.ID, "")
+	w.do(err)
+	w.license(ann)
+	w.sync()
+	b := w.record(ann)
+	b.Status, b.Problem, b.Applied = directory.BindingPaused, paused.Problem, b.Wanted
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, false, false))
+	_, err = w.runs().Resume(t.Context(), by, &w.conn, ann.ID)
+	w.do(err)
+	w.sync()
+	w.wants(ann, "")
+}
