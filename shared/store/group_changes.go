@@ -16,6 +16,7 @@ import (
 type edits struct {
 	whole   bool
 	members []directory.MemberRef
+	edited  bool // of notes that were read: of one at least
 }
 
 // mostNoted is how many members a note names; one of more is whole.
@@ -23,6 +24,7 @@ const mostNoted = 500
 
 const (
 	numWhole   = "whole"   // 1: a note is of anything
+	numAnew    = "anew"    // 1: nothing was edited, see MakeDue
 	strMembers = "members" // IDs of the users whom a note is of, with blanks between them
 )
 
@@ -45,6 +47,7 @@ func editsOf(c *MemberChange) edits {
 
 // and adds what other edits were of, by the note of them.
 func (e *edits) and(it *table.Item) {
+	e.edited = e.edited || it.Numbers[numAnew] == 0
 	for id := range strings.FieldsSeq(it.Strings[strMembers]) {
 		e.members = append(e.members, directory.UserMember(directory.UserID(id)))
 	}
@@ -256,6 +259,8 @@ type DueUse struct {
 	// group itself.
 	Whole   bool
 	Members []directory.MemberRef
+	// Edited says that there were edits at all, see MakeDue.
+	Edited bool
 
 	notes []table.Key
 }
@@ -264,7 +269,7 @@ type DueUse struct {
 func (d *db) dueUse(ctx context.Context, c directory.ConnectionID, g directory.GroupID) (DueUse, error) {
 	first := dueUseKey(c, g, "")
 	keys, e, at, err := d.notes(ctx, first.Partition, first.Sort)
-	return DueUse{c, g, at, e.whole, e.members, keys}, err
+	return DueUse{c, g, at, e.whole, e.members, e.edited, keys}, err
 }
 
 // DueUses lists what is due of a connection by now, by group, from one on, up to limit; next
@@ -311,10 +316,10 @@ func comes(it *table.Item, now time.Time) bool { return it.Numbers[numAt] > now.
 
 // add adds a note.
 func (u *DueUse) add(it *table.Item) {
-	e := edits{u.Whole, u.Members}
+	e := edits{u.Whole, u.Members, u.Edited}
 	e.and(it)
 	e.distinct()
-	u.Whole, u.Members = e.whole, e.members
+	u.Whole, u.Members, u.Edited = e.whole, e.members, e.edited
 	u.At, u.notes = latest(u.At, fromMillis(it.Numbers[numAt])), append(u.notes, it.Key)
 }
 
@@ -349,10 +354,11 @@ func (s *Groups) Unmoved(ctx context.Context, u DueUse, groups []directory.Group
 	return err == nil && slices.Equal(now.notes, u.notes), fail("due use", err)
 }
 
-// DueUse reports whether what a connection does with a group is due.
+// DueUse reports whether what a connection does with a group is due since something was
+// edited.
 func (s *Groups) DueUse(ctx context.Context, c directory.ConnectionID, g directory.GroupID) (bool, error) {
 	due, err := s.db.dueUse(ctx, c, g)
-	return len(due.notes) > 0, fail("due use", err)
+	return due.Edited, fail("due use", err)
 }
 
 // noteLater is the name of the one note that says when a use is due by itself, which comes
@@ -365,7 +371,7 @@ func (s *Groups) EndDueUseUntil(ctx context.Context, u DueUse, until time.Time) 
 	key := dueUseKey(u.ConnectionID, u.GroupID, noteLater)
 	later := table.Write{Delete: &key}
 	if !until.IsZero() {
-		later = table.Write{Put: &table.Item{Key: key, Numbers: map[string]int64{numAt: until.UnixMilli()}}}
+		later = table.Write{Put: &table.Item{Key: key, Numbers: map[string]int64{numAt: until.UnixMilli(), numAnew: 1}}}
 	}
 	if err := s.db.table.Write(ctx, later); err != nil {
 		return fail("due use", err)
@@ -400,12 +406,13 @@ func (s *Groups) EndDueUse(ctx context.Context, u DueUse) error {
 	return fail("end due use", s.db.endNotes(ctx, u.notes))
 }
 
-// MakeDue has uses of a connection looked at as a whole.
+// MakeDue has uses of a connection looked at as a whole although nothing was edited.
 func (s *Groups) MakeDue(ctx context.Context, c directory.ConnectionID, groups []directory.GroupID) error {
 	for part := range slices.Chunk(groups, table.MaxWrites) {
 		writes := make([]table.Write, len(part))
 		for i, g := range part {
 			writes[i] = s.db.dueWrite(c, g, edits{whole: true})
+			writes[i].Put.Numbers[numAnew] = 1
 		}
 		if err := s.db.table.Write(ctx, writes...); err != nil {
 			return fail("due uses", err)

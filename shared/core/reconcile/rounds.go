@@ -143,13 +143,6 @@ func (rd *rounds) readRound(ctx context.Context, l lane, link store.ReadLink) er
 		return rd.readKinds(ctx, l)
 	}
 	if r.link.Sweep == "start" {
-		// Kinds are compared with what follows from the uses: first, that is brought up to date.
-		for more := rd.usesGroups(); more; {
-			var err error
-			if more, err = rd.uses.Expand(ctx, &rd.s.lease, &rd.s.conn, l.attend); err != nil {
-				return err
-			}
-		}
 		if err := rd.expandKinds(ctx, l); err != nil {
 			return err
 		}

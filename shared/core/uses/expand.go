@@ -109,7 +109,7 @@ func (e *Expander) Selects(ctx context.Context, c *directory.Connection) (bool, 
 			return false, err
 		}
 		for _, d := range due {
-			if d.At.Add(patience).Before(e.now()) {
+			if !d.Edited || d.At.Add(patience).Before(e.now()) {
 				continue
 			}
 			use, err := e.uses.Use(ctx, c, d.GroupID)

@@ -307,46 +307,7 @@ func testUsedGroups(s *suite) {
 		s.Errorf("still to be told: %v, %v", again, err)
 	}
 
-	// Whoever is due knows of which users the edits were, all of them, and whether they may
-	// have been of anything.
-	if !read[0].Whole {
-		s.Errorf("due after a nesting: %+v", read[0])
-	}
-	s.must(s.Groups.EndDueUse(ctx, read[0]))
-	bob, cat := directory.UserMember(s.user("bob@hq.example").ID), directory.UserMember(s.user("cat@hq.example").ID)
-	s.must(s.change(low.ID, []directory.MemberRef{bob}, nil))
-	s.must(s.change(low.ID, []directory.MemberRef{cat}, nil))
-	tell()
-	s.must(s.change(mid.ID, []directory.MemberRef{bob}, nil))
-	tell()
-	read = due()
-	both := []directory.MemberRef{bob, cat}
-	slices.SortFunc(both, directory.MemberRef.Compare)
-	if len(read) != 1 || read[0].Whole || !slices.Equal(read[0].Members, both) {
-		s.Errorf("due after edits of two users below: %+v", read)
-	}
-	s.must(s.change(low.ID, nil, []directory.MemberRef{bob, cat}))
-	if moved, err := s.Groups.Unmoved(ctx, read[0], []directory.GroupID{top.ID, low.ID}); moved || err != nil {
-		s.Errorf("nothing has moved although an edit waits to be told: %v", err)
-	}
-	tell()
-	if moved, err := s.Groups.Unmoved(ctx, read[0], []directory.GroupID{top.ID, low.ID}); moved || err != nil {
-		s.Errorf("nothing has moved although it is due by another edit: %v", err)
-	}
-	s.must(s.Groups.EndDueUse(ctx, read[0]))
-	if read = due(); len(read) != 1 || read[0].Whole || !slices.Equal(read[0].Members, both) {
-		s.Errorf("an edit was forgotten with those before it: %+v", read)
-	}
-	for range 12 {
-		s.must(s.Groups.MakeDue(ctx, hq.ID, []directory.GroupID{top.ID}))
-	}
-	many := due()
-	one, err := s.Groups.Gather(ctx, many[0])
-	s.must(err)
-	if unmoved, err := s.Groups.Unmoved(ctx, one, []directory.GroupID{top.ID}); !one.Whole || !unmoved || err != nil {
-		s.Errorf("gathered %+v, %v", one, err)
-	}
-	read = due()
+	read = s.dueByMembers(&hq, &top, &mid, &low, read, due, tell)
 
 	// Whether a user is a member concerns those who use the group, other edits do not.
 	user, err := s.Users.User(ctx, ann.User())
@@ -415,6 +376,51 @@ func testUsedGroups(s *suite) {
 	if of, _, err := s.Groups.GroupsOf(ctx, directory.GroupMember(mid.ID), "", 0); err != nil || len(of) != 0 {
 		s.Errorf("in a group that is gone: %v, %v", of, err)
 	}
+}
+
+// dueByMembers: whoever is due knows of which users the edits were, all of them, and whether
+// they may have been of anything.
+func (s *suite) dueByMembers(hq *directory.Connection, top, mid, low *directory.Group, read []store.DueUse, due func() []store.DueUse, tell func() []directory.ConnectionID) []store.DueUse {
+	s.Helper()
+	ctx := s.Context()
+	if !read[0].Whole {
+		s.Errorf("due after a nesting: %+v", read[0])
+	}
+	s.must(s.Groups.EndDueUse(ctx, read[0]))
+	bob, cat := directory.UserMember(s.user("bob@hq.example").ID), directory.UserMember(s.user("cat@hq.example").ID)
+	s.must(s.change(low.ID, []directory.MemberRef{bob}, nil))
+	s.must(s.change(low.ID, []directory.MemberRef{cat}, nil))
+	tell()
+	s.must(s.change(mid.ID, []directory.MemberRef{bob}, nil))
+	tell()
+	read = due()
+	both := []directory.MemberRef{bob, cat}
+	slices.SortFunc(both, directory.MemberRef.Compare)
+	if len(read) != 1 || read[0].Whole || !slices.Equal(read[0].Members, both) {
+		s.Errorf("due after edits of two users below: %+v", read)
+	}
+	s.must(s.change(low.ID, nil, []directory.MemberRef{bob, cat}))
+	if moved, err := s.Groups.Unmoved(ctx, read[0], []directory.GroupID{top.ID, low.ID}); moved || err != nil {
+		s.Errorf("nothing has moved although an edit waits to be told: %v", err)
+	}
+	tell()
+	if moved, err := s.Groups.Unmoved(ctx, read[0], []directory.GroupID{top.ID, low.ID}); moved || err != nil {
+		s.Errorf("nothing has moved although it is due by another edit: %v", err)
+	}
+	s.must(s.Groups.EndDueUse(ctx, read[0]))
+	if read = due(); len(read) != 1 || read[0].Whole || !slices.Equal(read[0].Members, both) {
+		s.Errorf("an edit was forgotten with those before it: %+v", read)
+	}
+	for range 12 {
+		s.must(s.Groups.MakeDue(ctx, hq.ID, []directory.GroupID{top.ID}))
+	}
+	many := due()
+	one, err := s.Groups.Gather(ctx, many[0])
+	s.must(err)
+	if unmoved, err := s.Groups.Unmoved(ctx, one, []directory.GroupID{top.ID}); !one.Whole || !unmoved || err != nil {
+		s.Errorf("gathered %+v, %v", one, err)
+	}
+	return due()
 }
 
 // testMembersPurged: who can no longer be restored is no member; who can be, is again.
