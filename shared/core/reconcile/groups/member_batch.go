@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"bindery/shared/core/protect"
-	"bindery/shared/core/quota"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -184,7 +183,7 @@ func (b *memberBatch) Combine(changes []*directory.Change) [][]int {
 
 // Weigh is how many writes Microsoft counts for n members who are added at once
 // (GG 3.2).
-func (b *memberBatch) Weigh(n int) int { return quota.MemberWrites(n) }
+func (b *memberBatch) Weigh(n int) int { return (n + 2) / 3 }
 
 // Write is the request of a change.
 func (b *memberBatch) Write(c *directory.Change) protect.Write {
