@@ -11,7 +11,6 @@ import (
 	"bindery/infra/stack"
 	"bindery/shared/boot/app"
 	"bindery/shared/core/connect"
-	"bindery/shared/core/quota"
 	"bindery/shared/core/uses"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
@@ -181,7 +180,7 @@ const groupLeavers = 20
 // leastWrites is what Microsoft counts at least for new members of so many groups.
 func leastWrites(groups, size int) float64 {
 	full, rest := size/directory.MostMembersAtOnce, size%directory.MostMembersAtOnce
-	return float64(groups * (full*quota.MemberWrites(directory.MostMembersAtOnce) + quota.MemberWrites(rest)))
+	return float64(groups * (full*directory.MemberWrites(directory.MostMembersAtOnce) + directory.MemberWrites(rest)))
 }
 
 // hasMembers fails the test unless so many memberships were made, each once.

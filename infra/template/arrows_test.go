@@ -48,7 +48,7 @@ var arrows = []arrow{
 	{[]string{"shared/core/licensing"}, []string{"shared/directory"}, "who gets which licence is plain data from plain data, over a whole tenant"},
 	{[]string{"shared/core/reconcile/managers"}, []string{"shared/core/plan", "shared/core/protect", "shared/core/reconcile", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/reconcile/licences"}, []string{"shared/core/licensing", "shared/core/mapping", "shared/core/plan", "shared/core/protect", "shared/core/reconcile", "shared/directory", "shared/store"}, coreAlone},
-	{[]string{"shared/core/uses"}, []string{"shared/core/assign", "shared/core/quota", "shared/core/reconcile/groups", "shared/core/reconcile/licences", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/uses"}, []string{"shared/core/assign", "shared/core/reconcile/groups", "shared/core/reconcile/licences", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/reconcile/groups"}, []string{"shared/core/mapping", "shared/core/plan", "shared/core/protect", "shared/core/reconcile", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/reconcile"}, []string{"shared/core/incident", "shared/core/mapping", "shared/core/passwords", "shared/core/plan", "shared/core/protect", "shared/core/quota", "shared/core/runs", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/schedule"}, []string{"shared/directory", "shared/store"}, coreAlone},

@@ -87,6 +87,14 @@ type Outcome struct {
 // MostMembersAtOnce is how many members Microsoft adds to a group by one request.
 const MostMembersAtOnce = 20
 
+// membersAWrite is how many members of a request that adds several count as one write
+// (GG 3.2: what Microsoft told the makers of another product).
+const membersAWrite = 3
+
+// MemberWrites is how many writes Microsoft counts for one request that adds so many members
+// to a group.
+func MemberWrites(members int) int { return (members + membersAWrite - 1) / membersAWrite }
+
 // MostRemovedInTurn is how many members are taken out of a group by one request, one after
 // the other: Microsoft does them one by one, and a leaver waits for as long.
 const MostRemovedInTurn = 10

@@ -18,19 +18,11 @@ const (
 	UnitsOfSKUs        = 3 // the tenant's products, which are never selected from
 )
 
-// membersAWrite is how many members of a request that adds several count as one write
-// (GG 3.2: what Microsoft told the makers of another product).
-const membersAWrite = 3
-
-// MemberWrites is how many writes Microsoft counts for one request that adds so many
-// members to a group.
-func MemberWrites(members int) int { return ceil(members, membersAWrite) }
-
 // Writes is how many writes Microsoft counts for what is sent together.
 func Writes(list []directory.Write) int {
 	all := 0
 	for _, r := range directory.WriteRequests(list) {
-		all += MemberWrites(len(r.Places)) // of one place, one write
+		all += directory.MemberWrites(len(r.Places)) // of one place, one write
 	}
 	return all
 }

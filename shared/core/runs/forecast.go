@@ -60,7 +60,7 @@ func Unsent(r *store.RunRecord) int {
 }
 
 // unsentWrites is how many writes Microsoft counts for what a run has still to send: of
-// members who are added, a third (quota.MemberWrites), as far as they fill their requests.
+// members who are added, a third (directory.MemberWrites), as far as they fill their requests.
 // What is left of a run is what goes last of it.
 func unsentWrites(r *store.RunRecord) int {
 	left, writes := Unsent(r), 0
@@ -72,7 +72,7 @@ func unsentWrites(r *store.RunRecord) int {
 			}
 			n := min(left, r.Counts[row.Effect])
 			if left -= n; row.Effect == directory.EffectMemberAdd {
-				n = quota.MemberWrites(n)
+				n = directory.MemberWrites(n)
 			}
 			writes += n
 		}

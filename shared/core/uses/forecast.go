@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"bindery/shared/core/assign"
-	"bindery/shared/core/quota"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -324,7 +323,7 @@ func (f *forecasting) price() {
 	for _, l := range f.out.Licences {
 		licences += l.Needed - l.Missing
 	}
-	members := f.out.MembersAdded/membersTogether*quota.MemberWrites(membersTogether) + quota.MemberWrites(f.out.MembersAdded%membersTogether)
+	members := f.out.MembersAdded/membersTogether*directory.MemberWrites(membersTogether) + directory.MemberWrites(f.out.MembersAdded%membersTogether)
 	f.out.Writes = f.out.Bound + members + f.out.MembersRemoved + licences
 	if f.out.Bound > 0 {
 		f.note("An account that is there already and is as the directory wants it takes no write when it is bound.")

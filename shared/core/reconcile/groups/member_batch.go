@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"bindery/shared/core/protect"
-	"bindery/shared/core/quota"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -197,7 +196,7 @@ func mostTogether(e directory.Effect) int {
 // (GG 3.2), or taken out one by one.
 func (b *memberBatch) Weigh(e directory.Effect, n int) int {
 	if e == directory.EffectMemberAdd {
-		return quota.MemberWrites(n)
+		return directory.MemberWrites(n)
 	}
 	return n
 }
