@@ -18,8 +18,6 @@ type BeforeImage struct {
 	AccountID directory.AccountID  `json:"accountId"`
 	Before    directory.Properties `json:"before,omitempty"`
 	Created   bool                 `json:"created,omitempty"` // made by us, so there is no before
-	// Blocked says that a block of ours was in force when the binding ended.
-	Blocked bool `json:"blocked,omitempty"`
 }
 
 // isOf reports whether the image was kept for an object.
@@ -33,13 +31,13 @@ func (b *BeforeImage) isOf(r directory.Ref) bool {
 // beforeImageWrite keeps the before-image of a binding that ends; nothing for one
 // that had no account.
 func beforeImageWrite(c *directory.Connection, tenant directory.TenantID, b *directory.Binding, now time.Time) []table.Write {
-	if b.AccountID == "" || len(b.Before) == 0 && !b.Created && !b.Blocked {
+	if b.AccountID == "" || len(b.Before) == 0 && !b.Created {
 		return nil
 	}
 	days := c.Settings.Defaulted().KeepBeforeDays
 	return []table.Write{{Put: &table.Item{
 		Key: beforeImageKey(tenant, b.Ref().Kind, b.AccountID), Expires: now.Add(time.Duration(days) * 24 * time.Hour),
-		Body: encode(BeforeImage{UserID: b.UserID, Object: b.Object, AccountID: b.AccountID, Before: b.Before, Created: b.Created, Blocked: b.Blocked}),
+		Body: encode(BeforeImage{UserID: b.UserID, Object: b.Object, AccountID: b.AccountID, Before: b.Before, Created: b.Created}),
 	}}}
 }
 

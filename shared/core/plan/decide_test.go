@@ -43,14 +43,6 @@ func TestMatch(t *testing.T) {
 		{"deleted, account there", func(s *plan.Subject) { deleted(s.User); s.ByUPN = candidate(nil) }, "pending", ""},
 		{"disabled", func(s *plan.Subject) { s.ByUPN = candidate(func(a *directory.Account) { a.Properties[onOff] = no }) },
 			"conflict; !adopt-disabled", "acc-ann"},
-		{"disabled by an earlier binding", func(s *plan.Subject) {
-			s.ByUPN = candidate(func(a *directory.Account) { a.Properties[onOff] = no })
-			s.OurBlocks = []directory.AccountID{accountID}
-		}, "adopt; unblock accountEnabled=true; pending", ""},
-		{"another one disabled by an earlier binding", func(s *plan.Subject) {
-			s.ByUPN = candidate(func(a *directory.Account) { a.Properties[onOff] = no })
-			s.OurBlocks = []directory.AccountID{"acc-other"}
-		}, "conflict; !adopt-disabled", "acc-ann"},
 		{"guest", func(s *plan.Subject) { s.ByUPN = candidate(func(a *directory.Account) { a.UserType = "guest" }) },
 			"conflict; !adopt-guest", "acc-ann"},
 		{"synced", func(s *plan.Subject) { s.ByUPN = candidate(func(a *directory.Account) { a.OnPremisesSync = true }) },

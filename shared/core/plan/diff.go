@@ -64,7 +64,7 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 	d := newDiffer(c, s, a)
 	out := Decision{Status: directory.BindingInSync}
 	var adopt []directory.Change
-	if !s.Adopted() {
+	if !s.adopted() {
 		out.Before = d.snapshot()
 		reason := "adopted because its userPrincipalName equals the user's address"
 		switch {
@@ -283,13 +283,11 @@ func WithoutCreationOnly(c Config, u *directory.User, desired directory.Properti
 }
 
 // ourBlock reports whether a block that is in force is ours. Once the account
-// was agreed to be enabled, a later block is somebody else's. The one that an earlier
-// binding of the user left behind is ours as well.
+// was agreed to be enabled, a later block is somebody else's.
 func (d *differ) ourBlock() bool {
 	agreed, known := d.Binding.Base[directory.PropAccountEnabled]
 	on, _ := agreed.Bool()
-	left := d.account != nil && slices.Contains(d.OurBlocks, d.account.ID)
-	return (d.Binding.Blocked || left) && !(known && on)
+	return d.Binding.Blocked && !(known && on)
 }
 
 // enabled decides about accountEnabled.

@@ -48,8 +48,7 @@
 //	true     false     no              finding blocked-at-microsoft (invariant 11)
 //
 // A block is ours if we made it (Binding.Blocked) and the account was not agreed
-// to be enabled since; also when the binding that made it has ended, and the same user is
-// bound again (Subject.OurBlocks).
+// to be enabled since.
 //
 // # What holds writes back
 //

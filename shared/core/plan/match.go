@@ -246,7 +246,7 @@ func unfit(s Subject, a *directory.Account) (directory.BindingStatus, *directory
 	case a.External():
 		return directory.BindingConflict, problem(directory.CodeAdoptExternal, "The account is that of an external member: its person signs in at another tenant or provider.",
 			"Bind the user through the connection of its own tenant, or have the account converted to an internal one.", string(a.ID))
-	case !a.Enabled() && s.User.Enabled() && !s.Binding.Blocked && !slices.Contains(s.OurBlocks, a.ID):
+	case !a.Enabled() && s.User.Enabled() && !s.Binding.Blocked:
 		return directory.BindingConflict, problem(directory.CodeAdoptDisabled, "The account is disabled at Microsoft.",
 			"Find out why it was disabled; enable it there to have it adopted.", string(a.ID))
 	}

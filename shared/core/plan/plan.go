@@ -37,9 +37,6 @@ type Subject struct {
 	ByUPN         *directory.Account
 	ByAddress     []directory.Account
 	TakenBy       map[directory.AccountID]directory.UserID
-	// OurBlocks are those of these accounts that a binding of the user left blocked when it
-	// ended.
-	OurBlocks []directory.AccountID
 	// MadeOf is which living users imports made of the accounts that have the address.
 	MadeOf map[directory.AccountID]directory.UserID
 	// Fresh says of which properties the observed values may be older than our
@@ -50,22 +47,8 @@ type Subject struct {
 	Changed map[string]directory.Actor
 }
 
-// Candidates are the accounts that the binding could adopt, whatever speaks against it.
-func (s *Subject) Candidates() []*directory.Account {
-	var list []*directory.Account
-	for _, a := range []*directory.Account{s.Account, s.Linked, s.ByUPN} {
-		if a != nil {
-			list = append(list, a)
-		}
-	}
-	for i := range s.ByAddress {
-		list = append(list, &s.ByAddress[i])
-	}
-	return list
-}
-
-// Adopted reports whether the account is ours already.
-func (s *Subject) Adopted() bool {
+// adopted reports whether the account is ours already.
+func (s *Subject) adopted() bool {
 	return s.Binding.AccountID != "" && (s.Binding.Base != nil || s.Binding.Created)
 }
 
@@ -171,10 +154,10 @@ func bound(c Config, s Subject, w wanted) Decision {
 		return Decision{Status: directory.BindingPending, Base: s.Binding.Base, Findings: s.Binding.Findings}
 	}
 	status, p := locked(c, s.Account)
-	if !s.Adopted() {
+	if !s.adopted() {
 		status, p = untouchable(c, s.Account) // a guest that is not ours yet is a conflict
 	}
-	if p == nil && !s.Adopted() {
+	if p == nil && !s.adopted() {
 		status, p = unfit(s, s.Account)
 	}
 	if p != nil {

@@ -86,7 +86,7 @@ func (q *accountFate) afterSuccess() agreement {
 func (q *accountFate) noteWritten(bd *directory.Binding) {
 	if q.Applied {
 		if before, kept := q.b.befores[q.Change.AccountID]; kept && q.Change.Effect == directory.EffectAdopt && bd.Before == nil {
-			bd.Before, bd.Created, bd.Blocked = maps.Clone(before.Before), before.Created, before.Blocked
+			bd.Before, bd.Created = maps.Clone(before.Before), before.Created
 		}
 		noteWrite(bd, q.Change, q.Now)
 		applied(bd, q.Change, q.Claim)

@@ -75,40 +75,7 @@ func (o *observer) read(ctx context.Context, look *look, ids []directory.UserID)
 	if err := o.readAccounts(ctx, look); err != nil {
 		return err
 	}
-	if err := o.findMatches(ctx, look); err != nil {
-		return err
-	}
-	return o.findOurBlocks(ctx, look)
-}
-
-// findOurBlocks finds out which disabled accounts, that bindings without one could adopt,
-// an earlier binding of the same user left blocked: that block is ours still. Who comes
-// back to a group that they left is no matter for an admin then.
-func (o *observer) findOurBlocks(ctx context.Context, look *look) error {
-	var accounts []directory.AccountID
-	var refs []directory.Ref
-	var of []*plan.Subject
-	for i := range look.list {
-		s := &look.list[i]
-		if s.Binding.Release != "" || s.Binding.Blocked || s.Adopted() || look.defers(s) {
-			continue
-		}
-		for _, a := range s.Candidates() {
-			if !a.Enabled() {
-				accounts, refs, of = append(accounts, a.ID), append(refs, s.Binding.Ref()), append(of, s)
-			}
-		}
-	}
-	if len(accounts) == 0 {
-		return nil
-	}
-	images, err := o.accounts.BeforeImages(ctx, o.s.conn.Tenant.ID, accounts, refs)
-	for n, s := range of {
-		if images[accounts[n]].Blocked {
-			s.OurBlocks = append(s.OurBlocks, accounts[n])
-		}
-	}
-	return err
+	return o.findMatches(ctx, look)
 }
 
 // readAccounts reads the accounts of bound users directly. Only a 404, and a
