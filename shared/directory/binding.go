@@ -325,8 +325,9 @@ func (b *Binding) Resumed() bool {
 // Resting reports whether a binding is paused, by whomever, and nothing is written
 // to its account.
 func (b *Binding) Resting() bool {
-	// An admin pauses accounts alone. A record of another kind that says so was stored by a
-	// version that noted the account's pause on it too, where nobody could end it.
+	// An admin pauses users alone, which is noted on the record of the account: neither a
+	// group nor a membership can be paused by one. A record of another kind that says so was
+	// stored by a version that noted the account's pause on it too, where nobody could end it.
 	ofAccount := !b.Object.IsZero() && b.PausedByAdmin()
 	return b.Status == BindingPaused && !b.Resumed() && !ofAccount
 }

@@ -257,9 +257,18 @@ func TestGroupDecisions(t *testing.T) {
 		{"deleted there, restored", func(s *groupSubject) { s.found, s.missing, s.deleted, s.export.Renew = nil, true, there, true }, "pending group-restore"},
 		{"gone", func(s *groupSubject) { s.found, s.missing = nil, true }, "conflict group-gone"},
 		{"gone, made anew", func(s *groupSubject) { s.found, s.missing, s.export.Renew = nil, true, true }, "pending group-create"},
-		{"paused", func(s *groupSubject) {
+		{"paused by an undo", func(s *groupSubject) {
+			s.record.Status, s.record.Problem, s.found.DisplayName = directory.BindingPaused, &directory.Problem{Code: directory.CodeUndone}, "Theirs"
+			s.record.Applied = s.record.Wanted
+		}, "paused undone"},
+		{"edited after an undo", func(s *groupSubject) {
+			s.record.Status, s.record.Problem, s.found.DisplayName = directory.BindingPaused, &directory.Problem{Code: directory.CodeUndone}, "Theirs"
+			s.record.Wanted = s.record.Applied + 1
+		}, "pending group-update"},
+		// Admins pause users alone (directory.Binding.Resting).
+		{"said to be paused by an admin", func(s *groupSubject) {
 			s.record.Status, s.record.Problem, s.found.DisplayName = directory.BindingPaused, &directory.Problem{Code: directory.CodePausedByAdmin}, "Theirs"
-		}, "paused paused-by-admin"},
+		}, "pending group-update"},
 
 		{"adopt", func(s *groupSubject) { unbound(s); s.export.Adopt = "t-1" }, "pending group-adopt"},
 		{"adopt another one's", func(s *groupSubject) {
