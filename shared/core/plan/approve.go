@@ -55,6 +55,21 @@ func follows(later, earlier directory.Effect) bool {
 // the account, the effect and the values before and after; of a block or delete
 // also why. A declined change is not proposed again under the same name.
 func Fingerprint(c *directory.Change) string {
+	// Suspended and then deleted is no longer what was declined. A membership is the same,
+	// whatever its group is called and whoever is known to have given it.
+	return fingerprint(c, c.Effect.Row().Phase == directory.PhaseTake && c.Object.Kind != directory.KindMember)
+}
+
+// formerFingerprint is the name under which an earlier version declined the removal of a
+// membership: with the reason; "" where that version named a change as this one does.
+func formerFingerprint(c *directory.Change) string {
+	if c.Effect.Row().Phase != directory.PhaseTake || c.Object.Kind != directory.KindMember {
+		return ""
+	}
+	return fingerprint(c, true)
+}
+
+func fingerprint(c *directory.Change, reasoned bool) string {
 	var b []byte
 	add := func(s string) {
 		b = binary.AppendUvarint(b, uint64(len(s)))
@@ -71,9 +86,7 @@ func Fingerprint(c *directory.Change) string {
 	} else {
 		add(string(c.Effect))
 	}
-	if c.Effect.Row().Phase == directory.PhaseTake && c.Object.Kind != directory.KindMember {
-		// Suspended and then deleted is no longer what was declined. A membership is the same,
-		// whatever its group is called and whoever is known to have given it.
+	if reasoned {
 		add(c.Reason)
 	}
 	if writes(c.Effect) { // the others only remember values
@@ -94,7 +107,8 @@ func Fingerprint(c *directory.Change) string {
 
 // Withhold drops from a decision what was declined before, and what follows
 // from it. still are the fingerprints that go on standing: one that is no
-// longer proposed is forgotten, so that the same change may come again later.
+// longer proposed is forgotten, so that the same change may come again later. What
+// an earlier version declined stands on under the name that it has by now.
 func Withhold(d Decision, declined []string) (out Decision, still []string) {
 	if len(declined) == 0 || len(d.Changes) == 0 {
 		return d, nil
@@ -104,7 +118,8 @@ func Withhold(d Decision, declined []string) (out Decision, still []string) {
 	for i := range d.Changes {
 		c := &d.Changes[i]
 		name := Fingerprint(c)
-		known := slices.Contains(declined, name)
+		former := formerFingerprint(c)
+		known := slices.Contains(declined, name) || former != "" && slices.Contains(declined, former)
 		if known {
 			still = append(still, name)
 		}

@@ -171,6 +171,32 @@ func TestWithhold(t *testing.T) {
 	}
 }
 
+// TestWithholdMembership: a removal from a group that an earlier version declined, whose name
+// had the reason in it, stays declined, under the name that it has by now.
+func TestWithholdMembership(t *testing.T) {
+	t.Parallel()
+	removal := directory.Change{
+		Object: directory.MemberOf("grp_1", "usr_1"), AccountID: "acc-1", Effect: directory.EffectMemberRemove,
+		Reason: "removed because somebody added them", Properties: []directory.PropertyChange{},
+	}
+	d := plan.Decision{Changes: []directory.Change{removal}}
+	now := plan.Fingerprint(&removal)
+	const former = "jK34ova4ynAIGWpq3Lo_" // stored by that version
+	for _, declined := range []string{former, now} {
+		out, still := plan.Withhold(d, []string{declined})
+		if len(out.Changes) != 0 || !slices.Equal(still, []string{now}) {
+			t.Errorf("declined as %s: %d changes are proposed, still %v, want %s", declined, len(out.Changes), still, now)
+		}
+	}
+	d.Changes[0].Reason = "removed because the group has another name"
+	if out, still := plan.Withhold(d, []string{now}); len(out.Changes) != 0 || len(still) != 1 {
+		t.Errorf("with another reason: %d changes are proposed, still %v", len(out.Changes), still)
+	}
+	if out, _ := plan.Withhold(d, []string{former}); len(out.Changes) != 1 {
+		t.Error("what that version would have proposed anew stays declined")
+	}
+}
+
 // Approval of a part applies exactly that part, and what was declined is not
 // proposed again.
 func TestApprovalOfAPart(t *testing.T) {
