@@ -41,22 +41,36 @@ func beforeImageWrite(c *directory.Connection, tenant directory.TenantID, b *dir
 	}}}
 }
 
-// keptInBin is for how long it is remembered which tenant group was deleted with the end of
+// keptInBin is for how long it is remembered which tenant group we deleted with the end of
 // an export: Microsoft keeps it for 30 days.
 const keptInBin = 32 * 24 * time.Hour
 
-// deletedGroupWrite notes which tenant group was deleted with the end of its export, so that
-// another export of the same group finds it in the recycle bin; nothing for any other end.
-func deletedGroupWrite(tenant directory.TenantID, b *directory.Binding, now time.Time) []table.Write {
-	if b.Object.Kind != directory.KindGroup || b.AccountID == "" || !b.Created || b.Release != directory.ReleaseDelete {
+// deletedGroupWrite notes which tenant group we deleted with the end of its export, so that
+// another export of the same group finds it in the recycle bin. Any other end takes the note
+// away: what others delete from then on is not ours to bring back.
+func deletedGroupWrite(tenant directory.TenantID, b *directory.Binding, deleted directory.AccountID, now time.Time) []table.Write {
+	switch {
+	case b.Object.Kind != directory.KindGroup:
 		return nil
+	case deleted == "" || b.Release != directory.ReleaseDelete || b.AccountID != "" && !b.Created:
+		return forgetDeletedGroup(tenant, b)
 	}
 	return []table.Write{{Put: &table.Item{
-		Key: deletedGroupKey(tenant, b.Object), Expires: now.Add(keptInBin), Strings: map[string]string{strAccount: string(b.AccountID)},
+		Key: deletedGroupKey(tenant, b.Object), Expires: now.Add(keptInBin), Strings: map[string]string{strAccount: string(deleted)},
 	}}}
 }
 
-// DeletedWithExport returns the tenant groups that were made for exports of groups, and
+// forgetDeletedGroup takes the note of a deletion of ours away, of a group that has a tenant
+// group again or whose export has ended since; nothing for an object of another kind.
+func forgetDeletedGroup(tenant directory.TenantID, b *directory.Binding) []table.Write {
+	if b.Object.Kind != directory.KindGroup {
+		return nil
+	}
+	key := deletedGroupKey(tenant, b.Object)
+	return []table.Write{{Delete: &key}}
+}
+
+// DeletedWithExport returns the tenant groups that we made for exports of groups, and
 // deleted when these ended, lately.
 func (s *Bindings) DeletedWithExport(ctx context.Context, tenant directory.TenantID, refs []directory.Ref) (map[directory.Ref]directory.TenantGroupID, error) {
 	keys := make([]table.Key, len(refs))

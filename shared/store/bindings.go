@@ -360,6 +360,7 @@ func (s *Bindings) Retract(ctx context.Context, act directory.AuditEvent, l *Lea
 		writes = append(writes, table.Write{Delete: &claim, If: ours})
 		writes = append(writes, beforeImageWrite(c, c.TenantID(), b, s.db.now())...)
 	}
+	writes = append(writes, forgetDeletedGroup(c.TenantID(), b)...)
 	licences, err := s.db.looksAtLicences(ctx, b)
 	if err != nil {
 		return err

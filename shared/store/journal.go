@@ -27,6 +27,9 @@ type BindingChange struct {
 	Create *directory.Binding
 	// Remove lets the binding go, with its claim on the account.
 	Remove bool
+	// Deleted, with Remove, is the object in the tenant that the end of the binding has
+	// deleted by a request of ours: an export of a group that begins again finds it.
+	Deleted directory.AccountID
 	// Later, when not 0, has the binding looked at again after that time; an
 	// edit that came meanwhile keeps its mark, and its urgency.
 	Later time.Duration

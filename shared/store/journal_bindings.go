@@ -127,7 +127,7 @@ func (w *bindingWriter) change(ctx context.Context, bc BindingChange) ([]table.W
 	if bc.Remove {
 		w.ledger(gave, nil)
 		freed, err := w.db.freed(ctx, &b)
-		return append(w.remove(&old, &b, it), freed...), err
+		return append(w.remove(bc, &old, &b, it), freed...), err
 	}
 	w.ledger(gave, licencesOf(&b))
 	return w.update(ctx, bc, &old, &b, it)
@@ -149,15 +149,15 @@ func (w *bindingWriter) asRead(it table.Item) table.Condition {
 		table.NumberIs(numMarked, table.Equal, it.Numbers[numMarked]))
 }
 
-func (w *bindingWriter) remove(old, b *directory.Binding, it table.Item) []table.Write {
+func (w *bindingWriter) remove(bc BindingChange, old, b *directory.Binding, it table.Item) []table.Write {
 	key := it.Key
 	writes := []table.Write{{Delete: &key, If: w.asRead(it)}, forget(b)}
 	if b.AccountID != "" {
 		claim := claimKey(w.conn.Tenant.ID, b.Ref().Kind, b.AccountID)
 		writes = append(writes, table.Write{Delete: &claim})
 		writes = append(writes, beforeImageWrite(w.conn, w.conn.Tenant.ID, b, w.db.now())...)
-		writes = append(writes, deletedGroupWrite(w.conn.Tenant.ID, b, w.db.now())...)
 	}
+	writes = append(writes, deletedGroupWrite(w.conn.Tenant.ID, b, bc.Deleted, w.db.now())...)
 	w.gain(b.Ref().Kind, -1, -accountsOf(old))
 	return append(writes, problemWrites(old, nil, w.db.expiry())...)
 }
@@ -177,6 +177,9 @@ func (w *bindingWriter) update(ctx context.Context, bc BindingChange, old, b *di
 	}
 	w.remark(up, bc, b, it)
 	writes := append([]table.Write{{Update: up, If: w.asRead(it)}}, problemWrites(old, b, w.db.expiry())...)
+	if old.AccountID == "" && b.AccountID != "" {
+		writes = append(writes, forgetDeletedGroup(w.conn.Tenant.ID, b)...)
+	}
 	if bc.Claim != "" {
 		cl := accountClaim(w.conn.Tenant.ID, bc.Claim, bc.Ref)
 		var held *table.Item
@@ -247,6 +250,9 @@ func (w *bindingWriter) create(ctx context.Context, bc BindingChange) ([]table.W
 			return nil, err
 		}
 		writes = append(writes, claim)
+	}
+	if b.AccountID != "" {
+		writes = append(writes, forgetDeletedGroup(w.conn.Tenant.ID, &b)...)
 	}
 	if b.UserID != "" {
 		profile := profileKey(b.UserID)

@@ -93,7 +93,7 @@ func (q *consequence) released() bool { return q.bound != nil && q.bound.Release
 
 func (q *consequence) bindingChange() store.BindingChange {
 	f := q.f
-	bc := store.BindingChange{Ref: f.Change.Ref(), Claim: f.Claim, Later: q.later, Mutate: q.change}
+	bc := store.BindingChange{Ref: f.Change.Ref(), Claim: f.Claim, Later: q.later, Deleted: q.of.Deleted, Mutate: q.change}
 	bc.Remove = f.Well() && !q.waits && q.released() // what waits is still to be taken away
 	if q.undo {
 		bc.Remove = bc.Remove || f.Applied && f.Change.Effect.Row().Ends

@@ -258,6 +258,9 @@ type Consequence struct {
 	// Written notes what was written, or refused. Agreed notes that all is as it
 	// was planned.
 	Written, Agreed func(b *directory.Binding)
+	// Deleted is the object that the change has deleted, when it is to be found again
+	// (store.BindingChange).
+	Deleted directory.AccountID
 }
 
 // Slice is what a kind may know of the slice that it works in.

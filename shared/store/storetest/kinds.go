@@ -135,33 +135,69 @@ func testKindJournal(s *suite) {
 	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{lit(lamp(2), "obj-1")}})) // free again
 }
 
-// testDeletedWithExport: which tenant group was deleted with the end of an export is known
-// as long as Microsoft keeps it, and of no other end, and no group that was there before us.
+// testDeletedWithExport: which tenant group we deleted with the end of an export is known
+// as long as Microsoft keeps it, also of one of whose creation nobody heard; and of no other
+// end, no group that was there before us and none that others deleted.
 func testDeletedWithExport(s *suite) {
 	ctx := s.Context()
 	c := s.connection("hq")
 	l := s.lease(&c)
 	var refs []directory.Ref
 	for _, tt := range []struct {
-		policy directory.ReleasePolicy
-		made   bool
-	}{{directory.ReleaseDelete, true}, {directory.ReleaseDelete, false}, {directory.ReleaseEmpty, true}} {
+		policy      directory.ReleasePolicy
+		made, heard bool
+		deletedByUs bool
+	}{
+		{directory.ReleaseDelete, true, true, true},
+		{directory.ReleaseDelete, false, true, true},
+		{directory.ReleaseEmpty, true, true, true},
+		{directory.ReleaseDelete, true, true, false},
+		{directory.ReleaseDelete, false, false, true},
+	} {
 		ref := directory.GroupRef(directory.GroupID(fmt.Sprintf("grp_%d", len(refs))))
 		refs = append(refs, ref)
 		s.must(s.Bindings.Bind(ctx, quiet, &c, by.Subject, []store.Selection{{Object: ref, Version: 1}}))
 		id := directory.AccountID("tenant-" + ref.ID)
-		s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{{Ref: ref, Claim: id, Mutate: func(b *directory.Binding) bool {
+		got := store.BindingChange{Ref: ref, Claim: id, Mutate: func(b *directory.Binding) bool {
 			b.AccountID, b.Created, b.Release = id, tt.made, tt.policy
 			return true
-		}}}}))
-		s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{{Ref: ref, Remove: true, Mutate: func(*directory.Binding) bool { return true }}}}))
+		}}
+		if !tt.heard {
+			got.Claim, id = "", ""
+		}
+		s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{got}}))
+		end := store.BindingChange{Ref: ref, Remove: true, Mutate: func(*directory.Binding) bool { return true }}
+		if tt.deletedByUs {
+			end.Deleted = directory.AccountID("tenant-" + ref.ID)
+		}
+		s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{end}}))
 	}
 	deleted, err := s.Bindings.DeletedWithExport(ctx, c.TenantID(), refs)
-	if s.must(err); len(deleted) != 1 || deleted[refs[0]] != "tenant-grp_0" {
+	if s.must(err); len(deleted) != 2 || deleted[refs[0]] != "tenant-grp_0" || deleted[refs[4]] != "tenant-grp_4" {
 		s.Errorf("deleted: %v", deleted)
 	}
 	if deleted, err = s.Bindings.DeletedWithExport(ctx, "another", refs); err != nil || len(deleted) != 0 {
 		s.Errorf("in another tenant: %v, %v", deleted, err)
+	}
+	s.deletedAgain(&c, &l, refs[0], refs[4])
+}
+
+// deletedAgain has what is known of deletions be forgotten: of an export that has a tenant
+// group again, and of one that ended without.
+func (s *suite) deletedAgain(c *directory.Connection, l *store.Lease, restored, ended directory.Ref) {
+	ctx := s.Context()
+	steps := map[directory.Ref]store.BindingChange{
+		restored: {Claim: "tenant-again", Mutate: func(b *directory.Binding) bool { b.AccountID = "tenant-again"; return true }},
+		ended:    {Remove: true, Mutate: func(*directory.Binding) bool { return true }},
+	}
+	for ref, step := range steps {
+		s.must(s.Bindings.Bind(ctx, quiet, c, by.Subject, []store.Selection{{Object: ref, Version: 1}}))
+		step.Ref = ref
+		s.must(s.Runs.Journal(ctx, l, c, store.Journal{Bindings: []store.BindingChange{step}}))
+	}
+	deleted, err := s.Bindings.DeletedWithExport(ctx, c.TenantID(), []directory.Ref{restored, ended})
+	if s.must(err); len(deleted) != 0 {
+		s.Errorf("still known as deleted: %v", deleted)
 	}
 }
 

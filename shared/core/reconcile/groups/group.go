@@ -53,8 +53,8 @@ type groupSubject struct {
 	// a direct read found it gone, and deleted is it in the recycle bin.
 	found, deleted *directory.TenantGroup
 	missing        bool
-	// former is, of a group that has no tenant group, the one that we made for it and that
-	// was deleted with the end of an earlier export: it is in the recycle bin.
+	// former is, of a group that has no tenant group, the one that we made for it and
+	// deleted with the end of an earlier export: it is in the recycle bin.
 	former *directory.TenantGroup
 	// unread is why it is not known whether the group is there, or who its members are.
 	unread *directory.Problem

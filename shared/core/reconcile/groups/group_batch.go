@@ -326,6 +326,9 @@ func (b *groupBatch) Consequence(f *reconcile.Fate) reconcile.Consequence {
 	if f.Applied && (f.Change.Effect == directory.EffectGroupCreate && f.Outcome == nil || f.Change.Effect == directory.EffectGroupRestore) {
 		out.Later = time.Second // found, not made now: it may have other values, and members of its own
 	}
+	if f.Applied && f.Change.Effect == directory.EffectGroupDelete {
+		out.Deleted = f.Change.AccountID
+	}
 	if f.Well() && f.Change.AccountID != "" && b.exports[directory.GroupID(f.Change.Object.ID)].Exact && !b.compared(f.Change) {
 		out.Later = time.Second // adopted now: strangers are looked for in what is ours
 	}

@@ -52,7 +52,8 @@ type Owners interface {
 type Befores interface {
 	BeforeImages(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, refs []directory.Ref) (map[directory.AccountID]store.BeforeImage, error)
 	// DeletedWithExport are the tenant groups that we made for groups, and deleted when
-	// their export ended.
+	// their export ended. None that others deleted is among them, nor one that has been an
+	// export again since.
 	DeletedWithExport(ctx context.Context, tenant directory.TenantID, refs []directory.Ref) (map[directory.Ref]directory.TenantGroupID, error)
 }
 

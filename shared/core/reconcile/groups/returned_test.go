@@ -115,6 +115,15 @@ func TestReturnedMember(t *testing.T) {
 	}
 }
 
+// wantNotRestored has an export wait for an admin: its tenant group is in the recycle bin,
+// where others have put it.
+func (w *world) wantNotRestored(g directory.GroupID) {
+	w.Helper()
+	if b := w.record(directory.GroupRef(g)); b.Status != directory.BindingConflict || b.Problem.Code != directory.CodeUniqueNameTaken || b.AccountID != "" {
+		w.Errorf("the record is %s of %q, %+v", b.Status, b.AccountID, b.Problem)
+	}
+}
+
 // TestReturnedOtherwise: where the group in the recycle bin cannot be the one that is
 // wanted, or others deleted it, the record says what helps, and that does.
 func TestReturnedOtherwise(t *testing.T) {
@@ -135,6 +144,38 @@ func TestReturnedOtherwise(t *testing.T) {
 		if b := w.record(directory.GroupRef(sales)); b.Status != directory.BindingInSync || b.AccountID == id {
 			t.Errorf("the record is %s of %s, %+v", b.Status, b.AccountID, b.Problem)
 		}
+	})
+	t.Run("deleted by others before the export ended", func(t *testing.T) {
+		t.Parallel()
+		w, sales, _ := exported(t, 0)
+		id, was := w.record(directory.GroupRef(sales)).AccountID, w.exports[sales]
+		w.must(w.sim.DeleteGroup(simTenant, "", string(id)))
+		w.endExport(sales, directory.ReleaseDelete)
+		w.sync()
+		w.calm()
+		if b := w.record(directory.GroupRef(sales)); !b.Object.IsZero() {
+			t.Fatalf("the record is still there: %s, %+v", b.Status, b.Problem)
+		}
+		w.exportAgain(sales, was)
+		w.sync()
+		w.wantNotRestored(sales)
+	})
+	t.Run("deleted by us, restored, kept, and deleted by others", func(t *testing.T) {
+		t.Parallel()
+		w, sales, id, _, was := ended(t)
+		w.exportAgain(sales, was)
+		w.sync()
+		w.calm()
+		if b := w.record(directory.GroupRef(sales)); b.AccountID != id {
+			t.Fatalf("the record is %s of %s, %+v", b.Status, b.AccountID, b.Problem)
+		}
+		w.endExport(sales, directory.ReleaseKeep)
+		w.sync()
+		w.must(w.sim.DeleteGroup(simTenant, "", string(id)))
+		w.calm()
+		w.exportAgain(sales, was)
+		w.sync()
+		w.wantNotRestored(sales)
 	})
 	t.Run("deleted by others", func(t *testing.T) {
 		t.Parallel()
