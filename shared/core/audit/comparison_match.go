@@ -31,6 +31,9 @@ func groupByRequest(events []directory.DirectoryAudit) []*requestGroup {
 			target = strings.ToLower(e.Targets[0].ID)
 		}
 		key := e.CorrelationID + "\x00" + target
+		if len(e.Targets) > 1 && ofMembership(&e) {
+			key += "\x00" + strings.ToLower(e.Targets[1].ID) // a person may enter two groups by one batch
+		}
 		g := known[key]
 		if g == nil || e.CorrelationID == "" || g.at.Sub(e.At).Abs() > matchWindow {
 			g = &requestGroup{target: target, at: e.At, names: map[string]bool{}, failed: true}
@@ -52,6 +55,13 @@ func groupByRequest(events []directory.DirectoryAudit) []*requestGroup {
 	}
 	slices.SortStableFunc(list, func(a, b *requestGroup) int { return b.at.Compare(a.at) })
 	return list
+}
+
+// ofMembership reports whether an event is of a member who entered or left a group: its
+// second target is the group.
+func ofMembership(e *directory.DirectoryAudit) bool {
+	is := func(a string) bool { return strings.EqualFold(e.Activity, a) }
+	return slices.ContainsFunc(activities[directory.EffectMemberAdd], is) || slices.ContainsFunc(activities[directory.EffectMemberRemove], is)
 }
 
 func (g *requestGroup) is(activities ...string) bool {
