@@ -159,6 +159,14 @@ func (t Tenant) takeOfWindow(n int) {
 	t.q.Sent, t.q.Open = s.String(), n
 }
 
+// sparedOfWindow notes that n writes of those that were sent last do not count.
+func (t Tenant) sparedOfWindow(n int) {
+	t.q.Open = max(0, t.q.Open-n)
+	s := t.sent()
+	s.fill(t.now, max(0, s.total()-n))
+	t.q.Sent = s.String()
+}
+
 // acceptedOfWindow notes that n writes have been taken, and whether a window could
 // have taken them.
 func (t Tenant) acceptedOfWindow(n int) {

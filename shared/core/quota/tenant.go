@@ -160,6 +160,16 @@ func (t Tenant) Accepted(n int) {
 	t.acceptedOfWindow(n)
 }
 
+// Spared gives back writes that were taken for a request, and that Microsoft did not look
+// at. What they took of the app's quota stays taken, which wastes a little and harms nobody.
+func (t Tenant) Spared(n int) {
+	if n <= 0 {
+		return
+	}
+	t.q.Writes = short(min(tenantWrites, t.q.Writes+float64(n)))
+	t.sparedOfWindow(n)
+}
+
 // Refused learns from a 429 of the scope that it speaks of. Nothing is asked for
 // until after is over. The errors are those of app.
 func (t Tenant) Refused(ctx context.Context, app App, after time.Duration, scope directory.ThrottleScope) error {

@@ -55,6 +55,7 @@ type flight struct {
 	worked   bool          // a result has come of it
 	wrote    bool          // Microsoft has made one of its changes
 	taken    int           // writes that the quota let through, as Microsoft counts them
+	spared   int           // writes that Microsoft did not look at, counted likewise
 	refused  *directory.ThrottledError
 	measured []quota.Answer
 	launched time.Time
@@ -623,10 +624,8 @@ func (f *flight) note(ctx context.Context) {
 func (f *flight) take(a reply) {
 	f.awaited--
 	r := a.request
-	one := quota.Answer{Writes: len(r.places), Took: a.took}
 	if t, ok := errors.AsType[*directory.ThrottledError](a.err); ok {
-		one.Refused = true
-		f.measured = append(f.measured, one)
+		f.measured = append(f.measured, quota.Answer{Writes: len(r.places), Took: a.took, Refused: true})
 		if !errors.Is(a.err, directory.ErrUnavailable) {
 			r.b.notDone(r.places)
 		}
@@ -641,40 +640,62 @@ func (f *flight) take(a reply) {
 	if a.err != nil || len(a.outs) != len(r.writes) {
 		// Nothing is known: equal updates can be sent again, creations are
 		// looked up first.
-		one.Refused = true
-		f.measured = append(f.measured, one)
+		f.measured = append(f.measured, quota.Answer{Writes: len(r.places), Took: a.took, Refused: true})
 		r.b.noteUnknown(r.places)
 		f.fail(errors.Join(directory.ErrUnavailable, a.err))
 		return
 	}
-	var refused *directory.Outcome
-	asked, failed, accepted := false, 0, 0
 	for n, i := range r.places {
+		r.b.sort(i, a.outs[n])
+	}
+	m := measure(&a)
+	f.taken += m.accepted * r.costs / len(r.places)
+	f.spared += m.behind * r.costs / len(r.places)
+	if m.refused != nil {
+		f.throttled(r.b, m.refused.RetryAfter, m.refused.Scope)
+	}
+	if m.asked {
+		f.measured = append(f.measured, m.Answer)
+	}
+}
+
+// measurement is what an answer tells of the tenant's quota.
+type measurement struct {
+	quota.Answer
+	asked    bool // Microsoft has said something about one of the changes
+	accepted int  // changes that no quota refused
+	behind   int  // changes that Microsoft did not look at, see directory.Outcome
+	refused  *directory.Outcome
+}
+
+// measure counts what the answer to a request tells of the tenant's quota. What was not
+// looked at is no part of it.
+func measure(a *reply) measurement {
+	m := measurement{Answer: quota.Answer{Took: a.took}}
+	failed := 0
+	for n := range a.outs {
 		out := &a.outs[n]
-		r.b.sort(i, *out)
-		if out.Status == 0 {
+		switch {
+		case out.Behind:
+			m.behind++
+			continue
+		case out.Status == 0:
 			continue // Microsoft was not asked, or has not said
 		}
-		asked = true
+		m.asked = true
 		if out.Status != http.StatusTooManyRequests {
-			accepted++
-		} else if refused == nil || out.RetryAfter > refused.RetryAfter {
-			refused = out
+			m.accepted++
+		} else if m.refused == nil || out.RetryAfter > m.refused.RetryAfter {
+			m.refused = out
 		}
 		if out.Status == http.StatusServiceUnavailable {
 			failed++
 		}
 	}
-	f.taken += accepted * r.costs / len(r.places)
+	m.Writes = len(a.outs) - m.behind
 	// At a single account Microsoft may fail for that account's sake.
-	one.Refused = failed > 1 && failed == len(r.places)
-	if refused != nil {
-		one.Refused = true
-		f.throttled(r.b, refused.RetryAfter, refused.Scope)
-	}
-	if asked {
-		f.measured = append(f.measured, one)
-	}
+	m.Refused = m.refused != nil || failed > 1 && failed == m.Writes
+	return m
 }
 
 // throttled waits after a 429 as Microsoft asks.
@@ -730,6 +751,7 @@ func (f *flight) noteFailure(err error) {
 // learn tells the tenant's quota how all of the requests went.
 func (f *flight) learn(ctx context.Context) {
 	q := f.s.quota()
+	q.Spared(f.spared)
 	q.Accepted(f.taken)
 	if f.refused != nil {
 		if err := q.Refused(ctx, f.a.quota, f.refused.RetryAfter, f.refused.Scope); err != nil {
