@@ -114,7 +114,8 @@ func (b *batch) confirmed(i int, v Verdict) {
 // unit is what goes in one request of the tenant.
 type unit struct {
 	places []int
-	costs  int // how many writes the tenant's quota counts for it
+	costs  int  // how many writes the tenant's quota counts for it
+	apart  bool // nothing else goes in its request
 }
 
 // units are what is to be sent, as the kind puts it together. What has been refused
@@ -135,12 +136,13 @@ func (b *batch) units() []unit {
 			if len(together) == 0 { // one at a time: they were to go in one request
 				together = alone[:1]
 			}
-			units = append(units, unit{together, combiner.Weigh(b.k.changes[together[0]].Effect, len(together))})
+			e := b.k.changes[together[0]].Effect
+			units = append(units, unit{together, combiner.Weigh(e, len(together)), len(together) > 1 && combiner.InTurn(e)})
 		}
 		return units
 	}
 	for _, i := range b.send {
-		units = append(units, unit{[]int{i}, 1})
+		units = append(units, unit{[]int{i}, 1, false})
 	}
 	return units
 }

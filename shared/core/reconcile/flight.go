@@ -291,15 +291,18 @@ func (f *flight) parcel(flow quota.Flow) {
 	for _, b := range f.batches {
 		confirmed, units := b.send, b.units()
 		b.send = nil
-		var r *request
+		var shared *request // the last one that several units go in
 		for _, unit := range units {
-			full := r == nil || len(r.places)+len(unit.places) > flow.Size
-			if full && len(f.requests) == flow.Width {
-				break
-			}
-			if full {
+			r := shared
+			if r == nil || unit.apart || len(r.places)+len(unit.places) > flow.Size {
+				if len(f.requests) == flow.Width {
+					break
+				}
 				r = &request{b: b}
 				f.requests = append(f.requests, r)
+			}
+			if !unit.apart {
+				shared = r
 			}
 			r.places, r.costs = append(r.places, unit.places...), r.costs+unit.costs
 			b.send = append(b.send, unit.places...)

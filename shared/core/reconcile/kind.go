@@ -104,6 +104,10 @@ type Combiner interface {
 	// Weigh is how many writes the tenant's quota counts for a request of n changes of an
 	// effect.
 	Weigh(e directory.Effect, n int) int
+	// InTurn reports whether those changes of an effect that go together are done one after
+	// the other, where the refusal of one keeps all behind it back. Nothing else goes with
+	// them then.
+	InTurn(e directory.Effect) bool
 }
 
 // Bundler is Objects with a Combiner as their Batch: it says what is worth picking for a

@@ -106,6 +106,8 @@ func (b *stringBatch) Combine(changes []*directory.Change) [][]int {
 
 func (b *stringBatch) Weigh(_ directory.Effect, n int) int { return (n + 2) / 3 }
 
+func (b *stringBatch) InTurn(directory.Effect) bool { return false }
+
 func (b *stringBatch) Sort(c *directory.Change, out directory.Outcome) Verdict {
 	if out.Shared {
 		return Verdict{Alone: true}

@@ -201,6 +201,10 @@ func (b *memberBatch) Weigh(e directory.Effect, n int) int {
 	return n
 }
 
+// InTurn reports whether changes of one group that go together follow each other: removals
+// do, and a request that follows an order does so as a whole.
+func (b *memberBatch) InTurn(e directory.Effect) bool { return e == directory.EffectMemberRemove }
+
 // Write is the request of a change.
 func (b *memberBatch) Write(c *directory.Change) protect.Write {
 	b.o.sent[c.ID]++

@@ -117,6 +117,47 @@ func TestRemovalsGoInTurn(t *testing.T) {
 	}
 }
 
+// TestRefusedAlone: where those who leave one group go in turn, nobody of another group goes
+// behind them.
+func TestRefusedAlone(t *testing.T) {
+	t.Parallel()
+	w, users := bound(t, 40)
+	var exports, ids []string
+	for _, name := range []string{"Sales", "Works", "Legal", "Board"} {
+		g := w.export(name)
+		w.add(g, users...)
+		exports = append(exports, string(g))
+	}
+	w.sync()
+	w.calm()
+	for _, g := range exports {
+		ids = append(ids, string(w.record(directory.GroupRef(directory.GroupID(g))).AccountID))
+	}
+	together := 0
+	w.rt = between{w.rt, func(_, body string) {
+		groups := 0
+		for _, id := range ids {
+			if strings.Contains(body, id+"/members/") {
+				groups++
+			}
+		}
+		if groups > 1 && strings.Contains(body, "dependsOn") {
+			t.Errorf("removals from %d groups follow each other: %s", groups, body)
+		}
+		together = max(together, groups)
+	}}
+	for n, g := range exports {
+		for _, u := range users[:1+n%2*2] { // of two groups one leaves, of two three
+			w.release(directory.ReleaseRemove, directory.MemberOf(directory.GroupID(g), u.ID))
+		}
+	}
+	w.sync()
+	w.want("8 member-remove:applied")
+	if together != 2 {
+		t.Errorf("removals from %d groups went together, want those from the two that lose one member each", together)
+	}
+}
+
 // TestOneBadMember: one member whom Microsoft does not know, or has already, does not
 // keep the others of its request out; what was there already is not ours.
 func TestOneBadMember(t *testing.T) {
