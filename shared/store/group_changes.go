@@ -51,7 +51,8 @@ func (e *edits) and(it *table.Item) {
 	for id := range strings.FieldsSeq(it.Strings[strMembers]) {
 		e.members = append(e.members, directory.UserMember(directory.UserID(id)))
 	}
-	if e.whole = e.whole || it.Numbers[numWhole] != 0 || len(e.members) > 2*mostNoted; e.whole {
+	_, before := it.Strings[strStamp] // a note of the form before does not say of what it is
+	if e.whole = e.whole || before || it.Numbers[numWhole] != 0 || len(e.members) > 2*mostNoted; e.whole {
 		e.members = nil
 	}
 }
@@ -115,22 +116,37 @@ func MembershipCounts(old, next *directory.User) bool {
 // notesPage is how many notes are read at a time.
 const notesPage = 100
 
-// notes reads all notes whose names begin with a prefix, but for those of what is due later.
-func (d *db) notes(ctx context.Context, partition, prefix string) (keys []table.Key, e edits, last time.Time, err error) {
+// readNote is a note that was read.
+type readNote struct {
+	key table.Key
+	// stamp is only of a note of the form before: the one item of whoever has its name,
+	// written over by each edit with another stamp. An older version may still do so.
+	stamp string
+}
+
+const strStamp = "stamp"
+
+func noteOf(it *table.Item) readNote { return readNote{it.Key, it.Strings[strStamp]} }
+
+// notes reads all notes of whoever has a name, but for those of what is due later.
+func (d *db) notes(ctx context.Context, partition, name string) (list []readNote, e edits, last time.Time, err error) {
 	now := d.now()
-	for it, err := range d.list(ctx, table.Query{Partition: partition, Prefix: prefix, Limit: notesPage}) {
+	for it, err := range d.list(ctx, table.Query{Partition: partition, Prefix: name, Limit: notesPage}) {
 		if err != nil {
 			return nil, e, last, err
+		}
+		if it.Sort != name && !strings.HasPrefix(it.Sort, name+"#") {
+			break // of a longer name, which comes behind
 		}
 		if comes(&it, now) {
 			continue
 		}
-		keys = append(keys, it.Key)
+		list = append(list, noteOf(&it))
 		e.and(&it)
 		last = latest(last, fromMillis(it.Numbers[numAt]))
 	}
 	e.distinct()
-	return keys, e, last, nil
+	return list, e, last, nil
 }
 
 // freed is the note that a user may be bound by the use of a group that could not bind him,
@@ -148,12 +164,24 @@ func (d *db) freed(ctx context.Context, b *directory.Binding) ([]table.Write, er
 	return []table.Write{d.changedWrite(member, edits{members: []directory.MemberRef{member}})}, nil
 }
 
-// endNotes takes notes away that were read. Nobody writes one twice.
-func (d *db) endNotes(ctx context.Context, keys []table.Key) error {
-	for part := range slices.Chunk(keys, table.MaxWrites) {
-		writes := make([]table.Write, len(part))
+// endNotes takes notes away that were read. Nobody writes one twice, but for one of the
+// form before, which stays when there is another one by now.
+func (d *db) endNotes(ctx context.Context, list []readNote) error {
+	for part := range slices.Chunk(list, table.MaxWrites) {
+		var writes []table.Write
 		for i := range part {
-			writes[i].Delete = &part[i]
+			end := table.Write{Delete: &part[i].key}
+			if part[i].stamp == "" {
+				writes = append(writes, end)
+				continue
+			}
+			end.If = table.When(table.StringIs(strStamp, part[i].stamp))
+			if err := d.table.Write(ctx, end); err != nil && !refused(err) {
+				return err
+			}
+		}
+		if len(writes) == 0 {
+			continue
 		}
 		if err := d.table.Write(ctx, writes...); err != nil {
 			return err
@@ -213,7 +241,7 @@ func (s *Groups) Changed(ctx context.Context, limit int) ([]directory.MemberRef,
 // groups that the user is in. It returns those connections. It may be repeated.
 func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]directory.ConnectionID, error) {
 	// All are read before one is passed on, and none is taken away before that.
-	notes, e, _, err := s.db.notes(ctx, changedAt, memberName(m)+"#")
+	notes, e, _, err := s.db.notes(ctx, changedAt, memberName(m))
 	if err != nil || len(notes) == 0 {
 		return nil, fail("changed group", err)
 	}
@@ -262,14 +290,13 @@ type DueUse struct {
 	// Edited says that there were edits at all, see MakeDue.
 	Edited bool
 
-	notes []table.Key
+	notes []readNote
 }
 
 // dueUse reads what is due of a use; without notes nothing is.
 func (d *db) dueUse(ctx context.Context, c directory.ConnectionID, g directory.GroupID) (DueUse, error) {
-	first := dueUseKey(c, g, "")
-	keys, e, at, err := d.notes(ctx, first.Partition, first.Sort)
-	return DueUse{c, g, at, e.whole, e.members, e.edited, keys}, err
+	notes, e, at, err := d.notes(ctx, dueUseKey(c, g, "").Partition, string(g))
+	return DueUse{c, g, at, e.whole, e.members, e.edited, notes}, err
 }
 
 // DueUses lists what is due of a connection by now, by group, from one on, up to limit; next
@@ -320,15 +347,20 @@ func (u *DueUse) add(it *table.Item) {
 	e.and(it)
 	e.distinct()
 	u.Whole, u.Members, u.Edited = e.whole, e.members, e.edited
-	u.At, u.notes = latest(u.At, fromMillis(it.Numbers[numAt])), append(u.notes, it.Key)
+	u.At, u.notes = latest(u.At, fromMillis(it.Numbers[numAt])), append(u.notes, noteOf(it))
 }
 
 // AnyChanged reports whether an edit of one of some groups waits to be told to those who
 // use it.
 func (s *Groups) AnyChanged(ctx context.Context, groups []directory.GroupID) (bool, error) {
 	if len(groups) == 1 {
-		page, err := s.db.table.Query(ctx, table.Query{Partition: changedAt, Prefix: changedKey(directory.GroupMember(groups[0]), "").Sort, Limit: 1})
-		return len(page.Items) > 0, fail("changed groups", err)
+		name := memberName(directory.GroupMember(groups[0]))
+		page, err := s.db.table.Query(ctx, table.Query{Partition: changedAt, Prefix: name, Limit: 1})
+		if err != nil || len(page.Items) == 0 {
+			return false, fail("changed groups", err)
+		}
+		first := page.Items[0].Sort // a longer name comes behind
+		return first == name || strings.HasPrefix(first, name+"#"), nil
 	}
 	// Of many it is cheaper to read what waits, which is little, than to look for each.
 	among := make(map[directory.MemberRef]bool, len(groups))
@@ -376,7 +408,7 @@ func (s *Groups) EndDueUseUntil(ctx context.Context, u DueUse, until time.Time) 
 	if err := s.db.table.Write(ctx, later); err != nil {
 		return fail("due use", err)
 	}
-	u.notes = slices.DeleteFunc(slices.Clone(u.notes), func(k table.Key) bool { return k == key })
+	u.notes = slices.DeleteFunc(slices.Clone(u.notes), func(n readNote) bool { return n.key == key })
 	return s.EndDueUse(ctx, u)
 }
 
@@ -396,7 +428,7 @@ func (s *Groups) Gather(ctx context.Context, u DueUse) (DueUse, error) {
 	if err := s.EndDueUse(ctx, u); err != nil {
 		return u, err
 	}
-	u.Whole, u.Members, u.notes = true, nil, []table.Key{one.Put.Key}
+	u.Whole, u.Members, u.notes = true, nil, []readNote{noteOf(one.Put)}
 	return u, nil
 }
 

@@ -1,0 +1,85 @@
+package uses_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// TestNotesOfTheFormBefore: an edit of which an older version left the note is told, and
+// followed, and keeps nothing waiting after that.
+func TestNotesOfTheFormBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 7)
+	all, nested := w.addGroup(), w.addGroup()
+	leaver, joiner, stays := w.addUser(), w.addUser(), w.addUser()
+	w.setUse(all, directory.UseRules{Select: &directory.SelectRule{}})
+	w.setMember(all, directory.GroupMember(nested), true)
+	w.setMember(all, directory.UserMember(leaver), true)
+	w.setMember(all, directory.UserMember(stays), true)
+	w.expand(0)
+	write := func(writes ...table.Write) {
+		t.Helper()
+		w.must(w.cut.Table.Write(t.Context(), writes...))
+	}
+	before := func(partition, name string) table.Write {
+		return table.Write{Put: &table.Item{Key: table.Key{Partition: partition, Sort: name},
+			Numbers: map[string]int64{"at": w.clock.Now().UnixMilli()}, Strings: map[string]string{"stamp": name + w.clock.Now().String()}}}
+	}
+	w.setMember(nested, directory.UserMember(joiner), true)
+	changed, due := "GROUPS#changed", "GD#"+string(w.conn.ID)
+	for _, partition := range []string{changed, due} { // the older version noted it
+		page, err := w.cut.Table.Query(t.Context(), table.Query{Partition: partition})
+		w.must(err)
+		for i := range page.Items {
+			write(table.Write{Delete: &page.Items[i].Key})
+		}
+	}
+	bound := func(u directory.UserID) bool {
+		b, err := w.s.Bindings.Binding(t.Context(), u)
+		return err == nil && b.Release == ""
+	}
+
+	write(before(changed, "group#"+string(nested)))
+	w.setMember(all, directory.UserMember(leaver), false)
+	w.tell(all)
+	w.must(w.expandOnce(ignore))
+	if bound(leaver) || !bound(joiner) || !bound(stays) {
+		t.Errorf("after an old note of an edit who left is bound: %v, who came: %v, who stays: %v", bound(leaver), bound(joiner), bound(stays))
+	}
+
+	late := w.addUser()
+	write(before(due, string(all)))
+	list, _, err := w.s.Groups.DueUses(t.Context(), w.conn.ID, "", 5)
+	w.must(err)
+	if len(list) != 1 || !list[0].Whole || !list[0].Edited {
+		t.Fatalf("due by an old note: %+v", list)
+	}
+	w.clock.Advance(time.Second)
+	write(before(due, string(all))) // the older version is still there, and edits once more
+	w.must(w.s.Groups.EndDueUse(t.Context(), list[0]))
+	w.setMember(all, directory.UserMember(late), true)
+	w.tell(all)
+	for _, partition := range []string{changed, due} { // nobody but the old note knows of it
+		page, err := w.cut.Table.Query(t.Context(), table.Query{Partition: partition})
+		w.must(err)
+		for i := range page.Items {
+			if page.Items[i].Sort != string(all) {
+				write(table.Write{Delete: &page.Items[i].Key})
+			}
+		}
+	}
+	w.must(w.expandOnce(ignore))
+	if !bound(late) {
+		t.Error("who came by an edit of which there was an old note is not bound")
+	}
+	left, err := w.s.Groups.Changed(t.Context(), 10)
+	w.must(err)
+	list, _, err = w.s.Groups.DueUses(t.Context(), w.conn.ID, "", 5)
+	if w.must(err); !slices.Equal(left, nil) || len(list) > 0 {
+		t.Errorf("there are still to tell %v, due %+v", left, list)
+	}
+}
