@@ -415,20 +415,25 @@ func (s *Groups) EndDueUseUntil(ctx context.Context, u DueUse, until time.Time) 
 // fewNotes are read again and again by whoever works long on what is due.
 const fewNotes = 8
 
-// Gather makes one note of the many by which a use is due, if it is to be looked at as a
-// whole. It returns the use as it is due then.
+// Gather makes one note of the many by which a use is due, or of those that do not say so,
+// if it is to be looked at as a whole. Whoever goes on with a comparison that was cut off
+// goes through all of it then: its steps have not counted members. It returns the use as
+// it is due then.
 func (s *Groups) Gather(ctx context.Context, u DueUse) (DueUse, error) {
-	if len(u.notes) <= fewNotes {
+	if u.Whole && len(u.notes) <= fewNotes {
 		return u, nil
 	}
-	one := s.db.dueWrite(u.ConnectionID, u.GroupID, edits{whole: true})
+	one := s.db.dueWrite(u.ConnectionID, u.GroupID, edits{whole: true, members: u.Members})
+	if !u.Edited {
+		one.Put.Numbers[numAnew] = 1
+	}
 	if err := s.db.table.Write(ctx, one); err != nil {
 		return u, fail("due use", err)
 	}
 	if err := s.EndDueUse(ctx, u); err != nil {
 		return u, err
 	}
-	u.Whole, u.Members, u.notes = true, nil, []readNote{noteOf(one.Put)}
+	u.Whole, u.notes = true, []readNote{noteOf(one.Put)}
 	return u, nil
 }
 

@@ -1,11 +1,14 @@
 package uses_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/store"
 	"bindery/shared/table"
 )
 
@@ -81,5 +84,55 @@ func TestNotesOfTheFormBefore(t *testing.T) {
 	list, _, err = w.s.Groups.DueUses(t.Context(), w.conn.ID, "", 5)
 	if w.must(err); !slices.Equal(left, nil) || len(list) > 0 {
 		t.Errorf("there are still to tell %v, due %+v", left, list)
+	}
+}
+
+// TestCutOffWhole: a comparison that goes through all members only since many were edited,
+// and is cut off, is one of all when it is taken up again: its steps counted nobody.
+func TestCutOffWhole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 7)
+	g := w.addGroup()
+	for range 39 {
+		w.addUser()
+	}
+	for _, u := range w.users[:10] {
+		w.moveAddress(u) // out of the domain
+	}
+	w.setUse(g, directory.UseRules{Select: &directory.SelectRule{}})
+	for _, u := range w.users[:25] {
+		w.setMember(g, directory.UserMember(u), true)
+	}
+	w.expand(0)
+	for _, u := range w.users[:10] { // and into it
+		w.moveAddress(u)
+		_, err := w.s.Groups.TellUsers(t.Context(), directory.UserMember(u))
+		w.must(err)
+	}
+	due, _, err := w.s.Groups.DueUses(t.Context(), w.conn.ID, "", 1)
+	w.must(err)
+	w.must(w.s.Groups.EndDueUse(t.Context(), due[0])) // as if the domain had come: no edit of theirs
+	group, err := w.s.Groups.Group(t.Context(), g)
+	w.must(err)
+	var join store.MemberChange
+	for _, u := range w.users[25:] {
+		join.Add = append(join.Add, directory.Membership{Group: g, Member: directory.UserMember(u), Added: w.clock.Now()})
+	}
+	_, err = w.s.Groups.ChangeMembers(t.Context(), directory.AuditEvent{}, &group, join)
+	w.must(err)
+	w.tell(g)
+	parts := 0
+	err = w.expandOnce(func(context.Context) error {
+		if parts++; parts == 3 {
+			return errCut
+		}
+		return nil
+	})
+	if !errors.Is(err, errCut) {
+		t.Fatalf("the expansion ended with %v", err)
+	}
+	w.expand(0)
+	if state, err := w.s.Uses.UseState(t.Context(), &w.conn, g); err != nil || state.Members != 39 || state.Refused != 0 {
+		t.Errorf("the use counts %d members, %d refused, %v; want 39, 0", state.Members, state.Refused, err)
 	}
 }
