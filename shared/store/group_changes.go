@@ -12,7 +12,7 @@ import (
 )
 
 // edits are what edits of a group, or of a user, were of, as far as it matters to those
-// who use the group: of some users, or, when it is whole, of anything.
+// who use the group: of some users, or, when it is whole, of anything, these users among it.
 type edits struct {
 	whole   bool
 	members []directory.MemberRef
@@ -33,7 +33,10 @@ const (
 func editsOf(c *MemberChange) edits {
 	var e edits
 	add := func(m directory.MemberRef) {
-		e.whole = e.whole || m.User() == ""
+		if m.User() == "" {
+			e.whole = true
+			return
+		}
 		e.members = append(e.members, m)
 	}
 	for i := range c.Add {
@@ -52,8 +55,9 @@ func (e *edits) and(it *table.Item) {
 		e.members = append(e.members, directory.UserMember(directory.UserID(id)))
 	}
 	_, before := it.Strings[strStamp] // a note of the form before does not say of what it is
-	if e.whole = e.whole || before || it.Numbers[numWhole] != 0 || len(e.members) > 2*mostNoted; e.whole {
-		e.members = nil
+	e.whole = e.whole || before || it.Numbers[numWhole] != 0
+	if len(e.members) > 2*mostNoted {
+		e.whole, e.members = true, nil
 	}
 }
 
@@ -69,9 +73,8 @@ func (d *db) note(at func(note string) table.Key, e edits) *table.Item {
 	it := &table.Item{Key: at(directory.NewAuditEventID(now)), Numbers: map[string]int64{numAt: now.UnixMilli()}}
 	if e.whole || len(e.members) > mostNoted {
 		it.Numbers[numWhole] = 1
-		return it
 	}
-	if len(e.members) > 0 {
+	if len(e.members) > 0 && len(e.members) <= mostNoted {
 		ids := make([]string, len(e.members))
 		for i, m := range e.members {
 			ids[i] = m.ID
@@ -283,8 +286,8 @@ type DueUse struct {
 	ConnectionID directory.ConnectionID
 	GroupID      directory.GroupID
 	At           time.Time // of the last edit, or when it is due again by itself
-	// Whole says that the edits may be of anything; else they are of Members, and of the
-	// group itself.
+	// Whole says that the edits may be of anything, of Members among it; else they are of
+	// these alone, and of the group itself.
 	Whole   bool
 	Members []directory.MemberRef
 	// Edited says that there were edits at all, see MakeDue.

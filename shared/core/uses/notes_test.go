@@ -10,6 +10,7 @@ import (
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table"
+	"bindery/shared/testworld"
 )
 
 // TestNotesOfTheFormBefore: an edit of which an older version left the note is told, and
@@ -134,5 +135,49 @@ func TestCutOffWhole(t *testing.T) {
 	w.expand(0)
 	if state, err := w.s.Uses.UseState(t.Context(), &w.conn, g); err != nil || state.Members != 39 || state.Refused != 0 {
 		t.Errorf("the use counts %d members, %d refused, %v; want 39, 0", state.Members, state.Refused, err)
+	}
+}
+
+// TestMovedAndLetGo: whom an admin moved to another connection while a group selects them
+// is bound by the group once that one lets them go, whatever else was edited with it.
+func TestMovedAndLetGo(t *testing.T) {
+	t.Parallel()
+	for _, with := range []string{"nothing else", "edits of all", "edits of many"} {
+		t.Run(with, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 7)
+			to := (&testworld.World{T: t, Store: w.s, Clock: w.clock}).Connection("Other", "corp.example")
+			g, u, stays := w.addGroup(), w.addUser(), w.addUser()
+			w.setUse(g, directory.UseRules{Select: &directory.SelectRule{}})
+			w.setMember(g, directory.UserMember(u), true)
+			w.setMember(g, directory.UserMember(stays), true)
+			w.expand(0)
+			user, err := w.s.Users.User(t.Context(), u)
+			w.must(err)
+			b, err := w.s.Bindings.Binding(t.Context(), u)
+			w.must(err)
+			w.must(w.s.Bindings.MoveNow(t.Context(), directory.AuditEvent{}, &w.conn, &to, &user, &user, &b, "admin"))
+			w.expand(0)
+			b, err = w.s.Bindings.Binding(t.Context(), u)
+			if w.must(err); b.ConnectionID != to.ID {
+				t.Fatalf("who was moved is bound by %s", b.ConnectionID)
+			}
+			w.must(w.s.Bindings.Retract(t.Context(), directory.AuditEvent{}, nil, &to, &b))
+			switch with {
+			case "edits of all":
+				w.must(w.s.Groups.MakeDue(t.Context(), w.conn.ID, w.groups))
+			case "edits of many":
+				for range 30 {
+					w.setMember(g, directory.UserMember(w.addUser()), true)
+				}
+			}
+			w.expand(0)
+			if b, err := w.s.Bindings.Binding(t.Context(), u); err != nil || b.ConnectionID != w.conn.ID || !slices.Equal(b.Groups, w.groups) {
+				t.Errorf("who was let go is bound as %+v, %v", b, err)
+			}
+			if state, err := w.s.Uses.UseState(t.Context(), &w.conn, g); err != nil || state.Refused != 0 || state.Members != len(w.users) {
+				t.Errorf("the use counts %+v, %v", state, err)
+			}
+		})
 	}
 }
