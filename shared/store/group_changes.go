@@ -92,10 +92,13 @@ func (d *db) dueWrite(c directory.ConnectionID, g directory.GroupID, e edits) ta
 	return table.Write{Put: d.note(func(note string) table.Key { return dueUseKey(c, g, note) }, e)}
 }
 
+// canBeUsed reports whether a connection uses a group, or may use one above it.
+func canBeUsed(g *directory.Group) bool { return len(g.UsedBy) > 0 || g.Parents > 0 }
+
 // changedWrites are the note that a group was changed, for those who use it or a group
 // above it; none when nobody can.
 func (d *db) changedWrites(g *directory.Group, e edits) []table.Write {
-	if len(g.UsedBy) == 0 && g.Parents == 0 {
+	if !canBeUsed(g) {
 		return nil
 	}
 	return []table.Write{d.changedWrite(directory.GroupMember(g.ID), e)}
@@ -152,17 +155,32 @@ func (d *db) notes(ctx context.Context, partition, name string) (list []readNote
 	return list, e, last, nil
 }
 
+// freedGroups is of how many groups of a user it is looked at whether any is used.
+const freedGroups = 50
+
 // freed is the note that a user may be bound by the use of a group that could not bind him,
-// since his binding ends; none for who is in no group.
+// since his binding ends; none for who is in no group that can be used. Of who is in very
+// many it is not asked which they are.
 func (d *db) freed(ctx context.Context, b *directory.Binding) ([]table.Write, error) {
 	u := b.Ref().User()
 	if u == "" {
 		return nil, nil
 	}
 	member := directory.UserMember(u)
-	in, _, err := d.groupsOf(ctx, member, "", 1)
-	if err != nil || len(in) == 0 {
+	in, more, err := d.groupsOf(ctx, member, "", freedGroups)
+	if err != nil {
 		return nil, err
+	}
+	groups, err := d.groups(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	used := more != ""
+	for _, g := range groups {
+		used = used || canBeUsed(&g)
+	}
+	if !used {
+		return nil, nil
 	}
 	return []table.Write{d.changedWrite(member, edits{members: []directory.MemberRef{member}})}, nil
 }
@@ -197,11 +215,11 @@ func (d *db) endNotes(ctx context.Context, list []readNote) error {
 func behindNotes(name string) string { return name + "$" }
 
 // changed goes through those of whom a note says that they were edited, each once,
-// however many notes there are of them.
-func (s *Groups) changed(ctx context.Context, page int) iter.Seq2[directory.MemberRef, error] {
+// however many notes there are of them; through those of one type, "" for all.
+func (s *Groups) changed(ctx context.Context, of directory.MemberType, page int) iter.Seq2[directory.MemberRef, error] {
 	return func(yield func(directory.MemberRef, error) bool) {
 		var last directory.MemberRef
-		for q := (table.Query{Partition: changedAt, Limit: page}); ; q.After = behindNotes(memberName(last)) {
+		for q := (table.Query{Partition: changedAt, Prefix: string(of), Limit: page}); ; q.After = behindNotes(memberName(last)) {
 			page, err := s.db.table.Query(ctx, q)
 			if err != nil {
 				yield(last, fail("changed groups", err))
@@ -228,7 +246,7 @@ func (s *Groups) changed(ctx context.Context, page int) iter.Seq2[directory.Memb
 // told yet, up to limit.
 func (s *Groups) Changed(ctx context.Context, limit int) ([]directory.MemberRef, error) {
 	var list []directory.MemberRef
-	for m, err := range s.changed(ctx, limit) {
+	for m, err := range s.changed(ctx, "", limit) {
 		if err != nil {
 			return nil, err
 		}
@@ -365,12 +383,12 @@ func (s *Groups) AnyChanged(ctx context.Context, groups []directory.GroupID) (bo
 		first := page.Items[0].Sort // a longer name comes behind
 		return first == name || strings.HasPrefix(first, name+"#"), nil
 	}
-	// Of many it is cheaper to read what waits, which is little, than to look for each.
+	// Of many it is cheaper to read what groups wait, which are few, than to look for each.
 	among := make(map[directory.MemberRef]bool, len(groups))
 	for _, g := range groups {
 		among[directory.GroupMember(g)] = true
 	}
-	for m, err := range s.changed(ctx, notesPage) {
+	for m, err := range s.changed(ctx, directory.MemberGroup, notesPage) {
 		if err != nil || among[m] {
 			return err == nil, err
 		}

@@ -3,6 +3,7 @@ package uses_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -179,5 +180,41 @@ func TestMovedAndLetGo(t *testing.T) {
 				t.Errorf("the use counts %+v, %v", state, err)
 			}
 		})
+	}
+}
+
+// TestNotesOfUsers: a binding that ends leaves a note only where a use of a group may bind
+// the user; and whoever asks whether groups were edited reads no notes of users.
+func TestNotesOfUsers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 7)
+	idle, used, below := w.addGroup(), w.addGroup(), w.addGroup()
+	w.setUse(used, directory.UseRules{Export: &directory.ExportRule{Kind: directory.ExportSecurity}})
+	w.setMember(used, directory.GroupMember(below), true)
+	alone, in, under := w.addUser(), w.addUser(), w.addUser()
+	w.setMember(idle, directory.UserMember(alone), true)
+	w.setMember(used, directory.UserMember(in), true)
+	w.setMember(below, directory.UserMember(under), true)
+	w.expand(0)
+	for _, u := range []directory.UserID{alone, in, under} {
+		user, err := w.s.Users.User(t.Context(), u)
+		w.must(err)
+		w.must(w.s.Bindings.Bind(t.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &user}}))
+		b, err := w.s.Bindings.Binding(t.Context(), u)
+		w.must(err)
+		w.must(w.s.Bindings.Retract(t.Context(), directory.AuditEvent{}, nil, &w.conn, &b))
+	}
+	changed, err := w.s.Groups.Changed(t.Context(), 10)
+	w.must(err)
+	if want := []directory.MemberRef{directory.UserMember(in), directory.UserMember(under)}; !slices.Equal(changed, want) {
+		t.Errorf("there are notes of %v, want %v", changed, want)
+	}
+	for n := range 500 {
+		w.must(w.cut.Table.Write(t.Context(), table.Write{Put: &table.Item{Key: table.Key{Partition: "GROUPS#changed", Sort: fmt.Sprintf("user#usr_x%03d#1", n)}, Numbers: map[string]int64{"at": 1}}}))
+	}
+	calls := &calls{Table: w.cut.Table}
+	s := store.New(calls, store.Options{Now: w.clock.Now})
+	if changed, err := s.Groups.AnyChanged(t.Context(), w.groups); changed || err != nil || calls.n.Load() != 1 {
+		t.Errorf("groups were edited: %v, %v, read with %d calls, want one", changed, err, calls.n.Load())
 	}
 }
