@@ -418,13 +418,17 @@ func (s *Groups) DueUse(ctx context.Context, c directory.ConnectionID, g directo
 // behind all others.
 const noteLater = "~"
 
+// laterLife is how long that note outlives its time: whoever works on the connection has
+// read it long before, and nobody ends the note of a connection that is gone.
+const laterLife = 30 * 24 * time.Hour
+
 // EndDueUseUntil says what EndDueUse says, and that the use is due again at a time, though
 // nothing is edited; the zero time: not by itself.
 func (s *Groups) EndDueUseUntil(ctx context.Context, u DueUse, until time.Time) error {
 	key := dueUseKey(u.ConnectionID, u.GroupID, noteLater)
 	later := table.Write{Delete: &key}
 	if !until.IsZero() {
-		later = table.Write{Put: &table.Item{Key: key, Numbers: map[string]int64{numAt: until.UnixMilli(), numAnew: 1}}}
+		later = table.Write{Put: &table.Item{Key: key, Numbers: map[string]int64{numAt: until.UnixMilli(), numAnew: 1}, Expires: until.Add(laterLife)}}
 	}
 	if err := s.db.table.Write(ctx, later); err != nil {
 		return fail("due use", err)

@@ -218,3 +218,23 @@ func TestNotesOfUsers(t *testing.T) {
 		t.Errorf("groups were edited: %v, %v, read with %d calls, want one", changed, err, calls.n.Load())
 	}
 }
+
+// TestLaterNoteExpires: the note by which a use is due again by itself goes by itself, where
+// nobody works on the connection any more.
+func TestLaterNoteExpires(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 7)
+	g, u := w.addGroup(), w.addUser()
+	w.moveAddress(u) // out of the domain
+	w.setMember(g, directory.UserMember(u), true)
+	w.setUse(g, directory.UseRules{Select: &directory.SelectRule{}})
+	w.expand(0)
+	page, err := w.cut.Table.Query(t.Context(), table.Query{Partition: "GD#" + string(w.conn.ID)})
+	w.must(err)
+	if len(page.Items) != 1 {
+		t.Fatalf("notes are %+v", page.Items)
+	}
+	if is, want := page.Items[0].Expires, w.clock.Now().Add(31*24*time.Hour); is.IsZero() || is.After(want) {
+		t.Errorf("the note expires at %s, want %s at most", is, want)
+	}
+}
