@@ -12,7 +12,7 @@ import (
 )
 
 // edits are what edits of a group, or of a user, were of, as far as it matters to those
-// who use the group: of some users, or, when it is whole, of anything.
+// who use the group: of some users, or, when it is whole, of anything, these users among it.
 type edits struct {
 	whole   bool
 	members []directory.MemberRef
@@ -33,7 +33,10 @@ const (
 func editsOf(c *MemberChange) edits {
 	var e edits
 	add := func(m directory.MemberRef) {
-		e.whole = e.whole || m.User() == ""
+		if m.User() == "" {
+			e.whole = true
+			return
+		}
 		e.members = append(e.members, m)
 	}
 	for i := range c.Add {
@@ -51,8 +54,10 @@ func (e *edits) and(it *table.Item) {
 	for id := range strings.FieldsSeq(it.Strings[strMembers]) {
 		e.members = append(e.members, directory.UserMember(directory.UserID(id)))
 	}
-	if e.whole = e.whole || it.Numbers[numWhole] != 0 || len(e.members) > 2*mostNoted; e.whole {
-		e.members = nil
+	_, before := it.Strings[strStamp] // a note of the form before does not say of what it is
+	e.whole = e.whole || before || it.Numbers[numWhole] != 0
+	if len(e.members) > 2*mostNoted {
+		e.whole, e.members = true, nil
 	}
 }
 
@@ -68,9 +73,8 @@ func (d *db) note(at func(note string) table.Key, e edits) *table.Item {
 	it := &table.Item{Key: at(directory.NewAuditEventID(now)), Numbers: map[string]int64{numAt: now.UnixMilli()}}
 	if e.whole || len(e.members) > mostNoted {
 		it.Numbers[numWhole] = 1
-		return it
 	}
-	if len(e.members) > 0 {
+	if len(e.members) > 0 && len(e.members) <= mostNoted {
 		ids := make([]string, len(e.members))
 		for i, m := range e.members {
 			ids[i] = m.ID
@@ -88,10 +92,13 @@ func (d *db) dueWrite(c directory.ConnectionID, g directory.GroupID, e edits) ta
 	return table.Write{Put: d.note(func(note string) table.Key { return dueUseKey(c, g, note) }, e)}
 }
 
+// canBeUsed reports whether a connection uses a group, or may use one above it.
+func canBeUsed(g *directory.Group) bool { return len(g.UsedBy) > 0 || g.Parents > 0 }
+
 // changedWrites are the note that a group was changed, for those who use it or a group
 // above it; none when nobody can.
 func (d *db) changedWrites(g *directory.Group, e edits) []table.Write {
-	if len(g.UsedBy) == 0 && g.Parents == 0 {
+	if !canBeUsed(g) {
 		return nil
 	}
 	return []table.Write{d.changedWrite(directory.GroupMember(g.ID), e)}
@@ -115,45 +122,87 @@ func MembershipCounts(old, next *directory.User) bool {
 // notesPage is how many notes are read at a time.
 const notesPage = 100
 
-// notes reads all notes whose names begin with a prefix, but for those of what is due later.
-func (d *db) notes(ctx context.Context, partition, prefix string) (keys []table.Key, e edits, last time.Time, err error) {
+// readNote is a note that was read.
+type readNote struct {
+	key table.Key
+	// stamp is only of a note of the form before: the one item of whoever has its name,
+	// written over by each edit with another stamp. An older version may still do so.
+	stamp string
+}
+
+const strStamp = "stamp"
+
+func noteOf(it *table.Item) readNote { return readNote{it.Key, it.Strings[strStamp]} }
+
+// notes reads all notes of whoever has a name, but for those of what is due later.
+func (d *db) notes(ctx context.Context, partition, name string) (list []readNote, e edits, last time.Time, err error) {
 	now := d.now()
-	for it, err := range d.list(ctx, table.Query{Partition: partition, Prefix: prefix, Limit: notesPage}) {
+	for it, err := range d.list(ctx, table.Query{Partition: partition, Prefix: name, Limit: notesPage}) {
 		if err != nil {
 			return nil, e, last, err
+		}
+		if it.Sort != name && !strings.HasPrefix(it.Sort, name+"#") {
+			break // of a longer name, which comes behind
 		}
 		if comes(&it, now) {
 			continue
 		}
-		keys = append(keys, it.Key)
+		list = append(list, noteOf(&it))
 		e.and(&it)
 		last = latest(last, fromMillis(it.Numbers[numAt]))
 	}
 	e.distinct()
-	return keys, e, last, nil
+	return list, e, last, nil
 }
 
+// freedGroups is of how many groups of a user it is looked at whether any is used.
+const freedGroups = 50
+
 // freed is the note that a user may be bound by the use of a group that could not bind him,
-// since his binding ends; none for who is in no group.
+// since his binding ends; none for who is in no group that can be used. Of who is in very
+// many it is not asked which they are.
 func (d *db) freed(ctx context.Context, b *directory.Binding) ([]table.Write, error) {
 	u := b.Ref().User()
 	if u == "" {
 		return nil, nil
 	}
 	member := directory.UserMember(u)
-	in, _, err := d.groupsOf(ctx, member, "", 1)
-	if err != nil || len(in) == 0 {
+	in, more, err := d.groupsOf(ctx, member, "", freedGroups)
+	if err != nil {
 		return nil, err
+	}
+	groups, err := d.groups(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	used := more != ""
+	for _, g := range groups {
+		used = used || canBeUsed(&g)
+	}
+	if !used {
+		return nil, nil
 	}
 	return []table.Write{d.changedWrite(member, edits{members: []directory.MemberRef{member}})}, nil
 }
 
-// endNotes takes notes away that were read. Nobody writes one twice.
-func (d *db) endNotes(ctx context.Context, keys []table.Key) error {
-	for part := range slices.Chunk(keys, table.MaxWrites) {
-		writes := make([]table.Write, len(part))
+// endNotes takes notes away that were read. Nobody writes one twice, but for one of the
+// form before, which stays when there is another one by now.
+func (d *db) endNotes(ctx context.Context, list []readNote) error {
+	for part := range slices.Chunk(list, table.MaxWrites) {
+		var writes []table.Write
 		for i := range part {
-			writes[i].Delete = &part[i]
+			end := table.Write{Delete: &part[i].key}
+			if part[i].stamp == "" {
+				writes = append(writes, end)
+				continue
+			}
+			end.If = table.When(table.StringIs(strStamp, part[i].stamp))
+			if err := d.table.Write(ctx, end); err != nil && !refused(err) {
+				return err
+			}
+		}
+		if len(writes) == 0 {
+			continue
 		}
 		if err := d.table.Write(ctx, writes...); err != nil {
 			return err
@@ -166,11 +215,11 @@ func (d *db) endNotes(ctx context.Context, keys []table.Key) error {
 func behindNotes(name string) string { return name + "$" }
 
 // changed goes through those of whom a note says that they were edited, each once,
-// however many notes there are of them.
-func (s *Groups) changed(ctx context.Context, page int) iter.Seq2[directory.MemberRef, error] {
+// however many notes there are of them; through those of one type, "" for all.
+func (s *Groups) changed(ctx context.Context, of directory.MemberType, page int) iter.Seq2[directory.MemberRef, error] {
 	return func(yield func(directory.MemberRef, error) bool) {
 		var last directory.MemberRef
-		for q := (table.Query{Partition: changedAt, Limit: page}); ; q.After = behindNotes(memberName(last)) {
+		for q := (table.Query{Partition: changedAt, Prefix: string(of), Limit: page}); ; q.After = behindNotes(memberName(last)) {
 			page, err := s.db.table.Query(ctx, q)
 			if err != nil {
 				yield(last, fail("changed groups", err))
@@ -197,7 +246,7 @@ func (s *Groups) changed(ctx context.Context, page int) iter.Seq2[directory.Memb
 // told yet, up to limit.
 func (s *Groups) Changed(ctx context.Context, limit int) ([]directory.MemberRef, error) {
 	var list []directory.MemberRef
-	for m, err := range s.changed(ctx, limit) {
+	for m, err := range s.changed(ctx, "", limit) {
 		if err != nil {
 			return nil, err
 		}
@@ -213,7 +262,7 @@ func (s *Groups) Changed(ctx context.Context, limit int) ([]directory.MemberRef,
 // groups that the user is in. It returns those connections. It may be repeated.
 func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]directory.ConnectionID, error) {
 	// All are read before one is passed on, and none is taken away before that.
-	notes, e, _, err := s.db.notes(ctx, changedAt, memberName(m)+"#")
+	notes, e, _, err := s.db.notes(ctx, changedAt, memberName(m))
 	if err != nil || len(notes) == 0 {
 		return nil, fail("changed group", err)
 	}
@@ -255,21 +304,20 @@ type DueUse struct {
 	ConnectionID directory.ConnectionID
 	GroupID      directory.GroupID
 	At           time.Time // of the last edit, or when it is due again by itself
-	// Whole says that the edits may be of anything; else they are of Members, and of the
-	// group itself.
+	// Whole says that the edits may be of anything, of Members among it; else they are of
+	// these alone, and of the group itself.
 	Whole   bool
 	Members []directory.MemberRef
 	// Edited says that there were edits at all, see MakeDue.
 	Edited bool
 
-	notes []table.Key
+	notes []readNote
 }
 
 // dueUse reads what is due of a use; without notes nothing is.
 func (d *db) dueUse(ctx context.Context, c directory.ConnectionID, g directory.GroupID) (DueUse, error) {
-	first := dueUseKey(c, g, "")
-	keys, e, at, err := d.notes(ctx, first.Partition, first.Sort)
-	return DueUse{c, g, at, e.whole, e.members, e.edited, keys}, err
+	notes, e, at, err := d.notes(ctx, dueUseKey(c, g, "").Partition, string(g))
+	return DueUse{c, g, at, e.whole, e.members, e.edited, notes}, err
 }
 
 // DueUses lists what is due of a connection by now, by group, from one on, up to limit; next
@@ -320,22 +368,27 @@ func (u *DueUse) add(it *table.Item) {
 	e.and(it)
 	e.distinct()
 	u.Whole, u.Members, u.Edited = e.whole, e.members, e.edited
-	u.At, u.notes = latest(u.At, fromMillis(it.Numbers[numAt])), append(u.notes, it.Key)
+	u.At, u.notes = latest(u.At, fromMillis(it.Numbers[numAt])), append(u.notes, noteOf(it))
 }
 
 // AnyChanged reports whether an edit of one of some groups waits to be told to those who
 // use it.
 func (s *Groups) AnyChanged(ctx context.Context, groups []directory.GroupID) (bool, error) {
 	if len(groups) == 1 {
-		page, err := s.db.table.Query(ctx, table.Query{Partition: changedAt, Prefix: changedKey(directory.GroupMember(groups[0]), "").Sort, Limit: 1})
-		return len(page.Items) > 0, fail("changed groups", err)
+		name := memberName(directory.GroupMember(groups[0]))
+		page, err := s.db.table.Query(ctx, table.Query{Partition: changedAt, Prefix: name, Limit: 1})
+		if err != nil || len(page.Items) == 0 {
+			return false, fail("changed groups", err)
+		}
+		first := page.Items[0].Sort // a longer name comes behind
+		return first == name || strings.HasPrefix(first, name+"#"), nil
 	}
-	// Of many it is cheaper to read what waits, which is little, than to look for each.
+	// Of many it is cheaper to read what groups wait, which are few, than to look for each.
 	among := make(map[directory.MemberRef]bool, len(groups))
 	for _, g := range groups {
 		among[directory.GroupMember(g)] = true
 	}
-	for m, err := range s.changed(ctx, notesPage) {
+	for m, err := range s.changed(ctx, directory.MemberGroup, notesPage) {
 		if err != nil || among[m] {
 			return err == nil, err
 		}
@@ -365,38 +418,47 @@ func (s *Groups) DueUse(ctx context.Context, c directory.ConnectionID, g directo
 // behind all others.
 const noteLater = "~"
 
+// laterLife is how long that note outlives its time: whoever works on the connection has
+// read it long before, and nobody ends the note of a connection that is gone.
+const laterLife = 30 * 24 * time.Hour
+
 // EndDueUseUntil says what EndDueUse says, and that the use is due again at a time, though
 // nothing is edited; the zero time: not by itself.
 func (s *Groups) EndDueUseUntil(ctx context.Context, u DueUse, until time.Time) error {
 	key := dueUseKey(u.ConnectionID, u.GroupID, noteLater)
 	later := table.Write{Delete: &key}
 	if !until.IsZero() {
-		later = table.Write{Put: &table.Item{Key: key, Numbers: map[string]int64{numAt: until.UnixMilli(), numAnew: 1}}}
+		later = table.Write{Put: &table.Item{Key: key, Numbers: map[string]int64{numAt: until.UnixMilli(), numAnew: 1}, Expires: until.Add(laterLife)}}
 	}
 	if err := s.db.table.Write(ctx, later); err != nil {
 		return fail("due use", err)
 	}
-	u.notes = slices.DeleteFunc(slices.Clone(u.notes), func(k table.Key) bool { return k == key })
+	u.notes = slices.DeleteFunc(slices.Clone(u.notes), func(n readNote) bool { return n.key == key })
 	return s.EndDueUse(ctx, u)
 }
 
 // fewNotes are read again and again by whoever works long on what is due.
 const fewNotes = 8
 
-// Gather makes one note of the many by which a use is due, if it is to be looked at as a
-// whole. It returns the use as it is due then.
+// Gather makes one note of the many by which a use is due, or of those that do not say so,
+// if it is to be looked at as a whole. Whoever goes on with a comparison that was cut off
+// goes through all of it then: its steps have not counted members. It returns the use as
+// it is due then.
 func (s *Groups) Gather(ctx context.Context, u DueUse) (DueUse, error) {
-	if len(u.notes) <= fewNotes {
+	if u.Whole && len(u.notes) <= fewNotes {
 		return u, nil
 	}
-	one := s.db.dueWrite(u.ConnectionID, u.GroupID, edits{whole: true})
+	one := s.db.dueWrite(u.ConnectionID, u.GroupID, edits{whole: true, members: u.Members})
+	if !u.Edited {
+		one.Put.Numbers[numAnew] = 1
+	}
 	if err := s.db.table.Write(ctx, one); err != nil {
 		return u, fail("due use", err)
 	}
 	if err := s.EndDueUse(ctx, u); err != nil {
 		return u, err
 	}
-	u.Whole, u.Members, u.notes = true, nil, []table.Key{one.Put.Key}
+	u.Whole, u.notes = true, []readNote{noteOf(one.Put)}
 	return u, nil
 }
 

@@ -18,8 +18,9 @@ type UndoRequest struct {
 }
 
 // Undo starts a run that takes another one back. Whoever asks for the same while that
-// has not ended, since the answer was lost or a button pressed twice, gets the run that
-// is there: two of them would take back the same.
+// is under way, since the answer was lost or a button pressed twice, gets the run that
+// is there: two of them would take back the same. One that is held for an approval is
+// planned anew instead, by the run that supersedes it.
 func (s *Service) Undo(ctx context.Context, by directory.Caller, c *directory.Connection, of directory.Run, req UndoRequest) (directory.Run, error) {
 	refuse := func(code, message, next string) (directory.Run, error) {
 		return directory.Run{}, directory.Refuse(directory.ErrConflict, code, message, next)
@@ -47,7 +48,8 @@ func (s *Service) Undo(ctx context.Context, by directory.Caller, c *directory.Co
 	})
 }
 
-// sameUnderWay is an open undo that takes back the same as another one; nil: there is none.
+// sameUnderWay is an open undo that takes back the same as another one and waits for
+// nobody; nil: there is none.
 func (s *Service) sameUnderWay(ctx context.Context, c *directory.Connection, r *directory.Run) (*directory.Run, error) {
 	ids, err := s.open.OpenRuns(ctx, c.ID)
 	if err != nil || len(ids) == 0 {
@@ -59,7 +61,7 @@ func (s *Service) sameUnderWay(ctx context.Context, c *directory.Connection, r *
 	}
 	for _, id := range ids {
 		o, there := open[id]
-		if there && !o.State.Ended() && o.UndoOf == r.UndoOf && o.DryRun == r.DryRun &&
+		if there && !o.State.Ended() && o.State != directory.RunHeld && o.UndoOf == r.UndoOf && o.DryRun == r.DryRun &&
 			slices.Equal(o.UserIDs, r.UserIDs) && slices.Equal(o.Objects, r.Objects) && slices.Equal(o.Properties, r.Properties) {
 			return &o.Run, nil
 		}

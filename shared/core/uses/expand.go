@@ -17,9 +17,15 @@ import (
 type Expander struct {
 	groups   groupStore
 	uses     useStore
+	bindings subjectReader
 	selected Selected
 	now      func() time.Time
 	log      *slog.Logger
+}
+
+// subjectReader reads through which connections users are bound.
+type subjectReader interface {
+	Subjects(ctx context.Context, users []directory.UserID) (map[directory.UserID]store.Subject, error)
 }
 
 // groupStore is the groups of the directory, and what of their uses is due.
@@ -63,7 +69,7 @@ func NewExpander(s *store.Store, selected Selected, now func() time.Time, log *s
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Expander{groups: s.Groups, uses: s.Uses, selected: selected, now: now, log: log}
+	return &Expander{groups: s.Groups, uses: s.Uses, bindings: s.Bindings, selected: selected, now: now, log: log}
 }
 
 // duePage is how many due uses are listed at a time.
@@ -285,14 +291,15 @@ type expansion struct {
 	ends   bool // nothing is wanted of the use any more
 	attend attention
 
-	before store.UseState        // how far it was brought the last time
-	whole  bool                  // all members are gone through
-	some   []directory.MemberRef // else these
-	retry  bool                  // those who could not be bound are tried again
-	relook bool                  // the rules of licences may be other ones
-	open   []directory.GroupID   // the group, and those in it whose members are its own
-	kept   []directory.GroupID   // those in it that stay groups
-	asked  []string              // subjects of those whose edits it comes from
+	before store.UseState               // how far it was brought the last time
+	whole  bool                         // all members are gone through
+	some   []directory.MemberRef        // else these
+	lost   map[directory.MemberRef]bool // those of whom edits were who are not bound here
+	retry  bool                         // those who could not be bound are tried again
+	relook bool                         // the rules of licences may be other ones
+	open   []directory.GroupID          // the group, and those in it whose members are its own
+	kept   []directory.GroupID          // those in it that stay groups
+	asked  []string                     // subjects of those whose edits it comes from
 	batch  []change
 	state  store.UseState
 }
@@ -482,6 +489,9 @@ func (x *expansion) wanted(m directory.MemberRef) store.UsePart {
 // brought to, both in the order of directory.MemberRef.Compare, and changes whoever
 // differs; or only through some of them.
 func (x *expansion) compare(ctx context.Context) error {
+	if err := x.findLost(ctx); err != nil {
+		return err
+	}
 	if !x.whole {
 		return x.compareSome(ctx)
 	}
@@ -519,6 +529,34 @@ func (x *expansion) compare(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// findLost finds those of whom edits were who are not bound through the connection: an admin
+// may have moved them to another one, which has let them go by now. Nothing of that stands
+// with the use.
+func (x *expansion) findLost(ctx context.Context) error {
+	if x.ends || x.rules.Select == nil {
+		return nil
+	}
+	users := make([]directory.UserID, 0, len(x.due.Members))
+	for _, m := range x.due.Members {
+		users = append(users, m.User())
+	}
+	found, err := x.e.bindings.Subjects(ctx, users)
+	if err != nil {
+		return err
+	}
+	x.lost = map[directory.MemberRef]bool{}
+	for _, u := range users {
+		b := found[u].Binding
+		x.lost[directory.UserMember(u)] = b == nil || b.ConnectionID != x.conn.ID || b.Epoch != x.conn.Epoch
+	}
+	return nil
+}
+
+// isBound reports whether a use has bound a member, and the binding is not lost.
+func (x *expansion) isBound(c *change) bool {
+	return c.was.Parts.Has(store.UseSelected) && c.was.Code == "" && !x.lost[c.member]
 }
 
 // compareSome looks at some users by themselves. What it costs does not depend on how many
@@ -643,6 +681,9 @@ func (x *expansion) stands(c *change) bool {
 	if c.was.Code == codeUnderWay || c.wanted.Has(store.UseLicensed) && x.relook {
 		return false
 	}
+	if c.wanted.Has(store.UseSelected) && c.was.Parts.Has(store.UseSelected) && !x.isBound(c) {
+		return false
+	}
 	if c.was.Code == "" || c.wanted == 0 {
 		return c.was.Parts == c.wanted && c.was.Code == ""
 	}
@@ -677,7 +718,7 @@ func (x *expansion) flush(ctx context.Context) error {
 		case user == "":
 			continue
 		case c.wanted.Has(store.UseSelected):
-			if c.was.Parts.Has(store.UseSelected) && c.was.Code == "" {
+			if x.isBound(c) {
 				continue
 			}
 			bind = append(bind, user)

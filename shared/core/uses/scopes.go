@@ -22,17 +22,21 @@ var kindsOf = map[string][]directory.Kind{
 // ForgetScopes has a connection not ask any more for the permissions of rules that are gone:
 // no rule wants them, and nothing that follows from one is left to be taken back. A rule
 // that is put meanwhile keeps its permission: whoever puts one notes it once more after
-// that, and here it is looked for once more after the forgetting.
+// that, and here it is looked for once more after the forgetting. Whoever dies between the
+// two leaves that to the next call, which notes what is wanted and was forgotten.
 func (s *Service) ForgetScopes(ctx context.Context, id directory.ConnectionID) error {
 	c, err := s.connections.Connection(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil
 	}
-	if err != nil || len(c.RuleScopes) == 0 {
+	if err != nil || !c.UsesGroups { // there was never a rule
 		return err
 	}
 	needed, err := s.neededScopes(ctx, &c)
-	if err != nil || !c.Forget(needed) {
+	if err != nil {
+		return err
+	}
+	if c, err = s.noteNeeded(ctx, &c, needed); err != nil || !c.Forget(needed) {
 		return err
 	}
 	c, err = s.connections.ModifyConnection(ctx, directory.AuditEvent{}, id, func(now *directory.Connection) error {
@@ -44,12 +48,19 @@ func (s *Service) ForgetScopes(ctx context.Context, id directory.ConnectionID) e
 	if err != nil {
 		return err
 	}
-	needed, err = s.neededScopes(ctx, &c)
-	if err != nil || len(needed) == 0 {
-		return err
+	if needed, err = s.neededScopes(ctx, &c); err == nil {
+		_, err = s.noteNeeded(ctx, &c, needed)
 	}
-	_, err = s.noteUse(ctx, &c, needed...)
 	return err
+}
+
+// noteNeeded notes the permissions that rules want, where there are any. The connection is
+// as it was read, or as it is then.
+func (s *Service) noteNeeded(ctx context.Context, c *directory.Connection, needed []string) (directory.Connection, error) {
+	if len(needed) == 0 {
+		return *c, nil
+	}
+	return s.noteUse(ctx, c, needed...)
 }
 
 // neededScopes are the permissions that rules of a connection want, or what has followed

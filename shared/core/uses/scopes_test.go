@@ -51,3 +51,32 @@ func TestForgottenScopes(t *testing.T) {
 	wants("with a rule again,", directory.ScopeLicences)
 	w.must(service.ForgetScopes(t.Context(), "con_none")) // deleted meanwhile
 }
+
+// TestForgottenWhileARuleCame: whoever forgot a permission while a rule was put that wants it
+// died before looking once more; so did whoever put the rule. The next to forget asks for it.
+func TestForgottenWhileARuleCame(t *testing.T) {
+	t.Parallel()
+	for name, left := range map[string][]string{"of all": nil, "of one": {directory.ScopeLicences}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 1)
+			service := w.service()
+			group := w.addGroup()
+			_, err := service.Put(t.Context(), boss, w.conn.ID, group, directory.UseRules{
+				Export:   &directory.ExportRule{Kind: directory.ExportSecurity},
+				Licences: []directory.LicenceRule{{SKU: "SPE_E3"}}}, 0)
+			w.must(err)
+			_, err = w.s.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
+				c.RuleScopes = left
+				return nil
+			})
+			w.must(err)
+			w.must(service.ForgetScopes(t.Context(), w.conn.ID))
+			c, err := w.s.Connections.Connection(t.Context(), w.conn.ID)
+			w.must(err)
+			if got := slices.Sorted(slices.Values(c.RuleScopes)); !slices.Equal(got, []string{directory.ScopeGroups, directory.ScopeLicences}) {
+				t.Errorf("rules want %q", got)
+			}
+		})
+	}
+}
