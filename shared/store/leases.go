@@ -303,6 +303,13 @@ func (l *Lease) current() table.Condition {
 		table.NumberIs(numLeaseUntil, table.AtLeast, 1))
 }
 
+// unchanged is a write that holds while the lease is ours, for as long as besides the
+// connection is as it was when the lease was taken.
+func (l *Lease) unchanged(w table.Write) table.Write {
+	w.If.AnyOf[0] = append(w.If.AnyOf[0], table.NumberIs(numConnVersion, table.Equal, l.Version))
+	return w
+}
+
 func (l *Lease) check() table.Write {
 	key := leaseKey(l.ConnectionID)
 	return table.Write{Check: &key, If: l.current()}
@@ -334,16 +341,14 @@ func (s *Leases) RenewLease(ctx context.Context, l *Lease, ttl time.Duration) er
 
 // renewal extends the lease, while it is ours and its connection is as it was.
 func (l *Lease) renewal(until time.Time) table.Write {
-	unchanged := l.current()
-	unchanged.AnyOf[0] = append(unchanged.AnyOf[0], table.NumberIs(numConnVersion, table.Equal, l.Version))
-	return table.Write{
+	return l.unchanged(table.Write{
 		Update: &table.Update{
 			Key:        leaseKey(l.ConnectionID),
 			SetNumbers: map[string]int64{numLeaseUntil: until.UnixMilli()},
 			SetStrings: l.pace(),
 		},
-		If: unchanged,
-	}
+		If: l.current(),
+	})
 }
 
 // pace is the item's string that holds the quotas; none while they are full.

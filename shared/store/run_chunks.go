@@ -24,12 +24,13 @@ func SizeOf(c *directory.Change) int {
 }
 
 // AppendChunk records the next chunk of a run's changes together with the run
-// itself (its counts and cursor). It gives the changes their IDs.
+// itself (its counts and cursor), while the connection is as it was when the lease was
+// taken: see SubmitRun. It gives the changes their IDs.
 func (s *Runs) AppendChunk(ctx context.Context, l *Lease, r *RunRecord, changes []directory.Change, notes ...Note) error {
 	chunk := s.newChunk(r, changes)
 	r.Chunks++
 	writes := append(noteWrites(r.ID, notes, chunk.Put.Expires), chunk)
-	err := s.saveRun(ctx, directory.AuditEvent{}, l, r, writes...)
+	err := s.saveRun(ctx, directory.AuditEvent{}, l, l.unchanged(l.past(r.ID)), r, writes...)
 	if err != nil {
 		r.Chunks--
 	}

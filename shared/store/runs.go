@@ -209,18 +209,26 @@ func (d *db) runs(ctx context.Context, ids []directory.RunID) (map[directory.Run
 // ended one leaves it, in the same transaction, in which the notes are written as
 // well. ErrLeaseLost, or ErrStale when somebody else changed the run.
 func (s *Runs) SaveRun(ctx context.Context, l *Lease, r *RunRecord, notes ...Note) error {
-	return s.saveRun(ctx, directory.AuditEvent{}, l, r, noteWrites(r.ID, notes, s.db.expiry())...)
+	return s.saveRun(ctx, directory.AuditEvent{}, l, l.past(r.ID), r, noteWrites(r.ID, notes, s.db.expiry())...)
+}
+
+// SubmitRun is SaveRun for what was decided by the connection's settings: it is stored
+// while these are as they were when the lease was taken. ErrConnectionChanged when they
+// are not; whoever takes the lease next decides anew.
+func (s *Runs) SubmitRun(ctx context.Context, l *Lease, r *RunRecord, notes ...Note) error {
+	return s.saveRun(ctx, directory.AuditEvent{}, l, l.unchanged(l.past(r.ID)), r, noteWrites(r.ID, notes, s.db.expiry())...)
 }
 
 // DecideRun is SaveRun for what an admin decides, whoever has the lease.
 func (s *Runs) DecideRun(ctx context.Context, act directory.AuditEvent, r *RunRecord, notes ...Note) error {
-	return s.saveRun(ctx, act, nil, r, noteWrites(r.ID, notes, s.db.expiry())...)
+	return s.saveRun(ctx, act, nil, table.Write{}, r, noteWrites(r.ID, notes, s.db.expiry())...)
 }
 
-func (s *Runs) saveRun(ctx context.Context, act directory.AuditEvent, l *Lease, r *RunRecord, extra ...table.Write) error {
+// saveRun stores a run while a lease, if there is one, is as holds says.
+func (s *Runs) saveRun(ctx context.Context, act directory.AuditEvent, l *Lease, holds table.Write, r *RunRecord, extra ...table.Write) error {
 	var writes []table.Write
 	if l != nil {
-		writes = append(writes, l.past(r.ID))
+		writes = append(writes, holds)
 	}
 	at := len(writes)
 	own, saved, err := s.runWrites(ctx, l, r, extra)
@@ -231,7 +239,10 @@ func (s *Runs) saveRun(ctx context.Context, act directory.AuditEvent, l *Lease, 
 	writes = append(writes, s.db.record(act, runSubject(&r.Run))...)
 	err = s.db.table.Write(ctx, append(writes, extra...)...)
 	if f, ok := failed(err); ok {
-		if _, lost := f[0]; lost && l != nil {
+		if as, lost := f[0]; lost && l != nil {
+			if l.isCurrent(as) {
+				return ErrConnectionChanged
+			}
 			return fmt.Errorf("save run: %w", directory.ErrLeaseLost)
 		}
 		if _, moved := f[at]; moved {

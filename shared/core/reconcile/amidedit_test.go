@@ -271,3 +271,60 @@ func TestVersionsInTurns(t *testing.T) {
 		t.Errorf("the days tell of %d updates, want %d", got, edits)
 	}
 }
+
+// TestSettingsAmidAnEdit: an admin changes the settings, and binds somebody after that, at
+// any moment of a slice. Whoever is bound is dealt with by the new settings, whatever the
+// slice had read before; also where runs cannot stand on the lease yet.
+func TestSettingsAmidAnEdit(t *testing.T) {
+	for name, change := range map[string]func(*directory.Settings){
+		"every run is to be approved": func(s *directory.Settings) { s.Mode = directory.ModeApprove },
+		"no default any more":         func(s *directory.Settings) { s.DefaultUsageLocation = "" },
+	} {
+		for _, young := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, young %t", name, young), func(t *testing.T) {
+				t.Parallel()
+				testSettingsAmidAnEdit(t, change, young)
+			})
+		}
+	}
+}
+
+func testSettingsAmidAnEdit(t *testing.T, change func(*directory.Settings), young bool) {
+	open := func() (w *world, carl directory.User) {
+		w = newWorld(t, existing("ann", map[string]any{"department": "Old"}))
+		w.settings(func(s *directory.Settings) { s.DefaultUsageLocation = "DE" })
+		ann := w.user("ann", func(u *directory.User) { u.Department = "Old" })
+		carl = w.user("carl", func(u *directory.User) { u.Department = "Old" })
+		w.bind(ann)
+		w.sync()
+		w.skew.Add(2 * Grace)
+		if !young {
+			w.skew.Add(2 * time.Hour)
+			w.port.token = signIn(t, w.sim)
+		}
+		w.sync()
+		w.edit(ann, func(u *directory.User) { u.Department = "New" })
+		return w, carl
+	}
+	all := directory.User{} // the slice is woken for nobody in particular
+	w, _ := open()
+	count := w.amidEdit(all, moment{}, nil)
+	for _, after := range []bool{false, true} {
+		for n := range count {
+			w, carl := open()
+			at := moment{n + 1, after}
+			w.amidEdit(all, at, func(bool) {
+				w.settings(change)
+				w.bind(carl)
+			})
+			w.settle()
+			account, made := w.sim.Account(simTenant, carl.Email)
+			if approve := w.conn.Settings.Mode == directory.ModeApprove; made == approve {
+				t.Errorf("%v: the account was made: %t", at, made)
+			}
+			if got := account["usageLocation"]; got != nil {
+				t.Errorf("%v: the account was made by the settings from before, with %v", at, got)
+			}
+		}
+	}
+}

@@ -97,7 +97,7 @@ func (g *guard) check(ctx context.Context, t *task) (done bool, err error) {
 // record stores a run with what there is of its plan that is not stored yet.
 func (g *guard) record(ctx context.Context, t *task, notes ...store.Note) error {
 	if t.unstored == nil {
-		return g.queue.save(ctx, t.run, t.at, notes...)
+		return g.queue.submit(ctx, t.run, t.at, notes...)
 	}
 	t.run.Cursor = t.at.Encode()
 	g.s.sum.State = t.run.State
@@ -117,7 +117,7 @@ func (g *guard) record(ctx context.Context, t *task, notes ...store.Note) error 
 // store stores a run with the last chunk of its plan.
 func (g *guard) store(ctx context.Context, t *task, notes []store.Note) error {
 	if !isDraft(t.run) || !passing(t.run) {
-		return g.chunks.AppendChunk(ctx, &g.s.lease, t.run, t.unstored, notes...)
+		return g.s.changed(g.chunks.AppendChunk(ctx, &g.s.lease, t.run, t.unstored, notes...))
 	}
 	g.s.lease.Pace.Brief = true // no more than fewChanges
 	return g.s.changed(g.chunks.BeginRun(ctx, &g.s.lease, t.run, t.unstored, g.s.leaseTTL(), notes...))

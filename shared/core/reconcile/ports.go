@@ -133,6 +133,7 @@ type connectionStore interface {
 type runStore interface {
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
+	SubmitRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
 	Note(ctx context.Context, id directory.RunID, name string, v any) error
 }
 

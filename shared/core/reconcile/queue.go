@@ -302,6 +302,18 @@ func (q *runQueue) save(ctx context.Context, r *store.RunRecord, at *runs.Progre
 	return q.saved(ctx, r, notes...)
 }
 
+// submit is save for what was decided by the settings of the connection: when these have
+// been changed since the slice began, the next one decides by the new ones.
+func (q *runQueue) submit(ctx context.Context, r *store.RunRecord, at *runs.Progress, notes ...store.Note) error {
+	r.Cursor = at.Encode()
+	q.s.sum.State = r.State
+	if err := q.s.changed(q.runs.SubmitRun(ctx, &q.s.lease, r, notes...)); err != nil {
+		return err
+	}
+	q.known.noteStored(r)
+	return nil
+}
+
 // hold makes a run wait for an admin.
 func (q *runQueue) hold(r *store.RunRecord) {
 	r.State, r.Waiting = directory.RunHeld, nil
