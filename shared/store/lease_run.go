@@ -54,6 +54,9 @@ func (l *Lease) past(id directory.RunID) table.Write {
 	return table.Write{Update: &table.Update{Key: leaseKey(l.ConnectionID), AddVersion: 1, RemoveStrings: []string{strRun}}, If: l.current()}
 }
 
+// pastUnchanged is past for what was decided by the settings of the connection.
+func (l *Lease) pastUnchanged(id directory.RunID) table.Write { return l.unchanged(l.past(id)) }
+
 // notePast notes that a write with past was made.
 func (l *Lease) notePast(id directory.RunID) {
 	if l.Run == id {

@@ -30,7 +30,7 @@ func (s *Runs) AppendChunk(ctx context.Context, l *Lease, r *RunRecord, changes 
 	chunk := s.newChunk(r, changes)
 	r.Chunks++
 	writes := append(noteWrites(r.ID, notes, chunk.Put.Expires), chunk)
-	err := s.saveRun(ctx, directory.AuditEvent{}, l, l.unchanged(l.past(r.ID)), r, writes...)
+	err := s.saveRun(ctx, directory.AuditEvent{}, l, (*Lease).pastUnchanged, r, writes...)
 	if err != nil {
 		r.Chunks--
 	}

@@ -209,26 +209,26 @@ func (d *db) runs(ctx context.Context, ids []directory.RunID) (map[directory.Run
 // ended one leaves it, in the same transaction, in which the notes are written as
 // well. ErrLeaseLost, or ErrStale when somebody else changed the run.
 func (s *Runs) SaveRun(ctx context.Context, l *Lease, r *RunRecord, notes ...Note) error {
-	return s.saveRun(ctx, directory.AuditEvent{}, l, l.past(r.ID), r, noteWrites(r.ID, notes, s.db.expiry())...)
+	return s.saveRun(ctx, directory.AuditEvent{}, l, (*Lease).past, r, noteWrites(r.ID, notes, s.db.expiry())...)
 }
 
 // SubmitRun is SaveRun for what was decided by the connection's settings: it is stored
 // while these are as they were when the lease was taken. ErrConnectionChanged when they
 // are not; whoever takes the lease next decides anew.
 func (s *Runs) SubmitRun(ctx context.Context, l *Lease, r *RunRecord, notes ...Note) error {
-	return s.saveRun(ctx, directory.AuditEvent{}, l, l.unchanged(l.past(r.ID)), r, noteWrites(r.ID, notes, s.db.expiry())...)
+	return s.saveRun(ctx, directory.AuditEvent{}, l, (*Lease).pastUnchanged, r, noteWrites(r.ID, notes, s.db.expiry())...)
 }
 
 // DecideRun is SaveRun for what an admin decides, whoever has the lease.
 func (s *Runs) DecideRun(ctx context.Context, act directory.AuditEvent, r *RunRecord, notes ...Note) error {
-	return s.saveRun(ctx, act, nil, table.Write{}, r, noteWrites(r.ID, notes, s.db.expiry())...)
+	return s.saveRun(ctx, act, nil, nil, r, noteWrites(r.ID, notes, s.db.expiry())...)
 }
 
 // saveRun stores a run while a lease, if there is one, is as holds says.
-func (s *Runs) saveRun(ctx context.Context, act directory.AuditEvent, l *Lease, holds table.Write, r *RunRecord, extra ...table.Write) error {
+func (s *Runs) saveRun(ctx context.Context, act directory.AuditEvent, l *Lease, holds func(*Lease, directory.RunID) table.Write, r *RunRecord, extra ...table.Write) error {
 	var writes []table.Write
 	if l != nil {
-		writes = append(writes, holds)
+		writes = append(writes, holds(l, r.ID))
 	}
 	at := len(writes)
 	own, saved, err := s.runWrites(ctx, l, r, extra)
