@@ -28,8 +28,9 @@ func (w *world) look(watch *Watch) error {
 
 func (w *world) edit(change func(*directory.Connection)) {
 	w.Helper()
-	_, err := w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error { change(c); return nil })
+	c, err := w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error { change(c); return nil })
 	w.must(err)
+	w.lease.Version = c.Version // a slice that goes on is one that has begun since
 }
 
 func TestWatchTellsOnceAndMakesUpForAFailure(t *testing.T) {
