@@ -76,6 +76,7 @@ var operations = map[string]struct {
 	"GET /v1/me":                                               {"", true}, // any token
 	"GET /v1/jobs/{id}":                                        {ScopeRead, true},
 	"GET /v1/runs/{id}":                                        {ScopeRead, false},
+	"GET /v1/runs/{id}/counts":                                 {ScopeRead, false},
 	"GET /v1/runs/{id}/changes":                                {ScopeRead, false},
 	"GET /v1/runs/{id}/left":                                   {ScopeRead, false},
 	"GET /v1/runs/{id}/parts":                                  {ScopeRead, false},
