@@ -82,6 +82,7 @@ type Config struct {
 	Engine       Engine
 	Activity     Activity
 	Doctor       Doctor
+	Attention    Attention
 	Gateway      Gateway
 	// Wake asks for a slice of a connection whose settings changed; may be nil.
 	Wake func(ctx context.Context, id directory.ConnectionID) error
@@ -112,6 +113,7 @@ func New(cfg Config) (*API, error) {
 	a.tenantGroups()
 	a.licences()
 	a.bindings()
+	a.userBindings()
 	a.groupUses()
 	a.userLicences()
 	a.jobs()
@@ -127,6 +129,7 @@ func New(cfg Config) (*API, error) {
 	a.moves()
 	a.photos()
 	a.health()
+	a.attention()
 	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
 	a.describe(registry)
 	return a, a.misfit

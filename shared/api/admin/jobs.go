@@ -42,7 +42,7 @@ func (a *API) jobs() {
 	register(a, operation{id: "listJobs", method: http.MethodGet, path: "/v1/jobs", scope: ScopeRead,
 		summary: "List jobs, newest first", more: "What they refused, GET /v1/jobs/{id} shows."}, a.listJobs)
 	register(a, operation{id: "getJob", method: http.MethodGet, path: "/v1/jobs/{id}", scope: ScopeRead, sources: true, more: "A token of a source sees the loads that it started only.",
-		summary: "Read the progress of an import, a bulk binding or a load, and what it refused"}, a.getJob)
+		summary: "Read the progress of an import, a bulk binding or a load, and what it refused", also: answers{http.StatusNotModified: nil}}, a.getJob)
 }
 
 func (a *API) listJobs(ctx context.Context, _ Caller, in *struct {
@@ -65,7 +65,8 @@ func (a *API) listJobs(ctx context.Context, _ Caller, in *struct {
 func (a *API) getJob(ctx context.Context, by Caller, in *struct {
 	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the job"`
 	From
-}) (*output[JobPage], error) {
+	IfNone
+}) (*conditional[JobPage], error) {
 	j, err := a.Jobs.Get(ctx, directory.JobID(in.ID), in.Next)
 	if err != nil {
 		return nil, err
@@ -73,6 +74,8 @@ func (a *API) getJob(ctx context.Context, by Caller, in *struct {
 	if by.Feeds() && (!j.Kind.ReadsFile() || j.AskedBy != by.Subject) {
 		return nil, refuseSource(by.Source)
 	}
-	j.Next, err = listingOf(ctx).seal(j.Next)
-	return &output[JobPage]{JobPage{j, totalOf(&j.Job)}}, err
+	if j.Next, err = listingOf(ctx).seal(j.Next); err != nil {
+		return nil, err
+	}
+	return conditionally(in.IfNone, JobPage{j, totalOf(&j.Job)})
 }

@@ -84,9 +84,9 @@ func (a *API) runs() {
 	register(a, operation{id: "startRun", method: http.MethodPost, path: "/v1/connections/{id}/runs", scope: ScopeWrite, status: 202,
 		summary: "Sync now, or plan only", body: schema[NewRun](a), core: []string{"settings", "release"}, optional: true, also: later(schema[directory.Run](a))}, a.startRun)
 	register(a, operation{id: "listRuns", method: http.MethodGet, path: "/v1/connections/{id}/runs", scope: ScopeRead,
-		summary: "List a connection's runs, newest first"}, a.listRuns)
+		summary: "List a connection's runs, newest first", also: answers{http.StatusNotModified: nil}}, a.listRuns)
 	register(a, operation{id: "getRun", method: http.MethodGet, path: "/v1/runs/{id}", scope: ScopeRead,
-		summary: "Read a run"}, a.getRun)
+		summary: "Read a run", more: unchangedText, also: answers{http.StatusNotModified: nil}}, a.getRun)
 	register(a, operation{id: "listChanges", method: http.MethodGet, path: "/v1/runs/{id}/changes", scope: ScopeRead,
 		summary: "List a run's changes: its plan and its journal. As text/csv or text/plain by Accept",
 		also:    answers{http.StatusOK: schema[list[directory.Change]](a)}}, a.listChanges)
@@ -201,23 +201,34 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
 	ConnectionPath
 	Paging
-}) (*listOutput[directory.Run], error) {
+	IfNone
+}) (*conditional[list[directory.Run]], error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.Run, string, error) {
+	page, err := listOf(ctx, a, in.Limit, func(limit int) ([]directory.Run, string, error) {
 		list, next, err := a.Runs.List(ctx, c.ID, in.Next, limit)
 		for i := range list {
 			list[i] = viewRun(list[i])
 		}
 		return list, next, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return conditionally(in.IfNone, page.Body)
 }
 
-func (a *API) getRun(ctx context.Context, _ Caller, in *RunPath) (*output[directory.Run], error) {
+func (a *API) getRun(ctx context.Context, _ Caller, in *struct {
+	RunPath
+	IfNone
+}) (*conditional[directory.Run], error) {
 	r, err := a.Runs.Run(ctx, directory.RunID(in.ID))
-	return &output[directory.Run]{viewRun(r)}, err
+	if err != nil {
+		return nil, err
+	}
+	return conditionally(in.IfNone, viewRun(r))
 }
 
 // changesInput asks for a page of a run's changes.

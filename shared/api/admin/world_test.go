@@ -13,6 +13,7 @@ import (
 
 	"bindery/shared/core/assign"
 	"bindery/shared/core/assign/assigntest"
+	"bindery/shared/core/attention"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
@@ -102,7 +103,7 @@ func newWorld(t *testing.T) *world {
 		Passwords: passwords.New(passwords.Config{Connections: s.Connections, Bindings: s.Bindings, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
 		Activity: &audit.Service{Reports: audit.Report{Stores: audit.ReportStoresOf(s)}, Sums: audit.Summary{Stores: audit.SummaryStoresOf(s), Now: now},
 			Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(s), Stores: audit.VerifyStoresOf(s), Jobs: started, Now: now}, Audits: &audit.Audit{Stores: audit.AuditStoresOf(s), Now: now}},
-		Gateway: gateway{},
+		Gateway: gateway{}, Attention: &attention.Service{Stores: attention.StoresOf(s), Now: now},
 	})
 	if err != nil {
 		t.Fatal(err)
