@@ -73,6 +73,9 @@ var operations = map[string]struct {
 	"GET /v1/connections/{id}/protection":                      {ScopeRead, false},
 	"GET /v1/connections/{id}/runs":                            {ScopeRead, false},
 	"GET /v1/jobs":                                             {ScopeRead, false},
+	"GET /v1/users:count":                                      {ScopeRead, true},
+	"GET /v1/groups/{id}/groups":                               {ScopeRead, true},
+	"GET /v1/groups/{id}/uses":                                 {ScopeRead, false},
 	"GET /v1/attention":                                        {ScopeRead, false},
 	"GET /v1/users/{id}/bindings":                              {ScopeRead, false},
 	"GET /v1/me":                                               {"", true}, // any token

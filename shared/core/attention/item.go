@@ -28,7 +28,7 @@ const (
 	HeldRun            Kind = "held-run"
 	Confirmation       Kind = "confirmation" // a sign-in that takes effect when it is confirmed
 	Proposal           Kind = "proposal"     // what loosens safety and waits for somebody else
-	NeedsAuthorization Kind = "needs-authorization"
+	NeedsAuthorization Kind = directory.CodeNeedsAuthorization
 	RunFailed          Kind = "run-failed" // the last run
 	Overdue            Kind = "overdue"    // no run has ended well for twice the interval and an hour
 	Problem            Kind = "problem"    // one cause, with those who have it
