@@ -30,6 +30,7 @@ import (
 	"bindery/shared/platform/upload"
 	"bindery/shared/platform/workbook"
 	"bindery/shared/store"
+	"bindery/shared/table/memory"
 	"bindery/shared/testworld"
 )
 
@@ -38,6 +39,7 @@ import (
 type world struct {
 	t     *testing.T
 	api   *API
+	table *memory.Table
 	store *store.Store
 	now   func() time.Time
 	files *upload.Folder
@@ -108,7 +110,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, api: api, store: s, now: now, files: files, http: api.Handler(), groups: tenantGroups}
+	w := &world{t: t, api: api, table: records.Table, store: s, now: now, files: files, http: api.Handler(), groups: tenantGroups}
 	w.conn = records.Connected(directory.Connection{Name: "HQ",
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}}})
 	return w
