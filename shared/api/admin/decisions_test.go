@@ -59,17 +59,18 @@ func TestApprovalByFilter(t *testing.T) {
 		status int
 		code   string
 	}{
-		`{"where":{"department":["Nobody"]}}`:                  {422, "nothing-chosen"},
-		`{"where":{}}`:                                         {422, "nothing-chosen"},
-		`{"where":{"department":[],"effect":["block"]}}`:       {422, "nothing-chosen"},
-		`{"where":{"effect":["explode"]}}`:                     {422, "unknown-effect"},
-		`{"where":{"state":["planned"]}}`:                      {400, "invalid-body"},
-		`{"where":{"department":"Sales"}}`:                     {400, "invalid-body"},
-		`{"where":null}`:                                       {400, "invalid-body"},
-		`{"reason":"` + strings.Repeat("ö", 1001) + `"}`:       {422, "invalid-reason"},
-		`{"reason":"two\nlines"}`:                              {422, "invalid-reason"},
-		`{"reason":7}`:                                         {400, "invalid-body"},
-		`{"where":{"groupId":["grp_1"]},"changeIds":["none"]}`: {422, "no-such-change"},
+		`{"where":{"department":["Nobody"]}}`:                           {422, "nothing-chosen"},
+		`{"where":{}}`:                                                  {422, "nothing-chosen"},
+		`{"where":{"department":[],"effect":["block"]}}`:                {422, "nothing-chosen"},
+		`{"where":{"effect":["explode"]}}`:                              {422, "unknown-effect"},
+		`{"where":{"state":["planned"]}}`:                               {400, "invalid-body"},
+		`{"where":{"department":"Sales"}}`:                              {400, "invalid-body"},
+		`{"where":{"domain":["x"` + strings.Repeat(`,"x"`, 100) + `]}}`: {400, "invalid-body"},
+		`{"where":null}`:                                                {400, "invalid-body"},
+		`{"reason":"` + strings.Repeat("ö", 1001) + `"}`:                {422, "invalid-reason"},
+		`{"reason":"two\nlines"}`:                                       {422, "invalid-reason"},
+		`{"reason":7}`:                                                  {400, "invalid-body"},
+		`{"where":{"groupId":["grp_1"]},"changeIds":["none"]}`:          {422, "no-such-change"},
 	} {
 		w.want(want.status, want.code, "POST", run+"/approve", body)
 	}

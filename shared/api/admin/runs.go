@@ -118,12 +118,12 @@ type Approval struct {
 // ChangesWhere selects changes of a run as the parameters of GET …/changes do: of several
 // lists each must name the change, and the values of one are alternatives.
 type ChangesWhere struct {
-	Effects     []directory.Effect  `json:"effect,omitempty" doc:"Of these effects."`
-	Users       []directory.UserID  `json:"userId,omitempty" doc:"About these users."`
-	Properties  []string            `json:"property,omitempty" doc:"That write one of these properties."`
-	Departments []string            `json:"department,omitempty" doc:"Of users of these departments."`
-	Domains     []string            `json:"domain,omitempty" doc:"Of users of these domains."`
-	Groups      []directory.GroupID `json:"groupId,omitempty" doc:"About these groups of the directory, their memberships or licences, and bindings that end with the membership."`
+	Effects     []directory.Effect  `json:"effect,omitempty" maxItems:"100" doc:"Of these effects."`
+	Users       []directory.UserID  `json:"userId,omitempty" maxItems:"500" doc:"About these users."`
+	Properties  []string            `json:"property,omitempty" maxItems:"100" doc:"That write one of these properties."`
+	Departments []string            `json:"department,omitempty" maxItems:"100" doc:"Of users of these departments."`
+	Domains     []string            `json:"domain,omitempty" maxItems:"100" doc:"Of users of these domains."`
+	Groups      []directory.GroupID `json:"groupId,omitempty" maxItems:"100" doc:"About these groups of the directory, their memberships or licences, and bindings that end with the membership."`
 }
 
 // filter is the core's; a refusal when it selects nothing, or everything: whoever leaves
