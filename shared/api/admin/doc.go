@@ -16,8 +16,8 @@
 // Every operation declares one scope: bindery/read, bindery/write (users,
 // bindings, imports, runs, undo), bindery/admin (connections) or bindery/approve
 // (decisions). None implies another; who a token speaks for (getMe) any token may ask.
-// A setting that an edit makes looser needs
-// bindery/approve besides bindery/admin: package safety says which.
+// A setting that an edit makes looser needs bindery/approve besides bindery/admin:
+// package safety says which.
 //
 // The claims scope and scp alone count where a token has one of them: it was
 // given to an app for a person, and what roles the person has is not what the

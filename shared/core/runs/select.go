@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,7 +85,16 @@ type Selection struct {
 	People  map[directory.Effect]int      `json:"people,omitempty" doc:"Where changes are about several people each, as of a group's licences: about how many."`
 	// Irreversible counts those of which something cannot be taken back.
 	Irreversible map[directory.Effect]int `json:"irreversible" doc:"Those of which something cannot be taken back, by what they do."`
-	Partial      bool                     `json:"partial,omitempty" doc:"The run has more changes than were looked at (100,000): all numbers are of these."`
+	// Groups are those that the selected changes are about (plan.GroupOf).
+	Groups  []GroupSelection `json:"groups,omitempty" doc:"Groups of the directory that the selected ones are about: of many, the 200 with the most."`
+	Partial bool             `json:"partial,omitempty" doc:"The run has more changes than were looked at (100,000): all numbers are of these."`
+}
+
+// GroupSelection is how many of the selected changes are about a group.
+type GroupSelection struct {
+	GroupID directory.GroupID        `json:"groupId"`
+	Changes int                      `json:"changes"`
+	Effects map[directory.Effect]int `json:"effects"`
 }
 
 // mostCounted is how many changes one Count looks at.
@@ -104,6 +114,7 @@ func (s *Service) Count(ctx context.Context, id directory.RunID, f plan.Filter) 
 	if err != nil {
 		return sel, err
 	}
+	groups := map[directory.GroupID]*GroupSelection{}
 	err = s.eachChange(ctx, &r, func(c *directory.Change) error {
 		if sel.Of == mostCounted {
 			sel.Partial = true
@@ -112,17 +123,32 @@ func (s *Service) Count(ctx context.Context, id directory.RunID, f plan.Filter) 
 		sel.Of++
 		c.State = progress.stateOf(&r, c)
 		if f.Match(c) {
-			sel.add(c)
+			sel.add(c, groups)
 		}
 		return nil
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
+	for _, g := range groups {
+		sel.Groups = append(sel.Groups, *g)
+	}
+	slices.SortFunc(sel.Groups, func(a, b GroupSelection) int {
+		return cmp.Or(cmp.Compare(b.Changes, a.Changes), cmp.Compare(a.GroupID, b.GroupID))
+	})
+	sel.Groups = sel.Groups[:min(len(sel.Groups), mostParts)]
 	return sel, err
 }
 
-func (s *Selection) add(c *directory.Change) {
+// add counts one change, and for its group as well.
+func (s *Selection) add(c *directory.Change, groups map[directory.GroupID]*GroupSelection) {
+	if g := plan.GroupOf(c); g != "" {
+		if groups[g] == nil {
+			groups[g] = &GroupSelection{GroupID: g, Effects: map[directory.Effect]int{}}
+		}
+		groups[g].Changes++
+		groups[g].Effects[c.Effect]++
+	}
 	s.Changes++
 	s.Effects[c.Effect]++
 	s.States[c.State]++

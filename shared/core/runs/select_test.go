@@ -84,15 +84,48 @@ func TestCountIsBounded(t *testing.T) {
 func TestCountTellsMore(t *testing.T) {
 	t.Parallel()
 	s := Selection{Effects: map[directory.Effect]int{}, States: map[directory.ChangeState]int{}, Irreversible: map[directory.Effect]int{}}
+	groups := map[directory.GroupID]*GroupSelection{}
 	for _, c := range []directory.Change{
-		{Effect: directory.EffectLicenceRemove, People: 30},
+		{Effect: directory.EffectLicenceRemove, People: 30, Object: directory.GroupLicenceOf("grp_1")},
 		{Effect: directory.EffectRename, Irreversible: "mail to the old name", People: 1},
 		{Effect: directory.EffectUpdate, Properties: []directory.PropertyChange{{Name: "x", Irreversible: "it is gone"}}},
 		{Effect: directory.EffectUpdate, State: directory.ChangeApplied},
 	} {
-		s.add(&c)
+		s.add(&c, groups)
 	}
 	if got := fmt.Sprint(s.Changes, s.Effects, s.People, s.Irreversible, s.States); got != "4 map[licence-remove:1 rename:1 update:2] map[licence-remove:30] map[rename:1 update:1] map[:3 applied:1]" {
 		t.Errorf("counted %s", got)
+	}
+	if len(groups) != 1 || groups["grp_1"].Changes != 1 {
+		t.Errorf("by group: %v", groups)
+	}
+}
+
+// A change is about the group whose membership, licences or export it is, or by whose end
+// of membership a binding ends; and a filter selects it by that.
+func TestCountByGroup(t *testing.T) {
+	t.Parallel()
+	w := testworld.New(t)
+	c := w.Connection("hq")
+	s := New(Config{Stores: StoresOf(w.Store), Now: w.Now})
+	lease, _, err := w.Store.Leases.AcquireLease(t.Context(), c.ID, "test", time.Hour)
+	w.Must(err)
+	r := NewRecord(c.ID, c.Epoch, w.Now())
+	w.Must(w.Store.Runs.CreateRun(t.Context(), directory.AuditEvent{}, &r))
+	w.Must(w.Store.Runs.AppendChunk(t.Context(), &lease, &r, []directory.Change{
+		{Object: directory.MemberOf("grp_1", "usr_1"), Effect: directory.EffectMemberAdd}, {Object: directory.NestedIn("grp_1", "grp_2"), Effect: directory.EffectMemberAdd},
+		{Object: directory.GroupRef("grp_2"), Effect: directory.EffectGroupUpdate}, {Object: directory.GroupLicenceOf("grp_3"), Effect: directory.EffectLicenceAdd},
+		{UserID: "usr_1", Scope: "grp_1", Effect: directory.EffectBlock}, {UserID: "usr_2", Effect: directory.EffectUpdate},
+		{Object: directory.LicenceOf("usr_1"), Effect: directory.EffectLicenceAdd},
+	}))
+	got, err := s.Count(t.Context(), r.ID, plan.Filter{})
+	w.Must(err)
+	if said := fmt.Sprint(got.Groups); said != "[{grp_1 3 map[block:1 member-add:2]} {grp_2 1 map[group-update:1]} {grp_3 1 map[licence-add:1]}]" {
+		t.Errorf("by group: %s", said)
+	}
+	for g, n := range map[directory.GroupID]int{"grp_1": 3, "grp_2": 1, "grp_3": 1, "grp_4": 0} {
+		if got, err := s.Count(t.Context(), r.ID, plan.Filter{Groups: []directory.GroupID{g}}); err != nil || got.Changes != n {
+			t.Errorf("about %s are %d (%v), want %d", g, got.Changes, err, n)
+		}
 	}
 }
