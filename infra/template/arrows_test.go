@@ -60,6 +60,7 @@ var arrows = []arrow{
 	{[]string{"shared/core/connect"}, []string{"shared/core/incident", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/doctor"}, []string{"shared/core/incident", "shared/core/mapping", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/audit"}, []string{"shared/core/incident", "shared/core/jobs", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/attention"}, []string{"shared/core/connect", "shared/core/doctor", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/safety"}, []string{"shared/directory", "shared/store"}, coreAlone},
 
 	{[]string{"shared/api/endpoint"}, nil, "how a request becomes a value and a value an answer, whatever is asked"},
@@ -93,7 +94,7 @@ var arrows = []arrow{
 	{[]string{"shared/boot/telemetry"}, []string{"shared/directory"}, "what a function did is told in the vocabulary's words, whatever it was"},
 	{[]string{"shared/boot/lambda"}, []string{"shared/boot/app", "shared/boot/telemetry", "shared/directory", "shared/platform/queue"}, "Lambda's events become requests, messages and ticks; what these do is not known here"},
 	{[]string{"shared/boot/app"}, append([]string{"shared/directory", "shared/store", "shared/table", "shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/upload", "shared/boot/telemetry"}, core...), "app joins the core to AWS; Microsoft's SDK is added only by the mains that need it, so the others stay small"},
-	{[]string{"shared/boot/web"}, []string{"shared/api/admin", "shared/boot/app", "shared/core/protect", "shared/core/safety"}, "the API's framework is linked only by the functions that have an API"},
+	{[]string{"shared/boot/web"}, []string{"shared/api/admin", "shared/boot/app", "shared/core/attention", "shared/core/protect", "shared/core/safety"}, "the API's framework is linked only by the functions that have an API"},
 	{[]string{"shared/testworld"}, []string{"shared/directory", "shared/store", "shared/table/memory"}, "what tests of the core and the API work on: records in memory, and no use that is made of them"},
 	{[]string{"events"}, nil, "samples are data"},
 	{[]string{"functions/..."}, []string{"shared/boot/app", "shared/boot/lambda", "shared/boot/web", "shared/core/connect", "shared/core/people", "shared/entra", "shared/platform/resolver", "shared/platform/workbook"}, "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},

@@ -1,6 +1,9 @@
 package directory
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // AuditEvent is something that a person, or Bindery by itself, did other than a change
 // to an account: a binding, a release, an edit of settings, a sign-in. Changes
@@ -27,7 +30,19 @@ type AuditEvent struct {
 	AccountID AccountID `json:"accountId,omitempty"`
 	// Properties are what was changed, as with a change; settings are JSON texts.
 	Properties []PropertyChange `json:"properties,omitempty"`
-	Detail     string           `json:"detail,omitempty"` // a sentence for people
+	// Detail is a sentence for people. It repeats Reason, so that reports of every version
+	// tell it and digest it.
+	Detail string `json:"detail,omitempty"`
+	// Reason is why By did it, in their own words, where they said so.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Explained is a sentence with the reason that somebody gave behind it.
+func Explained(sentence, reason string) string {
+	if reason == "" {
+		return sentence
+	}
+	return strings.TrimSpace(sentence + " Reason given: “" + reason + "”.")
 }
 
 // BySystem is who did what nobody asked for. No caller has that subject.

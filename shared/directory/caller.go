@@ -14,6 +14,8 @@ type Caller struct {
 	RequestID string
 	// Approve says that the caller may decide (has the scope bindery/approve).
 	Approve bool
+	// Reason is why the caller asks, in their own words; it goes with the audit event.
+	Reason string
 }
 
 // WritesAs is the source that the caller's edits are of; SourceManual unless it
@@ -31,7 +33,7 @@ func (c Caller) Feeds() bool { return c.WritesAs() != SourceManual }
 // AuditEvent is the audit event of what the caller does. The store fills in the
 // rest, in the transaction that writes what was done.
 func (c Caller) AuditEvent(kind AuditKind) AuditEvent {
-	event := AuditEvent{Kind: kind, By: c.Subject, RequestID: c.RequestID}
+	event := AuditEvent{Kind: kind, By: c.Subject, RequestID: c.RequestID, Reason: c.Reason}
 	if c.Feeds() {
 		event.Source = c.Source
 	}

@@ -46,6 +46,8 @@ type Connection struct {
 	Confirmation *Confirmation `json:"confirmation,omitempty"`
 	// Waiting is a sign-in that takes effect when it is confirmed.
 	Waiting *SignIn `json:"waiting,omitempty"`
+	// Deactivation says who last let the connection go, and why.
+	Deactivation *Deactivation `json:"deactivation,omitempty"`
 	// Former names the secrets that may exist besides those of SignInID and
 	// Waiting. They are deleted soon, and then no longer named here.
 	Former   []FormerSignIn `json:"formerSignIns,omitempty"`
@@ -182,6 +184,13 @@ type Confirmation struct {
 	At time.Time `json:"at"`
 	// Seal proves that we wrote it about this connection, epoch, tenant and object.
 	Seal string `json:"seal"`
+}
+
+// Deactivation is the decision that ended an epoch of a connection.
+type Deactivation struct {
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitempty"` // in their own words
 }
 
 // ClaimsDomain reports whether an address's domain is one that this connection

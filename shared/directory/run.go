@@ -97,13 +97,15 @@ type Run struct {
 	UndoOf RunID `json:"undoOf,omitempty"`
 	// Resumes says that what is undone was an undo itself: the bindings that
 	// it paused go on.
-	Resumes    bool      `json:"resumes,omitempty"`
-	Properties []string  `json:"properties,omitempty"`
-	Left       int       `json:"left,omitempty"`
-	Trigger    Trigger   `json:"trigger"`
-	AskedBy    string    `json:"askedBy,omitempty"`
-	StartedAt  time.Time `json:"startedAt"`
-	EndedAt    time.Time `json:"endedAt,omitzero"`
+	Resumes    bool     `json:"resumes,omitempty"`
+	Properties []string `json:"properties,omitempty"`
+	Left       int      `json:"left,omitempty"`
+	Trigger    Trigger  `json:"trigger"`
+	AskedBy    string   `json:"askedBy,omitempty"`
+	// Reason is why AskedBy asked for it, in their own words.
+	Reason    string    `json:"reason,omitempty"`
+	StartedAt time.Time `json:"startedAt"`
+	EndedAt   time.Time `json:"endedAt,omitzero"`
 	// Counts has the number of changes by effect; the other numbers say what
 	// became of them. The API shows null while a run is planned and has counted
 	// nothing yet.
@@ -120,10 +122,30 @@ type Run struct {
 	// let all of it go on, or a part.
 	ApprovedBy string    `json:"approvedBy,omitempty"`
 	ApprovedAt time.Time `json:"approvedAt,omitzero"`
-	Error      *Problem  `json:"error,omitempty"` // why a run failed
+	// Decisions are the latest MaxDecisions that people took about it, oldest first. The
+	// acts of the activity prove them.
+	Decisions []RunDecision `json:"decisions,omitempty"`
+	Error     *Problem      `json:"error,omitempty"` // why a run failed
 	// Findings are what the plan lacks as a whole: permissions that settings and rules
 	// want, and the connection was not granted when it was made.
 	Findings []Problem `json:"findings,omitempty"`
+}
+
+// MaxDecisions is how many decisions a run lists.
+const MaxDecisions = 10
+
+// RunDecision is what somebody decided about a run, and why.
+type RunDecision struct {
+	Kind   AuditKind `json:"kind" enum:"approve-run,decline-run,cancel-run"`
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitempty"` // in their own words
+}
+
+// NoteDecision notes what a caller decided.
+func (r *Run) NoteDecision(kind AuditKind, by Caller, at time.Time) {
+	list := append(slices.Clone(r.Decisions), RunDecision{Kind: kind, By: by.Subject, At: at.UTC(), Reason: by.Reason})
+	r.Decisions = list[max(0, len(list)-MaxDecisions):]
 }
 
 // Chosen reports whether the run is about chosen users and objects only.

@@ -50,7 +50,7 @@ func (d *db) record(act directory.AuditEvent, sub subject) []table.Write {
 	act.RunID = cmp.Or(act.RunID, sub.run)
 	act.JobID = cmp.Or(act.JobID, sub.job)
 	act.AccountID = cmp.Or(act.AccountID, sub.account)
-	act.Detail = cmp.Or(act.Detail, sub.detail)
+	act.Detail = directory.Explained(cmp.Or(act.Detail, sub.detail), act.Reason)
 	act.UserIDs = slices.Concat(act.UserIDs, sub.users)
 	act.GroupIDs = slices.Concat(act.GroupIDs, sub.groups)
 	act.Properties = slices.Concat(act.Properties, sub.properties)

@@ -192,6 +192,7 @@ func (s *Connections) DeactivateConnection(ctx context.Context, act directory.Au
 			return errDeactivated
 		}
 		next.Status = directory.StatusDeactivated
+		next.Deactivation = &directory.Deactivation{By: act.By, At: next.Updated, Reason: act.Reason}
 		return nil
 	})
 	if errors.Is(err, errDeactivated) {

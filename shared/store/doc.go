@@ -128,7 +128,7 @@
 //	plan chunk    R#<run>                c#<chunk>
 //	results       R#<run>                c#<chunk>#<seq>
 //	note of a run R#<run>                n#<name>
-//	job           J#<job>                job              JOBS#<connection> / <job>
+//	job           J#<job>                job              JOBS#<connection> / <job>       JOBS / <job>
 //	open job      jobs                   <job>
 //	job input     J#<job>                in#<n>
 //	refused       J#<job>                refused#<n>

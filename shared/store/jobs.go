@@ -70,7 +70,7 @@ func (s *Jobs) CreateJob(ctx context.Context, act directory.AuditEvent, j *JobRe
 // jobWrites are the writes that make a job.
 func (s *Jobs) jobWrites(ctx context.Context, act directory.AuditEvent, j *JobRecord) []table.Write {
 	item := table.Item{
-		Key: jobKey(j.ID), Index1: table.Key{Partition: "JOBS#" + string(j.ConnectionID), Sort: string(j.ID)},
+		Key: jobKey(j.ID), Index1: table.Key{Partition: jobsPartition(j.ConnectionID), Sort: string(j.ID)}, Index2: jobPlace(j.ID),
 		Version: 1, Body: encode(j), Expires: s.db.expiry(),
 	}
 	writes := []table.Write{
@@ -108,12 +108,12 @@ func (s *Jobs) JobInput(ctx context.Context, j *JobRecord, n int) ([]byte, error
 // the lease is ours; ErrLeaseLost otherwise. It keeps the lease for ttl. The job's
 // Inputs stay those that came with it, which its seal counts.
 func (s *Jobs) AddJobInput(ctx context.Context, l JobLease, j *JobRecord, n int, part []byte, ttl time.Duration) error {
-	now := s.db.now()
+	now, at := s.db.now(), jobPlace(j.ID)
 	j.Updated = now.UTC()
 	err := s.db.table.Write(ctx,
 		table.Write{Put: &table.Item{Key: jobInputKey(j.ID, n), Body: part, Expires: now.Add(s.db.retention)}},
 		table.Write{
-			Update: &table.Update{Key: jobKey(j.ID), AddVersion: 1, SetBody: encode(j), SetNumbers: map[string]int64{numLeaseUntil: now.Add(ttl).UnixMilli()}},
+			Update: &table.Update{Key: jobKey(j.ID), AddVersion: 1, SetBody: encode(j), SetNumbers: map[string]int64{numLeaseUntil: now.Add(ttl).UnixMilli()}, SetIndex2: &at},
 			If:     table.When(table.VersionIs(j.Version), table.NumberIs(numFence, table.Equal, l.fence)),
 		})
 	if refused(err) {
@@ -164,7 +164,7 @@ func (s *Jobs) AcquireJob(ctx context.Context, id directory.JobID, ttl time.Dura
 // is ours; ErrLeaseLost otherwise. ttl > 0 keeps the lease so much longer, 0
 // gives it back. An ended job leaves the list of open jobs.
 func (s *Jobs) SaveJob(ctx context.Context, l JobLease, j *JobRecord, rejected []directory.RefusedItem, ttl time.Duration) error {
-	now := s.db.now()
+	now, at := s.db.now(), jobPlace(j.ID)
 	until := int64(0)
 	if ttl > 0 {
 		until = now.Add(ttl).UnixMilli()
@@ -178,7 +178,7 @@ func (s *Jobs) SaveJob(ctx context.Context, l JobLease, j *JobRecord, rejected [
 		j.RefusedCount += len(rejected)
 	}
 	writes = append(writes, table.Write{
-		Update: &table.Update{Key: jobKey(j.ID), AddVersion: 1, SetBody: encode(j), SetNumbers: map[string]int64{numLeaseUntil: until}},
+		Update: &table.Update{Key: jobKey(j.ID), AddVersion: 1, SetBody: encode(j), SetNumbers: map[string]int64{numLeaseUntil: until}, SetIndex2: &at},
 		If:     table.When(table.VersionIs(j.Version), table.NumberIs(numFence, table.Equal, l.fence)),
 	})
 	if j.State == directory.JobDone || j.State == directory.JobFailed {

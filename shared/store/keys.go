@@ -17,6 +17,7 @@ import (
 const (
 	connectionsAt     = "connections" // of index 1
 	openJobsAt        = "jobs"
+	jobsAt            = "JOBS"     // of index 2
 	activityPartition = "ACTIVITY" // of index 2
 	headsAt           = "CHAINS"
 	pendingLinksAt    = "UNLINKED"
@@ -178,6 +179,11 @@ func noteKey(r directory.RunID, name string) table.Key {
 }
 
 func jobKey(j directory.JobID) table.Key { return table.Key{Partition: "J#" + string(j), Sort: "job"} }
+
+func jobsPartition(c directory.ConnectionID) string { return "JOBS#" + string(c) }
+
+// jobPlace is where a job stands among all.
+func jobPlace(j directory.JobID) table.Key { return table.Key{Partition: jobsAt, Sort: string(j)} }
 
 func openJobKey(j directory.JobID) table.Key {
 	return table.Key{Partition: openJobsAt, Sort: string(j)}

@@ -17,6 +17,7 @@ import (
 type Activity interface {
 	List(ctx context.Context, q audit.Query, cursor string, limit int) ([]audit.Entry, string, error)
 	Days(ctx context.Context, id directory.ConnectionID, since, until time.Time) ([]audit.Day, error)
+	DaysByConnection(ctx context.Context, since, until time.Time) ([]audit.Day, error)
 	Links(ctx context.Context, chain, cursor string, limit int) ([]audit.ExportedLink, string, error)
 	Audit(ctx context.Context, id directory.ConnectionID, since, until time.Time, cursor string, limit int) (audit.AuditReport, error)
 	StartVerify(ctx context.Context, by directory.Caller, req audit.VerifyRequest) (directory.Job, error)
@@ -90,6 +91,7 @@ type summaryInput struct {
 	ConnectionID string `query:"connectionId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only this connection; without it all are summed up"`
 	Since        string `query:"since" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; without it 30 days before until, or ago"`
 	Until        string `query:"until" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; days that begin before"`
+	By           string `query:"by" enum:"connection" doc:"Tell the days of each connection by itself"`
 	Accept       string `header:"Accept" maxLength:"1000" doc:"text/csv for CSV"`
 }
 
@@ -102,17 +104,29 @@ func (a *API) sumActivity(ctx context.Context, _ Caller, in *summaryInput) (*doc
 	if err != nil {
 		return nil, err
 	}
-	days, err := a.Activity.Days(ctx, directory.ConnectionID(in.ConnectionID), since, until)
+	days, err := a.days(ctx, in, since, until)
 	if err != nil {
 		return nil, err
 	}
 	doc := &document{ContentType: jsonType, Vary: "Accept"}
 	if formOf(in.Accept) == csvType {
-		doc.ContentType, doc.Body = csvType, audit.DaysCSV(days)
+		doc.ContentType, doc.Body = csvType, audit.DaysCSV(days, in.By != "")
 		return doc, nil
 	}
 	doc.Body, err = endpoint.JSON(list[audit.Day]{Items: orEmpty(days)})
 	return doc, err
+}
+
+func (a *API) days(ctx context.Context, in *summaryInput, since, until time.Time) ([]audit.Day, error) {
+	if in.By == "" {
+		return a.Activity.Days(ctx, directory.ConnectionID(in.ConnectionID), since, until)
+	}
+	if in.ConnectionID != "" {
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFilter, "The days of one connection need not be told by connection.", "Leave out by, or connectionId.")
+		r.Fields = []directory.FieldError{{Field: "by", Detail: "goes with no connectionId"}}
+		return nil, r
+	}
+	return a.Activity.DaysByConnection(ctx, since, until)
 }
 
 type linksInput struct {

@@ -104,6 +104,9 @@ func TestActivityRefusals(t *testing.T) {
 	}
 	w.want(404, "not-found", "GET", "/v1/activity?runId=run_none", "")
 	w.want(404, "not-found", "GET", "/v1/activity/summary?connectionId=con_none", "")
+	w.want(422, "invalid-filter", "GET", "/v1/activity/summary?by=connection&connectionId="+string(w.conn.ID), "")
+	w.want(422, "invalid-parameter", "GET", "/v1/activity/summary?by=moon", "")
+	w.want(200, "", "GET", "/v1/activity/summary?by=connection", "")
 	w.want(404, "not-found", "GET", "/v1/activity/links?chain=con_none", "")
 	w.want(404, "not-found", "GET", "/v1/connections/con_none/audit", "")
 	w.want(404, "not-found", "POST", "/v1/activity:verify", `{"connectionId":"con_none"}`)

@@ -82,6 +82,7 @@ type Config struct {
 	Engine       Engine
 	Activity     Activity
 	Doctor       Doctor
+	Attention    Attention
 	Gateway      Gateway
 	// Wake asks for a slice of a connection whose settings changed; may be nil.
 	Wake func(ctx context.Context, id directory.ConnectionID) error
@@ -112,9 +113,11 @@ func New(cfg Config) (*API, error) {
 	a.tenantGroups()
 	a.licences()
 	a.bindings()
+	a.userBindings()
 	a.groupUses()
 	a.userLicences()
 	a.jobs()
+	a.me()
 	a.users()
 	a.groups()
 	a.loads()
@@ -126,6 +129,7 @@ func New(cfg Config) (*API, error) {
 	a.moves()
 	a.photos()
 	a.health()
+	a.attention()
 	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
 	a.describe(registry)
 	return a, a.misfit
@@ -246,7 +250,7 @@ func noRoute() *Problem {
 
 // operation describes one operation; register adds what all have in common.
 type operation struct {
-	id, method, path, summary, scope string
+	id, method, path, summary, scope string       // without a scope, any token may do it
 	more                             string       // what else the description says
 	sources                          bool         // also for tokens of a source
 	status                           int          // of success
@@ -272,6 +276,9 @@ const scopesText = "A token with the scope that the operation names. None implie
 // description says what the scope of an operation does not.
 func (op *operation) description() string {
 	text := "Needs the scope " + op.scope + "."
+	if op.scope == "" {
+		text = "Any token will do, whatever scopes it has."
+	}
 	if op.more != "" {
 		text += " " + op.more
 	}
@@ -324,11 +331,18 @@ func (a *API) add(op operation, in, out reflect.Type, handle func(context.Contex
 	a.misfit = errors.Join(a.misfit, err)
 }
 
+func scopesNeeded(scope string) []string {
+	if scope == "" {
+		return []string{}
+	}
+	return []string{scope}
+}
+
 // describe is what the description says of an operation.
 func (op *operation) describe(registry huma.Registry) *huma.Operation {
 	h := &huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.description(), DefaultStatus: op.status,
-		Security:     []map[string][]string{{bearer: {op.scope}}},
+		Security:     []map[string][]string{{bearer: scopesNeeded(op.scope)}},
 		MaxBodyBytes: MaxBody,
 		Responses:    op.responses(registry),
 	}

@@ -15,6 +15,7 @@ type Bindings interface {
 	Bind(ctx context.Context, by directory.Caller, id directory.ConnectionID, users []directory.UserID) (assign.Bound, error)
 	StartBind(ctx context.Context, by directory.Caller, id directory.ConnectionID, sel assign.Selection) (directory.Job, error)
 	List(ctx context.Context, c *directory.Connection, status directory.BindingStatus, cursor string, limit int) ([]directory.Binding, string, error)
+	OfUser(ctx context.Context, id directory.UserID) (*assign.UserBinding, error)
 	Release(ctx context.Context, by directory.Caller, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy) (*directory.Run, error)
 }
 
@@ -32,6 +33,8 @@ type Binding struct {
 	Release           directory.ReleasePolicy `json:"release,omitempty" doc:"Set while the user is being released."`
 	SelectedBy        string                  `json:"selectedBy,omitempty"`
 	SelectedAt        time.Time               `json:"selectedAt"`
+	Groups            []directory.GroupID     `json:"groups,omitempty" doc:"By whose use the user is bound."`
+	Indirect          bool                    `json:"indirect,omitempty" doc:"Nobody selected the user besides: the binding ends with the last of the groups."`
 	MoveTo            *directory.Move         `json:"moveTo,omitempty" doc:"Set while the user is being moved to another connection."`
 	MovedFrom         directory.ConnectionID  `json:"movedFrom,omitempty" doc:"The connection that the user came from."`
 	LastWrite         *time.Time              `json:"lastWrite,omitempty"`
@@ -43,6 +46,7 @@ func viewBinding(b *directory.Binding) Binding {
 	v := Binding{
 		UserID: b.UserID, ConnectionID: b.ConnectionID, AccountID: b.AccountID, UserPrincipalName: b.UserPrincipalName,
 		Status: b.Status, Problem: b.Problem, Findings: b.Findings, Created: b.Created, Blocked: b.Blocked,
+		Groups: b.Groups, Indirect: b.Indirect,
 		MoveTo: b.MoveTo, MovedFrom: b.MovedFrom,
 		Release: b.Release, SelectedBy: b.SelectedBy, SelectedAt: b.SelectedAt, RunID: b.RunID,
 	}

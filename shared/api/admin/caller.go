@@ -19,7 +19,8 @@ const (
 	ScopeAdmin   = "bindery/admin"   // connections
 	ScopeApprove = "bindery/approve" // decisions
 
-	scopeSource = "bindery/source."
+	scopePrefix = "bindery/"
+	scopeSource = scopePrefix + "source."
 )
 
 const bearer = "bearer" // the name of the security scheme
@@ -78,16 +79,17 @@ func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 const forSources = "for-sources"
 
 // allowed says whether a caller may do an operation: its token has the one scope
-// that the operation names, and is not of a source unless the operation is one
+// that the operation names, if any, and is not of a source unless the operation is one
 // of those about users.
 func allowed(c Caller, op *huma.Operation) *Problem {
 	if c.Feeds() && op.Metadata[forSources] == nil {
 		return refuseSource(c.Source)
 	}
-	scope := op.Security[0][bearer][0]
-	if c.has(scope) {
+	needed := op.Security[0][bearer]
+	if len(needed) == 0 || c.has(needed[0]) {
 		return nil
 	}
+	scope := needed[0]
 	return &Problem{Status: http.StatusForbidden, Code: directory.CodeScopeMissing, Detail: "The token lacks the scope " + scope + ".",
 		NextStep: "Use a token with that scope; none implies another."}
 }

@@ -43,6 +43,7 @@ type Connection struct {
 	Lacking        []directory.Permission     `json:"lacking,omitempty" doc:"Permissions that settings or rules want and Microsoft did not grant: for what, and what does not work without. POST …/authorize asks for them."`
 	RequestedBy    string                     `json:"requestedBy,omitempty" doc:"Who asked for the authorisation in effect."`
 	Confirmation   *Decision                  `json:"confirmation,omitempty" doc:"Who confirmed tenant and account, and when."`
+	Deactivation   *directory.Deactivation    `json:"deactivation,omitempty" doc:"While it is deactivated: who let it go, when, and why."`
 	Waiting        *WaitingSignIn             `json:"waiting,omitempty" doc:"A sign-in that takes effect when it is confirmed; until then none of its tokens is used."`
 	Settings       directory.Settings         `json:"settings"`
 	SettingsBy     string                     `json:"settingsBy,omitempty" doc:"Who last had the settings changed."`
@@ -87,6 +88,9 @@ func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, er
 	}
 	if d := c.Confirmation; d != nil {
 		v.Confirmation = &Decision{d.By, d.At}
+	}
+	if c.Status == directory.StatusDeactivated {
+		v.Deactivation = c.Deactivation
 	}
 	if in := c.Waiting; in != nil {
 		v.Waiting = &WaitingSignIn{in.ID, in.Tenant, in.AuthorizedBy, in.Scopes, in.RequestedBy, in.At.Add(connect.ConfirmWithin)}
@@ -387,11 +391,18 @@ func (a *API) releaseDomain(ctx context.Context, by Caller, in *struct {
 // deactivation registers the end of a connection, which has a function of its own.
 func (a *API) deactivation() {
 	register(a, operation{id: "deactivateConnection", method: http.MethodPost, path: "/v1/connections/{id}/deactivate", scope: ScopeAdmin,
-		summary: "Let the connection go: every member is un-selected, no account is written"}, a.deactivateConnection)
+		summary: "Let the connection go: every member is un-selected, no account is written", body: schema[WithReason](a), core: []string{"reason"}, optional: true}, a.deactivateConnection)
 }
 
-func (a *API) deactivateConnection(ctx context.Context, by Caller, in *ConnectionPath) (*output[connect.Deactivated], error) {
-	d, err := a.Connections.Deactivate(ctx, by.Caller, directory.ConnectionID(in.ID))
+func (a *API) deactivateConnection(ctx context.Context, by Caller, in *struct {
+	ConnectionPath
+	sent[WithReason]
+}) (*output[connect.Deactivated], error) {
+	why, err := in.body.explained(by)
+	if err != nil {
+		return nil, err
+	}
+	d, err := a.Connections.Deactivate(ctx, why, directory.ConnectionID(in.ID))
 	return &output[connect.Deactivated]{d}, err
 }
 

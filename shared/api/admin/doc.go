@@ -15,8 +15,9 @@
 //
 // Every operation declares one scope: bindery/read, bindery/write (users,
 // bindings, imports, runs, undo), bindery/admin (connections) or bindery/approve
-// (decisions). None implies another. A setting that an edit makes looser needs
-// bindery/approve besides bindery/admin: package safety says which.
+// (decisions). None implies another; who a token speaks for (getMe) any token may ask.
+// A setting that an edit makes looser needs bindery/approve besides bindery/admin:
+// package safety says which.
 //
 // The claims scope and scp alone count where a token has one of them: it was
 // given to an app for a person, and what roles the person has is not what the
@@ -41,6 +42,11 @@
 // The next of a page is the core's place in a list, sealed to that list with its
 // filters (cursor.go): of another list it is refused. It is no signature: the core
 // checks each place by itself, and takes none outside of the list.
+//
+// # Answers that a reader has
+//
+// What pages look at again and again has the digest of its answer as its ETag, and is
+// left out for whoever sends that back (conditional.go).
 //
 // # Errors
 //

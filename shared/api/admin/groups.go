@@ -19,6 +19,8 @@ type Groups interface {
 	Create(ctx context.Context, by directory.Caller, body []byte) (people.EditedGroup, error)
 	Get(ctx context.Context, id directory.GroupID) (directory.Group, error)
 	List(ctx context.Context, f people.GroupFilter, cursor string, limit int) (store.GroupPage, error)
+	ByID(ctx context.Context, ids []directory.GroupID) ([]directory.Group, error)
+	GroupsOfGroup(ctx context.Context, id directory.GroupID, cursor string, limit int) ([]people.UserGroup, string, error)
 	Patch(ctx context.Context, by directory.Caller, id directory.GroupID, body []byte, version int64) (people.EditedGroup, error)
 	Delete(ctx context.Context, by directory.Caller, id directory.GroupID, version int64) error
 	Restore(ctx context.Context, by directory.Caller, id directory.GroupID, version int64) (directory.Group, error)
@@ -119,6 +121,8 @@ func (a *API) groups() {
 	register(a, operation{id: "loadGroups", method: http.MethodPost, path: "/v1/groups:load", scope: ScopeWrite, sources: true, status: 202,
 		summary: "Load groups and members from CSV, an Excel workbook or JSON lines", more: groupLoadText,
 		body: &huma.Schema{Type: "string"}, optional: true, types: fileTypes, also: later(schema[Job](a))}, a.loadGroups)
+	register(a, operation{id: "listGroupsOfGroup", method: http.MethodGet, path: "/v1/groups/{id}/groups", scope: ScopeRead, sources: true,
+		summary: "List the groups in which a group is, directly or through others, with the path of each"}, a.listGroupsOfGroup)
 	register(a, operation{id: "listGroupsOfUser", method: http.MethodGet, path: "/v1/users/{id}/groups", scope: ScopeRead, sources: true,
 		summary: "List the groups in which a user is, directly or through others, with the path of each"}, a.listGroupsOfUser)
 }
@@ -139,11 +143,15 @@ func (a *API) createGroup(ctx context.Context, by Caller, in *raw) (*createdGrou
 
 func (a *API) listGroups(ctx context.Context, _ Caller, in *struct {
 	Paging
-	Name    string `query:"name" maxLength:"256" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"The whole name, in any letter case"`
-	Source  string `query:"source" enum:"manual,scim,ad,m365"`
-	Text    string `query:"text" maxLength:"200" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"A part of a name, a description or an ID"`
-	Deleted bool   `query:"deleted" doc:"Deleted groups that can be restored, and no others"`
+	Name    string              `query:"name" maxLength:"256" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"The whole name, in any letter case"`
+	Source  string              `query:"source" enum:"manual,scim,ad,m365"`
+	Text    string              `query:"text" maxLength:"200" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"A part of a name, a description or an ID"`
+	Deleted bool                `query:"deleted" doc:"Deleted groups that can be restored, and no others"`
+	IDs     []directory.GroupID `query:"id" doc:"These groups, deleted ones as well; with no other filter. Those that are not there are left out."`
 }) (*listOutput[directory.Group], error) {
+	if len(in.IDs) > 0 {
+		return named(ctx, a, in.IDs, in.Paging, in.Name+in.Source+in.Text == "" && !in.Deleted, a.Groups.ByID)
+	}
 	f := people.GroupFilter{Name: in.Name, Source: directory.Source(in.Source), Text: in.Text, Deleted: in.Deleted}
 	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.Group, string, error) {
 		p, err := a.Groups.List(ctx, f, in.Next, limit)
@@ -251,5 +259,14 @@ func (a *API) listGroupsOfUser(ctx context.Context, _ Caller, in *struct {
 }) (*listOutput[people.UserGroup], error) {
 	return listOf(ctx, a, in.Limit, func(limit int) ([]people.UserGroup, string, error) {
 		return a.Groups.GroupsOfUser(ctx, directory.UserID(in.ID), in.Next, limit)
+	})
+}
+
+func (a *API) listGroupsOfGroup(ctx context.Context, _ Caller, in *struct {
+	GroupPath
+	Paging
+}) (*listOutput[people.UserGroup], error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]people.UserGroup, string, error) {
+		return a.Groups.GroupsOfGroup(ctx, directory.GroupID(in.ID), in.Next, limit)
 	})
 }

@@ -11,6 +11,7 @@ import (
 // Jobs shows what takes long; *jobs.Service does.
 type Jobs interface {
 	Get(ctx context.Context, id directory.JobID, cursor string) (jobs.Page, error)
+	List(ctx context.Context, f jobs.Filter, cursor string, limit int) ([]directory.Job, string, error)
 }
 
 // Job is a job as the API shows it.
@@ -38,14 +39,34 @@ func acceptedJob(j directory.Job, err error) (*accepted, error) {
 }
 
 func (a *API) jobs() {
+	register(a, operation{id: "listJobs", method: http.MethodGet, path: "/v1/jobs", scope: ScopeRead,
+		summary: "List jobs, newest first", more: "What they refused, GET /v1/jobs/{id} shows."}, a.listJobs)
 	register(a, operation{id: "getJob", method: http.MethodGet, path: "/v1/jobs/{id}", scope: ScopeRead, sources: true, more: "A token of a source sees the loads that it started only.",
-		summary: "Read the progress of an import, a bulk binding or a load, and what it refused"}, a.getJob)
+		summary: "Read the progress of an import, a bulk binding or a load, and what it refused", also: answers{http.StatusNotModified: nil}}, a.getJob)
+}
+
+func (a *API) listJobs(ctx context.Context, _ Caller, in *struct {
+	Paging
+	Kind         string `query:"kind" enum:"import,import-groups,bind,load,check,load-groups,check-groups,photos,verify-activity,count-licences,renew-addresses" doc:"Only jobs of this kind"`
+	State        string `query:"state" enum:"queued,running,done,failed" doc:"Only jobs in this state"`
+	ConnectionID string `query:"connectionId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only jobs of this connection"`
+}) (*listOutput[Job], error) {
+	f := jobs.Filter{Kind: directory.JobKind(in.Kind), State: directory.JobState(in.State), ConnectionID: directory.ConnectionID(in.ConnectionID)}
+	return listOf(ctx, a, in.Limit, func(limit int) ([]Job, string, error) {
+		page, next, err := a.Jobs.List(ctx, f, in.Next, limit)
+		views := make([]Job, len(page))
+		for i := range page {
+			views[i] = Job{page[i], totalOf(&page[i])}
+		}
+		return views, next, err
+	})
 }
 
 func (a *API) getJob(ctx context.Context, by Caller, in *struct {
 	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the job"`
 	From
-}) (*output[JobPage], error) {
+	IfNone
+}) (*conditional[JobPage], error) {
 	j, err := a.Jobs.Get(ctx, directory.JobID(in.ID), in.Next)
 	if err != nil {
 		return nil, err
@@ -53,6 +74,8 @@ func (a *API) getJob(ctx context.Context, by Caller, in *struct {
 	if by.Feeds() && (!j.Kind.ReadsFile() || j.AskedBy != by.Subject) {
 		return nil, refuseSource(by.Source)
 	}
-	j.Next, err = listingOf(ctx).seal(j.Next)
-	return &output[JobPage]{JobPage{j, totalOf(&j.Job)}}, err
+	if j.Next, err = listingOf(ctx).seal(j.Next); err != nil {
+		return nil, err
+	}
+	return conditionally(in.IfNone, JobPage{j, totalOf(&j.Job)})
 }

@@ -18,7 +18,7 @@ type CauseList struct {
 
 // Pause is the body of a pause.
 type Pause struct {
-	Reason string `json:"reason,omitempty" doc:"Why, for whoever resumes it."`
+	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"Why, for whoever resumes it."`
 }
 
 // Adopt is the body of an adoption.
@@ -138,6 +138,7 @@ func (a *API) pauseBinding(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	by.Reason = reason
 	b, err := a.Runs.Pause(ctx, by.Caller, &c, directory.UserID(in.UserID), reason)
 	return &output[Binding]{viewBinding(&b)}, err
 }

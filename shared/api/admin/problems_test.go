@@ -124,7 +124,7 @@ func TestPauseAndResume(t *testing.T) {
 	w := newWorld(t)
 	ann := w.troubled("ann", "account-gone")
 	binding := w.connPath() + "/bindings/" + ann
-	w.want(422, "invalid-reason", "POST", binding+"/pause", `{"reason":"`+strings.Repeat("x", 501)+`"}`)
+	w.want(422, "invalid-reason", "POST", binding+"/pause", `{"reason":"`+strings.Repeat("ö", 1001)+`"}`)
 	w.want(422, "invalid-reason", "POST", binding+"/pause", `{"reason":"a\u0007b"}`)
 	w.want(400, "invalid-body", "POST", binding+"/pause", `{"why":"x"}`)
 	w.want(409, "binding-not-paused", "POST", binding+"/resume", "")

@@ -52,9 +52,9 @@ func (a *API) proposals() {
 		summary: "Read a proposal"}, a.getProposal)
 	register(a, operation{id: "approveProposal", method: http.MethodPost, path: "/v1/connections/{id}/proposals/{proposalId}/approve", scope: ScopeApprove,
 		more:    "Not for whoever made the proposal (403 four-eyes), nor once the settings that it was made from have changed (409 proposal-stale).",
-		summary: "Do what a proposal says"}, a.approveProposal)
+		summary: "Do what a proposal says", body: schema[WithReason](a), core: []string{"reason"}, optional: true}, a.approveProposal)
 	register(a, operation{id: "declineProposal", method: http.MethodPost, path: "/v1/connections/{id}/proposals/{proposalId}/decline", scope: ScopeApprove, status: 204,
-		summary: "Drop a proposal; whoever made it may do that too"}, a.declineProposal)
+		summary: "Drop a proposal; whoever made it may do that too", body: schema[WithReason](a), core: []string{"reason"}, optional: true}, a.declineProposal)
 }
 
 func (a *API) listProposals(ctx context.Context, _ Caller, in *ConnectionPath) (*listOutput[Proposal], error) {
@@ -82,8 +82,18 @@ func (a *API) getProposal(ctx context.Context, _ Caller, in *ProposalPath) (*out
 	return nil, directory.Refuse(directory.ErrNotFound, directory.CodeNoSuchProposal, "There is no such proposal at this connection: it was decided about, has expired, or was never made.", "")
 }
 
-func (a *API) approveProposal(ctx context.Context, by Caller, in *ProposalPath) (*output[ApprovedProposal], error) {
-	done, err := a.Safety.Approve(ctx, by.Caller, directory.ConnectionID(in.ID), in.ProposalID)
+// proposalDecision is a proposal with the reason for what is decided about it.
+type proposalDecision struct {
+	ProposalPath
+	sent[WithReason]
+}
+
+func (a *API) approveProposal(ctx context.Context, by Caller, in *proposalDecision) (*output[ApprovedProposal], error) {
+	why, err := in.body.explained(by)
+	if err != nil {
+		return nil, err
+	}
+	done, err := a.Safety.Approve(ctx, why, directory.ConnectionID(in.ID), in.ProposalID)
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +104,12 @@ func (a *API) approveProposal(ctx context.Context, by Caller, in *ProposalPath) 
 	return &output[ApprovedProposal]{ApprovedProposal{v, done.Lift}}, err
 }
 
-func (a *API) declineProposal(ctx context.Context, by Caller, in *ProposalPath) (*struct{}, error) {
-	return nil, a.Safety.Decline(ctx, by.Caller, directory.ConnectionID(in.ID), in.ProposalID)
+func (a *API) declineProposal(ctx context.Context, by Caller, in *proposalDecision) (*struct{}, error) {
+	why, err := in.body.explained(by)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.Safety.Decline(ctx, why, directory.ConnectionID(in.ID), in.ProposalID)
 }
 
 // proposed is the answer to what waits for somebody else.

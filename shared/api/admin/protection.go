@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"bindery/shared/core/protect"
 	"bindery/shared/directory"
@@ -25,7 +27,7 @@ type Protection struct {
 // LiftRequest is the body of a lift.
 type LiftRequest struct {
 	Minutes int    `json:"minutes" minimum:"1" maximum:"1440" doc:"For how long."`
-	Reason  string `json:"reason,omitempty" doc:"Why, for whoever reads about it."`
+	Reason  string `json:"reason,omitempty" maxLength:"1000" doc:"Why, for whoever reads about it."`
 }
 
 // AccountPath names an account in a path.
@@ -84,11 +86,14 @@ func (a *API) endLift(ctx context.Context, by Caller, in *AccountPath) (*struct{
 	return nil, a.Lifts.End(ctx, by.Caller, &c, directory.AccountID(strings.ToLower(in.AccountID)))
 }
 
+// maxReason is how many characters a reason has at most.
+const maxReason = 1000
+
 // oneLine checks a reason that a person gives.
 func oneLine(reason string) (string, error) {
 	reason = strings.TrimSpace(reason)
-	if len(reason) > 500 || strings.ContainsFunc(reason, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		return "", directory.Refuse(directory.ErrInvalid, directory.CodeInvalidReason, "The reason is longer than 500 bytes or has control characters.", "Shorten it to a line.")
+	if utf8.RuneCountInString(reason) > maxReason || strings.ContainsFunc(reason, unicode.IsControl) {
+		return "", directory.Refuse(directory.ErrInvalid, directory.CodeInvalidReason, "The reason is longer than 1,000 characters or has control characters.", "Shorten it to a line.")
 	}
 	return reason, nil
 }

@@ -23,6 +23,7 @@ type Runs interface {
 	Run(ctx context.Context, id directory.RunID) (directory.Run, error)
 	List(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error)
 	ChangesWhere(ctx context.Context, id directory.RunID, f plan.Filter, cursor string, limit int) ([]directory.Change, string, error)
+	Count(ctx context.Context, id directory.RunID, f plan.Filter) (runs.Selection, error)
 	Parts(ctx context.Context, id directory.RunID) (runs.Parts, error)
 	Left(ctx context.Context, id directory.RunID, cursor string) ([]plan.Left, string, error)
 	Cancel(ctx context.Context, by directory.Caller, id directory.RunID) (directory.Run, error)
@@ -83,30 +84,82 @@ func (a *API) runs() {
 	register(a, operation{id: "startRun", method: http.MethodPost, path: "/v1/connections/{id}/runs", scope: ScopeWrite, status: 202,
 		summary: "Sync now, or plan only", body: schema[NewRun](a), core: []string{"settings", "release"}, optional: true, also: later(schema[directory.Run](a))}, a.startRun)
 	register(a, operation{id: "listRuns", method: http.MethodGet, path: "/v1/connections/{id}/runs", scope: ScopeRead,
-		summary: "List a connection's runs, newest first"}, a.listRuns)
+		summary: "List a connection's runs, newest first", also: answers{http.StatusNotModified: nil}}, a.listRuns)
 	register(a, operation{id: "getRun", method: http.MethodGet, path: "/v1/runs/{id}", scope: ScopeRead,
-		summary: "Read a run"}, a.getRun)
+		summary: "Read a run", more: unchangedText, also: answers{http.StatusNotModified: nil}}, a.getRun)
 	register(a, operation{id: "listChanges", method: http.MethodGet, path: "/v1/runs/{id}/changes", scope: ScopeRead,
 		summary: "List a run's changes: its plan and its journal. As text/csv or text/plain by Accept",
 		also:    answers{http.StatusOK: schema[list[directory.Change]](a)}}, a.listChanges)
+	register(a, operation{id: "countChanges", method: http.MethodGet, path: "/v1/runs/{id}/counts", scope: ScopeRead,
+		summary: "Count those of a run's changes that a filter selects, by what they do",
+		more:    "The filter is that of GET /v1/runs/{id}/changes, and of where in an approval."}, a.countChanges)
 	register(a, operation{id: "getParts", method: http.MethodGet, path: "/v1/runs/{id}/parts", scope: ScopeRead,
 		summary: "Count a run's changes by department and domain"}, a.runParts)
 	register(a, operation{id: "listLeft", method: http.MethodGet, path: "/v1/runs/{id}/left", scope: ScopeRead,
 		summary: "List what an undo leaves as it is"}, a.listLeft)
 	register(a, operation{id: "cancelRun", method: http.MethodPost, path: "/v1/runs/{id}/cancel", scope: ScopeWrite,
-		summary: "End a run before its next batch. A run of few changes that has just begun may send them all"}, a.cancelRun)
+		summary: "End a run before its next batch. A run of few changes that has just begun may send them all", body: schema[WithReason](a), core: []string{"reason"}, optional: true}, a.cancelRun)
 	register(a, operation{id: "approveRun", method: http.MethodPost, path: "/v1/runs/{id}/approve", scope: ScopeApprove,
-		summary: "Let a held run go on, with all of its changes or some; the others are declined", body: schema[Approval](a), optional: true}, a.approveRun)
+		summary: "Let a held run go on, with all of its changes or some; the others are declined", more: approvalText, body: schema[Approval](a), core: []string{"reason"}, optional: true}, a.approveRun)
 	register(a, operation{id: "declineRun", method: http.MethodPost, path: "/v1/runs/{id}/decline", scope: ScopeApprove,
-		summary: "Decline all changes of a held run"}, a.declineRun)
+		summary: "Decline all changes of a held run", body: schema[WithReason](a), core: []string{"reason"}, optional: true}, a.declineRun)
 	register(a, operation{id: "undoRun", method: http.MethodPost, path: "/v1/runs/{id}/undo", scope: ScopeWrite, status: 202,
-		summary: "Take back what a run wrote", body: schema[NewUndo](a), optional: true, also: later(schema[directory.Run](a))}, a.undoRun)
+		summary: "Take back what a run wrote", body: schema[NewUndo](a), core: []string{"reason"}, optional: true, also: later(schema[directory.Run](a))}, a.undoRun)
 }
 
 // Approval is the body of an approval; left out, it takes every change.
 type Approval struct {
 	ChangeIDs []directory.ChangeID `json:"changeIds,omitempty" doc:"Only these changes, and those of the effects."`
 	Effects   []directory.Effect   `json:"effects,omitempty" doc:"Only changes of these effects, and those named."`
+	Where     *ChangesWhere        `json:"where,omitempty" doc:"Only changes that this selects, and those named."`
+	WithReason
+}
+
+// ChangesWhere selects changes of a run as the parameters of GET …/changes do: of several
+// lists each must name the change, and the values of one are alternatives.
+type ChangesWhere struct {
+	Effects     []directory.Effect  `json:"effect,omitempty" maxItems:"100" doc:"Of these effects."`
+	Users       []directory.UserID  `json:"userId,omitempty" maxItems:"500" doc:"About these users."`
+	Properties  []string            `json:"property,omitempty" maxItems:"100" doc:"That write one of these properties."`
+	Departments []string            `json:"department,omitempty" maxItems:"100" doc:"Of users of these departments."`
+	Domains     []string            `json:"domain,omitempty" maxItems:"100" doc:"Of users of these domains."`
+	Groups      []directory.GroupID `json:"groupId,omitempty" maxItems:"100" doc:"About these groups of the directory, their memberships or licences, and bindings that end with the membership."`
+}
+
+// filter is the core's; a refusal when it selects nothing, or everything: whoever leaves
+// a filter empty by mistake must not approve all of a run.
+func (w *ChangesWhere) filter() (*plan.Filter, error) {
+	if w == nil {
+		return nil, nil
+	}
+	if err := checkEffects(w.Effects); err != nil {
+		return nil, err
+	}
+	f := &plan.Filter{Effects: w.Effects, Users: w.Users, Properties: w.Properties, Departments: w.Departments, Domains: w.Domains, Groups: w.Groups}
+	given := []bool{w.Effects != nil, w.Users != nil, w.Properties != nil, w.Departments != nil, w.Domains != nil, w.Groups != nil}
+	empty := []bool{len(w.Effects) == 0, len(w.Users) == 0, len(w.Properties) == 0, len(w.Departments) == 0, len(w.Domains) == 0, len(w.Groups) == 0}
+	for i := range given {
+		if given[i] && empty[i] || f.Empty() {
+			return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNothingChosen, "The filter where is empty, or a list of it is.",
+				"Name values, leave the list out, or send no body to approve everything.")
+		}
+	}
+	return f, nil
+}
+
+const approvalText = "What where selects is decided at that moment, change by change: a plan is not changed after it was held. " +
+	"Where changeIds, effects and where are given, what one of them names is approved. What follows from a declined change is declined with it."
+
+// WithReason is the reason for a decision.
+type WithReason struct {
+	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"Why, in one line; it stands in the activity, and where the decision is shown."`
+}
+
+// explained is the caller with the reason that the body gives.
+func (r *WithReason) explained(by Caller) (directory.Caller, error) {
+	reason, err := oneLine(r.Reason)
+	by.Reason = reason
+	return by.Caller, err
 }
 
 // NewUndo is the body of an undo; left out, it takes back all of the run.
@@ -115,6 +168,7 @@ type NewUndo struct {
 	UserIDs    []directory.UserID `json:"userIds,omitempty" doc:"Only what concerns these users."`
 	Objects    []directory.Ref    `json:"objects,omitempty" doc:"Only what concerns these objects of other kinds than accounts, beside the users."`
 	Properties []string           `json:"properties,omitempty" doc:"Only these properties; nothing is given back or restored."`
+	WithReason
 }
 
 func (a *API) startRun(ctx context.Context, by Caller, in *struct {
@@ -147,48 +201,79 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
 	ConnectionPath
 	Paging
-}) (*listOutput[directory.Run], error) {
+	IfNone
+}) (*conditional[list[directory.Run]], error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.Run, string, error) {
+	page, err := listOf(ctx, a, in.Limit, func(limit int) ([]directory.Run, string, error) {
 		list, next, err := a.Runs.List(ctx, c.ID, in.Next, limit)
 		for i := range list {
 			list[i] = viewRun(list[i])
 		}
 		return list, next, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return conditionally(in.IfNone, page.Body)
 }
 
-func (a *API) getRun(ctx context.Context, _ Caller, in *RunPath) (*output[directory.Run], error) {
+func (a *API) getRun(ctx context.Context, _ Caller, in *struct {
+	RunPath
+	IfNone
+}) (*conditional[directory.Run], error) {
 	r, err := a.Runs.Run(ctx, directory.RunID(in.ID))
-	return &output[directory.Run]{viewRun(r)}, err
+	if err != nil {
+		return nil, err
+	}
+	return conditionally(in.IfNone, viewRun(r))
 }
 
-// changesInput selects changes; several values of one parameter are
-// alternatives, given as a list with commas.
+// changesInput asks for a page of a run's changes.
 type changesInput struct {
 	RunPath
 	Paging
-	Accept      string                  `header:"Accept" maxLength:"1000" doc:"text/csv or text/plain for another form than JSON; the next page is then in the header Link"`
+	changesFilter
+	Accept string `header:"Accept" maxLength:"1000" doc:"text/csv or text/plain for another form than JSON; the next page is then in the header Link"`
+}
+
+// changesFilter selects changes; several values of one parameter are
+// alternatives, given as a list with commas.
+type changesFilter struct {
 	Effects     []directory.Effect      `query:"effect" doc:"Only these effects."`
 	Users       []directory.UserID      `query:"userId" doc:"Only these users."`
 	Properties  []string                `query:"property" doc:"Only changes that write one of these properties."`
 	Departments []string                `query:"department" doc:"Only users of these departments."`
 	Domains     []string                `query:"domain" doc:"Only users of these domains."`
+	Groups      []directory.GroupID     `query:"groupId" doc:"Only what is about these groups of the directory: their memberships and licences, and bindings that end with the membership."`
 	States      []directory.ChangeState `query:"state" enum:"planned,approved,declined,applied,failed,outdated,refused" doc:"Only changes in these states."`
 }
 
-func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*document, error) {
-	if err := checkEffects(in.Effects); err != nil {
+func (in *changesFilter) filter() (plan.Filter, error) {
+	f := plan.Filter{Effects: in.Effects, Users: in.Users, Properties: in.Properties, Departments: in.Departments, Domains: in.Domains, Groups: in.Groups, States: in.States}
+	return f, checkEffects(in.Effects)
+}
+
+func (a *API) countChanges(ctx context.Context, _ Caller, in *struct {
+	RunPath
+	changesFilter
+}) (*output[runs.Selection], error) {
+	f, err := in.filter()
+	if err != nil {
 		return nil, err
 	}
-	f := plan.Filter{
-		Effects: in.Effects, Users: in.Users, Properties: in.Properties, Departments: in.Departments, Domains: in.Domains, States: in.States,
+	n, err := a.Runs.Count(ctx, directory.RunID(in.ID), f)
+	return &output[runs.Selection]{n}, err
+}
+
+func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*document, error) {
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
 	}
 	doc, next := &document{ContentType: preferred(in.Accept), Vary: "Accept"}, ""
-	var err error
 	doc.Body, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
 		changes, more, err := a.Runs.ChangesWhere(ctx, directory.RunID(in.ID), f, in.Next, limit)
 		if err != nil {
@@ -273,8 +358,18 @@ func (a *API) listLeft(ctx context.Context, _ Caller, in *struct {
 	return &listOutput[plan.Left]{list[plan.Left]{Items: orEmpty(left), Next: next}}, err
 }
 
-func (a *API) cancelRun(ctx context.Context, by Caller, in *RunPath) (*output[directory.Run], error) {
-	r, err := a.Runs.Cancel(ctx, by.Caller, directory.RunID(in.ID))
+// decideInput is a run with the reason for what is decided about it.
+type decideInput struct {
+	RunPath
+	sent[WithReason]
+}
+
+func (a *API) cancelRun(ctx context.Context, by Caller, in *decideInput) (*output[directory.Run], error) {
+	why, err := in.body.explained(by)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.Runs.Cancel(ctx, why, directory.RunID(in.ID))
 	return &output[directory.Run]{viewRun(r)}, err
 }
 
@@ -285,17 +380,29 @@ func (a *API) approveRun(ctx context.Context, by Caller, in *struct {
 	if err := checkEffects(in.body.Effects); err != nil {
 		return nil, err
 	}
-	empty := len(in.body.ChangeIDs)+len(in.body.Effects) == 0
+	where, err := in.body.Where.filter()
+	if err != nil {
+		return nil, err
+	}
+	why, err := in.body.explained(by)
+	if err != nil {
+		return nil, err
+	}
+	empty := len(in.body.ChangeIDs)+len(in.body.Effects) == 0 && where == nil
 	if empty && (in.body.ChangeIDs != nil || in.body.Effects != nil) {
 		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNothingChosen, "The lists are empty, so nothing would be approved.",
 			"Name changes or effects, send no body to approve everything, or decline the run.")
 	}
-	r, err := a.Runs.Approve(ctx, by.Caller, directory.RunID(in.ID), plan.Approval{All: empty, ChangeIDs: in.body.ChangeIDs, Effects: in.body.Effects})
+	r, err := a.Runs.Approve(ctx, why, directory.RunID(in.ID), plan.Approval{All: empty, ChangeIDs: in.body.ChangeIDs, Effects: in.body.Effects, Where: where})
 	return &output[directory.Run]{viewRun(r)}, err
 }
 
-func (a *API) declineRun(ctx context.Context, by Caller, in *RunPath) (*output[directory.Run], error) {
-	r, err := a.Runs.Approve(ctx, by.Caller, directory.RunID(in.ID), plan.Approval{})
+func (a *API) declineRun(ctx context.Context, by Caller, in *decideInput) (*output[directory.Run], error) {
+	why, err := in.body.explained(by)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.Runs.Approve(ctx, why, directory.RunID(in.ID), plan.Approval{})
 	return &output[directory.Run]{viewRun(r)}, err
 }
 
@@ -315,5 +422,9 @@ func (a *API) undoRun(ctx context.Context, by Caller, in *struct {
 		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNothingChosen, "A list is empty, so nothing would be undone.",
 			"Name users or properties, or leave the list out.")
 	}
-	return acceptedRun(a.Runs.Undo(ctx, by.Caller, &c, of, runs.UndoRequest{DryRun: in.body.DryRun, UserIDs: in.body.UserIDs, Objects: in.body.Objects, Properties: in.body.Properties}))
+	why, err := in.body.explained(by)
+	if err != nil {
+		return nil, err
+	}
+	return acceptedRun(a.Runs.Undo(ctx, why, &c, of, runs.UndoRequest{DryRun: in.body.DryRun, UserIDs: in.body.UserIDs, Objects: in.body.Objects, Properties: in.body.Properties}))
 }

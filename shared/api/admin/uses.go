@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -95,6 +96,8 @@ func (a *API) groupUses() {
 	const path = "/v1/connections/{id}/groups"
 	register(a, operation{id: "listGroupUses", method: http.MethodGet, path: path, scope: ScopeRead,
 		summary: "List what a connection does with groups"}, a.listUses)
+	register(a, operation{id: "listUsesOfGroup", method: http.MethodGet, path: "/v1/groups/{id}/uses", scope: ScopeRead,
+		summary: "List what connections do with a group", more: "What they do with groups above it is not among them."}, a.listUsesOfGroup)
 	register(a, operation{id: "getGroupUse", method: http.MethodGet, path: path + "/{groupId}", scope: ScopeRead,
 		summary: "Read what a connection does with a group"}, a.getUse)
 	register(a, operation{id: "useGroup", method: http.MethodPut, path: path + "/{groupId}", scope: ScopeAdmin,
@@ -176,6 +179,26 @@ func (a *API) listUses(ctx context.Context, _ Caller, in *struct {
 		}
 		return views, next, err
 	})
+}
+
+// listUsesOfGroup goes by the group's own note of who uses it.
+func (a *API) listUsesOfGroup(ctx context.Context, _ Caller, in *GroupPath) (*listOutput[GroupUse], error) {
+	g, err := a.Groups.Get(ctx, directory.GroupID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	items := []GroupUse{}
+	for _, c := range g.UsedBy {
+		u, err := answerUse(a.Uses.Get(ctx, c, g.ID))
+		if errors.Is(err, directory.ErrNotFound) {
+			continue // it has ended since, or with its connection's epoch
+		}
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, u.Body)
+	}
+	return &listOutput[GroupUse]{list[GroupUse]{Items: items}}, nil
 }
 
 func (a *API) getUse(ctx context.Context, _ Caller, in *UsePath) (*useOutput, error) {

@@ -13,6 +13,7 @@ import (
 
 	"bindery/shared/core/assign"
 	"bindery/shared/core/assign/assigntest"
+	"bindery/shared/core/attention"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
@@ -29,6 +30,7 @@ import (
 	"bindery/shared/platform/upload"
 	"bindery/shared/platform/workbook"
 	"bindery/shared/store"
+	"bindery/shared/table/memory"
 	"bindery/shared/testworld"
 )
 
@@ -37,6 +39,7 @@ import (
 type world struct {
 	t     *testing.T
 	api   *API
+	table *memory.Table
 	store *store.Store
 	now   func() time.Time
 	files *upload.Folder
@@ -102,12 +105,12 @@ func newWorld(t *testing.T) *world {
 		Passwords: passwords.New(passwords.Config{Connections: s.Connections, Bindings: s.Bindings, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
 		Activity: &audit.Service{Reports: audit.Report{Stores: audit.ReportStoresOf(s)}, Sums: audit.Summary{Stores: audit.SummaryStoresOf(s), Now: now},
 			Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(s), Stores: audit.VerifyStoresOf(s), Jobs: started, Now: now}, Audits: &audit.Audit{Stores: audit.AuditStoresOf(s), Now: now}},
-		Gateway: gateway{},
+		Gateway: gateway{}, Attention: &attention.Service{Stores: attention.StoresOf(s), Now: now},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, api: api, store: s, now: now, files: files, http: api.Handler(), groups: tenantGroups}
+	w := &world{t: t, api: api, table: records.Table, store: s, now: now, files: files, http: api.Handler(), groups: tenantGroups}
 	w.conn = records.Connected(directory.Connection{Name: "HQ",
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}}})
 	return w

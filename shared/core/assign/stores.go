@@ -43,9 +43,10 @@ type bindingStore interface {
 	Retract(ctx context.Context, act directory.AuditEvent, l *store.Lease, c *directory.Connection, b *directory.Binding) error
 }
 
-// subjectReader reads users with their bindings.
+// subjectReader reads users with their bindings, and what is kept of them besides.
 type subjectReader interface {
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
+	BindingsOf(ctx context.Context, c directory.ConnectionID, refs []directory.Ref) (map[directory.Ref]directory.Binding, error)
 }
 
 // selectionLister lists who is bound in an epoch, and who was before.

@@ -39,7 +39,8 @@ type Entry struct {
 	Effect            directory.Effect           `json:"effect,omitempty"`
 	State             directory.ChangeState      `json:"state,omitempty"`
 	Properties        []directory.PropertyChange `json:"properties,omitempty"`
-	// Reason says why, or what exactly, in a sentence.
+	// Reason says why, or what exactly, in a sentence; what whoever did it said of it is
+	// quoted in it.
 	Reason string `json:"reason,omitempty"`
 	// By is who did it or asked for it; empty for a run that nobody asked for.
 	By         string            `json:"by,omitempty"`
@@ -53,13 +54,16 @@ type Entry struct {
 	// APIRequestID is that of the request to our API that asked for an audit event; the log
 	// has it under the same name.
 	APIRequestID string `json:"apiRequestId,omitempty"`
+	// Comment is what whoever did it gave as the reason, in their own words.
+	Comment string `json:"comment,omitempty"`
 }
 
 // line is the entry's JSON, as an export has it and as digests are made of. The
-// request's ID is left out: versions that do not know it link and verify the same
-// entries while a deployment, or its rollback, is under way.
+// request's ID and the comment are left out: versions that do not know them link and
+// verify the same entries while a deployment, or its rollback, is under way. The comment
+// is quoted in the reason, which is digested.
 func (e Entry) line() []byte {
-	e.APIRequestID = ""
+	e.APIRequestID, e.Comment = "", ""
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -95,7 +99,7 @@ func entriesOfAuditEvent(a *directory.AuditEvent) []Entry {
 	e := Entry{
 		ID: a.ID, At: a.At.UTC(), Kind: string(a.Kind), ConnectionID: a.ConnectionID, RunID: a.RunID, JobID: a.JobID,
 		AccountID: a.AccountID, Properties: a.Properties, Reason: a.Detail, By: a.By, Source: a.Source,
-		APIRequestID: a.RequestID,
+		APIRequestID: a.RequestID, Comment: a.Reason,
 	}
 	if len(a.UserIDs) == 0 {
 		e.GroupIDs = a.GroupIDs

@@ -26,6 +26,11 @@ func (s *Service) Days(ctx context.Context, id directory.ConnectionID, since, un
 	return s.Sums.Days(ctx, id, since, until)
 }
 
+// DaysByConnection sums up by connection besides.
+func (s *Service) DaysByConnection(ctx context.Context, since, until time.Time) ([]Day, error) {
+	return s.Sums.ByConnection(ctx, since, until)
+}
+
 // Links lists a chain for an export.
 func (s *Service) Links(ctx context.Context, chain, cursor string, limit int) ([]ExportedLink, string, error) {
 	return s.Verifier.Links(ctx, chain, cursor, limit)

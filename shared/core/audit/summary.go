@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"maps"
@@ -22,6 +23,8 @@ type Summary struct {
 // Day is what was done on one day, in UTC.
 type Day struct {
 	Day string `json:"day"`
+	// ConnectionID is set where days are told by connection.
+	ConnectionID directory.ConnectionID `json:"connectionId,omitempty"`
 	// Counts has the changes by effect, and those by what became of them.
 	Counts map[directory.Effect]map[directory.ChangeState]int `json:"counts"`
 }
@@ -37,16 +40,7 @@ func (s *Summary) Days(ctx context.Context, id directory.ConnectionID, since, un
 	if err := q.check(); err != nil {
 		return nil, err
 	}
-	if since.IsZero() {
-		now := time.Now()
-		if s.Now != nil {
-			now = s.Now()
-		}
-		if !until.IsZero() && until.Before(now) {
-			now = until
-		}
-		since = now.UTC().AddDate(0, 0, -summaryDays)
-	}
+	since = s.from(since, until)
 	sum := map[string]Day{}
 	if id != "" {
 		if _, err := s.Stores.Connections.Connection(ctx, id); err != nil {
@@ -68,10 +62,46 @@ func (s *Summary) Days(ctx context.Context, id directory.ConnectionID, since, un
 	return newestFirst(sum), err
 }
 
+// ByConnection tells the same days of each connection by itself, newest day first and in
+// the order of connections.
+func (s *Summary) ByConnection(ctx context.Context, since, until time.Time) ([]Day, error) {
+	q := Query{Since: since, Until: until}
+	if err := q.check(); err != nil {
+		return nil, err
+	}
+	since = s.from(since, until)
+	all, err := readEach(ctx, s.Stores.All, func(ctx context.Context, c *directory.Connection) ([]store.DayCounts, error) {
+		return s.Stores.Days.Days(ctx, c.ID, since, until)
+	})
+	var list []Day
+	for i := range all {
+		for _, d := range all[i].value {
+			list = append(list, Day{Day: d.Day, ConnectionID: all[i].conn.ID, Counts: d.Counts})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Day) int { return cmp.Compare(b.Day, a.Day) })
+	return list, err
+}
+
+// from is the first day of a summary for which none is said.
+func (s *Summary) from(since, until time.Time) time.Time {
+	if !since.IsZero() {
+		return since
+	}
+	now := time.Now()
+	if s.Now != nil {
+		now = s.Now()
+	}
+	if !until.IsZero() && until.Before(now) {
+		now = until
+	}
+	return now.UTC().AddDate(0, 0, -summaryDays)
+}
+
 func addDays(sum map[string]Day, days []store.DayCounts) {
 	for _, d := range days {
 		if _, there := sum[d.Day]; !there {
-			sum[d.Day] = Day{d.Day, map[directory.Effect]map[directory.ChangeState]int{}}
+			sum[d.Day] = Day{Day: d.Day, Counts: map[directory.Effect]map[directory.ChangeState]int{}}
 		}
 		addCounts(sum[d.Day].Counts, d.Counts)
 	}
@@ -96,16 +126,25 @@ func newestFirst(sum map[string]Day) []Day {
 	return list
 }
 
-// DaysCSV writes a summary as CSV: day, effect, state, count.
-func DaysCSV(list []Day) []byte {
+// DaysCSV writes a summary as CSV: day, effect, state, count, and the connection where it
+// is told by these.
+func DaysCSV(list []Day, byConnection bool) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	w.UseCRLF = true
-	w.Write([]string{"day", "effect", "state", "count"})
+	columns := []string{"day", "effect", "state", "count"}
+	if byConnection {
+		columns = append(columns, "connectionId")
+	}
+	w.Write(columns)
 	for _, d := range list {
 		for _, effect := range slices.Sorted(maps.Keys(d.Counts)) {
 			for _, state := range slices.Sorted(maps.Keys(d.Counts[effect])) {
-				w.Write([]string{d.Day, string(effect), string(state), strconv.Itoa(d.Counts[effect][state])})
+				line := []string{d.Day, string(effect), string(state), strconv.Itoa(d.Counts[effect][state])}
+				if byConnection {
+					line = append(line, string(d.ConnectionID))
+				}
+				w.Write(line)
 			}
 		}
 	}

@@ -197,7 +197,14 @@ func TestDaysAndWeeks(t *testing.T) {
 	if all, err := sums.Days(t.Context(), "", w.Now(), time.Time{}); err != nil || len(all) != 1 || all[0].Counts["update"]["applied"] != 5 {
 		t.Errorf("Days of all since today = %+v, %v", all, err)
 	}
-	if got, want := string(DaysCSV(days)), "day,effect,state,count\r\n2026-03-03,member-add,applied,2\r\n2026-03-03,update,applied,5\r\n2026-03-02,update,applied,3\r\n2026-03-02,update,failed,1\r\n"; got != want {
+	each, err := sums.ByConnection(t.Context(), time.Time{}, time.Time{})
+	if err != nil || len(each) != 2 || each[0].ConnectionID != w.conn.ID || each[0].Day != "2026-03-03" || each[1].Counts["update"]["failed"] != 1 {
+		t.Errorf("by connection: %+v, %v", each, err)
+	}
+	if got := string(DaysCSV(each[1:], true)); got != "day,effect,state,count,connectionId\r\n2026-03-02,update,applied,3,"+string(w.conn.ID)+"\r\n2026-03-02,update,failed,1,"+string(w.conn.ID)+"\r\n" {
+		t.Errorf("CSV by connection: %q", got)
+	}
+	if got, want := string(DaysCSV(days, false)), "day,effect,state,count\r\n2026-03-03,member-add,applied,2\r\n2026-03-03,update,applied,5\r\n2026-03-02,update,applied,3\r\n2026-03-02,update,failed,1\r\n"; got != want {
 		t.Errorf("DaysCSV = %q, want %q", got, want)
 	}
 	w.must(watch.NotifyWeek(t.Context()))

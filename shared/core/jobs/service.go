@@ -24,6 +24,9 @@ type records interface {
 	CreateLoad(ctx context.Context, act directory.AuditEvent, j *store.JobRecord, id directory.UploadID) error
 	Job(ctx context.Context, id directory.JobID) (store.JobRecord, error)
 	Refused(ctx context.Context, id directory.JobID, cursor string) ([]directory.RefusedItem, string, error)
+	ListJobs(ctx context.Context, c directory.ConnectionID, after string, limit int) ([]store.JobRecord, string, error)
+	OpenJobs(ctx context.Context) ([]store.OpenJob, error)
+	JobsByID(ctx context.Context, ids []directory.JobID) (map[directory.JobID]store.JobRecord, error)
 }
 
 // Config is what a Service stands on.

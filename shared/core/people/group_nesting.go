@@ -201,12 +201,12 @@ type GroupStep struct {
 	Name string            `json:"name"`
 }
 
-// UserGroup is a group in which a user is.
+// UserGroup is a group in which a user, or a group, is.
 type UserGroup struct {
 	GroupStep
-	Direct bool `json:"direct" doc:"Whether the user is a member itself"`
-	// Path are the groups through which the user is in it.
-	Path []GroupStep `json:"path" doc:"A shortest way: a group of which the user is a direct member, then each in the one behind it, up to this group"`
+	Direct bool `json:"direct" doc:"Whether the user, or group, is a member itself"`
+	// Path are the groups through which it is in it.
+	Path []GroupStep `json:"path" doc:"A shortest way: a group of which the user, or group, is a direct member, then each in the one behind it, up to this group"`
 }
 
 // GroupsOfUser lists the living groups in which a user is, with the path of each, in the
@@ -223,7 +223,21 @@ func (s *Groups) GroupsOfUser(ctx context.Context, id directory.UserID, cursor s
 	if u.Deleted != nil {
 		return nil, "", nil
 	}
-	all, err := s.paths(ctx, directory.UserMember(id))
+	return s.above(ctx, directory.UserMember(id), cursor, limit)
+}
+
+// GroupsOfGroup lists the living groups in which a group is, likewise.
+func (s *Groups) GroupsOfGroup(ctx context.Context, id directory.GroupID, cursor string, limit int) (list []UserGroup, next string, err error) {
+	g, err := s.Get(ctx, id)
+	if err != nil || g.Deleted != nil {
+		return nil, "", err
+	}
+	return s.above(ctx, directory.GroupMember(id), cursor, limit)
+}
+
+// above is a page of the living groups in which a member is, in the order of their IDs.
+func (s *Groups) above(ctx context.Context, m directory.MemberRef, cursor string, limit int) (list []UserGroup, next string, err error) {
+	all, err := s.paths(ctx, m)
 	if err != nil {
 		return nil, "", err
 	}

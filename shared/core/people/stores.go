@@ -35,6 +35,8 @@ func StoresOf(s *store.Store) Stores {
 // userReader reads users.
 type userReader interface {
 	User(ctx context.Context, id directory.UserID) (directory.User, error)
+	UsersByID(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
+	CountUsers(ctx context.Context) (int, error)
 	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
 	ListDeletedUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
 	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)

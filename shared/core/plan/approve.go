@@ -11,11 +11,17 @@ import (
 )
 
 // Approval is what an admin lets go of a held run: all of it, chosen changes,
-// or chosen effects. Effects may be any that a change counts as.
+// chosen effects, or what a filter selects. Effects may be any that a change counts as.
 type Approval struct {
 	All       bool
 	ChangeIDs []directory.ChangeID
 	Effects   []directory.Effect
+	Where     *Filter
+}
+
+// Declines reports whether the approval takes nothing.
+func (a *Approval) Declines() bool {
+	return !a.All && len(a.ChangeIDs)+len(a.Effects) == 0 && a.Where == nil
 }
 
 // Select says of each change whether it is approved. What follows from a
@@ -26,7 +32,7 @@ func Select(changes []directory.Change, a Approval) []bool {
 	declined := map[directory.Ref][]directory.Effect{}
 	for i := range changes {
 		c := &changes[i]
-		approved[i] = a.chooses(c) && !slices.ContainsFunc(declined[c.Ref()], func(e directory.Effect) bool { return follows(c.Effect, e) })
+		approved[i] = a.Chooses(c) && !slices.ContainsFunc(declined[c.Ref()], func(e directory.Effect) bool { return follows(c.Effect, e) })
 		if !approved[i] {
 			declined[c.Ref()] = append(declined[c.Ref()], c.Effect)
 		}
@@ -34,8 +40,10 @@ func Select(changes []directory.Change, a Approval) []bool {
 	return approved
 }
 
-func (a *Approval) chooses(c *directory.Change) bool {
-	return a.All || slices.Contains(a.ChangeIDs, c.ID) || slices.ContainsFunc(a.Effects, func(e directory.Effect) bool { return is(c, e) })
+// Chooses reports whether the approval names a change, whatever it follows from.
+func (a *Approval) Chooses(c *directory.Change) bool {
+	return a.All || slices.Contains(a.ChangeIDs, c.ID) || slices.ContainsFunc(a.Effects, func(e directory.Effect) bool { return is(c, e) }) ||
+		a.Where != nil && a.Where.Match(c)
 }
 
 // follows reports whether a user's later change makes no sense without an

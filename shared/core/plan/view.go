@@ -15,7 +15,31 @@ type Filter struct {
 	Properties  []string // written by the change
 	Departments []string
 	Domains     []string
+	Groups      []directory.GroupID // see GroupOf
 	States      []directory.ChangeState
+}
+
+// Empty reports whether the filter selects every change.
+func (f *Filter) Empty() bool {
+	return len(f.Effects)+len(f.Users)+len(f.Properties)+len(f.Departments)+len(f.Domains)+len(f.Groups)+len(f.States) == 0
+}
+
+// GroupOf is the group of the directory that a change is about: the group itself, one of
+// its memberships, its licences, or the end of a binding that came by it. "" of any other.
+func GroupOf(c *directory.Change) directory.GroupID {
+	if c.Scope != "" {
+		return directory.GroupID(c.Scope)
+	}
+	if g, _, ok := c.Object.Member(); ok {
+		return g
+	}
+	if g, _, ok := c.Object.Nested(); ok {
+		return g
+	}
+	if c.Object.Kind == directory.KindGroup || c.Object.Kind == directory.KindGroupLicence {
+		return directory.GroupID(c.Object.ID)
+	}
+	return ""
 }
 
 // Match reports whether a change is selected.
@@ -27,6 +51,7 @@ func (f *Filter) Match(c *directory.Change) bool {
 	case len(f.Effects) > 0 && !slices.ContainsFunc(f.Effects, func(e directory.Effect) bool { return is(c, e) }),
 		len(f.Users) > 0 && !slices.Contains(f.Users, c.UserID),
 		len(f.States) > 0 && !slices.Contains(f.States, c.State),
+		len(f.Groups) > 0 && !slices.Contains(f.Groups, GroupOf(c)),
 		len(f.Departments) > 0 && !named(f.Departments, c.Department),
 		len(f.Domains) > 0 && !named(f.Domains, c.Domain):
 		return false

@@ -11,22 +11,27 @@ import (
 	"bindery/shared/store"
 )
 
-// MaxChosen is how many changes an approval may name.
-const MaxChosen = 20000
+const (
+	// MaxChosen is how many changes an approval may name.
+	MaxChosen = 20000
+	// MaxSelected is how many a filter may select, of a run that has others besides:
+	// their places go into one item.
+	MaxSelected = 75000
+)
 
-// Approve lets a held run go on: with all of its changes, with chosen ones or
-// with chosen effects. The others are declined, and not proposed again while
-// they would be the same. The zero Approval declines everything. It says who
-// decided; a change whose user or account has moved on since is dropped as
+// Approve lets a held run go on: with all of its changes, with chosen ones, with
+// chosen effects, or with what a filter selects. The others are declined, and not
+// proposed again while they would be the same. The zero Approval declines everything.
+// It says who decided, and why if they said; a change whose user or account has moved on since is dropped as
 // outdated by itself. Under fourEyes nobody approves their own request, by the
 // run or by an edit that its plan comes from; declining is free.
-func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory.RunID, a plan.Approval) (directory.Run, error) {
-	places, err := chosen(id, a.ChangeIDs)
+func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory.RunID, asked plan.Approval) (directory.Run, error) {
+	named, err := chosen(id, asked.ChangeIDs)
 	if err != nil {
 		return directory.Run{}, err
 	}
 	kind := directory.AuditApproveRun
-	if declines(a) {
+	if asked.Declines() {
 		kind = directory.AuditDeclineRun
 	}
 	run, err := s.move(ctx, by.AuditEvent(kind), id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
@@ -37,14 +42,20 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 			}
 			return nil, directory.Refuse(directory.ErrConflict, directory.CodeRunNotHeld, "The run is "+string(r.State)+", so there is nothing to decide.", next)
 		}
-		if !declines(a) {
+		if !asked.Declines() {
 			if err := s.otherEyes(ctx, by, r); err != nil {
 				return nil, err
 			}
 		}
-		for chunk := range places {
+		for chunk := range named {
 			if chunk >= r.Chunks {
-				return nil, noSuchChange(directory.ChangeID(fmt.Sprintf("%s.%d.%d", id, chunk, places[chunk][0])))
+				return nil, noSuchChange(directory.ChangeID(fmt.Sprintf("%s.%d.%d", id, chunk, named[chunk][0])))
+			}
+		}
+		a, places := asked, named
+		if a.Where != nil {
+			if a, places, err = s.selected(ctx, r, asked, named); err != nil {
+				return nil, err
 			}
 		}
 		progress, err := ProgressOf(r)
@@ -63,6 +74,7 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 		r.State, r.ApprovedBy, r.ApprovedAt = directory.RunApplying, by.Subject, now.UTC()
 		r.Decided = true // here, where the admin is known, the approval is sealed
 		r.Approval = &store.Approval{All: a.All, Effects: a.Effects, Chosen: len(a.ChangeIDs)}
+		r.NoteDecision(kind, by, now)
 		if len(places) == 0 {
 			return nil, nil
 		}
@@ -105,6 +117,3 @@ func (s *Service) otherEyes(ctx context.Context, by directory.Caller, r *store.R
 	}
 	return c.Settings.OtherEyes(by.Subject, append(slices.Clone(r.EditedBy), r.AskedBy)...)
 }
-
-// declines reports whether an approval takes nothing: that needs no other eyes.
-func declines(a plan.Approval) bool { return !a.All && len(a.ChangeIDs)+len(a.Effects) == 0 }

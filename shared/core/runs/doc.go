@@ -9,7 +9,10 @@
 // and so does an admin's decision, so that it is defined here, where both know it.
 // Its transitions have names, and its JSON is stored.
 //
-// Every method that changes something takes who asks for it. Under fourEyes
-// nobody approves what they have asked for, by the run or by an edit that its plan
-// comes from; declining is free.
+// A part of a held run is approved by changes, by effects, or by a filter, which is made
+// into changes as it is decided (select.go).
+//
+// Every method that changes something takes who asks for it, and why if they said.
+// Under fourEyes nobody approves what they have asked for, by the run or by an edit
+// that its plan comes from; declining is free.
 package runs

@@ -134,9 +134,7 @@ func (s *Service) ChangesWhere(ctx context.Context, id directory.RunID, f plan.F
 		}
 		looked += len(page)
 		for i := range page {
-			if _, chunk, _, ok := store.Place(page[i].ID); ok && r.ApprovedBy != "" && chunk < progress.Ready && page[i].State == directory.ChangePlanned {
-				page[i].State = directory.ChangeApproved // the others have been put away by then
-			}
+			page[i].State = progress.stateOf(&r, &page[i])
 			if !f.Match(&page[i]) {
 				continue
 			}
@@ -151,6 +149,15 @@ func (s *Service) ChangesWhere(ctx context.Context, id directory.RunID, f plan.F
 		}
 	}
 	return list, cursor, nil
+}
+
+// stateOf is the state of a change as it is shown: of a run that was approved, what has
+// been made ready and not put away is approved.
+func (p *Progress) stateOf(r *store.RunRecord, c *directory.Change) directory.ChangeState {
+	if _, chunk, _, ok := store.Place(c.ID); ok && r.ApprovedBy != "" && chunk < p.Ready && c.State == directory.ChangePlanned {
+		return directory.ChangeApproved
+	}
+	return c.State
 }
 
 // mostLooked is how many changes a filtered page looks at.

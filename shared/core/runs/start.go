@@ -146,7 +146,7 @@ func (s *Service) start(ctx context.Context, by directory.Caller, c *directory.C
 	r := NewRecord(c.ID, c.Epoch, s.now())
 	r.DryRun, r.Full = req.DryRun, req.Full
 	r.Settings, r.Release = req.Settings, req.Release
-	r.AskedBy = by.Subject
+	r.AskedBy, r.Reason = by.Subject, by.Reason
 	r.UserIDs = slices.Compact(slices.Sorted(slices.Values(req.UserIDs)))
 	r.Objects = slices.Compact(slices.SortedFunc(slices.Values(req.Objects), directory.Ref.Compare))
 	for _, ref := range r.Objects { // an older version leaves the run to whoever knows them
@@ -184,6 +184,7 @@ func (s *Service) Cancel(ctx context.Context, by directory.Caller, id directory.
 			return nil, directory.Refuse(directory.ErrConflict, directory.CodeRunEnded, "The run is "+string(r.State)+" already.", "")
 		}
 		r.State, r.EndedAt, r.Waiting = directory.RunCancelled, now.UTC(), nil
+		r.NoteDecision(directory.AuditCancelRun, by, now)
 		return nil, nil
 	})
 }

@@ -79,6 +79,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"ChainsAreRead", testChainsRead},
 		{"EventsAreRecorded", testAuditSealed},
 		{"JobsKeepPartsAndPages", testJobParts},
+		{"JobsAreListed", testJobList},
+		{"ProblemsAreSummedUp", testProblemCauses},
 		{"UploadsAreLoadedOnce", testUploads},
 		{"TokensAreRefreshedByOne", testTokenLease},
 		{"GroupsAreFound", testGroups},

@@ -1,0 +1,53 @@
+package assign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bindery/shared/directory"
+)
+
+// UserBinding is the binding of a user, with the connection that it is of and what that
+// one keeps of the user besides the account.
+type UserBinding struct {
+	Binding    directory.Binding
+	Connection directory.Connection
+	// Beside are the records of the user's manager and licences, as far as there are any.
+	Beside []directory.Binding
+}
+
+// OfUser returns the binding of a user that counts; nil when there is none. It is at most
+// one, whatever the number of connections: so it takes three reads.
+func (s *Bindings) OfUser(ctx context.Context, id directory.UserID) (*UserBinding, error) {
+	found, err := s.subjects.Subjects(ctx, []directory.UserID{id})
+	if err != nil {
+		return nil, err
+	}
+	sub := found[id]
+	if sub.User == nil && sub.Binding == nil {
+		return nil, directory.Refuse(directory.ErrNotFound, directory.CodeUserNotFound, fmt.Sprintf("There is no user %q.", id), "")
+	}
+	if sub.Binding == nil {
+		return nil, nil
+	}
+	c, err := s.connections.Connection(ctx, sub.Binding.ConnectionID)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && c.Epoch != sub.Binding.Epoch {
+		return nil, nil // of an epoch that has passed: it does not count any more
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &UserBinding{Binding: *sub.Binding, Connection: c}
+	refs := []directory.Ref{directory.ManagerOf(id), directory.LicenceOf(id)}
+	beside, err := s.subjects.BindingsOf(ctx, c.ID, refs)
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range refs {
+		if b, there := beside[ref]; there && b.Epoch == c.Epoch {
+			out.Beside = append(out.Beside, b)
+		}
+	}
+	return out, nil
+}

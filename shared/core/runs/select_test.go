@@ -1,0 +1,131 @@
+package runs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"bindery/shared/core/plan"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+	"bindery/shared/testworld"
+)
+
+// planned stores a held run with so many changes of each department.
+func planned(t *testing.T, w *testworld.World, c *directory.Connection, sizes map[string]int) directory.RunID {
+	t.Helper()
+	lease, _, err := w.Store.Leases.AcquireLease(t.Context(), c.ID, "test", time.Hour)
+	w.Must(err)
+	r := NewRecord(c.ID, c.Epoch, w.Now())
+	w.Must(w.Store.Runs.CreateRun(t.Context(), directory.AuditEvent{}, &r))
+	for department, n := range sizes {
+		for n > 0 {
+			changes := make([]directory.Change, min(n, store.ChunkSize))
+			for i := range changes {
+				changes[i] = directory.Change{UserID: "usr_1", AccountID: "a", Department: department, Effect: directory.EffectUpdate}
+			}
+			w.Must(w.Store.Runs.AppendChunk(t.Context(), &lease, &r, changes))
+			n -= len(changes)
+		}
+	}
+	r.State, r.Held = directory.RunHeld, &directory.Held{Reasons: []string{"many"}}
+	w.Must(w.Store.Runs.SaveRun(t.Context(), &lease, &r))
+	return r.ID
+}
+
+// As many changes as a filter may select are written down in one item, whatever else the
+// run has; one more is refused, and nothing is decided. All of a run is not written down.
+func TestMostSelected(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		sizes map[string]int
+		code  string // of the refusal
+		all   bool
+	}{
+		{map[string]int{"A": MaxSelected, "B": 1}, "", false},
+		{map[string]int{"A": MaxSelected + 1, "B": 1}, directory.CodeTooManyChanges, false},
+		{map[string]int{"A": MaxSelected + 1}, "", true},
+	} {
+		w := testworld.New(t)
+		c := w.Connection("hq")
+		s := New(Config{Stores: StoresOf(w.Store), Now: w.Now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }})
+		id := planned(t, w, &c, test.sizes)
+		_, err := s.Approve(t.Context(), directory.Caller{Subject: "boss"}, id, plan.Approval{Where: &plan.Filter{Departments: []string{"a"}}})
+		r, readErr := w.Store.Runs.Run(t.Context(), id)
+		w.Must(readErr)
+		if test.code != "" {
+			if refusal, ok := errors.AsType[*directory.Refusal](err); !ok || refusal.Code != test.code || r.State != directory.RunHeld || len(r.Decisions) != 0 {
+				t.Errorf("%v: %v, and the run is %s", test.sizes, err, r.State)
+			}
+			continue
+		}
+		if err != nil || r.State != directory.RunApplying || r.Approval.All != test.all || !test.all && r.Approval.Chosen != MaxSelected {
+			t.Errorf("%v: %v, %+v", test.sizes, err, r.Approval)
+		}
+	}
+}
+
+// A count looks at a bounded number of changes, and says so.
+func TestCountIsBounded(t *testing.T) {
+	t.Parallel()
+	w := testworld.New(t)
+	c := w.Connection("hq")
+	s := New(Config{Stores: StoresOf(w.Store), Now: w.Now})
+	id := planned(t, w, &c, map[string]int{"A": mostCounted + 1})
+	got, err := s.Count(t.Context(), id, plan.Filter{})
+	if err != nil || got.Of != mostCounted || got.Changes != mostCounted || !got.Partial {
+		t.Errorf("counted %+v, %v", got, err)
+	}
+}
+
+// The number of people, and what cannot be taken back, is told by what is done.
+func TestCountTellsMore(t *testing.T) {
+	t.Parallel()
+	s := Selection{Effects: map[directory.Effect]int{}, States: map[directory.ChangeState]int{}, Irreversible: map[directory.Effect]int{}}
+	groups := map[directory.GroupID]*GroupSelection{}
+	for _, c := range []directory.Change{
+		{Effect: directory.EffectLicenceRemove, People: 30, Object: directory.GroupLicenceOf("grp_1")},
+		{Effect: directory.EffectRename, Irreversible: "mail to the old name", People: 1},
+		{Effect: directory.EffectUpdate, Properties: []directory.PropertyChange{{Name: "x", Irreversible: "it is gone"}}},
+		{Effect: directory.EffectUpdate, State: directory.ChangeApplied},
+	} {
+		s.add(&c, groups)
+	}
+	if got := fmt.Sprint(s.Changes, s.Effects, s.People, s.Irreversible, s.States); got != "4 map[licence-remove:1 rename:1 update:2] map[licence-remove:30] map[rename:1 update:1] map[:3 applied:1]" {
+		t.Errorf("counted %s", got)
+	}
+	if len(groups) != 1 || groups["grp_1"].Changes != 1 {
+		t.Errorf("by group: %v", groups)
+	}
+}
+
+// A change is about the group whose membership, licences or export it is, or by whose end
+// of membership a binding ends; and a filter selects it by that.
+func TestCountByGroup(t *testing.T) {
+	t.Parallel()
+	w := testworld.New(t)
+	c := w.Connection("hq")
+	s := New(Config{Stores: StoresOf(w.Store), Now: w.Now})
+	lease, _, err := w.Store.Leases.AcquireLease(t.Context(), c.ID, "test", time.Hour)
+	w.Must(err)
+	r := NewRecord(c.ID, c.Epoch, w.Now())
+	w.Must(w.Store.Runs.CreateRun(t.Context(), directory.AuditEvent{}, &r))
+	w.Must(w.Store.Runs.AppendChunk(t.Context(), &lease, &r, []directory.Change{
+		{Object: directory.MemberOf("grp_1", "usr_1"), Effect: directory.EffectMemberAdd}, {Object: directory.NestedIn("grp_1", "grp_2"), Effect: directory.EffectMemberAdd},
+		{Object: directory.GroupRef("grp_2"), Effect: directory.EffectGroupUpdate}, {Object: directory.GroupLicenceOf("grp_3"), Effect: directory.EffectLicenceAdd},
+		{UserID: "usr_1", Scope: "grp_1", Effect: directory.EffectBlock}, {UserID: "usr_2", Effect: directory.EffectUpdate},
+		{Object: directory.LicenceOf("usr_1"), Effect: directory.EffectLicenceAdd},
+	}))
+	got, err := s.Count(t.Context(), r.ID, plan.Filter{})
+	w.Must(err)
+	if said := fmt.Sprint(got.Groups); said != "[{grp_1 3 map[block:1 member-add:2]} {grp_2 1 map[group-update:1]} {grp_3 1 map[licence-add:1]}]" {
+		t.Errorf("by group: %s", said)
+	}
+	for g, n := range map[directory.GroupID]int{"grp_1": 3, "grp_2": 1, "grp_3": 1, "grp_4": 0} {
+		if got, err := s.Count(t.Context(), r.ID, plan.Filter{Groups: []directory.GroupID{g}}); err != nil || got.Changes != n {
+			t.Errorf("about %s are %d (%v), want %d", g, got.Changes, err, n)
+		}
+	}
+}
