@@ -1,0 +1,173 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// Sessions keeps what the console knows of who is signed in; *store.Sessions does.
+type Sessions interface {
+	Session(ctx context.Context, name string) (sealed []byte, version int64, err error)
+	SaveSession(ctx context.Context, name string, sealed []byte, version int64, expires time.Time) error
+	EndSession(ctx context.Context, name string) error
+}
+
+// Config says where the console stands and who signs people in to it.
+type Config struct {
+	// PublicURL is the address of the API and of the console, without a slash at its
+	// end: pages are below PublicURL/console.
+	PublicURL string
+	// Issuer is the OpenID provider's address, ClientID what the console is to it.
+	// ClientSecret is nil for a public client.
+	Issuer       string
+	ClientID     string
+	ClientSecret func(ctx context.Context) (directory.Secret, error)
+	// Scopes are asked for besides openid; AuthParams go along, as an audience that an
+	// issuer wants to be told.
+	Scopes     []string
+	AuthParams url.Values
+	// Login reaches the issuer, API reaches /v1; nil means the network.
+	Login    http.RoundTripper
+	API      http.RoundTripper
+	Sessions Sessions
+	// Environment names the installation in the frame of every page; may be empty.
+	Environment string
+	Now         func() time.Time // nil means time.Now
+	Log         *slog.Logger     // nil: silent
+}
+
+// Console answers requests below /console.
+type Console struct {
+	cfg    Config
+	secure bool // over https: cookies bear the prefix __Host-
+	login  *http.Client
+	api    *http.Client
+	mux    http.Handler
+}
+
+// New returns a Console.
+func New(cfg Config) (*Console, error) {
+	u, err := url.Parse(cfg.PublicURL)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, errors.New("console: PublicURL must be an address")
+	}
+	if cfg.Issuer == "" || cfg.ClientID == "" || cfg.Sessions == nil {
+		return nil, errors.New("console: needs an issuer, a client and sessions")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Console{cfg: cfg, secure: u.Scheme == "https",
+		login: &http.Client{Transport: cfg.Login, Timeout: pageTime, CheckRedirect: noRedirect},
+		api:   &http.Client{Transport: cfg.API, Timeout: pageTime, CheckRedirect: noRedirect},
+	}
+	mux := http.NewServeMux()
+	for _, r := range routes {
+		mux.HandleFunc(r.method+" "+r.path, c.serve(r))
+	}
+	mux.HandleFunc("GET /console/assets/{hash}/{name}", serveAsset)
+	mux.HandleFunc("/", c.serve(route{do: notFound, open: true}))
+	cross := http.NewCrossOriginProtection()
+	if err := cross.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+		return nil, err
+	}
+	cross.SetDenyHandler(c.serve(route{do: crossSite, open: true}))
+	c.mux = cross.Handler(mux)
+	return c, nil
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// ServeHTTP answers a request. Whatever the answer is, it carries the headers that
+// keep a page from being framed, kept or filled by others.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=(), clipboard-read=()")
+	h.Set("Cache-Control", "no-store")
+	if c.secure {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+	c.mux.ServeHTTP(w, r)
+}
+
+// policy of content: our own script and style, nothing inline, no frame, and no way
+// to make markup of text.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'none'; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// The scopes of admins, as the API names them.
+const (
+	scopeRead    = "bindery/read"
+	scopeWrite   = "bindery/write"
+	scopeAdmin   = "bindery/admin"
+	scopeApprove = "bindery/approve"
+)
+
+// route is one address of the console.
+type route struct {
+	method string
+	path   string
+	// scope is what the token must have; without it the page says so, and nothing is
+	// called. Empty: none.
+	scope string
+	// fresh wants a sign-in that is not older than freshFor.
+	fresh bool
+	// open needs no session.
+	open bool
+	do   func(v *visit) (answer, error)
+}
+
+// routes are all addresses. A GET changes nothing; a POST is one act, and redirects.
+var routes = []route{
+	{method: "GET", path: "/console/sign-in", open: true, do: signInPage},
+	{method: "GET", path: "/console/login", open: true, do: login},
+	{method: "GET", path: "/console/callback", open: true, do: callback},
+	{method: "POST", path: "/console/sign-out", open: true, do: signOut},
+	{method: "POST", path: "/console/preferences", open: true, do: setPreferences},
+
+	{method: "GET", path: "/console/{$}", scope: scopeRead, do: homePage},
+	{method: "GET", path: "/console", scope: scopeRead, do: homePage},
+	{method: "GET", path: "/console/me", do: mePage},
+
+	{method: "GET", path: "/console/connections", scope: scopeRead, do: connectionsPage},
+	{method: "GET", path: "/console/connections/{id}", scope: scopeRead, do: connectionPage},
+	{method: "GET", path: "/console/connections/{id}/runs", scope: scopeRead, do: runsPage},
+	{method: "POST", path: "/console/connections/{id}/sync", scope: scopeWrite, do: syncNow},
+
+	{method: "GET", path: "/console/runs/{id}", scope: scopeRead, do: runPage},
+	{method: "GET", path: "/console/runs/{id}/approve", scope: scopeApprove, do: approvePage},
+	{method: "POST", path: "/console/runs/{id}/approve", scope: scopeApprove, do: approve},
+	{method: "GET", path: "/console/runs/{id}/decline", scope: scopeApprove, do: declinePage},
+	{method: "POST", path: "/console/runs/{id}/decline", scope: scopeApprove, do: decline},
+	{method: "POST", path: "/console/runs/{id}/cancel", scope: scopeWrite, do: cancelRun},
+	{method: "GET", path: "/console/runs/{id}/undo", scope: scopeWrite, do: undoPage},
+	{method: "POST", path: "/console/runs/{id}/undo", scope: scopeWrite, do: undo},
+	{method: "GET", path: "/console/runs/{id}/changes.csv", scope: scopeRead, do: changesCSV},
+}
+
+// local reports whether an address is a path of this console: what a link, and a
+// redirect after signing in, may lead to.
+func local(address string) bool {
+	if strings.ContainsAny(address, "\\\r\n\t") {
+		return false
+	}
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil &&
+		(u.Path == "/console" || strings.HasPrefix(u.Path, "/console/")) && !strings.Contains(u.Path, "//") && !strings.Contains(u.Path, "/../")
+}

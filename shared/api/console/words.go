@@ -1,0 +1,428 @@
+package console
+
+// Every text that the console shows, in English and in German. What others wrote, and
+// what the API says in sentences, is not here.
+
+// What stands around every page.
+var (
+	textHome        = text{"Home", "Übersicht"}
+	textConnections = text{"Connections", "Verbindungen"}
+	textNavigation  = text{"Main", "Hauptbereiche"}
+	textWhere       = text{"Where you are", "Wo Sie sind"}
+	textTabs        = text{"Parts of the connection", "Teile der Verbindung"}
+	textPages       = text{"Pages", "Seiten"}
+	textSkip        = text{"Skip to the content", "Zum Inhalt springen"}
+	textEnvironment = text{"Installation: ", "Installation: "}
+	textLanguage    = text{"Language", "Sprache"}
+	textTheme       = text{"Colours", "Farben"}
+	textThemeSystem = text{"As the system", "Wie das System"}
+	textThemeLight  = text{"Light", "Hell"}
+	textThemeDark   = text{"Dark", "Dunkel"}
+	textMe          = text{"You and this console", "Sie und diese Konsole"}
+	textSignOut     = text{"Sign out", "Abmelden"}
+	textKeys        = text{"Keys: ?", "Tasten: ?"}
+	textCopied      = text{"Copied", "Kopiert"}
+	textWorking     = text{"Working…", "Wird erledigt…"}
+	textChosen      = text{"chosen", "ausgewählt"}
+	textAsCall      = text{"As a call of the API", "Als Aufruf der API"}
+	textFirstPage   = text{"First page", "Erste Seite"}
+	textNextPage    = text{"Next page", "Nächste Seite"}
+	textAndMore     = text{"And more than are listed here.", "Und mehr, als hier stehen."}
+	textSeeAll      = text{"See all", "Alle ansehen"}
+	textLook        = text{"Look", "Ansehen"}
+	textBack        = text{"Back", "Zurück"}
+	textToHome      = text{"To the overview", "Zur Übersicht"}
+	textNone        = text{"(none)", "(keine)"}
+	textAny         = text{"any", "alle"}
+	textYes         = text{"yes", "ja"}
+	textNo          = text{"no", "nein"}
+	textUnknown     = text{"not known", "nicht bekannt"}
+	textNever       = text{"never", "nie"}
+)
+
+// Times.
+var (
+	textJustNow = text{"just now", "gerade eben"}
+	textAgo     = text{"%s ago", "vor %s"}
+	textSince   = text{"since", "seit"}
+	textUntil   = text{"until", "bis"}
+	textSeconds = number{text{"%s second", "%s Sekunde"}, text{"%s seconds", "%s Sekunden"}}
+	textMinutes = number{text{"%s minute", "%s Minute"}, text{"%s minutes", "%s Minuten"}}
+	textHours   = number{text{"%s hour", "%s Stunde"}, text{"%s hours", "%s Stunden"}}
+	textDays    = number{text{"%s day", "%s Tag"}, text{"%s days", "%s Tage"}}
+)
+
+// Signing in, and out.
+var (
+	textSignIn         = text{"Sign in", "Anmelden"}
+	textWhatIsThis     = text{"Bindery keeps accounts, groups and licences of Microsoft 365 as your own directory says.", "Bindery hält Konten, Gruppen und Lizenzen in Microsoft 365 so, wie es das eigene Verzeichnis sagt."}
+	textContinueWith   = text{"Continue with %s", "Weiter mit %s"}
+	textSignInNote     = text{"You are asked there who you are. No password is typed into this console.", "Dort werden Sie gefragt, wer Sie sind. In dieser Konsole wird kein Passwort eingegeben."}
+	textSignInAgain    = text{"Sign in again", "Erneut anmelden"}
+	textEndedMore      = text{"Your session has ended. Sign in again and you come back to where you were.", "Ihre Sitzung ist zu Ende. Nach erneuter Anmeldung geht es dort weiter, wo Sie waren."}
+	textNotSignedIn    = text{"You are not signed in", "Sie sind nicht angemeldet"}
+	textIssuerAway     = text{"The identity provider does not answer. Try again in a moment; if it stays so, whoever runs this installation finds the reason in its log.", "Der Anmeldedienst antwortet nicht. Versuchen Sie es gleich noch einmal; bleibt es dabei, steht der Grund im Protokoll dieser Installation."}
+	textSignInBroken   = text{"The sign-in could not be finished. The log of this installation says why.", "Die Anmeldung konnte nicht abgeschlossen werden. Das Protokoll dieser Installation sagt, warum."}
+	textSignInExpired  = text{"This sign-in is not the one that was begun in this browser, or it took longer than ten minutes. Begin anew.", "Diese Anmeldung wurde nicht in diesem Browser begonnen oder hat länger als zehn Minuten gedauert. Bitte neu beginnen."}
+	textWrongIssuer    = text{"The answer came from another identity provider than the one that was asked. Nothing was taken from it.", "Die Antwort kam von einem anderen Anmeldedienst als dem gefragten. Nichts wurde daraus übernommen."}
+	textIssuerRefused  = text{"The identity provider did not let you in.", "Der Anmeldedienst hat Sie nicht eingelassen."}
+	textNoScopes       = text{"Your token lacks the scope bindery/read, without which there is nothing to see. Whoever runs the identity provider can give it to you. What the token has:", "Ihrem Token fehlt der Scope bindery/read, ohne den es nichts zu sehen gibt. Wer den Anmeldedienst betreibt, kann ihn erteilen. Was das Token hat:"}
+	textNotFresh       = text{"The identity provider did not ask you again, although it was told to. What you were about to do needs a sign-in of the last five minutes: sign out there, and try again.", "Der Anmeldedienst hat Sie nicht erneut gefragt, obwohl er darum gebeten wurde. Das Vorhaben braucht eine Anmeldung der letzten fünf Minuten: Melden Sie sich dort ab und versuchen Sie es noch einmal."}
+	textSignedOut      = text{"You are signed out", "Sie sind abgemeldet"}
+	textSignedOutMore  = text{"The session of this console has ended, and its tokens are deleted.", "Die Sitzung dieser Konsole ist beendet, und ihre Token sind gelöscht."}
+	textSignOutThere   = text{"Sign out at %s as well", "Auch bei %s abmelden"}
+	textSessionEnded   = text{"Your session has ended", "Ihre Sitzung ist zu Ende"}
+	textNothingDone    = text{"Nothing was done of what you sent. Sign in again and repeat it.", "Nichts von dem, was Sie gesendet haben, wurde ausgeführt. Melden Sie sich erneut an und wiederholen Sie es."}
+	textWantsFresh     = text{"This needs a sign-in of the last five minutes. Nothing was done.", "Dafür braucht es eine Anmeldung der letzten fünf Minuten. Nichts wurde ausgeführt."}
+	textWantsFreshMore = text{"What cannot be taken back needs a sign-in of the last five minutes. You come back to this page.", "Was sich nicht zurücknehmen lässt, braucht eine Anmeldung der letzten fünf Minuten. Danach geht es auf dieser Seite weiter."}
+)
+
+// What goes wrong.
+var (
+	textNotDone       = text{"That was not done", "Das wurde nicht ausgeführt"}
+	textRefused       = text{"Why", "Warum"}
+	textNoReason      = text{"No reason was given.", "Es wurde kein Grund genannt."}
+	textWhatNow       = text{"What to do:", "Was zu tun ist:"}
+	textOurFault      = text{"This page could not be made. Try again; if it stays so, the log of this installation says why.", "Diese Seite konnte nicht erstellt werden. Versuchen Sie es noch einmal; bleibt es dabei, steht der Grund im Protokoll dieser Installation."}
+	textNoAnswer      = text{"No answer came in time", "Es kam rechtzeitig keine Antwort"}
+	textNoAnswerMore  = text{"It is not known whether it was done. Look before you repeat it.", "Es ist nicht bekannt, ob es ausgeführt wurde. Sehen Sie nach, bevor Sie es wiederholen."}
+	textLate          = text{"This part was not loaded.", "Dieser Teil wurde nicht geladen."}
+	textPartForbidden = text{"You may not see this part.", "Diesen Teil dürfen Sie nicht sehen."}
+	textTryAgain      = text{"Try again", "Noch einmal versuchen"}
+	textBadForm       = text{"The form could not be read. Nothing was done.", "Das Formular konnte nicht gelesen werden. Nichts wurde ausgeführt."}
+	textCrossSite     = text{"The request came from another site than this console. Nothing was done.", "Die Anfrage kam von einer anderen Seite als dieser Konsole. Nichts wurde ausgeführt."}
+	textNotAllowed    = text{"You may not do this", "Das dürfen Sie nicht"}
+	textNeeds         = text{"needs", "braucht"}
+	textNeedsMore     = text{"Your token does not have this scope, and none implies another. Nothing was called. Whoever runs the identity provider can give it to you.", "Ihr Token hat diesen Scope nicht, und keiner schließt einen anderen ein. Nichts wurde aufgerufen. Wer den Anmeldedienst betreibt, kann ihn erteilen."}
+	textNotFound      = text{"There is no such page", "Diese Seite gibt es nicht"}
+	textNotFoundMore  = text{"What it was about may have been removed, or the address is not whole.", "Worum es ging, wurde vielleicht entfernt, oder die Adresse ist nicht vollständig."}
+	textCode          = text{"Code", "Code"}
+	textMicrosoftCode = text{"Microsoft's code", "Code von Microsoft"}
+	textIncident      = text{"Incident", "Vorfall"}
+	textRequestID     = text{"Request", "Anfrage"}
+)
+
+// You.
+var (
+	textWhatMayI     = text{"What you may do", "Was Sie dürfen"}
+	textName         = text{"Name", "Name"}
+	textSubject      = text{"Subject", "Kennung (sub)"}
+	textSignedInAt   = text{"Asked who you are", "Nach der Person gefragt"}
+	textSessionSince = text{"Session since", "Sitzung seit"}
+	textSessionUntil = text{"Ends at the latest", "Endet spätestens"}
+	textScope        = text{"Scope", "Scope"}
+	textHave         = text{"You have it", "Sie haben ihn"}
+	textWhatItDoes   = text{"What it lets you do", "Was er erlaubt"}
+	textMayRead      = text{"See everything.", "Alles sehen."}
+	textMayWrite     = text{"Edit users and groups, bind, import, start and take back runs.", "Benutzer und Gruppen bearbeiten, verbinden, importieren, Läufe starten und zurücknehmen."}
+	textMayAdmin     = text{"Create, authorise, set, deactivate and delete connections.", "Verbindungen anlegen, autorisieren, einstellen, beenden und löschen."}
+	textMayApprove   = text{"Decide: held runs, which tenant and account may take effect, settings that become looser, lifted protection.", "Entscheiden: angehaltene Läufe, welcher Mandant und welches Konto gelten, gelockerte Einstellungen, aufgehobener Schutz."}
+	textScopesNote   = text{"None implies another. The API checks each call by itself: this list only says which buttons are of use.", "Keiner schließt einen anderen ein. Die API prüft jeden Aufruf selbst: Diese Liste sagt nur, welche Knöpfe etwas bewirken."}
+	textPreferences  = text{"How the console looks", "Wie die Konsole aussieht"}
+	textKeysOn       = text{"Switch single keys on", "Einzelne Tasten einschalten"}
+	textKeysOff      = text{"Switch single keys off", "Einzelne Tasten ausschalten"}
+	textKeysTitle    = text{"Keys", "Tasten"}
+	textKeyGo        = text{"Go to home, connections", "Zur Übersicht, zu den Verbindungen"}
+	textKeyRows      = text{"Next and former row", "Nächste und vorige Zeile"}
+	textKeySelect    = text{"Choose the row", "Zeile auswählen"}
+	textKeyDecide    = text{"To approve, to decline", "Zum Genehmigen, zum Ablehnen"}
+)
+
+// Home.
+var (
+	textWelcome         = text{"Welcome to Bindery", "Willkommen bei Bindery"}
+	textWelcomeMore     = text{"Nothing is connected yet, and nothing is written anywhere. Three steps, and each can be left and taken up again:", "Noch ist nichts verbunden, und nichts wird irgendwo geschrieben. Drei Schritte, und jeder kann unterbrochen und später fortgesetzt werden:"}
+	textStepConnect     = text{"Connect a tenant", "Mandanten verbinden"}
+	textStepConnectMore = text{"An admin of the tenant signs in at Microsoft and consents; then somebody here confirms that it is the right tenant and the right account.", "Eine Administratorin des Mandanten meldet sich bei Microsoft an und stimmt zu; danach bestätigt jemand hier, dass es der richtige Mandant und das richtige Konto ist."}
+	textStepImport      = text{"Import accounts", "Konten importieren"}
+	textStepImportMore  = text{"Accounts of the tenant become users of the directory. Nothing is written at Microsoft.", "Konten des Mandanten werden Benutzer des Verzeichnisses. Bei Microsoft wird nichts geschrieben."}
+	textStepBind        = text{"Bind users, look at the plan", "Benutzer verbinden, Plan ansehen"}
+	textStepBindMore    = text{"Bound users are kept as the directory says. What would be written is shown before it is.", "Verbundene Benutzer werden so gehalten, wie es das Verzeichnis sagt. Was geschrieben würde, wird vorher gezeigt."}
+	textNothingNeedsYou = text{"Nothing needs you.", "Nichts wartet auf Sie."}
+	textDecide          = text{"Needs a decision", "Wartet auf eine Entscheidung"}
+	textNothingToDecide = text{"Nothing waits for a decision.", "Nichts wartet auf eine Entscheidung."}
+	textBroken          = text{"Broken", "Gestört"}
+	textNothingBroken   = text{"Nothing is broken.", "Nichts ist gestört."}
+	textWillBreak       = text{"Will break, or may", "Wird oder könnte gestört werden"}
+	textRunFailed       = text{"The last run failed.", "Der letzte Lauf ist gescheitert."}
+	textHeldSince       = text{"waits since", "wartet seit"}
+	textToConfirm       = text{"Somebody signed in: is this the right tenant and the right account?", "Jemand hat sich angemeldet: Ist das der richtige Mandant und das richtige Konto?"}
+	textDeletedAt       = text{"Unconfirmed, its tokens are deleted at", "Unbestätigt werden die Token gelöscht um"}
+	countInCare         = number{text{"%s account is in Bindery's care.", "%s Konto ist in der Obhut von Bindery."}, text{"%s accounts are in Bindery's care.", "%s Konten sind in der Obhut von Bindery."}}
+	countNeedYou        = number{text{"%s needs you", "%s wartet auf Sie"}, text{"%s need you", "%s warten auf Sie"}}
+)
+
+// Connections.
+var (
+	textNoConnections           = text{"There is no connection yet. One links Bindery to one Microsoft 365 tenant.", "Es gibt noch keine Verbindung. Eine verknüpft Bindery mit einem Mandanten von Microsoft 365."}
+	textTenant                  = text{"Tenant", "Mandant"}
+	textStatus                  = text{"Status", "Zustand"}
+	textMode                    = text{"Mode", "Modus"}
+	textBound                   = text{"Bound", "Verbunden"}
+	textLastRun                 = text{"Last run", "Letzter Lauf"}
+	textEvery                   = text{"Compared every", "Abgleich alle"}
+	textAuthorizedBy            = text{"Authorised by", "Autorisiert von"}
+	textModeAutomatic           = text{"automatic", "automatisch"}
+	textModeApprove             = text{"every run waits for approval", "jeder Lauf wartet auf Genehmigung"}
+	textOverview                = text{"Overview", "Überblick"}
+	textActive                  = text{"active", "aktiv"}
+	textActiveMeans             = text{"Bound accounts are kept as the directory says.", "Verbundene Konten werden so gehalten, wie es das Verzeichnis sagt."}
+	textNeedsAuthorization      = text{"needs authorisation", "braucht Autorisierung"}
+	textNeedsAuthorizationMeans = text{"Microsoft does not accept the authorisation any more. Nothing is written until an admin authorises the connection again; the bindings stay.", "Microsoft nimmt die Autorisierung nicht mehr an. Nichts wird geschrieben, bis die Verbindung erneut autorisiert wird; die Bindungen bleiben."}
+	textAwaits                  = text{"to be confirmed", "zu bestätigen"}
+	textAwaitsMeans             = text{"Somebody signed in. Nothing takes effect before the tenant and the account are confirmed.", "Jemand hat sich angemeldet. Nichts gilt, bevor Mandant und Konto bestätigt sind."}
+	textDeactivated             = text{"deactivated", "beendet"}
+	textDeactivatedMeans        = text{"The connection was let go. Nothing is read or written; every account is as it was.", "Die Verbindung wurde beendet. Nichts wird gelesen oder geschrieben; jedes Konto ist, wie es war."}
+	textPending                 = text{"not authorised yet", "noch nicht autorisiert"}
+	textPendingMeans            = text{"An admin of the tenant has still to sign in at Microsoft.", "Eine Administratorin des Mandanten muss sich noch bei Microsoft anmelden."}
+	textSyncNow                 = text{"Sync now", "Jetzt abgleichen"}
+	textPlanNow                 = text{"Plan only", "Nur planen"}
+	textRunWaits                = text{"A run waits for your decision", "Ein Lauf wartet auf Ihre Entscheidung"}
+	textLacking                 = text{"Permissions that are lacking", "Fehlende Berechtigungen"}
+	textLatestRuns              = text{"Latest runs", "Letzte Läufe"}
+	textAllRuns                 = text{"All runs", "Alle Läufe"}
+	textNoRuns                  = text{"There was no run yet. Edits, the schedule and “Sync now” start one.", "Es gab noch keinen Lauf. Änderungen, der Zeitplan und „Jetzt abgleichen“ starten einen."}
+	textProblems                = text{"Problems", "Probleme"}
+	textNoProblems              = text{"Nobody has a problem.", "Niemand hat ein Problem."}
+	textHealth                  = text{"Health", "Gesundheit"}
+	textHealthy                 = text{"Everything was looked at, and nothing is wrong.", "Alles wurde angesehen, und nichts stimmt nicht."}
+	textNotChecked              = text{"The doctor has not looked at this connection yet.", "Diese Verbindung wurde noch nicht untersucht."}
+	textChecked                 = text{"Looked at", "Untersucht"}
+	textCritical                = text{"critical", "kritisch"}
+	textWarning                 = text{"warning", "Warnung"}
+	textNote                    = text{"note", "Hinweis"}
+	countUsers                  = number{text{"%s user:", "%s Benutzer:"}, text{"%s users:", "%s Benutzer:"}}
+)
+
+// Runs.
+var (
+	textRuns               = text{"Runs", "Läufe"}
+	textRunOf              = text{"Run of %s", "Lauf vom %s"}
+	textPlanOf             = text{"Plan of %s", "Plan vom %s"}
+	textUndoOf             = text{"Taking back, %s", "Rücknahme vom %s"}
+	textUndoPlanOf         = text{"Plan to take back, %s", "Plan einer Rücknahme vom %s"}
+	textReleaseOf          = text{"Release of %s", "Freigabe vom %s"}
+	textKindSync           = text{"sync", "Abgleich"}
+	textKindPlan           = text{"plan only", "nur Plan"}
+	textKindUndo           = text{"taking back", "Rücknahme"}
+	textKindUndoPlan       = text{"plan to take back", "Plan einer Rücknahme"}
+	textKindRelease        = text{"release", "Freigabe"}
+	textConnection         = text{"Connection", "Verbindung"}
+	textTrigger            = text{"Started by", "Ausgelöst durch"}
+	textBySchedule         = text{"the schedule", "den Zeitplan"}
+	textByEdit             = text{"an edit", "eine Änderung"}
+	textByBinding          = text{"a binding", "eine Verbindung von Benutzern"}
+	textByAdmin            = text{"an admin", "eine Administratorin"}
+	textStarted            = text{"Started", "Begonnen"}
+	textTook               = text{"Took", "Dauer"}
+	textApprovedBy         = text{"Approved by", "Genehmigt von"}
+	textTakesBack          = text{"Takes back", "Nimmt zurück"}
+	textTheRun             = text{"this run", "diesen Lauf"}
+	textOnlyFor            = text{"Only for", "Nur für"}
+	textWhen               = text{"When", "Wann"}
+	textWhat               = text{"What", "Was"}
+	textChanges            = text{"Changes", "Änderungen"}
+	textNothingToWrite     = text{"nothing to write", "nichts zu schreiben"}
+	textNothingYetPlanning = text{"Nothing has been written yet. The plan is being made.", "Noch wurde nichts geschrieben. Der Plan entsteht gerade."}
+	textNothingYetHeld     = text{"Nothing has been written yet. It waits for a decision.", "Noch wurde nichts geschrieben. Es wartet auf eine Entscheidung."}
+	textPartlyHeld         = text{"%s of %s are written. The rest waits for a decision.", "%s von %s sind geschrieben. Der Rest wartet auf eine Entscheidung."}
+	textWriting            = text{"Writing: %s of %s, %s failed.", "Wird geschrieben: %s von %s, %s gescheitert."}
+	textPlanOnly           = text{"A plan only: nothing has been written, and nothing will be by this plan.", "Nur ein Plan: Nichts wurde geschrieben, und durch ihn wird nichts geschrieben."}
+	textNothingToDo        = text{"Ended: everything was already as the directory says. Nothing was written.", "Beendet: Alles war schon so, wie es das Verzeichnis sagt. Nichts wurde geschrieben."}
+	textEnded              = text{"Ended: %s written, %s failed, %s refused.", "Beendet: %s geschrieben, %s gescheitert, %s abgewiesen."}
+	textStopped            = text{"Stopped: %s of %s were written.", "Angehalten: %s von %s wurden geschrieben."}
+	textProgress           = text{"Progress", "Fortschritt"}
+	textWaits              = text{"Waits:", "Wartet:"}
+	textWhyFailed          = text{"Why it failed", "Warum es gescheitert ist"}
+	textPlanLacks          = text{"What the plan lacks", "Was dem Plan fehlt"}
+	textStatePlanning      = text{"planning", "plant"}
+	textStateHeld          = text{"held", "angehalten"}
+	textStateApplying      = text{"writing", "schreibt"}
+	textStateWaiting       = text{"waiting", "wartet"}
+	textStatePlanned       = text{"plan only", "nur Plan"}
+	textStateDone          = text{"done", "beendet"}
+	textStateDoneSome      = text{"done, some failed", "beendet, teils gescheitert"}
+	textStateFailed        = text{"failed", "gescheitert"}
+	textStateCancelled     = text{"cancelled", "abgebrochen"}
+	textStateSuperseded    = text{"superseded", "überholt"}
+	textSteps              = text{"Where the run stands", "Wo der Lauf steht"}
+	textStepPlan           = text{"plan", "planen"}
+	textStepDecide         = text{"decide", "entscheiden"}
+	textStepWrite          = text{"write", "schreiben"}
+	textPutBack            = text{"Put back", "Zurücknehmen"}
+	textRunItNow           = text{"Run it now", "Jetzt ausführen"}
+	textTakeBack           = text{"Take back…", "Zurücknehmen…"}
+	textCancel             = text{"Stop before the next batch", "Vor dem nächsten Schub anhalten"}
+	textCancelled          = text{"The run ends before its next batch.", "Der Lauf endet vor seinem nächsten Schub."}
+	textCSV                = text{"As CSV", "Als CSV"}
+	textByEffect           = text{"By effect", "Nach Wirkung"}
+	textByDepartment       = text{"By department", "Nach Abteilung"}
+	textByDomain           = text{"By domain", "Nach Domäne"}
+	textWhereItIs          = text{"Where it is", "Wo es ist"}
+	textShare              = text{"Share", "Anteil"}
+	textStays              = text{"What stays as it is", "Was bleibt, wie es ist"}
+	textWrote              = text{"Was written", "Geschrieben wurde"}
+	textFound              = text{"Is there now", "Steht jetzt da"}
+	countObjects           = number{text{"%s object", "%s Objekt"}, text{"%s objects", "%s Objekte"}}
+	countMoreParts         = number{text{"and %s more", "und %s weitere"}, text{"and %s more", "und %s weitere"}}
+	countLeft              = number{text{"%s thing is left as it is.", "%s Sache bleibt, wie sie ist."}, text{"%s things are left as they are.", "%s Sachen bleiben, wie sie sind."}}
+)
+
+// Why a run is held.
+var (
+	textWhyHeld        = text{"Why it is held", "Warum er angehalten ist"}
+	textInWordsOfAPI   = text{"In full sentences", "In ganzen Sätzen"}
+	textInRun          = text{"in one run", "in einem Lauf"}
+	textInDay          = text{"in 24 hours", "in 24 Stunden"}
+	textInWeek         = text{"in 7 days", "in 7 Tagen"}
+	textMoreThan       = text{"more than the limit of", "mehr als die Grenze von"}
+	textMostly         = text{"most of them in", "die meisten in"}
+	textHeldAll        = text{"Nothing of it is written before somebody decides.", "Nichts davon wird geschrieben, bevor jemand entscheidet."}
+	textHeldSomePasses = text{"Blocks that are within their own limits still go through; everything else waits.", "Sperren innerhalb ihrer eigenen Grenzen gehen durch; alles andere wartet."}
+	textHeldMode       = text{"Every run of this connection waits for approval.", "Jeder Lauf dieser Verbindung wartet auf Genehmigung."}
+	textHeldEmpty      = text{"The directory has no living user any more.", "Das Verzeichnis hat keinen lebenden Benutzer mehr."}
+	textHeldShrank     = text{"The directory had %s users at the last run and has %s now.", "Das Verzeichnis hatte beim letzten Lauf %s Benutzer und hat jetzt %s."}
+	textHeldIncomplete = text{"The tenant could not be read to the end.", "Der Mandant konnte nicht zu Ende gelesen werden."}
+	textHeldSettings   = text{"The settings have changed, and the first plan since then touches %s accounts.", "Die Einstellungen haben sich geändert, und der erste Plan seitdem betrifft %s Konten."}
+	textHeldLoosened   = text{"The guard was loosened a short time ago, and would have held this before.", "Der Wächter wurde vor Kurzem gelockert und hätte dies vorher angehalten."}
+	textHeldRoles      = text{"Who is protected by a role cannot be read.", "Wer durch eine Rolle geschützt ist, lässt sich nicht lesen."}
+	textWaveFailed     = text{"Wave %s went wrong: %s sent, %s failed, %s read back otherwise than written.", "Welle %s ging schief: %s gesendet, %s gescheitert, %s anders zurückgelesen als geschrieben."}
+	textFourEyes       = text{"You asked for this, or edited what it comes from: by the rule of four eyes somebody else approves it. You may decline it.", "Sie haben dies veranlasst oder bearbeitet, woraus es entstand: Nach dem Vier-Augen-Prinzip genehmigt es jemand anderes. Ablehnen dürfen Sie."}
+	textApproveAll     = text{"Approve all…", "Alle genehmigen…"}
+	textDeclineAll     = text{"Decline all…", "Alle ablehnen…"}
+)
+
+// The changes of a run.
+var (
+	textEffect          = text{"Effect", "Wirkung"}
+	textAccount         = text{"Account", "Konto"}
+	textWhatChanges     = text{"What changes", "Was sich ändert"}
+	textWhy             = text{"Why", "Warum"}
+	textBecameOfIt      = text{"State", "Stand"}
+	textChoose          = text{"Choose", "Auswahl"}
+	textChooseThis      = text{"Choose %s", "%s auswählen"}
+	textAllOfPage       = text{"All of this page", "Alle dieser Seite"}
+	textApproveChosen   = text{"Approve the chosen…", "Ausgewählte genehmigen…"}
+	textApproveFiltered = text{"Approve all that this filter shows…", "Alle dieses Filters genehmigen…"}
+	textFilter          = text{"Filter", "Filter"}
+	textProperty        = text{"Property", "Eigenschaft"}
+	textDepartment      = text{"Department", "Abteilung"}
+	textDomain          = text{"Domain", "Domäne"}
+	textUserID          = text{"User's ID", "ID des Benutzers"}
+	textShow            = text{"Show", "Anzeigen"}
+	textShowAll         = text{"Show all", "Alle zeigen"}
+	textNoneMatch       = text{"No change of this run is like that.", "Keine Änderung dieses Laufs ist so."}
+	textNoChanges       = text{"This run has no changes.", "Dieser Lauf hat keine Änderungen."}
+	textNotPlannedYet   = text{"The plan is being made. This page looks again by itself.", "Der Plan entsteht gerade. Diese Seite sieht von selbst wieder nach."}
+	textNoValues        = text{"no values", "keine Werte"}
+	textEmptyValue      = text{"(empty)", "(leer)"}
+	textMaySignIn       = text{"may sign in", "darf sich anmelden"}
+	textMayNotSignIn    = text{"may not sign in", "darf sich nicht anmelden"}
+	textIrreversible    = text{"Cannot be taken back:", "Nicht zurückzunehmen:"}
+	textChangePlanned   = text{"planned", "geplant"}
+	textChangeApproved  = text{"approved", "genehmigt"}
+	textChangeDeclined  = text{"declined", "abgelehnt"}
+	textChangeApplied   = text{"written", "geschrieben"}
+	textChangeFailed    = text{"failed", "gescheitert"}
+	textChangeOutdated  = text{"outdated", "überholt"}
+	textChangeRefused   = text{"refused", "abgewiesen"}
+	countMoreProperties = number{text{"%s more property", "%s weitere Eigenschaft"}, text{"%s more properties", "%s weitere Eigenschaften"}}
+	countChosen         = number{text{"%s chosen", "%s ausgewählt"}, text{"%s chosen", "%s ausgewählt"}}
+)
+
+// Decisions.
+var (
+	textApproveTitle      = text{"Approve %s of %s changes?", "%s von %s Änderungen genehmigen?"}
+	textNothingChosen     = text{"Nothing is chosen", "Nichts ist ausgewählt"}
+	textNothingChosenMore = text{"Go back and tick the changes that are to be written.", "Gehen Sie zurück und wählen Sie die Änderungen aus, die geschrieben werden sollen."}
+	textTooManyChosen     = text{"At most %s changes can be chosen one by one. Choose by a filter, or all.", "Höchstens %s Änderungen lassen sich einzeln auswählen. Wählen Sie über einen Filter oder alle."}
+	textMovedMeanwhile    = text{"What is approved is written as it is shown here. A change whose user or account has moved on meanwhile is left out and planned anew.", "Genehmigtes wird so geschrieben, wie es hier steht. Eine Änderung, deren Benutzer oder Konto sich inzwischen geändert hat, bleibt aus und wird neu geplant."}
+	textNotYet            = text{"Not yet", "Noch nicht"}
+	textThese             = text{"These changes", "Diese Änderungen"}
+	textTypeNumber        = text{"Type the number %s to confirm", "Zur Bestätigung die Zahl %s eingeben"}
+	textTypedWrong        = text{"Type the number %s: that many changes are approved. Nothing was approved yet.", "Geben Sie die Zahl %s ein: So viele Änderungen werden genehmigt. Noch wurde nichts genehmigt."}
+	textPlanMoved         = text{"The plan is another one than a moment ago. Look again: nothing was approved.", "Der Plan ist ein anderer als eben. Sehen Sie noch einmal hin: Nichts wurde genehmigt."}
+	textNotHeldAnyMore    = text{"The run is not held any more: somebody has decided, or it has ended.", "Der Lauf ist nicht mehr angehalten: Jemand hat entschieden, oder er ist zu Ende."}
+	textDeclineWhat       = text{"Nothing of this run is written.", "Nichts von diesem Lauf wird geschrieben."}
+	textDeclineThen       = text{"What is declined is not proposed again until the user, the account or the reason changes.", "Abgelehntes wird nicht wieder vorgeschlagen, bis sich der Benutzer, das Konto oder der Grund ändert."}
+	textDeclinedAll       = text{"Declined. Nothing of the run is written.", "Abgelehnt. Nichts von diesem Lauf wird geschrieben."}
+	countDeclinedThen     = number{text{"%s other is declined, and not proposed again until something about it changes.", "%s weitere wird abgelehnt und nicht wieder vorgeschlagen, bis sich daran etwas ändert."}, text{"%s others are declined, and not proposed again until something about them changes.", "%s weitere werden abgelehnt und nicht wieder vorgeschlagen, bis sich daran etwas ändert."}}
+	countLost             = number{text{"%s of them cannot be taken back as a whole", "%s davon lässt sich nicht ganz zurücknehmen"}, text{"%s of them cannot be taken back as a whole", "%s davon lassen sich nicht ganz zurücknehmen"}}
+	countMoreChanges      = number{text{"And %s more.", "Und %s weitere."}, text{"And %s more.", "Und %s weitere."}}
+	countApproved         = number{text{"%s change approved.", "%s Änderung genehmigt."}, text{"%s changes approved.", "%s Änderungen genehmigt."}}
+	countDeclined         = number{text{"%s declined.", "%s abgelehnt."}, text{"%s declined.", "%s abgelehnt."}}
+	countDeclineTitle     = number{text{"Decline %s change?", "%s Änderung ablehnen?"}, text{"Decline all %s changes?", "Alle %s Änderungen ablehnen?"}}
+	countDeclineDo        = number{text{"Decline %s change", "%s Änderung ablehnen"}, text{"Decline %s changes", "%s Änderungen ablehnen"}}
+)
+
+// Taking back.
+var (
+	textUndoTitle      = text{"Take back what this run wrote", "Zurücknehmen, was dieser Lauf geschrieben hat"}
+	textUndoHow        = text{"First you see what would be put back, and what stays as it is. Nothing is written by that.", "Zuerst sehen Sie, was zurückgenommen würde und was bleibt, wie es ist. Dadurch wird nichts geschrieben."}
+	textUndoPauses     = text{"Whom it concerns is paused, so that the next run does not repeat the mistake: edit the user, or resume.", "Wen es betrifft, wird angehalten, damit der nächste Lauf den Fehler nicht wiederholt: Bearbeiten Sie den Benutzer, oder setzen Sie fort."}
+	textUndoUsers      = text{"Only these users (their IDs; empty: all)", "Nur diese Benutzer (ihre IDs; leer: alle)"}
+	textUndoProperties = text{"Only these properties (as department, jobTitle; empty: all)", "Nur diese Eigenschaften (etwa department, jobTitle; leer: alle)"}
+	textUndoPreview    = text{"Show what would be put back", "Zeigen, was zurückgenommen würde"}
+	textUndoBegun      = text{"Taking back has begun.", "Die Rücknahme hat begonnen."}
+	countWritten       = number{text{"The run wrote %s change.", "Der Lauf hat %s Änderung geschrieben."}, text{"The run wrote %s changes.", "Der Lauf hat %s Änderungen geschrieben."}}
+)
+
+// Effects: as a word, and with a verb and how many.
+var (
+	textEffectBlock            = text{"block", "sperren"}
+	textEffectDelete           = text{"delete", "löschen"}
+	textEffectCreate           = text{"create", "anlegen"}
+	textEffectAdopt            = text{"adopt", "übernehmen"}
+	textEffectUpdate           = text{"update", "ändern"}
+	textEffectSensitive        = text{"update, sensitive", "ändern, heikel"}
+	textEffectEmpty            = text{"empty a value", "Wert leeren"}
+	textEffectRename           = text{"rename", "umbenennen"}
+	textEffectUnblock          = text{"unblock", "entsperren"}
+	textEffectRevoke           = text{"end sessions", "Sitzungen beenden"}
+	textEffectRestore          = text{"restore", "wiederherstellen"}
+	textEffectRelease          = text{"release", "freigeben"}
+	textEffectDeselect         = text{"let go", "loslassen"}
+	textEffectGroupCreate      = text{"create group", "Gruppe anlegen"}
+	textEffectGroupAdopt       = text{"adopt group", "Gruppe übernehmen"}
+	textEffectGroupUpdate      = text{"update group", "Gruppe ändern"}
+	textEffectGroupDelete      = text{"delete group", "Gruppe löschen"}
+	textEffectGroupRestore     = text{"restore group", "Gruppe wiederherstellen"}
+	textEffectMemberAdd        = text{"add member", "Mitglied hinzufügen"}
+	textEffectMemberRemove     = text{"remove member", "Mitglied entfernen"}
+	textEffectManagerSet       = text{"set manager", "Vorgesetzte setzen"}
+	textEffectManagerClear     = text{"clear manager", "Vorgesetzte leeren"}
+	textEffectLicenceAdd       = text{"give licence", "Lizenz geben"}
+	textEffectLicenceRemove    = text{"take licence", "Lizenz nehmen"}
+	textEffectLicenceSwap      = text{"swap licence", "Lizenz tauschen"}
+	textEffectLicencePlans     = text{"switch services", "Dienste schalten"}
+	textEffectLicenceReprocess = text{"reprocess licences", "Lizenzen neu verarbeiten"}
+
+	countBlock            = number{text{"block %s account", "%s Konto sperren"}, text{"block %s accounts", "%s Konten sperren"}}
+	countDelete           = number{text{"delete %s account", "%s Konto löschen"}, text{"delete %s accounts", "%s Konten löschen"}}
+	countCreate           = number{text{"create %s account", "%s Konto anlegen"}, text{"create %s accounts", "%s Konten anlegen"}}
+	countAdopt            = number{text{"adopt %s account", "%s Konto übernehmen"}, text{"adopt %s accounts", "%s Konten übernehmen"}}
+	countUpdate           = number{text{"update %s account", "%s Konto ändern"}, text{"update %s accounts", "%s Konten ändern"}}
+	countSensitive        = number{text{"write sensitive values of %s account", "heikle Werte von %s Konto schreiben"}, text{"write sensitive values of %s accounts", "heikle Werte von %s Konten schreiben"}}
+	countEmpty            = number{text{"empty values of %s account", "Werte von %s Konto leeren"}, text{"empty values of %s accounts", "Werte von %s Konten leeren"}}
+	countRename           = number{text{"rename %s account", "%s Konto umbenennen"}, text{"rename %s accounts", "%s Konten umbenennen"}}
+	countUnblock          = number{text{"unblock %s account", "%s Konto entsperren"}, text{"unblock %s accounts", "%s Konten entsperren"}}
+	countRevoke           = number{text{"end the sessions of %s account", "Sitzungen von %s Konto beenden"}, text{"end the sessions of %s accounts", "Sitzungen von %s Konten beenden"}}
+	countRestore          = number{text{"restore %s account", "%s Konto wiederherstellen"}, text{"restore %s accounts", "%s Konten wiederherstellen"}}
+	countRelease          = number{text{"release %s account", "%s Konto freigeben"}, text{"release %s accounts", "%s Konten freigeben"}}
+	countDeselect         = number{text{"let %s account go", "%s Konto loslassen"}, text{"let %s accounts go", "%s Konten loslassen"}}
+	countGroupCreate      = number{text{"create %s group", "%s Gruppe anlegen"}, text{"create %s groups", "%s Gruppen anlegen"}}
+	countGroupAdopt       = number{text{"adopt %s group", "%s Gruppe übernehmen"}, text{"adopt %s groups", "%s Gruppen übernehmen"}}
+	countGroupUpdate      = number{text{"update %s group", "%s Gruppe ändern"}, text{"update %s groups", "%s Gruppen ändern"}}
+	countGroupDelete      = number{text{"delete %s group", "%s Gruppe löschen"}, text{"delete %s groups", "%s Gruppen löschen"}}
+	countGroupRestore     = number{text{"restore %s group", "%s Gruppe wiederherstellen"}, text{"restore %s groups", "%s Gruppen wiederherstellen"}}
+	countMemberAdd        = number{text{"add %s member", "%s Mitglied hinzufügen"}, text{"add %s members", "%s Mitglieder hinzufügen"}}
+	countMemberRemove     = number{text{"remove %s member", "%s Mitglied entfernen"}, text{"remove %s members", "%s Mitglieder entfernen"}}
+	countManagerSet       = number{text{"set %s manager", "%s Vorgesetzte setzen"}, text{"set %s managers", "%s Vorgesetzte setzen"}}
+	countManagerClear     = number{text{"clear %s manager", "%s Vorgesetzte leeren"}, text{"clear %s managers", "%s Vorgesetzte leeren"}}
+	countLicenceAdd       = number{text{"give %s licence", "%s Lizenz geben"}, text{"give %s licences", "%s Lizenzen geben"}}
+	countLicenceRemove    = number{text{"take %s licence away", "%s Lizenz nehmen"}, text{"take %s licences away", "%s Lizenzen nehmen"}}
+	countLicenceSwap      = number{text{"swap %s licence", "%s Lizenz tauschen"}, text{"swap %s licences", "%s Lizenzen tauschen"}}
+	countLicencePlans     = number{text{"switch services of %s licence", "Dienste von %s Lizenz schalten"}, text{"switch services of %s licences", "Dienste von %s Lizenzen schalten"}}
+	countLicenceReprocess = number{text{"reprocess the licences of %s account", "Lizenzen von %s Konto neu verarbeiten"}, text{"reprocess the licences of %s accounts", "Lizenzen von %s Konten neu verarbeiten"}}
+	countOther            = number{text{"%s other change", "%s andere Änderung"}, text{"%s other changes", "%s andere Änderungen"}}
+)
