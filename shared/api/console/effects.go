@@ -3,6 +3,8 @@ package console
 import (
 	"maps"
 	"slices"
+	"unicode"
+	"unicode/utf8"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -131,7 +133,16 @@ func (v *visit) inWords(counts map[directory.Effect]int) string {
 		}
 		s += v.lang.count(words(e).many, counts[e])
 	}
-	return s
+	return capital(s)
+}
+
+// capital makes the first letter of a text a capital one.
+func capital(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[size:]
 }
 
 // chips are the counts of a run by effect, each a link to the changes of that effect.

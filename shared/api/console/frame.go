@@ -154,7 +154,7 @@ func (v *visit) languages() g.Node {
 		buttons = append(buttons, h.Button(h.Type("submit"), h.Name("lang"), h.Value(tags[l]), h.Lang(tags[l]),
 			h.Aria("pressed", strconv.FormatBool(tongue(l) == v.lang)), g.Text(name)))
 	}
-	return h.Form(h.Method("post"), h.Action("/console/preferences"), h.Class("choice"), v.label(textLanguage), h.Role("group"), hidden("to", v.back()), g.Group(buttons))
+	return h.Form(h.Method("post"), h.Action("/console/preferences"), hidden("to", v.back()), h.Div(h.Class("choice"), v.label(textLanguage), h.Role("group"), g.Group(buttons)))
 }
 
 func (v *visit) themes() g.Node {
@@ -166,7 +166,7 @@ func (v *visit) themes() g.Node {
 		buttons = append(buttons, h.Button(h.Type("submit"), h.Name("theme"), h.Value("theme-"+t.value),
 			h.Aria("pressed", strconv.FormatBool(t.value == v.theme())), v.say(t.name)))
 	}
-	return h.Form(h.Method("post"), h.Action("/console/preferences"), h.Class("choice"), v.label(textTheme), h.Role("group"), hidden("to", v.back()), g.Group(buttons))
+	return h.Form(h.Method("post"), h.Action("/console/preferences"), hidden("to", v.back()), h.Div(h.Class("choice"), v.label(textTheme), h.Role("group"), g.Group(buttons)))
 }
 
 // back is where a preference leads back to: this page, unless it came of a form.

@@ -143,7 +143,10 @@ const fewProperties = 2
 
 // diff is what a change writes: before and after, property by property.
 func (v *visit) diff(c *directory.Change) g.Node {
-	if len(c.Properties) == 0 {
+	switch {
+	case c.Effect == directory.EffectRevoke:
+		return h.Span(h.Class("faint"), v.sentence(c.Effect.Row().Irreversible))
+	case len(c.Properties) == 0:
 		return v.cannotBack(c.Irreversible, h.Span(h.Class("faint"), v.say(textNoValues)))
 	}
 	line := func(p directory.PropertyChange) g.Node {

@@ -58,11 +58,11 @@ func (v *visit) lastRun(c *connection) g.Node {
 		return v.say(textNever)
 	}
 	t, word := runState(&directory.Run{State: r.State})
-	nodes := []g.Node{v.badge(t, word), g.Text(" "), v.ago(r.EndedAt)}
+	when := v.ago(r.EndedAt)
 	if r.ID != "" {
-		return link(here("runs", string(r.ID)), nodes...)
+		when = link(here("runs", string(r.ID)), when)
 	}
-	return g.Group(nodes)
+	return g.Group([]g.Node{v.badge(t, word), g.Text(" "), when})
 }
 
 // connectionTable lists connections.
@@ -189,7 +189,7 @@ func (v *visit) causeList(list causes) g.Node {
 	if len(list.Items) == 0 {
 		return v.empty(textNoProblems)
 	}
-	return h.Ul(h.Class("plain"), g.Map(list.Items, func(p cause) g.Node {
+	return h.Ul(h.Class("bare"), g.Map(list.Items, func(p cause) g.Node {
 		return h.Li(h.Class("line"), h.Strong(v.count(countUsers, p.Users)), g.Text(" "), v.sentence(p.Message), g.Text(" "), code(p.Code),
 			g.If(p.Next != "", h.P(v.sentence(p.Next))), g.If(!p.FirstSince.IsZero(), h.P(h.Class("faint"), v.say(textSince), g.Text(" "), v.ago(p.FirstSince))))
 	}), g.If(list.More, h.Li(h.Class("faint"), v.say(textAndMore))))
@@ -215,7 +215,7 @@ func (v *visit) findings(x health) g.Node {
 	if len(x.Findings) == 0 && x.Healthy != nil && *x.Healthy {
 		return h.Div(head, v.empty(textHealthy))
 	}
-	return h.Div(head, h.Ul(h.Class("plain"), g.Map(x.Findings, func(f finding) g.Node {
+	return h.Div(head, h.Ul(h.Class("bare"), g.Map(x.Findings, func(f finding) g.Node {
 		t, word := severityTone(f.Severity)
 		return h.Li(h.Class("line"), v.badge(t, word), g.Text(" "), g.If(f.Subject != "", h.Strong(data(f.Subject), g.Text(" "))), v.sentence(f.Evidence),
 			h.P(v.sentence(f.Consequence)), g.If(f.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(f.Next))))

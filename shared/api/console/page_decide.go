@@ -125,6 +125,9 @@ func (d *decision) add(c *directory.Change) {
 	if len(d.changes) < shownOf {
 		d.changes = append(d.changes, *c)
 	}
+	if c.Effect == directory.EffectRevoke {
+		return // each block has one, and all it costs is to sign in again: the page says so once
+	}
 	lost := c.Irreversible != ""
 	for _, p := range c.Properties {
 		lost = lost || p.Irreversible != ""
@@ -182,6 +185,10 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 			return h.Div(h.Class("line"), v.effectBadge(c.Effect), g.Text(" "), h.Strong(data(nameOf(&c))), v.lostReasons(&c))
 		}), g.If(d.lostSum > len(d.lost), h.P(v.count(countMoreChanges, d.lostSum-len(d.lost)))))
 	}
+	var sessions g.Node
+	if d.counts[directory.EffectRevoke] > 0 {
+		sessions = h.P(h.Class("faint"), v.say(textSessionsStayEnded))
+	}
 	var rest g.Node
 	if n < all {
 		rest = h.P(v.count(countDeclinedThen, all-n))
@@ -211,9 +218,9 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 	return view{status: status, title: v.lang.say(textApproveTitle, v.lang.number(n), v.lang.number(all)), section: "/console/connections", crumbs: crumbs,
 		body: []g.Node{
 			g.If(fault != nil, h.P(h.ID("fault"), h.Class("box bad"), h.Role("alert"), fault)),
-			h.P(h.Class("first"), v.say(textNothingYetHeld)), h.P(h.Class("lead"), g.Text(caption+".")), lost, rest, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
+			h.P(h.Class("first"), v.say(textNothingYetHeld)), h.P(h.Class("lead"), g.Text(caption+".")), lost, rest, sessions, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
 			h.Form(form...),
-			h.Section(h.H2(v.say(textThese)), h.Ul(h.Class("plain"), g.Map(d.changes, func(c directory.Change) g.Node {
+			h.Section(h.H2(v.say(textThese)), h.Ul(h.Class("bare"), g.Map(d.changes, func(c directory.Change) g.Node {
 				return h.Li(h.Class("line"), v.effectBadge(c.Effect), g.Text(" "), h.Strong(data(nameOf(&c))), v.diff(&c))
 			})), g.If(n > len(d.changes), h.P(v.count(countMoreChanges, n-len(d.changes)), g.Text(" "), link(query(at, d.filter.pairs()...), v.say(textSeeAll)))))}}
 }

@@ -145,7 +145,7 @@ var (
 	textNothingBroken   = text{"Nothing is broken.", "Nichts ist gestört."}
 	textWillBreak       = text{"Will break, or may", "Wird oder könnte gestört werden"}
 	textRunFailed       = text{"The last run failed.", "Der letzte Lauf ist gescheitert."}
-	textHeldSince       = text{"waits since", "wartet seit"}
+	textHeldSince       = text{"held", "angehalten"}
 	textToConfirm       = text{"Somebody signed in: is this the right tenant and the right account?", "Jemand hat sich angemeldet: Ist das der richtige Mandant und das richtige Konto?"}
 	textDeletedAt       = text{"Unconfirmed, its tokens are deleted at", "Unbestätigt werden die Token gelöscht um"}
 	countInCare         = number{text{"%s account is in Bindery's care.", "%s Konto ist in der Obhut von Bindery."}, text{"%s accounts are in Bindery's care.", "%s Konten sind in der Obhut von Bindery."}}
@@ -337,6 +337,7 @@ var (
 	textNothingChosenMore = text{"Go back and tick the changes that are to be written.", "Gehen Sie zurück und wählen Sie die Änderungen aus, die geschrieben werden sollen."}
 	textTooManyChosen     = text{"At most %s changes can be chosen one by one. Choose by a filter, or all.", "Höchstens %s Änderungen lassen sich einzeln auswählen. Wählen Sie über einen Filter oder alle."}
 	textMovedMeanwhile    = text{"What is approved is written as it is shown here. A change whose user or account has moved on meanwhile is left out and planned anew.", "Genehmigtes wird so geschrieben, wie es hier steht. Eine Änderung, deren Benutzer oder Konto sich inzwischen geändert hat, bleibt aus und wird neu geplant."}
+	textSessionsStayEnded = text{"Ended sessions stay ended: whoever may still sign in does so again.", "Beendete Sitzungen bleiben beendet: Wer sich noch anmelden darf, tut es erneut."}
 	textNotYet            = text{"Not yet", "Noch nicht"}
 	textThese             = text{"These changes", "Diese Änderungen"}
 	textTypeNumber        = text{"Type the number %s to confirm", "Zur Bestätigung die Zahl %s eingeben"}

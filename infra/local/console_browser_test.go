@@ -1,0 +1,311 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"bindery/infra/stack"
+	"bindery/infra/stacktest"
+)
+
+// screens is where pictures of the pages are left, to be looked at.
+const screens = "../../.build/screens"
+
+// tab is a browser's tab at a stack's console.
+type tab struct {
+	*testing.T
+	ctx  context.Context
+	base string
+	axe  string // the script of axe-core; "" where there is none
+}
+
+// served is a stack that listens, with its console's address.
+func served(t *testing.T, cfg stack.Config) (*stacktest.World, string) {
+	t.Helper()
+	api := openPort(t)
+	cfg.PublicURL = "http://" + api.Addr().String()
+	o := stacktest.With(t, cfg)
+	serveOn(t, api, o.Stack.Handler())
+	return o, cfg.PublicURL
+}
+
+func serveOn(t *testing.T, l net.Listener, h http.Handler) {
+	t.Helper()
+	srv := &http.Server{Handler: h}
+	go srv.Serve(l)
+	t.Cleanup(func() { srv.Close() })
+}
+
+// openTab opens a browser.
+func openTab(t *testing.T, base string) *tab {
+	t.Helper()
+	path := os.Getenv("BINDERY_BROWSER")
+	if path == "" {
+		t.Skip("needs chromium: make test-browser finds it")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en"),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-quic", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 900))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	axe := ""
+	if at := os.Getenv("BINDERY_AXE"); at != "" {
+		script, err := os.ReadFile(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		axe = string(script)
+	}
+	return &tab{t, ctx, base, axe}
+}
+
+func (b *tab) do(what string, actions ...chromedp.Action[chromedp.Void]) {
+	b.Helper()
+	done := make(chan error, 1)
+	go func() { done <- chromedp.Do(b.ctx, actions...) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			b.Fatalf("%s: %v at %s", what, err, b.at())
+		}
+	case <-time.After(30 * time.Second):
+		b.Fatalf("%s: waits too long at %s\n%s", what, b.at(), b.text())
+	}
+}
+
+func (b *tab) at() string {
+	at, _ := chromedp.Run(b.ctx, chromedp.Location())
+	return at
+}
+
+func (b *tab) text() string {
+	text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+	return text
+}
+
+func (b *tab) open(path string) {
+	b.Helper()
+	b.do("open "+path, chromedp.Navigate(b.base+path))
+}
+
+// press clicks on what a selector names, and waits for what another one names.
+func (b *tab) press(selector, then string) {
+	b.Helper()
+	b.do("press "+selector, chromedp.Click(selector))
+	b.see(then)
+}
+
+// see waits until the page has a text.
+func (b *tab) see(text string) {
+	b.Helper()
+	for until := time.Now().Add(30 * time.Second); !strings.Contains(b.text(), text); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(until) {
+			b.Fatalf("%q is not there, at %s:\n%s", text, b.at(), b.text())
+		}
+	}
+}
+
+// js is what a script in the page comes to.
+func js[T any](b *tab, script string) T {
+	b.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.Fatalf("%.60s: %v", script, err)
+	}
+	return v
+}
+
+// wide sets the size of the window.
+func (b *tab) wide(width, height int64) {
+	b.Helper()
+	b.do("size", chromedp.EmulateViewport(width, height))
+}
+
+// scheme sets which colours the system wants.
+func (b *tab) scheme(name string) {
+	b.Helper()
+	b.do("scheme", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}})
+		return err
+	}))
+}
+
+// script switches scripts of pages on or off.
+func (b *tab) script(on bool) {
+	b.Helper()
+	b.do("script", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+		return err
+	}))
+}
+
+// look leaves pictures of the page, wide in both themes and narrow, and holds it to
+// what every page keeps: nothing that axe finds, and no scrolling sideways.
+func (b *tab) look(name string) {
+	b.Helper()
+	if err := os.MkdirAll(screens, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	for _, as := range []struct {
+		name, scheme  string
+		width, height int64
+	}{{"light", "light", 1280, 900}, {"dark", "dark", 1280, 900}, {"narrow", "light", 360, 740}} {
+		b.scheme(as.scheme)
+		b.wide(as.width, as.height)
+		if as.width < 400 && js[bool](b, "document.documentElement.scrollWidth > document.documentElement.clientWidth") {
+			b.Errorf("%s: at %d pixels there is something to scroll to sideways", name, as.width)
+		}
+		picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(screens, name+"-"+as.name+".png"), picture, 0o644); err != nil {
+			b.Fatal(err)
+		}
+		b.findings(name + ", " + as.name)
+	}
+	b.scheme("light")
+	b.wide(1280, 900)
+}
+
+// findings are what axe-core has to say of the page.
+func (b *tab) findings(where string) {
+	b.Helper()
+	if b.axe == "" {
+		return
+	}
+	if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[chromedp.Void](b.axe)); err != nil {
+		b.Fatal(err)
+	}
+	found := js[string](b, `axe.run(document, {runOnly: ['wcag2a','wcag2aa','wcag21aa','wcag22aa','best-practice']}).then(r => JSON.stringify(r.violations.map(v => ({id: v.id, help: v.help, at: v.nodes.slice(0, 4).map(n => n.html.slice(0, 200) + ' ' + n.failureSummary)}))))`)
+	var list []struct {
+		ID, Help string
+		At       []string
+	}
+	if err := json.Unmarshal([]byte(found), &list); err != nil {
+		b.Fatal(err)
+	}
+	for _, f := range list {
+		b.Errorf("%s: %s: %s\n\t%s", where, f.ID, f.Help, strings.Join(f.At, "\n\t"))
+	}
+}
+
+// signIn signs in by the laptop's one button.
+func (b *tab) signIn() {
+	b.Helper()
+	b.open("/console")
+	b.see("Continue with")
+	b.press("a.button.primary", "This laptop signs you in")
+	b.press("#continue", "Local admin")
+}
+
+// held is a stack with a run that the guard holds: fourteen people of Engineering and
+// Sales were suspended.
+func held(t *testing.T) (o *stacktest.World, base, conn, run string) {
+	t.Helper()
+	o, base = served(t, stack.Config{})
+	conn = o.Connect("corp.example", o.Tenant("corp.example"), nil)
+	var users []string
+	for i := range 40 {
+		department := "Engineering"
+		if i%4 == 3 {
+			department = "Sales"
+		}
+		users = append(users, o.User(fmt.Sprintf("user%02d@corp.example", i), stack.Object{"department": department, "jobTitle": "Member of staff"}))
+	}
+	o.Bind(conn, users...)
+	for _, u := range users {
+		o.Binding(conn, u, "in-sync")
+	}
+	o.Must(o.API.Patch(o.Context(), "/v1/connections/"+conn, stack.Object{"settings": stack.Object{"mode": "approve"}}))
+	for _, u := range users[20:30] {
+		o.Must(o.API.Patch(o.Context(), "/v1/users/"+u, stack.Object{"givenName": "Renamed", "familyName": "Person"}))
+	}
+	for _, u := range users[:14] {
+		o.Post("/v1/users/"+u+"/suspend", nil)
+	}
+	o.Wait("no run is held", func() bool {
+		for _, r := range o.Get("/v1/connections/" + conn + "/runs?limit=10").List("items") {
+			if r.Text("state") == "held" && r.Object("counts").Number("block") > 5 {
+				run = r.Text("id")
+			}
+		}
+		return run != ""
+	})
+	return o, base, conn, run
+}
+
+// TestBrowserConsole looks at each page of the console in a real browser, decides about
+// a part of a held run on a telephone, and takes it back.
+func TestBrowserConsole(t *testing.T) {
+	if os.Getenv("BINDERY_BROWSER") == "" {
+		t.Skip("needs chromium: make test-browser finds it")
+	}
+	o, base, conn, run := held(t)
+	b := openTab(t, base)
+	b.open("/console")
+	b.see("Continue with")
+	b.look("sign-in")
+	b.signIn()
+	b.see("need")
+	b.look("home")
+	b.open("/console/connections")
+	b.look("connections")
+	b.open("/console/connections/" + conn)
+	b.look("connection")
+	b.open("/console/connections/" + conn + "/runs")
+	b.look("runs")
+	b.open("/console/me")
+	b.look("me")
+	b.open("/console/runs/" + run)
+	b.see("Nothing has been written yet")
+	b.look("run-held")
+	b.open("/console/nothing-here")
+	b.look("not-found")
+
+	// On a telephone: three of the changes.
+	b.wide(360, 740)
+	b.open("/console/runs/" + run)
+	b.see("Why it is held")
+	js[bool](b, "[...document.querySelectorAll('input[name=c]')].slice(0, 3).forEach(x => x.click()), true")
+	b.see("3 chosen")
+	b.press("button[value=chosen]", "Approve 3 of")
+	b.look("approve")
+	b.wide(360, 740)
+	b.press(".decide button.primary", "3 changes approved")
+	o.Wait("the run does not end", func() bool { return o.Get("/v1/runs/"+run).Text("state") == "done" })
+	b.open("/console/runs/" + run)
+	b.see("Ended: 3 written")
+	b.look("run-done")
+	b.wide(360, 740)
+	b.press("a[href$='/undo']", "Take back what this run wrote")
+	b.look("undo")
+	b.press(".stack button.primary", "plan only")
+	b.see("Put back")
+	b.look("undo-plan")
+	b.press("form[action$='/undo'] button.primary", "Taking back")
+	b.see("Ended:")
+	b.look("undone")
+	if got := o.Get("/v1/runs/" + run); got.Number("applied") != 3 {
+		t.Errorf("the run wrote %v", got["applied"])
+	}
+	if slices.Contains(strings.Split(b.at(), "/"), "login") {
+		t.Error("signed out on the way")
+	}
+}
