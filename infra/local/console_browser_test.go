@@ -300,7 +300,10 @@ func TestBrowserConsole(t *testing.T) {
 	b.see("Put back")
 	b.look("undo-plan")
 	b.press("form[action$='/undo'] button.primary", "Taking back")
-	b.see("Ended:")
+	b.see("It waits for a decision") // as every run of this connection
+	b.press("a[href$='/approve?what=all']", "Approve 2 of 2 changes?")
+	b.press(".decide button.primary", "2 changes approved")
+	b.see("Ended: 2 written")
 	b.look("undone")
 	if got := o.Get("/v1/runs/" + run); got.Number("applied") != 3 {
 		t.Errorf("the run wrote %v", got["applied"])

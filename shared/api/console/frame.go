@@ -169,9 +169,10 @@ func (v *visit) themes() g.Node {
 	return h.Form(h.Method("post"), h.Action("/console/preferences"), hidden("to", v.back()), h.Div(h.Class("choice"), v.label(textTheme), h.Role("group"), g.Group(buttons)))
 }
 
-// back is where a preference leads back to: this page, unless it came of a form.
+// back is where a preference leads back to: this page, unless it came of a form, or of the
+// issuer.
 func (v *visit) back() string {
-	if v.r.Method == http.MethodPost || !local(v.address()) {
+	if v.r.Method == http.MethodPost || v.r.URL.Path == "/console/callback" || !local(v.address()) {
 		return "/console"
 	}
 	return v.address()

@@ -25,7 +25,7 @@ func (v *visit) count(t number, n int, with ...any) g.Node {
 func (v *visit) number(n int) g.Node { return g.Text(v.lang.number(n)) }
 
 // longestData is how much of a text of others a page shows.
-const longestData = 300
+const longestData = 200
 
 // clean is a text of others without what would act on the text around it or be
 // unseen, and not longer than a page bears.

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -21,7 +22,20 @@ func (v *visit) runFilter() runFilter {
 	if q == nil {
 		q = v.r.URL.Query()
 	}
-	return runFilter{q.Get("effect"), q.Get("property"), q.Get("department"), q.Get("domain"), q.Get("state"), q.Get("user")}
+	get := func(name string) string { return parameter(q.Get(name)) }
+	return runFilter{get("effect"), get("property"), get("department"), get("domain"), get("state"), get("user")}
+}
+
+// longestParameter is how long a parameter of a filter may be.
+const longestParameter = 200
+
+// parameter is what somebody filters by: a text that no name can be filters by nothing.
+func parameter(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) > longestParameter || clean(s) != s {
+		return ""
+	}
+	return s
 }
 
 func (f runFilter) any() bool { return f != runFilter{} }

@@ -223,13 +223,16 @@ func (c *Console) redeem(ctx context.Context, a attempt, code string) (*session,
 	case a.fresh: // an issuer that does not say when was told to ask
 		s.SignedIn = now
 	}
-	s.take(tokens)
+	s.take(tokens, now)
 	return s, nil
 }
 
 // take puts the tokens of an answer into a session.
-func (s *session) take(t *oauth2.Token) {
-	s.AccessToken, s.Expires = t.AccessToken, t.Expiry.UTC()
+func (s *session) take(t *oauth2.Token, now time.Time) {
+	s.AccessToken, s.Expires = t.AccessToken, time.Time{}
+	if t.ExpiresIn > 0 {
+		s.Expires = now.Add(time.Duration(t.ExpiresIn) * time.Second)
+	}
 	if t.RefreshToken != "" {
 		s.RefreshToken = t.RefreshToken
 	}
@@ -281,7 +284,7 @@ func (c *Console) refresh(ctx context.Context, s *session) (*session, error) {
 		return nil, err
 	}
 	renewed := *s
-	renewed.take(tokens)
+	renewed.take(tokens, c.cfg.Now().UTC())
 	return &renewed, nil
 }
 

@@ -1,0 +1,459 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+const runID = directory.RunID("run_1")
+
+// contoso is a connection that works.
+func contoso(now time.Time) connection {
+	return connection{ID: "con_1", Name: "Contoso", Status: directory.StatusActive, BoundCount: 5012, Created: now.Add(-90 * 24 * time.Hour),
+		Tenant:       &directory.Tenant{ID: "t-1", DisplayName: "Contoso Ltd", Domains: []directory.Domain{{Name: "contoso.example", IsDefault: true}}},
+		AuthorizedBy: &directory.Administrator{ObjectID: "o-1", UserPrincipalName: "admin@contoso.example"},
+		LastRun:      &directory.LastRun{ID: runID, State: directory.RunDone, EndedAt: now.Add(-4 * time.Minute)}}
+}
+
+// aRun is a run of fourteen blocks and two renames, in a state.
+func aRun(now time.Time, state directory.RunState) directory.Run {
+	r := directory.Run{ID: runID, ConnectionID: "con_1", Kind: directory.KindSync, State: state, Trigger: directory.TriggerEdit, StartedAt: now.Add(-10 * time.Minute),
+		Counts: map[directory.Effect]int{directory.EffectBlock: 14, directory.EffectRename: 2, directory.EffectUpdateToEmpty: 1}}
+	switch state {
+	case directory.RunPlanning:
+		r.Counts = nil
+	case directory.RunHeld:
+		r.Held = &directory.Held{All: true, Reasons: []string{"14 changes of the effect block are more than the 5 allowed."},
+			Limits: []directory.Exceeded{{Effect: directory.EffectBlock, Period: directory.PeriodRun, Count: 14, Limit: 5, Worst: "department Engineering", WorstCount: 11}},
+			Facts:  []directory.HeldFact{{Code: directory.HeldSourceShrank, Then: 212, Now: 198}}}
+	case directory.RunApplying:
+		r.Applied, r.Failed = 9, 1
+	case directory.RunWaiting:
+		r.Applied = 9
+		r.Waiting = &directory.Waiting{Until: now.Add(5 * time.Minute), Why: "Microsoft asks for a pause."}
+	case directory.RunDone:
+		r.Applied, r.Failed, r.EndedAt, r.ApprovedBy = 15, 1, now.Add(-9*time.Minute), "ben"
+	case directory.RunFailed:
+		r.EndedAt = now.Add(-9 * time.Minute)
+		r.Error = &directory.Problem{Code: "admin-role-lost", Message: "The admin who authorised has lost the role.", Next: "Give it back.", MicrosoftCode: "Authorization_RequestDenied", RequestID: "8f3c"}
+	case directory.RunPlanned:
+		r.DryRun, r.EndedAt = true, now.Add(-9*time.Minute)
+	}
+	return r
+}
+
+// itsChanges are the changes of aRun.
+func itsChanges(state directory.ChangeState) page[directory.Change] {
+	var p page[directory.Change]
+	for i := range 14 {
+		p.Items = append(p.Items, directory.Change{ID: directory.ChangeID(fmt.Sprintf("run_1.0.%d", i)), UserID: directory.UserID(fmt.Sprintf("usr_%d", i)), UserPrincipalName: fmt.Sprintf("user%d@contoso.example", i),
+			Department: "Engineering", Effect: directory.EffectBlock, Reason: "blocked because the user is suspended in the directory", State: state,
+			Properties: []directory.PropertyChange{{Name: "accountEnabled", Before: directory.BoolValue(true), After: directory.BoolValue(false)}}})
+	}
+	for i := range 2 {
+		p.Items = append(p.Items, directory.Change{ID: directory.ChangeID(fmt.Sprintf("run_1.1.%d", i)), UserPrincipalName: fmt.Sprintf("zo%d@contoso.example", i), Effect: directory.EffectRename, State: state,
+			Reason: "renamed because the address changed", Irreversible: "The old address stays as a proxy address.",
+			Properties: []directory.PropertyChange{
+				{Name: "userPrincipalName", Before: directory.StringValue("zo@contoso.example"), After: directory.StringValue("zoe@contoso.example")},
+				{Name: "mail", Before: directory.StringValue("zo@contoso.example"), After: directory.StringValue("zoe@contoso.example")},
+				{Name: "department", Before: directory.Null, After: directory.StringValue("Sales")}}})
+	}
+	return p
+}
+
+// runWorld is a world with one run of a connection.
+func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
+	t.Helper()
+	w := signed(t, scopes...)
+	changed := directory.ChangePlanned
+	if state == directory.RunDone {
+		changed = directory.ChangeApplied
+	}
+	all := itsChanges(changed)
+	w.tell(map[string]any{
+		"GET /v1/runs/run_1": aRun(w.now, state),
+		"GET /v1/runs/run_1/changes": func(r *http.Request) any {
+			got := page[directory.Change]{}
+			q := r.URL.Query()
+			for _, c := range all.Items {
+				if want := q.Get("effect"); want == "" || want == string(c.Effect) {
+					got.Items = append(got.Items, c)
+				}
+			}
+			if q.Get("next") == "two" {
+				got.Items = got.Items[8:]
+			} else if q.Get("limit") == "50" && len(got.Items) > 8 {
+				got.Items, got.Next = got.Items[:8], "two"
+			}
+			return got
+		},
+		"GET /v1/runs/run_1/parts": parts{
+			Departments: []part{{"Engineering", map[directory.Effect]int{directory.EffectBlock: 11}}, {"", map[directory.Effect]int{directory.EffectBlock: 3, directory.EffectRename: 2}}},
+			Domains:     []part{{"contoso.example", map[directory.Effect]int{directory.EffectBlock: 14}}}},
+		"GET /v1/connections/con_1":          contoso(w.now),
+		"GET /v1/connections/con_1/runs":     page[directory.Run]{Items: []directory.Run{aRun(w.now, state), aRun(w.now, directory.RunDone)}},
+		"GET /v1/connections/con_1/problems": causes{Items: []cause{{Code: "paused-leaver", Message: "The account of a leaver stays enabled.", Next: "Resume it.", Users: 2}}},
+		"GET /v1/connections/con_1/health":   health{CheckedAt: new(w.now.Add(-time.Hour)), Healthy: new(false), Findings: []finding{{Code: "domain-lost", Severity: "critical", Subject: "old.example", Evidence: "The tenant has lost the domain.", Consequence: "Nobody there is written.", Next: "Verify it again."}}},
+		"GET /v1/connections":                page[connection]{Items: []connection{contoso(w.now)}},
+	})
+	return w
+}
+
+// Each page in each state is as it was looked at, in English; and sound in both languages.
+func TestGoldenPages(t *testing.T) {
+	t.Parallel()
+	const at = "/console/runs/run_1"
+	for name, tt := range map[string]struct {
+		state directory.RunState
+		path  string
+		tell  func(w *world) map[string]any
+		code  int
+	}{
+		"home-first": {directory.RunDone, "/console", func(*world) map[string]any { return map[string]any{"GET /v1/connections": page[connection]{}} }, 200},
+		"home-held":  {directory.RunHeld, "/console", nil, 200},
+		"home-quiet": {directory.RunDone, "/console", quiet, 200},
+		"home-late": {directory.RunDone, "/console", func(*world) map[string]any {
+			return map[string]any{"GET /v1/connections/con_1/runs": problem{Status: 503}}
+		}, 200},
+		"home-to-confirm":  {directory.RunDone, "/console", toConfirm, 200},
+		"connections":      {directory.RunDone, "/console/connections", nil, 200},
+		"connections-none": {directory.RunDone, "/console/connections", func(*world) map[string]any { return map[string]any{"GET /v1/connections": page[connection]{}} }, 200},
+		"connection":       {directory.RunHeld, "/console/connections/con_1", nil, 200},
+		"connection-late": {directory.RunHeld, "/console/connections/con_1", func(*world) map[string]any {
+			return map[string]any{"GET /v1/connections/con_1/problems": problem{Status: 504}}
+		}, 200},
+		"connection-gone": {directory.RunHeld, "/console/connections/con_2", nil, 404},
+		"runs":            {directory.RunHeld, "/console/connections/con_1/runs", nil, 200},
+		"run-planning": {directory.RunPlanning, at, func(*world) map[string]any {
+			return map[string]any{"GET /v1/runs/run_1/changes": page[directory.Change]{}}
+		}, 200},
+		"run-held":        {directory.RunHeld, at, nil, 200},
+		"run-held-second": {directory.RunHeld, at + "?s=0.1-2&next=two", nil, 200},
+		"run-filtered":    {directory.RunHeld, at + "?effect=rename", nil, 200},
+		"run-applying":    {directory.RunApplying, at, nil, 200},
+		"run-waiting":     {directory.RunWaiting, at, nil, 200},
+		"run-planned":     {directory.RunPlanned, at, nil, 200},
+		"run-done":        {directory.RunDone, at, nil, 200},
+		"run-failed":      {directory.RunFailed, at, nil, 200},
+		"run-late":        {directory.RunHeld, at, func(*world) map[string]any { return map[string]any{"GET /v1/runs/run_1/parts": problem{Status: 503}} }, 200},
+		"approve-three":   {directory.RunHeld, at + "/approve?what=chosen&s=0.0-2", nil, 200},
+		"approve-all":     {directory.RunHeld, at + "/approve?what=all", nil, 200},
+		"approve-filter":  {directory.RunHeld, at + "/approve?what=filter&effect=rename", nil, 200},
+		"approve-none":    {directory.RunHeld, at + "/approve?what=chosen", nil, 200},
+		"decline":         {directory.RunHeld, at + "/decline", nil, 200},
+		"undo":            {directory.RunDone, at + "/undo", nil, 200},
+		"me":              {directory.RunDone, "/console/me", nil, 200},
+		"refused": {directory.RunDone, "/console/connections", func(*world) map[string]any {
+			return map[string]any{"GET /v1/connections": problem{Status: 500, Code: "internal", Detail: "It could not be answered.", NextStep: "Try again.", Incident: "inc-1"}}
+		}, 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, tt.state)
+			if tt.tell != nil {
+				w.tell(tt.tell(w))
+			}
+			a := w.get(tt.path)
+			if a.code != tt.code {
+				t.Errorf("answered %d, want %d", a.code, tt.code)
+			}
+			a.sound(name)
+			a.golden(name)
+			other := w.send(http.MethodGet, tt.path, nil, "Accept-Language", "de-DE,de;q=0.9")
+			other.sound(name + " in German")
+			if !strings.Contains(other.body, `<html lang="de">`) {
+				t.Error("not in German")
+			}
+			if len(w.told()) > 0 {
+				t.Errorf("looking at a page calls %v", w.told())
+			}
+		})
+	}
+}
+
+func quiet(w *world) map[string]any {
+	return map[string]any{"GET /v1/connections/con_1/problems": causes{}, "GET /v1/connections/con_1/health": health{CheckedAt: new(w.now), Healthy: new(true)}}
+}
+
+func toConfirm(w *world) map[string]any {
+	c := contoso(w.now)
+	c.Status, c.Waiting = directory.StatusAwaitingConfirmation, &waitingSignIn{Tenant: *c.Tenant, AuthorizedBy: *c.AuthorizedBy, RequestedBy: "ben", Until: w.now.Add(21 * time.Hour)}
+	return map[string]any{"GET /v1/connections": page[connection]{Items: []connection{c}}}
+}
+
+// Ticks survive the pages of a run, taking one off too, and lead to a decision about
+// just them.
+func TestTicks(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	a := w.get("/console/runs/run_1?s=0.1-3_1.0&shown=0.0-3&c=0.0&c=0.2&next=two")
+	if a.to != "/console/runs/run_1?next=two&s=0.0.2_1.0" {
+		t.Errorf("led to %q", a.to)
+	}
+	a = w.get("/console/runs/run_1/approve?what=chosen&s=1.0&shown=0.0-3&c=0.0&c=0.2")
+	if a.to != "/console/runs/run_1/approve?s=0.0.2_1.0&what=chosen" {
+		t.Errorf("led to %q", a.to)
+	}
+	for _, bad := range []string{"s=x", "s=0.0-600", "s=0", "c=0.x", "c=-1.2", "shown=0..1", "s=0.5-3"} {
+		if a := w.get("/console/runs/run_1?" + bad); a.code != http.StatusBadRequest {
+			t.Errorf("%s: %d", bad, a.code)
+		}
+	}
+}
+
+func FuzzChoice(f *testing.F) {
+	for _, s := range []string{"", "0.3-9.14_1.2", "0.0", "7.1.2.3", "x", "0.1-0"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		c, ok := parseChoice(s)
+		if !ok {
+			return
+		}
+		again, ok := parseChoice(c.String())
+		if !ok || len(again) != len(c) || len(c) > mostChosen {
+			t.Fatalf("%q is %v, and again %v", s, c, again)
+		}
+		for p := range c {
+			if !again[p] {
+				t.Fatalf("%q loses %v", s, p)
+			}
+		}
+	})
+}
+
+// What is approved is what was seen: all, the ticked ones, or those of a filter. What
+// cannot be taken back wants its number, and somebody who has just signed in.
+func TestApprove(t *testing.T) {
+	t.Parallel()
+	const ids = `POST /v1/runs/run_1/approve {"changeIds":["run_1.0.0","run_1.0.1"]}`
+	const renames = `POST /v1/runs/run_1/approve {"changeIds":["run_1.1.0","run_1.1.1"]}`
+	for name, tt := range map[string]struct {
+		form  []string
+		later time.Duration
+		calls string // "": nothing is called
+		says  string
+	}{
+		"two":                     {[]string{"what", "chosen", "s", "0.0-1", "count", "2"}, 0, ids, ""},
+		"two, an hour later":      {[]string{"what", "chosen", "s", "0.0-1", "count", "2"}, 50 * time.Minute, ids, ""},
+		"none":                    {[]string{"what", "chosen", "s", "", "count", "0"}, 0, "", "Nothing is chosen"},
+		"others than seen":        {[]string{"what", "chosen", "s", "0.0-1", "count", "3"}, 0, "", "The plan is another one"},
+		"no count":                {[]string{"what", "chosen", "s", "0.0-1"}, 0, "", "The plan is another one"},
+		"all, number typed":       {[]string{"what", "all", "count", "16", "typed", "16"}, 0, "POST /v1/runs/run_1/approve", ""},
+		"all, with a space":       {[]string{"what", "all", "count", "16", "typed", " 16"}, 0, "POST /v1/runs/run_1/approve", ""},
+		"all, not typed":          {[]string{"what", "all", "count", "16"}, 0, "", "Type the number 16"},
+		"all, words":              {[]string{"what", "all", "count", "16", "typed", "yes"}, 0, "", "Type the number 16"},
+		"all, signed in long ago": {[]string{"what", "all", "count", "16", "typed", "16"}, 10 * time.Minute, "", "sign-in of the last five minutes"},
+		"a filter":                {[]string{"what", "filter", "effect", "rename", "count", "2", "typed", "2"}, 0, renames, ""},
+		"a choice that is none":   {[]string{"what", "chosen", "s", "zzz", "count", "1"}, 0, "", "At most 500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunHeld)
+			w.tell(map[string]any{"POST /v1/runs/run_1/approve": aRun(w.now, directory.RunApplying)})
+			w.pass(tt.later)
+			a := w.post("/console/runs/run_1/approve", tt.form...)
+			if got := strings.Join(w.told(), "; "); got != tt.calls {
+				t.Errorf("calls %q, want %q", got, tt.calls)
+			}
+			if tt.calls != "" {
+				if a.to != "/console/runs/run_1" {
+					t.Errorf("%d to %q", a.code, a.to)
+				}
+				w.get(a.to).has(`<div class="flash"`, "approved.")
+				return
+			}
+			a.sound(name)
+			a.has(tt.says)
+		})
+	}
+}
+
+// A run that somebody has decided about meanwhile is not decided about again.
+func TestNotHeldAnyMore(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	for _, a := range []answered{w.get("/console/runs/run_1/approve?what=all"), w.post("/console/runs/run_1/approve", "what", "all", "count", "16", "typed", "16"), w.get("/console/runs/run_1/decline")} {
+		if a.to != "/console/runs/run_1" || len(w.told()) > 0 {
+			t.Errorf("%d to %q", a.code, a.to)
+		}
+	}
+}
+
+// Acts call what they say, and lead on.
+func TestActs(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		path  string
+		form  []string
+		calls string
+		to    string
+	}{
+		"decline":     {"/console/runs/run_1/decline", nil, "POST /v1/runs/run_1/decline", "/console/runs/run_1"},
+		"cancel":      {"/console/runs/run_1/cancel", nil, "POST /v1/runs/run_1/cancel", "/console/runs/run_1"},
+		"sync now":    {"/console/connections/con_1/sync", nil, "POST /v1/connections/con_1/runs {}", "/console/runs/run_1"},
+		"plan only":   {"/console/connections/con_1/sync", []string{"dry", "1"}, `POST /v1/connections/con_1/runs {"dryRun":true,"full":true}`, "/console/runs/run_1"},
+		"undo":        {"/console/runs/run_1/undo", nil, "POST /v1/runs/run_1/undo {}", "/console/runs/run_1"},
+		"undo a part": {"/console/runs/run_1/undo", []string{"preview", "1", "users", "usr_1, usr_2", "properties", "mail"}, `POST /v1/runs/run_1/undo {"dryRun":true,"userIds":["usr_1","usr_2"],"properties":["mail"]}`, "/console/runs/run_1"},
+		"undo object": {"/console/runs/run_1/undo", []string{"objects", "group grp_1"}, `POST /v1/runs/run_1/undo {"objects":[{"kind":"group","id":"grp_1"}]}`, "/console/runs/run_1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunHeld)
+			r := aRun(w.now, directory.RunPlanning)
+			w.tell(map[string]any{"POST /v1/runs/run_1/decline": r, "POST /v1/runs/run_1/cancel": r, "POST /v1/runs/run_1/undo": r, "POST /v1/connections/con_1/runs": r})
+			a := w.post(tt.path, tt.form...)
+			if got := strings.Join(w.told(), "; "); got != tt.calls || a.to != tt.to {
+				t.Errorf("calls %q, want %q; %d to %q", got, tt.calls, a.code, a.to)
+			}
+		})
+	}
+}
+
+// A refusal of the API is shown with its cause, its next step and its code.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	w.tell(map[string]any{"POST /v1/runs/run_1/decline": problem{Status: 403, Code: "four-eyes", Detail: "You asked for it.", NextStep: "Ask somebody else.", Errors: []directory.FieldError{{Field: "mode", Detail: "loosens"}}}})
+	a := w.send(http.MethodPost, "/console/runs/run_1/decline", url.Values{}, "Referer", publicURL+"/console/runs/run_1/decline")
+	a.sound("refused")
+	a.has("four-eyes", "You asked for it.", "Ask somebody else.", "loosens", "req-1", `href="/console/runs/run_1/decline"`)
+	if a.code != 403 {
+		t.Errorf("%d", a.code)
+	}
+}
+
+// Names that somebody wrote to break out of a page, or to mislead about it, do neither.
+func TestHostileNames(t *testing.T) {
+	t.Parallel()
+	for i, name := range []string{
+		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `' onmouseover='alert(1)`, `javascript:alert(1)`, `</title><h1>x</h1>`,
+		"\u202Eevil\u202C", "a\x00b\x1b[31m", strings.Repeat("ä", 10_000), "../../v1/connections", "\xff\xfe", "{{.}}", "&lt;b&gt;", "مرحبا", "x\r\nSet-Cookie: a=b",
+	} {
+		w := runWorld(t, directory.RunHeld)
+		c, r := contoso(w.now), aRun(w.now, directory.RunHeld)
+		c.Name, c.Tenant.DisplayName, c.AuthorizedBy.UserPrincipalName = name, name, name
+		r.AskedBy, r.ApprovedBy, r.Held.Reasons = name, name, []string{name}
+		r.Held.Limits[0].Slice, r.Held.Limits[0].Worst = name, name
+		list := itsChanges(directory.ChangePlanned)
+		for j := range list.Items {
+			x := &list.Items[j]
+			x.UserPrincipalName, x.Department, x.Reason, x.Irreversible, x.ScopeName = name, name, name, name, name
+			x.Error = &directory.Problem{Code: name, Message: name, Next: name, MicrosoftCode: name, RequestID: name}
+			x.Properties = []directory.PropertyChange{{Name: name, Before: directory.StringValue(name), After: directory.ListValue(name, name), Irreversible: name}}
+		}
+		w.tell(map[string]any{"GET /v1/runs/run_1": r, "GET /v1/runs/run_1/changes": list, "GET /v1/connections/con_1": c, "GET /v1/connections": page[connection]{Items: []connection{c}},
+			"GET /v1/connections/con_1/runs":     page[directory.Run]{Items: []directory.Run{r}},
+			"GET /v1/runs/run_1/parts":           parts{Departments: []part{{name, map[directory.Effect]int{directory.EffectBlock: 1}}, {"x", nil}}},
+			"GET /v1/connections/con_1/problems": causes{Items: []cause{{Code: name, Message: name, Next: name, Users: 1}}},
+			"GET /v1/connections/con_1/health":   health{CheckedAt: &w.now, Findings: []finding{{Code: name, Severity: name, Subject: name, Evidence: name, Consequence: name, Next: name}}, Note: name}})
+		for _, path := range []string{"/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/decline",
+			"/console/runs/run_1?department=" + url.QueryEscape(name) + "&next=" + url.QueryEscape(name)} {
+			a := w.get(path)
+			where := fmt.Sprintf("name %d, %.60s", i, path)
+			a.sound(where)
+			for _, n := range a.nodes("a") {
+				if !local(n["href"]) && !strings.HasPrefix(n["href"], "#") {
+					t.Errorf("%s: a link to %q", where, n["href"])
+				}
+			}
+			if len(a.nodes("img")) != 1 || len(a.nodes("script")) != 1 {
+				t.Errorf("%s: markup of others is on the page", where)
+			}
+			if strings.ContainsAny(a.body, "\u202E\x00\x1b") {
+				t.Errorf("%s: characters that act on the text around them", where)
+			}
+			if len(a.body) > 200_000 {
+				t.Errorf("%s: %d bytes", where, len(a.body))
+			}
+		}
+	}
+}
+
+// The largest page that admins meet stays small: 50 changes of a run of 5,000, 50 runs.
+func TestPageSize(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	list := page[directory.Change]{Next: "more"}
+	for i := range changesPerPage {
+		c := itsChanges(directory.ChangePlanned).Items[i%16]
+		c.ID = directory.ChangeID(fmt.Sprintf("run_1.0.%d", i))
+		list.Items = append(list.Items, c)
+	}
+	w.tell(map[string]any{"GET /v1/runs/run_1/changes": list})
+	if a := w.get("/console/runs/run_1"); len(a.body) > 60_000 {
+		t.Errorf("a page of 50 changes has %d bytes", len(a.body))
+	}
+}
+
+// The crawler goes to every address that pages lead to, from home on, and each answers.
+func TestCrawl(t *testing.T) {
+	t.Parallel()
+	for _, state := range []directory.RunState{directory.RunHeld, directory.RunDone, directory.RunPlanned, directory.RunApplying} {
+		w := runWorld(t, state)
+		todo, seen := []string{"/console"}, map[string]bool{}
+		for len(todo) > 0 {
+			path := todo[0]
+			todo = todo[1:]
+			if seen[path] || len(seen) > 400 {
+				continue
+			}
+			seen[path] = true
+			a := w.get(path)
+			for a.code == http.StatusSeeOther && local(a.to) {
+				a = w.get(a.to)
+			}
+			if a.code >= 400 {
+				t.Errorf("%s: %d", path, a.code)
+				continue
+			}
+			if !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+				continue
+			}
+			a.sound(path)
+			for _, n := range a.nodes("a") {
+				if to := n["href"]; local(to) && !strings.HasPrefix(to, "/console/login") {
+					todo = append(todo, to)
+				}
+			}
+			for _, n := range a.nodes("form") {
+				if n["method"] == "get" {
+					todo = append(todo, n["action"])
+					continue
+				}
+				found := false
+				for _, rt := range routes {
+					if rt.method == http.MethodPost && matches(rt.path, n["action"]) {
+						found = true
+					}
+				}
+				if !found {
+					t.Errorf("%s: a form goes to %s, where nothing is", path, n["action"])
+				}
+			}
+		}
+		if len(seen) < 12 {
+			t.Errorf("the crawler saw only %d pages", len(seen))
+		}
+	}
+}
+
+// matches reports whether a path is one of a pattern's.
+func matches(pattern, path string) bool {
+	a, b := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] && !strings.HasPrefix(a[i], "{") {
+			return false
+		}
+	}
+	return true
+}
