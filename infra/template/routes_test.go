@@ -38,7 +38,8 @@ func TestRoutes(t *testing.T) {
 			}
 		}
 	}
-	used := map[string]bool{"GET /oauth/start": true, "GET /oauth/callback": true} // pages
+	// Pages: those of an authorisation, and the console's, which has a table of its own.
+	used := map[string]bool{"GET /oauth/start": true, "GET /oauth/callback": true, "GET /console": true, "GET /console/{proxy+}": true, "POST /console/{proxy+}": true}
 	for path, operations := range spec.Paths {
 		for method := range operations {
 			key := strings.ToUpper(method) + " " + path
@@ -72,6 +73,11 @@ func TestLimitsOfOpenRoutes(t *testing.T) {
 	for name, r := range tmpl.Of("AWS::ApiGatewayV2::Route") {
 		key := r["RouteKey"].(string)
 		limit, limited := limits[key]
+		if only, is := At(limit, "Fn::If").([]any); is { // of a route that an option makes
+			if limit = only[1]; only[0] != At(tmpl.Resources, name, "Condition") {
+				t.Errorf("%s: its limit is there by %v, the route by %v", key, only[0], At(tmpl.Resources, name, "Condition"))
+			}
+		}
 		if r["AuthorizationType"] != "NONE" {
 			continue
 		}

@@ -171,3 +171,18 @@ func local(address string) bool {
 	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil &&
 		(u.Path == "/console" || strings.HasPrefix(u.Path, "/console/")) && !strings.Contains(u.Path, "//") && !strings.Contains(u.Path, "/../")
 }
+
+// Route is an address of the console, as documents and gateways name it.
+type Route struct {
+	Method, Path string
+	Scope        string // what the token must have
+}
+
+// Routes are all addresses of the console.
+func Routes() []Route {
+	list := make([]Route, len(routes))
+	for i, r := range routes {
+		list[i] = Route{r.method, r.path, r.scope}
+	}
+	return list
+}
