@@ -37,6 +37,9 @@ type problem struct {
 
 func (p *problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Code, p.Detail) }
 
+// asProblem is the problem that an error is, if it is one.
+func asProblem(err error) (*problem, bool) { return errors.AsType[*problem](err) }
+
 // is reports whether an error is a problem with a status.
 func is(err error, status int) bool {
 	p, ok := errors.AsType[*problem](err)

@@ -60,6 +60,9 @@ var sections = []struct {
 }{
 	{textHome, "/console", "h"},
 	{textConnections, "/console/connections", "c"},
+	{textUsers, "/console/users", "u"},
+	{textActivity, "/console/activity", "a"},
+	{textJobs, "/console/jobs", "j"},
 }
 
 // The themes.

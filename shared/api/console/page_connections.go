@@ -93,9 +93,9 @@ func connectionsPage(v *visit) (answer, error) {
 	}
 	body := []g.Node{v.connectionTable(list.Items), v.pager(list.Next)}
 	if len(list.Items) == 0 {
-		body = []g.Node{v.empty(textNoConnections)}
+		body = []g.Node{v.empty(textNoConnections, h.P(v.linkButton(scopeAdmin, "/console/connections/new", textAddConnection, "primary")))}
 	}
-	return view{title: v.lang.say(textConnections), section: "/console/connections", body: append(body, v.asCall("GET", "/v1/connections"))}, nil
+	return view{title: v.lang.say(textConnections), section: "/console/connections", head: []g.Node{v.linkButton(scopeAdmin, "/console/connections/new", textAddConnection, "")}, body: append(body, v.asCall("GET", "/v1/connections"))}, nil
 }
 
 // connectionTabs are the pages of one connection.
@@ -105,7 +105,7 @@ func (v *visit) connectionTabs(c *connection, now string) g.Node {
 	for _, tab := range []struct {
 		to   string
 		name text
-	}{{"", textOverview}, {"/runs", textRuns}} {
+	}{{"", textOverview}, {"/accounts", textAccounts}, {"/members", textMembers}, {"/runs", textRuns}, {"/problems", textProblems}, {"/health", textHealth}, {"/end", textEnd}} {
 		items = append(items, h.Li(link(at+tab.to, g.If(tab.to == now, h.Aria("current", "page")), v.say(tab.name))))
 	}
 	return h.Nav(h.Class("tabs"), v.label(textTabs), h.Ul(items...))
@@ -159,11 +159,14 @@ func connectionPage(v *visit) (answer, error) {
 			g.If(c.Status == directory.StatusActive, h.Div(h.Class("row"),
 				v.act(scopeWrite, here("connections", id, "sync"), textSyncNow, "primary"),
 				v.act(scopeWrite, here("connections", id, "sync"), textPlanNow, "", hidden("dry", "1"))))),
-		held, v.lackingBox(&c),
+		v.nextStep(&c), held, v.lackingBox(&c),
 		h.Section(h.H2(v.say(textLatestRuns)), recent),
 		h.Section(h.H2(v.say(textProblems)), partly(v, problems, v.causeList)),
 		h.Section(h.H2(v.say(textHealth)), partly(v, checked, v.findings)),
 		v.asCall("GET", apiPath("connections", id)))
+	if c.Status == directory.StatusPending && v.keptLink(c.ID) != "" {
+		poll = max(poll, 3000) // until somebody has signed in
+	}
 	page.poll = poll
 	return page, nil
 }

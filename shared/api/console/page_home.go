@@ -163,5 +163,6 @@ func (v *visit) firstSteps() answer {
 	step := func(title, more text) g.Node { return h.Li(h.H3(v.say(title)), h.P(v.say(more))) }
 	return view{title: v.lang.say(textWelcome), section: "/console", body: []g.Node{
 		h.P(h.Class("lead"), v.say(textWelcomeMore)),
-		h.Ol(h.Class("first-steps"), step(textStepConnect, textStepConnectMore), step(textStepImport, textStepImportMore), step(textStepBind, textStepBindMore))}}
+		h.Ol(h.Class("first-steps"), step(textStepConnect, textStepConnectMore), step(textStepImport, textStepImportMore), step(textStepBind, textStepBindMore)),
+		h.P(v.linkButton(scopeAdmin, "/console/connections/new", textAddConnection, "primary large"))}}
 }

@@ -427,3 +427,303 @@ var (
 	countLicenceReprocess = number{text{"reprocess the licences of %s account", "Lizenzen von %s Konto neu verarbeiten"}, text{"reprocess the licences of %s accounts", "Lizenzen von %s Konten neu verarbeiten"}}
 	countOther            = number{text{"%s other change", "%s andere Änderung"}, text{"%s other changes", "%s andere Änderungen"}}
 )
+
+// Adding a connection, authorising, confirming, ending.
+var (
+	textAddConnection      = text{"Add a connection", "Verbindung anlegen"}
+	textAddLead            = text{"A connection links Bindery to one Microsoft 365 tenant. Making it reads and writes nothing: an admin of the tenant signs in next.", "Eine Verbindung verknüpft Bindery mit einem Mandanten von Microsoft 365. Das Anlegen liest und schreibt nichts: Als Nächstes meldet sich jemand aus der Verwaltung des Mandanten an."}
+	textAddWarning         = text{"A tenant, and each of its domains, belongs to one active connection at most.", "Ein Mandant und jede seiner Domänen gehört zu höchstens einer aktiven Verbindung."}
+	textNameHelp           = text{"As people here call the tenant.", "Wie der Mandant hier genannt wird."}
+	textExpectedDomain     = text{"Expected domain (optional)", "Erwartete Domäne (freiwillig)"}
+	textExpectedDomainHelp = text{"A tenant that has not verified it is refused: this protects from signing in at the wrong one.", "Ein Mandant, der sie nicht bestätigt hat, wird abgewiesen: Das schützt davor, sich beim falschen anzumelden."}
+	textModeApproveLong    = text{"Hold every run until somebody approves it. Best for the first time; can be changed later.", "Jeden Lauf anhalten, bis ihn jemand genehmigt. Für den Anfang am besten; lässt sich später ändern."}
+	textModeAutomaticLong  = text{"Write by itself what the directory says, within the limits of the guard.", "Von selbst schreiben, was das Verzeichnis sagt, in den Grenzen des Wächters."}
+	textConnectionAdded    = text{"The connection is made. Next, an admin of the tenant signs in.", "Die Verbindung ist angelegt. Als Nächstes meldet sich jemand aus der Verwaltung des Mandanten an."}
+	textNextAuthorize      = text{"Next: authorise it at Microsoft", "Als Nächstes: bei Microsoft autorisieren"}
+	textAuthorizeWho       = text{"An admin of the tenant signs in and consents. You need not be that person: the link can be sent.", "Jemand aus der Verwaltung des Mandanten meldet sich an und stimmt zu. Das müssen nicht Sie sein: Der Link lässt sich verschicken."}
+	textAuthorize          = text{"Get the link", "Link holen"}
+	textAuthorizeAgain     = text{"Authorise again", "Erneut autorisieren"}
+	textLinkHow            = text{"Follow the link, or send it to an admin of the tenant. This page notices when somebody has signed in.", "Folgen Sie dem Link, oder schicken Sie ihn jemandem aus der Verwaltung des Mandanten. Diese Seite merkt, wenn sich jemand angemeldet hat."}
+	textToMicrosoft        = text{"Continue to Microsoft", "Weiter zu Microsoft"}
+	textCopyLink           = text{"Copy for another admin", "Für jemand anderes kopieren"}
+	textShowLink           = text{"Show the link", "Link anzeigen"}
+	textLinkLasts          = text{"It is good for ten minutes, for one sign-in, in one browser.", "Er gilt zehn Minuten, für eine Anmeldung, in einem Browser."}
+	textNewLink            = text{"Get a new link", "Neuen Link holen"}
+	textIsItRight          = text{"Is this the right tenant, and the right account?", "Ist das der richtige Mandant und das richtige Konto?"}
+	textDomains            = text{"Domains", "Domänen"}
+	textAccountSignedIn    = text{"Account that signed in", "Konto, das sich angemeldet hat"}
+	textRoles              = text{"Roles there", "Rollen dort"}
+	textAskedBy            = text{"Asked for by", "Veranlasst von"}
+	textUndecided          = text{"Undecided, tokens are deleted", "Unentschieden werden Token gelöscht"}
+	textConfirmWhy         = text{"Anybody who was sent the link may have signed in. Nothing takes effect, and no token is used, before both are confirmed.", "Jeder, der den Link bekam, kann sich angemeldet haben. Nichts gilt, und kein Token wird benutzt, bevor beides bestätigt ist."}
+	textConfirmThis        = text{"Confirm this tenant and this account", "Diesen Mandanten und dieses Konto bestätigen"}
+	textNotRight           = text{"It is not:", "Nein:"}
+	textEndIt              = text{"end the connection, which deletes the tokens", "Verbindung beenden, was die Token löscht"}
+	textFourEyesConfirm    = text{"You asked for this authorisation: by the rule of four eyes somebody else confirms it.", "Sie haben diese Autorisierung veranlasst: Nach dem Vier-Augen-Prinzip bestätigt sie jemand anderes."}
+	textConfirmed          = text{"Confirmed. These are the accounts of the tenant.", "Bestätigt. Das sind die Konten des Mandanten."}
+	textEnd                = text{"End", "Beenden"}
+	countEndLead           = number{text{"%s account is let go by this. It stays as it is.", "%s Konto wird dadurch losgelassen. Es bleibt, wie es ist."}, text{"%s accounts are let go by this. All of them stay as they are.", "%s Konten werden dadurch losgelassen. Alle bleiben, wie sie sind."}}
+	textEndAccounts        = text{"No account and no user is written: everybody stays active on both sides.", "Kein Konto und kein Benutzer wird geschrieben: Alle bleiben auf beiden Seiten aktiv."}
+	textEndBindings        = text{"All bindings end at once, and no request is sent any more.", "Alle Bindungen enden sofort, und keine Anfrage wird mehr gesendet."}
+	textEndTokens          = text{"The tokens are deleted and cannot be brought back.", "Die Token werden gelöscht und lassen sich nicht zurückholen."}
+	textEndHistory         = text{"The history stays.", "Der Verlauf bleibt."}
+	textEndAgain           = text{"The connection can be authorised again later, and those who were bound can be bound again.", "Die Verbindung kann später erneut autorisiert werden, und wer verbunden war, kann wieder verbunden werden."}
+	textTypeName           = text{"Type the name to confirm:", "Zur Bestätigung den Namen eingeben:"}
+	textTypedNameWrong     = text{"That is not the name. Nothing was done.", "Das ist nicht der Name. Nichts wurde ausgeführt."}
+	textDeactivate         = text{"Deactivate the connection", "Verbindung beenden"}
+	countEnded             = number{text{"Deactivated. %s binding has ended; nothing was written.", "Beendet. %s Bindung ist zu Ende; nichts wurde geschrieben."}, text{"Deactivated. %s bindings have ended; nothing was written.", "Beendet. %s Bindungen sind zu Ende; nichts wurde geschrieben."}}
+	textRemoveMeans        = text{"It can be taken off the list as well. What was done stays in the activity.", "Sie kann auch aus der Liste entfernt werden. Was getan wurde, bleibt im Verlauf."}
+	textRemove             = text{"Take it off the list", "Aus der Liste entfernen"}
+	textRemoved            = text{"The connection is off the list.", "Die Verbindung ist aus der Liste entfernt."}
+)
+
+// Accounts, imports, jobs.
+var (
+	textAccounts           = text{"Accounts", "Konten"}
+	textAccountsLead       = text{"The accounts of the tenant, read now. Importing makes users of them in the directory, and writes nothing at Microsoft.", "Die Konten des Mandanten, gerade gelesen. Ein Import macht Benutzer des Verzeichnisses aus ihnen und schreibt nichts bei Microsoft."}
+	textAllAccounts        = text{"all", "alle"}
+	textVerdictNew         = text{"new", "neu"}
+	textVerdictIn          = text{"in the directory", "im Verzeichnis"}
+	textVerdictBound       = text{"bound", "verbunden"}
+	textVerdictExternal    = text{"external", "extern"}
+	textVerdictExcluded    = text{"excluded", "ausgenommen"}
+	textVerdict            = text{"Verdict", "Urteil"}
+	textFirstWrites        = text{"First run would write", "Erster Lauf würde schreiben"}
+	textSearch             = text{"Search", "Suchen"}
+	textSearchAccounts     = text{"A part of a name or address", "Teil eines Namens oder einer Adresse"}
+	textSearchOn           = text{"Search on", "Weitersuchen"}
+	textNothingYetSearchOn = text{"Nothing among those that were looked at so far; there are more.", "Unter den bisher angesehenen nichts; es gibt weitere."}
+	textNoAccounts         = text{"The tenant has no account like that.", "Der Mandant hat kein solches Konto."}
+	textIsBlocked          = text{"blocked at Microsoft", "bei Microsoft gesperrt"}
+	textImportAll          = text{"Import all that are new", "Alle neuen importieren"}
+	textImportBindAll      = text{"Import all and bind them", "Alle importieren und verbinden"}
+	textImport             = text{"Import the chosen", "Ausgewählte importieren"}
+	textImportBind         = text{"Import and bind the chosen", "Ausgewählte importieren und verbinden"}
+	textTickFirst          = text{"Tick the accounts that are to be imported.", "Wählen Sie die Konten aus, die importiert werden sollen."}
+	textJobs               = text{"Jobs", "Aufträge"}
+	textNoJobs             = text{"There was no job yet. Imports, loads and bulk bindings are jobs.", "Es gab noch keinen Auftrag. Importe, geladene Dateien und Massenverbindungen sind Aufträge."}
+	textJobQueued          = text{"waiting", "wartet"}
+	textJobRunning         = text{"running", "läuft"}
+	textJobImport          = text{"Import of accounts", "Import von Konten"}
+	textJobImportGroups    = text{"Import of groups", "Import von Gruppen"}
+	textJobBind            = text{"Binding of users", "Verbinden von Benutzern"}
+	textJobLoad            = text{"Load of users", "Laden von Benutzern"}
+	textJobCheck           = text{"Check of a file of users", "Prüfen einer Datei von Benutzern"}
+	textJobLoadGroups      = text{"Load of groups", "Laden von Gruppen"}
+	textJobCheckGroups     = text{"Check of a file of groups", "Prüfen einer Datei von Gruppen"}
+	textJobVerify          = text{"Verification of the activity", "Prüfen des Verlaufs"}
+	textJobLicences        = text{"Count of licences", "Zählen von Lizenzen"}
+	textJobPhotos          = text{"Reading of pictures", "Lesen von Bildern"}
+	textJobOther           = text{"Job", "Auftrag"}
+	textDoneOf             = text{"%s of %s done", "%s von %s erledigt"}
+	textLookAtRuns         = text{"Look at the runs", "Läufe ansehen"}
+	textRefusedItems       = text{"What was refused", "Was abgewiesen wurde"}
+	textNotes              = text{"What you should know", "Was Sie wissen sollten"}
+	textLine               = text{"line %s", "Zeile %s"}
+	countDone              = number{text{"%s done", "%s erledigt"}, text{"%s done", "%s erledigt"}}
+	countRefused           = number{text{"%s refused", "%s abgewiesen"}, text{"%s refused", "%s abgewiesen"}}
+)
+
+// Members.
+var (
+	textMembers        = text{"Members", "Mitglieder"}
+	textAllMembers     = text{"all", "alle"}
+	textNoMembers      = text{"Nobody is bound like that. Bound users are kept as the directory says.", "Niemand ist so verbunden. Verbundene Benutzer werden so gehalten, wie es das Verzeichnis sagt."}
+	textInSync         = text{"in sync", "im Einklang"}
+	textBindingPending = text{"waiting", "wartet"}
+	textConflict       = text{"conflict", "Konflikt"}
+	textBindingRefused = text{"refused", "abgewiesen"}
+	textReadOnly       = text{"read-only", "nur lesbar"}
+	textPaused         = text{"paused", "angehalten"}
+	textBeingReleased  = text{"being released", "wird freigegeben"}
+	textLastWritten    = text{"Last written", "Zuletzt geschrieben"}
+	textActs           = text{"What can be done", "Was man tun kann"}
+	textMadeByUs       = text{"made by Bindery", "von Bindery angelegt"}
+	textExpectedBy     = text{"expected by", "erwartet bis"}
+	textResume         = text{"Resume", "Fortsetzen"}
+	textPause          = text{"Pause", "Anhalten"}
+	textRetry          = text{"Retry", "Erneut versuchen"}
+	textReleaseDots    = text{"Release…", "Freigeben…"}
+	textPausedNow      = text{"Paused: nothing is written to this account until it is resumed.", "Angehalten: Bis zum Fortsetzen wird diesem Konto nichts geschrieben."}
+	textResumedNow     = text{"Resumed: the account is kept as the directory says again.", "Fortgesetzt: Das Konto wird wieder so gehalten, wie es das Verzeichnis sagt."}
+	textRetriedNow     = text{"It is planned again now.", "Es wird jetzt erneut geplant."}
+	textBindUsers      = text{"Bind users", "Benutzer verbinden"}
+	textBindMeans      = text{"A bound user has an account in the tenant, and it is kept as the directory says: one that has the address is adopted, otherwise one is created.", "Ein verbundener Benutzer hat ein Konto im Mandanten, und es wird so gehalten, wie es das Verzeichnis sagt: Eines mit der Adresse wird übernommen, sonst wird eines angelegt."}
+	textBindAtOnce     = text{"The first run begins within seconds", "Der erste Lauf beginnt binnen Sekunden"}
+	textBindAtOnceMore = text{"This connection writes by itself, within the limits of the guard.", "Diese Verbindung schreibt von selbst, in den Grenzen des Wächters."}
+	textBindHeld       = text{"Every run of this connection waits for approval: you see the plan before anything is written.", "Jeder Lauf dieser Verbindung wartet auf Genehmigung: Sie sehen den Plan, bevor etwas geschrieben wird."}
+	textTheseUsers     = text{"These users, by their IDs (at most 500)", "Diese Benutzer, mit ihren IDs (höchstens 500)"}
+	textBindThese      = text{"Bind these", "Diese verbinden"}
+	textBindAll        = text{"Bind all users", "Alle Benutzer verbinden"}
+	textBindPrevious   = text{"Bind those who were bound before", "Früher Verbundene wieder verbinden"}
+	textNameUsers      = text{"Name the users that are to be bound.", "Nennen Sie die Benutzer, die verbunden werden sollen."}
+	countBound         = number{text{"%s user is bound.", "%s Benutzer ist verbunden."}, text{"%s users are bound.", "%s Benutzer sind verbunden."}}
+	textReleaseTitle   = text{"Release an account", "Konto freigeben"}
+	textReleaseMeans   = text{"The binding ends. What becomes of the account:", "Die Bindung endet. Was aus dem Konto wird:"}
+	textReleaseThen    = text{"The account", "Das Konto"}
+	textReleaseKeep    = text{"stays as it is.", "bleibt, wie es ist."}
+	textReleaseBlock   = text{"is blocked, and its sessions end.", "wird gesperrt, und seine Sitzungen enden."}
+	textReleaseRestore = text{"gets back the values from before the binding.", "bekommt die Werte von vor der Bindung zurück."}
+	textTryFirst       = text{"Try it first", "Erst ausprobieren"}
+	textRelease        = text{"Release", "Freigeben"}
+	textReleased       = text{"Released.", "Freigegeben."}
+	textHeldBy         = text{"Held by:", "Gehört:"}
+	textWhoHasIt       = text{"Who has it", "Wer es hat"}
+	textRetryAll       = text{"Try all of them again", "Alle erneut versuchen"}
+	textNobodyHasIt    = text{"Nobody has this problem any more.", "Dieses Problem hat niemand mehr."}
+	textWho            = text{"Who", "Wer"}
+	textLookAgain      = text{"Look again", "Noch einmal ansehen"}
+	textUnread         = text{"What could not be looked at", "Was nicht angesehen werden konnte"}
+	textDoctorComes    = text{"The doctor comes in a moment. Look again then.", "Die Untersuchung beginnt gleich. Sehen Sie dann wieder nach."}
+)
+
+// Users.
+var (
+	textUsers                = text{"Users", "Benutzer"}
+	textEmail                = text{"E-mail", "E-Mail"}
+	textSource               = text{"Source", "Quelle"}
+	textUpdated              = text{"Updated", "Geändert"}
+	textCreated              = text{"Created", "Angelegt"}
+	textID                   = text{"ID", "ID"}
+	textUserActive           = text{"active", "aktiv"}
+	textUserSuspended        = text{"suspended", "stillgelegt"}
+	textUserStaged           = text{"staged", "vorgemerkt"}
+	textUserDeleted          = text{"deleted", "gelöscht"}
+	textSourceManual         = text{"by hand", "von Hand"}
+	textSourceSCIM           = text{"SCIM", "SCIM"}
+	textSourceAD             = text{"Active Directory", "Active Directory"}
+	textSourceM365           = text{"imported", "importiert"}
+	textDeletedUsers         = text{"Deleted users", "Gelöschte Benutzer"}
+	textNoUsers              = text{"The directory has no users yet. Import the accounts of a tenant, or add users.", "Das Verzeichnis hat noch keine Benutzer. Importieren Sie die Konten eines Mandanten, oder legen Sie Benutzer an."}
+	textNoUsersMatch         = text{"No user is like that. Searched in: names, addresses, IDs.", "Kein Benutzer ist so. Gesucht wurde in: Namen, Adressen, IDs."}
+	textAddUser              = text{"Add a user", "Benutzer anlegen"}
+	textUserMade             = text{"The user is made.", "Der Benutzer ist angelegt."}
+	textEdit                 = text{"Edit", "Bearbeiten"}
+	textEditTitle            = text{"Edit %s", "%s bearbeiten"}
+	textSave                 = text{"Save", "Speichern"}
+	textSaved                = text{"Saved. Bound accounts follow within seconds.", "Gespeichert. Verbundene Konten folgen binnen Sekunden."}
+	textNothingChanged       = text{"Nothing was changed.", "Nichts wurde geändert."}
+	textSuspend              = text{"Suspend", "Stilllegen"}
+	textSuspendMeans         = text{"Suspending blocks the bound account and ends its sessions, within seconds. Activating lifts that block.", "Stilllegen sperrt das verbundene Konto und beendet seine Sitzungen, binnen Sekunden. Aktivieren hebt diese Sperre auf."}
+	textActivate             = text{"Activate", "Aktivieren"}
+	textActivateMeans        = text{"Activating lifts the block of the bound account, if the block was ours.", "Aktivieren hebt die Sperre des verbundenen Kontos auf, wenn sie von uns war."}
+	textSuspendedNow         = text{"Suspended. The bound account is blocked within seconds.", "Stillgelegt. Das verbundene Konto wird binnen Sekunden gesperrt."}
+	textActivatedNow         = text{"Activated. The bound account follows within seconds.", "Aktiviert. Das verbundene Konto folgt binnen Sekunden."}
+	textRestore              = text{"Restore", "Wiederherstellen"}
+	textRestoredNow          = text{"Restored.", "Wiederhergestellt."}
+	textDeletedMeans         = text{"Deleted users can be restored for 30 days. Deleted:", "Gelöschte Benutzer lassen sich 30 Tage lang wiederherstellen. Gelöscht:"}
+	textDelete               = text{"Delete the user", "Benutzer löschen"}
+	textDeleteDots           = text{"Delete…", "Löschen…"}
+	textDeleteTitle          = text{"Delete %s?", "%s löschen?"}
+	textDeleteMeans          = text{"The bound account is blocked and its sessions end, or what the connection's settings say of deleted users.", "Das verbundene Konto wird gesperrt und seine Sitzungen enden, oder was die Einstellungen der Verbindung für gelöschte Benutzer sagen."}
+	textDeleteBack           = text{"The user can be restored for 30 days. The address is free at once.", "Der Benutzer lässt sich 30 Tage lang wiederherstellen. Die Adresse ist sofort frei."}
+	textUserDeletedNow       = text{"Deleted. It can be restored for 30 days.", "Gelöscht. Wiederherstellen geht 30 Tage lang."}
+	textOwnedBy              = text{"from", "von"}
+	textNowIs                = text{"Somebody made it:", "Jemand machte daraus:"}
+	textBothVersions         = text{"What you typed stands in the fields, what it is by now beneath. Saving takes what stands in the fields.", "In den Feldern steht, was Sie eingegeben haben, darunter, was es inzwischen ist. Speichern übernimmt die Felder."}
+	textChangedMeanwhile     = text{"Somebody changed it meanwhile", "Jemand hat es inzwischen geändert"}
+	textChangedMeanwhileMore = text{"Nothing was done. Look at it as it is now, and decide again.", "Nichts wurde ausgeführt. Sehen Sie sich den jetzigen Stand an und entscheiden Sie neu."}
+	textBoundTo              = text{"Accounts", "Konten"}
+	textNotBound             = text{"Not bound: no account follows this user.", "Nicht verbunden: Kein Konto folgt diesem Benutzer."}
+	textInGroups             = text{"Groups", "Gruppen"}
+	textInNoGroup            = text{"In no group.", "In keiner Gruppe."}
+	textThrough              = text{"through", "über"}
+	textHistory              = text{"History", "Verlauf"}
+	textNothingWasDone       = text{"Nothing was done in this time.", "In dieser Zeit wurde nichts getan."}
+	textBy                   = text{"By", "Von"}
+	textTheRunItself         = text{"the run", "der Lauf"}
+)
+
+// Why a user's account is as it is.
+var (
+	textExplain         = text{"Why?", "Warum?"}
+	textExplainTitle    = text{"Why is it so? %s", "Warum ist es so? %s"}
+	textStepInDirectory = text{"In the directory", "Im Verzeichnis"}
+	textStepAddress     = text{"Address becomes a sign-in name", "Adresse wird Anmeldename"}
+	textStepAccount     = text{"Account at Microsoft", "Konto bei Microsoft"}
+	textStepProtection  = text{"Protection", "Schutz"}
+	textStepNext        = text{"What the next run would do", "Was der nächste Lauf täte"}
+	textMatchedBy       = text{"matched by", "zugeordnet durch"}
+	textSyncedThere     = text{"It is synced from on-premises Active Directory, and cannot be written.", "Es wird aus einem lokalen Active Directory abgeglichen und kann nicht geschrieben werden."}
+	textNotProtected    = text{"The account is not protected.", "Das Konto ist nicht geschützt."}
+	textWanted          = text{"Directory wants", "Verzeichnis will"}
+	textAgreed          = text{"Last agreed", "Zuletzt vereinbart"}
+	textAtMicrosoft     = text{"At Microsoft", "Bei Microsoft"}
+	textBecomes         = text{"Becomes of it", "Was daraus wird"}
+	textValues          = text{"Values", "Werte"}
+	textOutcomeEqual    = text{"equal", "gleich"}
+	textOutcomeWrite    = text{"is written", "wird geschrieben"}
+	textOutcomeReport   = text{"is reported", "wird gemeldet"}
+	textOutcomeKept     = text{"Microsoft keeps another", "Microsoft behält anderes"}
+	textOutcomeLeft     = text{"is left", "bleibt"}
+	textWouldBeHeld     = text{"A run of it would be held:", "Ein Lauf damit würde angehalten:"}
+)
+
+// What was done.
+var (
+	textActivity     = text{"Activity", "Verlauf aller"}
+	textConnectionID = text{"Connection's ID", "ID der Verbindung"}
+	textFrom         = text{"From", "Von"}
+	textTo           = text{"Until", "Bis"}
+	textByDay        = text{"By day", "Nach Tagen"}
+	textDay          = text{"Day", "Tag"}
+	textAsTable      = text{"As a table", "Als Tabelle"}
+	textProof        = text{"Proof", "Nachweis"}
+	textProofMeans   = text{"Verifying reads every record and link of the chain: that nothing was changed, inserted or left out since it was written.", "Die Prüfung liest jeden Eintrag und jedes Glied der Kette: dass seit dem Schreiben nichts geändert, eingefügt oder weggelassen wurde."}
+	textVerify       = text{"Verify the chain", "Kette prüfen"}
+)
+
+// attributeWord is what people call an attribute of a user.
+func attributeWord(path string) (text, bool) {
+	switch path {
+	case "userName":
+		return text{"User name", "Benutzername"}, true
+	case "email":
+		return textEmail, true
+	case "alternateEmail":
+		return text{"Other e-mail", "Weitere E-Mail"}, true
+	case "givenName":
+		return text{"Given name", "Vorname"}, true
+	case "familyName":
+		return text{"Family name", "Nachname"}, true
+	case "displayName":
+		return text{"Display name", "Anzeigename"}, true
+	case "phones.work":
+		return text{"Phone at work", "Telefon, Arbeit"}, true
+	case "phones.mobile":
+		return text{"Mobile phone", "Mobiltelefon"}, true
+	case "workAddress.streetAddress":
+		return text{"Street", "Straße"}, true
+	case "workAddress.city":
+		return text{"City", "Ort"}, true
+	case "workAddress.state":
+		return text{"State or province", "Bundesland oder Provinz"}, true
+	case "workAddress.postalCode":
+		return text{"Postal code", "Postleitzahl"}, true
+	case "workAddress.country":
+		return text{"Country", "Land"}, true
+	case "department":
+		return textDepartment, true
+	case "jobTitle":
+		return text{"Job title", "Position"}, true
+	case "location":
+		return text{"Office", "Büro"}, true
+	case "company":
+		return text{"Company", "Firma"}, true
+	case "employeeId":
+		return text{"Employee ID", "Personalnummer"}, true
+	case "employeeType":
+		return text{"Employee type", "Art der Anstellung"}, true
+	case "costCenter":
+		return text{"Cost centre", "Kostenstelle"}, true
+	case "managerId":
+		return text{"Manager", "Vorgesetzte"}, true
+	case "usageLocation":
+		return text{"Usage location", "Nutzungsstandort"}, true
+	case "preferredLanguage":
+		return text{"Preferred language", "Bevorzugte Sprache"}, true
+	case "externalId":
+		return text{"External ID", "Externe ID"}, true
+	}
+	return text{}, false
+}
