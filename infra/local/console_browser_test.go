@@ -312,3 +312,133 @@ func TestBrowserConsole(t *testing.T) {
 		t.Error("signed out on the way")
 	}
 }
+
+// TestBrowserNewcomer goes the way of somebody who has just started the stack: from nothing
+// to a run that is approved and taken back, without a call of the API.
+func TestBrowserNewcomer(t *testing.T) {
+	if os.Getenv("BINDERY_BROWSER") == "" {
+		t.Skip("needs chromium: make test-browser finds it")
+	}
+	api, m365 := openPort(t), openPort(t)
+	o := stacktest.With(t, stack.Config{PublicURL: "http://" + api.Addr().String(), Simulator: stack.Simulator{URL: "http://" + m365.Addr().String(), Served: true}})
+	serveOn(t, api, o.Stack.Handler())
+	serveOn(t, m365, o.Stack.Sim)
+	o.Tenant("corp.example", person("ann"), person("bo"), person("cy"))
+	b := openTab(t, "http://"+api.Addr().String())
+	b.signIn()
+	b.see("Welcome to Bindery")
+	b.look("welcome")
+	b.press("a.button.primary", "Add a connection")
+	b.look("connect-form")
+	b.do("name it", chromedp.SendKeys("#name", "Corp"), chromedp.SendKeys("#expectedDomain", "corp.example"))
+	b.press("form.stack button.primary", "Continue to Microsoft")
+	b.look("connect-link")
+	conn := b.at()
+
+	// In a tab of its own, as the link opens it: our page, Microsoft's pages, and back.
+	to := js[string](b, "document.querySelector('a[target=_blank]').href")
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	defer cancel()
+	other := &tab{t, ctx, b.base, ""}
+	other.do("authorise", chromedp.Navigate(to), chromedp.WaitVisible("#continue"), chromedp.Click("#continue"), chromedp.WaitVisible("#login"), chromedp.SendKeys("#login", "admin@corp.example"),
+		chromedp.Click("#next"), chromedp.WaitVisible("#accept"), chromedp.Click("#accept"))
+	other.see("corp.example")
+
+	b.see("Is this the right tenant") // by itself
+	b.look("confirm")
+	b.press("form[action$='/confirm'] button", "Confirmed")
+	b.look("accounts")
+	js[bool](b, "document.querySelectorAll('input[name=c]').forEach(x => x.checked || x.click()), true")
+	b.press("button[name=bind][value='1'].primary", "Import of accounts")
+	b.see("done")
+	b.look("job")
+	b.open("/console/users")
+	b.see("ann@corp.example")
+	b.look("users")
+	b.press("tbody a.who", "History")
+	b.see("Accounts")
+	b.look("user")
+	b.press("a[href$='/edit']", "Save")
+	b.look("user-edit")
+	b.do("another department", chromedp.SendKeys("#in-department", "Research"))
+	b.press(".decide button.primary", "Saved")
+
+	// What follows of it waits, since every run of this connection does.
+	b.open(strings.TrimPrefix(conn, b.base) + "/members")
+	b.see("ann@corp.example")
+	b.look("members")
+	o.Wait("no run waits", func() bool {
+		for _, r := range o.Get("/v1" + strings.TrimPrefix(conn, b.base+"/console") + "/runs?limit=5").List("items") {
+			if r.Text("state") == "held" {
+				return true
+			}
+		}
+		return false
+	})
+	b.open("/console")
+	b.see("Needs a decision")
+	b.press(".item a.button", "Nothing has been written yet")
+	b.press("a[href$='/approve?what=all']", "Approve")
+	b.press(".decide button.primary", "approved")
+	b.see("Ended:")
+	b.look("approved")
+	b.press("a[href$='/undo']", "Take back what this run wrote")
+	b.press(".stack button.primary", "plan only")
+	b.open("/console/activity")
+	b.see("By day")
+	b.look("activity")
+	b.open(strings.TrimPrefix(conn, b.base) + "/end")
+	b.see("Type the name")
+	b.look("end")
+}
+
+func person(name string) map[string]any {
+	return map[string]any{"userPrincipalName": name + "@corp.example", "displayName": strings.ToUpper(name[:1]) + name[1:] + " Example", "givenName": strings.ToUpper(name[:1]) + name[1:], "surname": "Example", "mail": name + "@corp.example", "accountEnabled": true}
+}
+
+// TestBrowserWithoutScript decides about a held run with a browser that runs no script,
+// and with the keyboard alone.
+func TestBrowserWithoutScript(t *testing.T) {
+	if os.Getenv("BINDERY_BROWSER") == "" {
+		t.Skip("needs chromium: make test-browser finds it")
+	}
+	o, base, _, run := held(t)
+	b := openTab(t, base)
+	b.signIn()
+	b.script(false)
+	b.open("/console/runs/" + run)
+	for range 200 { // to the first change, and tick it
+		b.do("tab", chromedp.KeyEvent("\t"))
+		if focus(b) == "c" {
+			break
+		}
+	}
+	b.do("tick", chromedp.KeyEvent(" "))
+	for range 200 { // back to the button above the table
+		b.do("tab", chromedp.KeyEvent("\t", chromedp.KeyModifiers(8)))
+		if focus(b) == "what" {
+			break
+		}
+	}
+	b.do("press it", chromedp.KeyEvent("\r"))
+	b.see("Approve 1 of")
+	for range 60 {
+		b.do("tab", chromedp.KeyEvent("\t"))
+		if focus(b) == "BUTTON primary" {
+			break
+		}
+	}
+	b.do("decide", chromedp.KeyEvent("\r"))
+	b.see("1 change approved")
+	o.Wait("the run does not end", func() bool { return o.Get("/v1/runs/"+run).Text("state") == "done" })
+}
+
+// focus is what has the focus: the name of a field, or an element with its class.
+func focus(b *tab) string {
+	b.Helper()
+	at, err := chromedp.Run(b.ctx, chromedp.EvaluateAsDevTools[string]("(e => e.name || e.tagName + ' ' + e.className)(document.activeElement)"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return at
+}

@@ -61,6 +61,7 @@ var sections = []struct {
 	{textHome, "/console", "h"},
 	{textConnections, "/console/connections", "c"},
 	{textUsers, "/console/users", "u"},
+	{textGroups, "/console/groups", "r"},
 	{textActivity, "/console/activity", "a"},
 	{textJobs, "/console/jobs", "j"},
 }

@@ -160,7 +160,7 @@ func (v *visit) soonOf(a *looked) (items []g.Node) {
 
 // firstSteps is home before there is a connection.
 func (v *visit) firstSteps() answer {
-	step := func(title, more text) g.Node { return h.Li(h.H3(v.say(title)), h.P(v.say(more))) }
+	step := func(title, more text) g.Node { return h.Li(h.H2(v.say(title)), h.P(v.say(more))) }
 	return view{title: v.lang.say(textWelcome), section: "/console", body: []g.Node{
 		h.P(h.Class("lead"), v.say(textWelcomeMore)),
 		h.Ol(h.Class("first-steps"), step(textStepConnect, textStepConnectMore), step(textStepImport, textStepImportMore), step(textStepBind, textStepBindMore)),

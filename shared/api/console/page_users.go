@@ -108,7 +108,7 @@ type userBinding struct {
 
 // userGroup is a group in which a user is.
 type userGroup struct {
-	GroupID directory.GroupID `json:"groupId"`
+	GroupID directory.GroupID `json:"id"`
 	Name    string            `json:"name"`
 	Direct  bool              `json:"direct"`
 	Path    []struct {

@@ -634,6 +634,112 @@ var (
 	textTheRunItself         = text{"the run", "der Lauf"}
 )
 
+// Groups, and what connections do with them.
+var (
+	textGroups            = text{"Groups", "Gruppen"}
+	textGroup             = text{"Group", "Gruppe"}
+	textUsedBy            = text{"Used by", "Benutzt von"}
+	textNotUsed           = text{"No connection does anything with this group. On a connection's page of groups its members can be bound, it can be exported, and its members licensed.", "Keine Verbindung tut etwas mit dieser Gruppe. Auf der Gruppenseite einer Verbindung lassen sich ihre Mitglieder verbinden, sie exportieren und ihre Mitglieder lizenzieren."}
+	textNoGroups          = text{"The directory has no groups yet.", "Das Verzeichnis hat noch keine Gruppen."}
+	textNoGroupsMatch     = text{"No group is like that.", "Keine Gruppe ist so."}
+	textAddGroup          = text{"Add a group", "Gruppe anlegen"}
+	textGroupMade         = text{"The group is made.", "Die Gruppe ist angelegt."}
+	textSavedGroup        = text{"Saved. Where the group is exported, it follows within seconds.", "Gespeichert. Wo die Gruppe exportiert ist, folgt sie binnen Sekunden."}
+	textDeletedGroups     = text{"Deleted groups", "Gelöschte Gruppen"}
+	textDescription       = text{"Description", "Beschreibung"}
+	textDescriptionHelp   = text{"Also of the tenant's group, where it is exported.", "Auch die der Gruppe im Mandanten, wo sie exportiert ist."}
+	textGroupNameHelp     = text{"Unique among the groups of the directory.", "Eindeutig unter den Gruppen des Verzeichnisses."}
+	textMailNickname      = text{"Mail nickname", "Mail-Alias"}
+	textMailNicknameHelp  = text{"For exports; empty, one is made of the name.", "Für Exporte; leer wird einer aus dem Namen gemacht."}
+	textDirectMembers     = text{"direct members", "direkte Mitglieder"}
+	textAllInIt           = text{"all users in it", "alle Benutzer darin"}
+	textNoMembersYet      = text{"It has no members yet.", "Sie hat noch keine Mitglieder."}
+	textAGroup            = text{"a group", "eine Gruppe"}
+	textAdded             = text{"Added", "Hinzugefügt"}
+	textAddMembers        = text{"Add members", "Mitglieder hinzufügen"}
+	textUsersByID         = text{"Users, by their IDs", "Benutzer, mit ihren IDs"}
+	textGroupsByID        = text{"Groups, by their IDs", "Gruppen, mit ihren IDs"}
+	textTakeOut           = text{"Take the chosen out", "Ausgewählte herausnehmen"}
+	textNameMembers       = text{"Name members, or tick them.", "Nennen Sie Mitglieder, oder wählen Sie sie aus."}
+	countMembersAdded     = number{text{"%s member is added.", "%s Mitglied ist hinzugefügt."}, text{"%s members are added.", "%s Mitglieder sind hinzugefügt."}}
+	countMembersRemoved   = number{text{"%s member is taken out.", "%s Mitglied ist herausgenommen."}, text{"%s members are taken out.", "%s Mitglieder sind herausgenommen."}}
+	textGroupDeletedMeans = text{"Deleted groups can be restored with their members for 30 days. Deleted:", "Gelöschte Gruppen lassen sich 30 Tage lang mit ihren Mitgliedern wiederherstellen. Gelöscht:"}
+	countGroupDeleteMeans = number{text{"The group ends, with its %s membership. Its member stays a user.", "Die Gruppe endet mit ihrer %s Mitgliedschaft. Ihr Mitglied bleibt Benutzer."}, text{"The group ends, with its %s memberships. Its members stay users.", "Die Gruppe endet mit ihren %s Mitgliedschaften. Ihre Mitglieder bleiben Benutzer."}}
+	textGroupDeleteUses   = text{"What connections do with it ends as they say: whom it alone selects is released, its export ends.", "Was Verbindungen mit ihr tun, endet so, wie sie es sagen: Wen sie allein auswählt, wird freigegeben, ihr Export endet."}
+	textGroupDeleteBack   = text{"It can be restored for 30 days.", "Sie lässt sich 30 Tage lang wiederherstellen."}
+	textDeleteGroup       = text{"Delete the group", "Gruppe löschen"}
+	textGroupDeletedNow   = text{"The group is deleted. It can be restored for 30 days.", "Die Gruppe ist gelöscht. Wiederherstellen geht 30 Tage lang."}
+	textUsesLead          = text{"What this connection does with groups of the directory: bind their members, keep them as groups of the tenant, license their members.", "Was diese Verbindung mit Gruppen des Verzeichnisses tut: ihre Mitglieder verbinden, sie als Gruppen des Mandanten halten, ihre Mitglieder lizenzieren."}
+	textNoUses            = text{"The connection does nothing with groups yet. Choose one.", "Die Verbindung tut noch nichts mit Gruppen. Wählen Sie eine aus."}
+	textWhatItDoesWith    = text{"What it does", "Was sie tut"}
+	textGroupID           = text{"Group's ID", "ID der Gruppe"}
+	textUseGroup          = text{"Use a group", "Gruppe benutzen"}
+	textUseOf             = text{"What is done with", "Was getan wird mit"}
+	textUseSelect         = text{"binds its members", "verbindet ihre Mitglieder"}
+	textUseSecurity       = text{"is a security group of the tenant", "ist eine Sicherheitsgruppe des Mandanten"}
+	textUseMicrosoft365   = text{"is a Microsoft 365 group of the tenant", "ist eine Microsoft-365-Gruppe des Mandanten"}
+	textUseExact          = text{"others are removed from it", "andere werden daraus entfernt"}
+	textUseLicence        = text{"gives its members", "gibt ihren Mitgliedern"}
+	textUseEnding         = text{"ending", "endet"}
+	textLackingShort      = text{"permission lacking", "Berechtigung fehlt"}
+	textUpToDate          = text{"up to date", "auf dem Stand"}
+	countUsersPlain       = number{text{"%s user", "%s Benutzer"}, text{"%s users", "%s Benutzer"}}
+	textSelectMeans       = text{"Bind the members, also of groups in it; who leaves is released.", "Die Mitglieder verbinden, auch die von Gruppen darin; wer geht, wird freigegeben."}
+	textExport            = text{"As a group of the tenant", "Als Gruppe des Mandanten"}
+	textExportNone        = text{"is none", "ist keine"}
+	textMembersThere      = text{"Its members there", "Ihre Mitglieder dort"}
+	textMembersAdd        = text{"are added; whom others added stays.", "kommen hinzu; wen andere hinzugefügt haben, bleibt."}
+	textMembersExact      = text{"are these and no others: others are removed. Needs bindery/approve as well.", "sind diese und keine anderen: Andere werden entfernt. Braucht auch bindery/approve."}
+	textWhenItEnds        = text{"When the export ends, the tenant's group", "Wenn der Export endet, wird die Gruppe im Mandanten"}
+	textEndsKeep          = text{"stays as it is.", "gelassen, wie sie ist."}
+	textEndsEmpty         = text{"loses the members that Bindery added.", "um die Mitglieder geleert, die Bindery hinzugefügt hat."}
+	textEndsRestore       = text{"is made again what it was before.", "wieder zu dem gemacht, was sie vorher war."}
+	textEndsDelete        = text{"is deleted if Bindery made it. Needs bindery/approve as well.", "gelöscht, wenn Bindery sie angelegt hat. Braucht auch bindery/approve."}
+	textLicencesOf        = text{"Licences for its members", "Lizenzen für ihre Mitglieder"}
+	textLicencesOfHelp    = text{"Part numbers, as SPE_E3, with commas between; the page of licences lists them.", "Teilenummern wie SPE_E3, mit Kommas dazwischen; die Seite der Lizenzen führt sie auf."}
+	textUseSaved          = text{"Saved. What follows is made by the next run, through plan and guard.", "Gespeichert. Was folgt, macht der nächste Lauf, durch Plan und Wächter."}
+	textEndUse            = text{"End this use", "Diese Nutzung beenden"}
+	textEndUseMeans       = text{"What it gave is taken back, or kept, as it says.", "Was sie gab, wird zurückgenommen oder behalten, wie sie es sagt."}
+	textUseEnded          = text{"The use ends.", "Die Nutzung endet."}
+	textForecast          = text{"What is likely to follow", "Was wohl folgt"}
+	textForecastMeans     = text{"Nothing is saved yet. An estimate of our own records; every write is shown by a plan of the connection.", "Noch ist nichts gespeichert. Eine Schätzung aus eigenen Daten; jedes Schreiben zeigt ein Plan der Verbindung."}
+	textUsersInIt         = text{"Users in it", "Benutzer darin"}
+	textWouldBeBound      = text{"Would be bound", "Würden verbunden"}
+	textCannotBeBound     = text{"Cannot be bound", "Nicht verbindbar"}
+	textWouldBeReleased   = text{"Would be released, at most", "Würden freigegeben, höchstens"}
+	textMembersToAdd      = text{"Memberships added", "Mitgliedschaften dazu"}
+	textMembersToRemove   = text{"Memberships taken back", "Mitgliedschaften zurück"}
+	textWrites            = text{"Writes at Microsoft", "Schreibvorgänge bei Microsoft"}
+	textTakesAtLeast      = text{"Takes at least", "Dauert mindestens"}
+	textIncomplete        = text{"The group has more users than were looked at: all numbers are too small.", "Die Gruppe hat mehr Benutzer, als angesehen wurden: Alle Zahlen sind zu klein."}
+	countWaitForSeat      = number{text{"%s would wait for a seat", "%s würde auf einen Platz warten"}, text{"%s would wait for a seat", "%s würden auf einen Platz warten"}}
+)
+
+// Licences, protection.
+var (
+	textLicences       = text{"Licences", "Lizenzen"}
+	textProduct        = text{"Product", "Produkt"}
+	textSeats          = text{"Seats", "Plätze"}
+	textUsed           = text{"Used", "Belegt"}
+	textFree           = text{"Free", "Frei"}
+	textGivenByUs      = text{"Given by Bindery", "Von Bindery vergeben"}
+	textWaiting        = text{"Waiting", "Wartend"}
+	textNoProducts     = text{"The tenant has no products.", "Der Mandant hat keine Produkte."}
+	textCountLicences  = text{"Count who has what", "Zählen, wer was hat"}
+	textProtection     = text{"Protection", "Geschützte"}
+	textProtectionLead = text{"Accounts that are never written to: whoever has a role, who authorised, and whom the settings name.", "Konten, die nie geschrieben werden: wer eine Rolle hat, wer autorisiert hat und wen die Einstellungen nennen."}
+	textLift           = text{"Lift the protection", "Schutz aufheben"}
+	textLiftDots       = text{"Lift…", "Aufheben…"}
+	textLifted         = text{"lifted", "aufgehoben"}
+	textLiftMeans      = text{"For this time the account is written to like any other. Everybody sees that it was lifted, by whom and why.", "In dieser Zeit wird das Konto wie jedes andere geschrieben. Alle sehen, dass, durch wen und warum der Schutz aufgehoben wurde."}
+	textMinutesLabel   = text{"Minutes (at most 1,440)", "Minuten (höchstens 1.440)"}
+	textReason         = text{"Reason", "Grund"}
+	textReasonHelp     = text{"For whoever reads about it.", "Für alle, die davon lesen."}
+	textLiftedNow      = text{"The protection is lifted for that time, or waits for somebody else by the rule of four eyes.", "Der Schutz ist für diese Zeit aufgehoben oder wartet nach dem Vier-Augen-Prinzip auf jemand anderes."}
+	textProtectAgain   = text{"Protect again", "Wieder schützen"}
+	textProtectedNow   = text{"The account is protected again.", "Das Konto ist wieder geschützt."}
+)
+
 // Why a user's account is as it is.
 var (
 	textExplain         = text{"Why?", "Warum?"}

@@ -395,7 +395,9 @@ func (a answered) sound(where string) {
 	var walk func(n *html.Node, inLabel bool)
 	walk = func(n *html.Node, inLabel bool) {
 		if n.Type == html.ElementNode {
-			counts[n.Data]++
+			if n.Namespace == "" { // a picture has titles of its own
+				counts[n.Data]++
+			}
 			at := map[string]string{}
 			for _, k := range n.Attr {
 				at[k.Key] = k.Val
