@@ -268,6 +268,7 @@ func TestGoldenPages(t *testing.T) {
 		"jobs":             {directory.RunDone, "/console/jobs", nil, 200},
 		"job":              {directory.RunDone, "/console/jobs/job_1", nil, 200},
 		"activity":         {directory.RunDone, "/console/activity", nil, 200},
+		"settings":         {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
 		"refused": {directory.RunDone, "/console/connections", func(*world) map[string]any {
 			return map[string]any{"GET /v1/connections": problem{Status: 500, Code: "internal", Detail: "It could not be answered.", NextStep: "Try again.", Incident: "inc-1"}}
 		}, 500},
@@ -461,6 +462,9 @@ func TestActs(t *testing.T) {
 		"count":         {"/console/connections/con_1/licences/count", nil, "POST /v1/connections/con_1/licences/count", "/console/jobs/job_1"},
 		"lift":          {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair"}, `POST /v1/connections/con_1/protection/a-1/lift {"minutes":30,"reason":"repair"}`, "/console/connections/con_1/protection"},
 		"end a lift":    {"/console/connections/con_1/protection/a-1/end", nil, "DELETE /v1/connections/con_1/protection/a-1/lift", "/console/connections/con_1/protection"},
+		"settings":      {"/console/connections/con_1/settings", []string{"mode", "approve", "interval", "15m0s", "onDelete", "block", "protectGroups", "true", "attributes.jobTitle.export", "true", "guard.block.count", "9", "guard.block.share", "0,2", "guard.rename.count", ""}, `PATCH /v1/connections/con_1 {"settings":{"attributes":{"jobTitle":{"export":true}},"guard":{"block":{"count":9,"share":0.2}},"mode":"approve"}}`, "/console/connections/con_1/settings"},
+		"no settings":   {"/console/connections/con_1/settings", []string{"mode", "automatic", "protectGroups", "true"}, "", "/console/connections/con_1/settings"},
+		"try settings":  {"/console/connections/con_1/settings", []string{"preview", "1", "mode", "approve", "protectGroups", "true"}, `POST /v1/connections/con_1/runs {"dryRun":true,"full":true,"settings":{"mode":"approve"}}`, "/console/runs/run_1"},
 		"undo object":   {"/console/runs/run_1/undo", []string{"objects", "group grp_1"}, `POST /v1/runs/run_1/undo {"objects":[{"kind":"group","id":"grp_1"}]}`, "/console/runs/run_1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -471,7 +475,7 @@ func TestActs(t *testing.T) {
 			w.tell(map[string]any{"POST /v1/connections/con_1/confirm": nil, "POST /v1/connections/con_1/imports": j, "POST /v1/connections/con_1/bindings": j, "POST /v1/connections/con_1/bindings/usr_1/pause": nil,
 				"POST /v1/connections/con_1/bindings/usr_1/resume": nil, "DELETE /v1/connections/con_1/bindings/usr_1": r, "POST /v1/connections/con_1/problems/paused-leaver/retry": map[string]any{"runs": []any{map[string]any{"id": runID}}},
 				"POST /v1/connections/con_1/health": nil, "POST /v1/connections/con_1/deactivate": map[string]any{"released": 3}, "DELETE /v1/connections/con_1": nil, "POST /v1/users/usr_1/suspend": nil, "DELETE /v1/users/usr_1": nil,
-				"PATCH /v1/users/usr_1": ann(w.now), "POST /v1/users": ann(w.now), "POST /v1/activity:verify": j,
+				"PATCH /v1/connections/con_1": contoso(w.now), "PATCH /v1/users/usr_1": ann(w.now), "POST /v1/users": ann(w.now), "POST /v1/activity:verify": j,
 				"POST /v1/groups/grp_1/members": map[string]any{"done": []directory.MemberRef{directory.UserMember("usr_1")}}, "DELETE /v1/groups/grp_1/members": map[string]any{}, "POST /v1/groups": sales(w.now), "PATCH /v1/groups/grp_1": sales(w.now), "DELETE /v1/groups/grp_1": nil,
 				"PUT /v1/connections/con_1/groups/grp_1": groupUse{Forecast: &forecast{Users: 3, Bound: 2}}, "DELETE /v1/connections/con_1/groups/grp_1": nil, "POST /v1/connections/con_1/licences/count": j,
 				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil})
@@ -624,4 +628,66 @@ func matches(pattern, path string) bool {
 		}
 	}
 	return true
+}
+
+// A setting that loosens, without the right to decide it, is refused; what was typed stays
+// in the form, and the fields that are to blame say why.
+func TestSettingsRefused(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.tell(map[string]any{"PATCH /v1/connections/con_1": problem{Status: 403, Code: "needs-approve", Detail: "It loosens.", Errors: []directory.FieldError{{Field: "settings.onDelete", Detail: "is looser"}, {Field: "settings.guard.block.count", Detail: "is looser"}}}})
+	a := w.post("/console/connections/con_1/settings", "onDelete", "delete", "protectGroups", "true", "guard.block.count", "900", "attributes.jobTitle.export", "true")
+	a.sound("settings")
+	if a.code != 403 {
+		t.Errorf("%d", a.code)
+	}
+	a.has("needs-approve", `value="900"`, `value="delete" selected`, "is looser", `name="attributes.jobTitle.export" value="true" checked`)
+}
+
+// Two who edit one user at once: the second sees both versions, and decides.
+func TestStaleUser(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.tell(map[string]any{"PATCH /v1/users/usr_1": problem{Status: 412, Code: "changed-meanwhile"}})
+	for _, version := range []string{"6", "7"} { // seen before, and between the read and the write
+		a := w.post("/console/users/usr_1/edit", "version", version, "department", "Research", "jobTitle", "Head of Sales")
+		a.sound("stale")
+		if a.code != 412 {
+			t.Errorf("%d", a.code)
+		}
+		a.has("Somebody changed it meanwhile", `value="Research"`, "Somebody made it:", "Sales", `name="version" value="7"`)
+	}
+	for _, path := range []string{"/console/users/usr_1/suspend", "/console/users/usr_1/delete", "/console/groups/grp_1/delete"} {
+		w.tell(map[string]any{"POST /v1/users/usr_1/suspend": problem{Status: 412}, "DELETE /v1/users/usr_1": problem{Status: 412}, "DELETE /v1/groups/grp_1": problem{Status: 412}})
+		if a := w.post(path, "version", "6"); a.code != 412 || !strings.Contains(a.body, "Somebody changed it meanwhile") {
+			t.Errorf("%s: %d", path, a.code)
+		}
+	}
+}
+
+// A link to an authorisation is shown to the browser that asked for it, and only if it is
+// one of ours.
+func TestAuthorizationLink(t *testing.T) {
+	t.Parallel()
+	const ours = publicURL + "/oauth/start?state=x"
+	for to, want := range map[string]bool{ours: true, "https://evil.example/oauth/start?state=x": false, publicURL + "/oauth/start/../../x?a=b": false, "javascript:alert(1)": false, publicURL + ".evil.example/oauth/start?x": false} {
+		w := runWorld(t, directory.RunDone)
+		w.tell(pending(w))
+		w.tell(map[string]any{"POST /v1/connections/con_1/authorize": map[string]string{"authorizationUrl": to}})
+		if a := w.post("/console/connections/con_1/authorize"); a.to != "/console/connections/con_1" {
+			t.Errorf("%d to %q", a.code, a.to)
+		}
+		a := w.get("/console/connections/con_1")
+		a.sound(to)
+		if got := strings.Contains(a.body, strings.ReplaceAll(ours, "&", "&amp;")); got != want {
+			t.Errorf("%q is shown: %v", to, got)
+		}
+		if strings.Contains(a.body, "evil") || strings.Contains(a.body, "javascript:") {
+			t.Errorf("%q is on the page", to)
+		}
+		delete(w.jar, "__Host-bindery-link")
+		if a := w.get("/console/connections/con_1"); strings.Contains(a.body, ours) {
+			t.Error("another browser sees the link")
+		}
+	}
 }

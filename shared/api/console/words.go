@@ -715,6 +715,76 @@ var (
 	countWaitForSeat      = number{text{"%s would wait for a seat", "%s würde auf einen Platz warten"}, text{"%s would wait for a seat", "%s würden auf einen Platz warten"}}
 )
 
+// Settings.
+var (
+	textSettings            = text{"Settings", "Einstellungen"}
+	textSettingsLead        = text{"“Try it first” plans a whole run with exactly these values and writes nothing. What makes a safety rule weaker needs bindery/approve as well.", "„Erst ausprobieren“ plant einen ganzen Lauf mit genau diesen Werten und schreibt nichts. Was eine Sicherheitsregel lockert, braucht auch bindery/approve."}
+	textSettingsSaved       = text{"Saved. The next run uses it.", "Gespeichert. Der nächste Lauf benutzt es."}
+	textProposed            = text{"It makes a safety rule weaker, and waits for somebody else to approve it until %s.", "Es lockert eine Sicherheitsregel und wartet bis %s auf die Genehmigung von jemand anderem."}
+	textSettingsRuns        = text{"Runs", "Abgleich"}
+	textSettingsLeavers     = text{"Leavers", "Wer geht"}
+	textSettingsAccounts    = text{"Written accounts", "Geschriebene Konten"}
+	textSettingsImport      = text{"Import", "Import"}
+	textSettingsExport      = text{"Properties that are written", "Geschriebene Eigenschaften"}
+	textSettingsGuard       = text{"The guard", "Der Wächter"}
+	textModeMeans           = text{"Whether runs write by themselves, within the guard's limits, or each waits for an admin.", "Ob Läufe von selbst schreiben, in den Grenzen des Wächters, oder jeder auf Genehmigung wartet."}
+	textInterval            = text{"Compared every", "Abgleich alle"}
+	textIntervalMeans       = text{"How often the tenant is read for changes there. Edits here follow within seconds in any case.", "Wie oft der Mandant auf Änderungen gelesen wird. Änderungen hier folgen in jedem Fall binnen Sekunden."}
+	text5m                  = text{"5 minutes", "5 Minuten"}
+	text15m                 = text{"15 minutes", "15 Minuten"}
+	text30m                 = text{"30 minutes", "30 Minuten"}
+	text1h                  = text{"1 hour", "1 Stunde"}
+	text4h                  = text{"4 hours", "4 Stunden"}
+	text24h                 = text{"24 hours", "24 Stunden"}
+	textFourEyesName        = text{"Four eyes", "Vier Augen"}
+	textFourEyesMeans       = text{"Who asked for a thing cannot approve it.", "Wer etwas veranlasst hat, kann es nicht genehmigen."}
+	textForeign             = text{"Values that somebody at Microsoft changed", "Werte, die jemand bei Microsoft geändert hat"}
+	textForeignMeans        = text{"What is done about a value that only the tenant changed.", "Was mit einem Wert geschieht, den nur der Mandant geändert hat."}
+	textForeignRevert       = text{"write ours again", "den eigenen wieder schreiben"}
+	textForeignReport       = text{"report only", "nur melden"}
+	textOnRelease           = text{"Released accounts", "Freigegebene Konten"}
+	textOnReleaseMeans      = text{"What becomes of an account whose binding ends, unless the release says otherwise.", "Was aus einem Konto wird, dessen Bindung endet, sofern die Freigabe nichts anderes sagt."}
+	textKeep                = text{"stay as they are", "bleiben, wie sie sind"}
+	textRestoreValues       = text{"get their former values back", "bekommen frühere Werte zurück"}
+	textOnDelete            = text{"Accounts of deleted users", "Konten gelöschter Benutzer"}
+	textOnDeleteMeans       = text{"Microsoft keeps a deleted account for 30 days.", "Microsoft behält ein gelöschtes Konto 30 Tage lang."}
+	textOnSoftDeleted       = text{"Bound accounts in Microsoft's recycle bin", "Verbundene Konten in Microsofts Papierkorb"}
+	textOnSoftDeletedMeans  = text{"What is done when somebody there deleted one.", "Was geschieht, wenn jemand dort eines gelöscht hat."}
+	textInitialAccess       = text{"Password of new accounts", "Passwort neuer Konten"}
+	textInitialAccessMeans  = text{"A temporary password is shown once, to whoever may approve, and changed at the first sign-in.", "Ein vorläufiges Passwort wird einmal gezeigt, wem das Genehmigen erlaubt ist, und bei der ersten Anmeldung geändert."}
+	textNoAccess            = text{"random, known to nobody", "zufällig, niemandem bekannt"}
+	textTemporaryPassword   = text{"temporary, shown once", "vorläufig, einmal gezeigt"}
+	textAdoptedName         = text{"Sign-in names of adopted accounts", "Anmeldenamen übernommener Konten"}
+	textAdoptedNameMeans    = text{"Of accounts whose name is not the user's address.", "Von Konten, deren Name nicht die Adresse des Benutzers ist."}
+	textFollowsEmail        = text{"follow the address", "folgen der Adresse"}
+	textUpdateNickname      = text{"The mail alias follows the address", "Der Mail-Alias folgt der Adresse"}
+	textUpdateNicknameMeans = text{"Otherwise it is set at creation only.", "Sonst wird er nur beim Anlegen gesetzt."}
+	textManagerExport       = text{"Write managers", "Vorgesetzte schreiben"}
+	textManagerExportMeans  = text{"Where both are bound through this connection.", "Wo beide über diese Verbindung verbunden sind."}
+	textManagerClearName    = text{"Clear managers", "Vorgesetzte leeren"}
+	textManagerClearMeans   = text{"Where the user has none in the directory.", "Wo der Benutzer im Verzeichnis niemanden hat."}
+	textProtectGroups       = text{"Protect by groups with roles", "Durch Gruppen mit Rollen schützen"}
+	textProtectGroupsMeans  = text{"Who holds a role only through a group is protected too.", "Auch wer eine Rolle nur über eine Gruppe hat, ist geschützt."}
+	textImportState         = text{"Imported users are", "Importierte Benutzer sind"}
+	textImportStateMeans    = text{"A staged user cannot be bound.", "Ein vorgemerkter Benutzer kann nicht verbunden werden."}
+	textImportPhotos        = text{"Read pictures", "Bilder lesen"}
+	textImportPhotosMeans   = text{"At the import, and of each bound user every 30 days.", "Beim Import, und von jedem verbundenen Benutzer alle 30 Tage."}
+	textExported            = text{"Written", "Geschrieben"}
+	textEmptied             = text{"Emptied", "Geleert"}
+	textExportThis          = text{"Write %s", "%s schreiben"}
+	textEmptyThis           = text{"Empty %s where the user has none", "%s leeren, wo der Benutzer keinen Wert hat"}
+	textSensitive           = text{"sensitive: a password is reset by it", "heikel: Darüber wird ein Passwort zurückgesetzt"}
+	textExportMeans         = text{"Names, sign-in name and whether the account may sign in are always written. Emptied: where the user has no value; otherwise an empty value is left alone.", "Namen, Anmeldename und ob sich das Konto anmelden darf, werden immer geschrieben. Geleert: wo der Benutzer keinen Wert hat; sonst bleibt Leeres unberührt."}
+	textGuardMeans          = text{"A run with more changes of an effect than the larger of number and share is held before its first write. Empty: as without a setting. A share is from 0 to 1, of the bound users.", "Ein Lauf mit mehr Änderungen einer Wirkung als dem größeren von Zahl und Anteil wird vor dem ersten Schreiben angehalten. Leer: wie ohne Einstellung. Ein Anteil ist 0 bis 1, der verbundenen Benutzer."}
+	textCountLimit          = text{"Number", "Zahl"}
+	textShareLimit          = text{"Share", "Anteil der Verbundenen"}
+	textWithout             = text{"Without a setting", "Ohne Einstellung"}
+	textCountOf             = text{"Number: %s", "Zahl: %s"}
+	textShareOf             = text{"Share: %s", "Anteil: %s"}
+	textNoLimit             = text{"no limit", "keine Grenze"}
+	textLimitDefault        = text{"%s, or %s %%", "%s oder %s %%"}
+)
+
 // Licences, protection.
 var (
 	textLicences       = text{"Licences", "Lizenzen"}
