@@ -27,6 +27,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CFN_LINT    := cfn-lint==1.58.0
 SAM_TRANSFORM := aws-sam-translator==1.115.0
 SCHEMATHESIS := 4.32.5
+AXE          := axe-playwright-python==0.1.8
 
 # What test-aws runs: every contract that has a driver for AWS, the main job over
 # those drivers, and the real binaries against the engines.
@@ -83,10 +84,19 @@ lambda-story: build
 	@$(GO) test -c -o $(BUILD)/lambda.test ./infra/demo
 	@cd infra/demo && BINDERY_LAMBDAS=$(abspath $(BUILD)) $(abspath $(BUILD))/lambda.test -test.run '^TestLambdas$$' -test.timeout 20m
 
-test-browser: sdk-notice ## click through the authorisation in a real browser (needs chromium)
+# What axe-core finds on a page is a defect of it. The script comes in a wheel, and is
+# never committed.
+$(BUILD)/axe/axe.min.js:
+	@rm -rf $(@D); mkdir -p $(@D)
+	@python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest $(@D) $(AXE)
+	@cd $(@D) && python3 -m zipfile -e *.whl wheel && cp wheel/axe_playwright_python/axe.min.js .
+
+test-browser: sdk-notice ## click through the authorisation and the console in a real browser (needs chromium); pictures in .build/screens/
 	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}; \
 	if [ -z "$$browser" ]; then echo "test-browser: skipped, no chromium found; set BINDERY_BROWSER to its path"; [ "$${CI:-}" != true ]; exit; fi; \
-	BINDERY_BROWSER="$$browser" $(GO) test ./infra/local -run Browser -count=1 -v
+	axe=; if command -v python3 >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/axe/axe.min.js; axe=$(abspath $(BUILD))/axe/axe.min.js; \
+	else echo "test-browser: without axe, it needs python3"; [ "$${CI:-}" != true ] || exit 1; fi; \
+	BINDERY_BROWSER="$$browser" BINDERY_AXE="$$axe" $(GO) test ./infra/local -run Browser -count=1 -v
 
 # The test binary is run by itself, so that what it prints is seen while it works.
 bench: build ## measure; a table and .local/bench.json; ONLY=export,leaver for some parts

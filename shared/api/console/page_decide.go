@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -213,7 +214,7 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 			form = append(form, h.Label(h.For("typed"), v.say(textTypeNumber, v.lang.number(n))),
 				h.Input(h.ID("typed"), h.Name("typed"), h.Type("text"), g.Attr("inputmode", "numeric"), h.AutoComplete("off"), h.Required(), h.Class("short"), g.If(fault != nil, h.Aria("describedby", "fault")), g.If(fault != nil, h.Aria("invalid", "true"))))
 		}
-		form = append(form, h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), h.Data("key", "a"), g.Text(caption)), link(at, h.Class("button"), v.say(textNotYet))))
+		form = append(form, v.reasonField(), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), h.Data("key", "a"), g.Text(caption)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
 	return view{status: status, title: v.lang.say(textApproveTitle, v.lang.number(n), v.lang.number(all)), section: "/console/connections", crumbs: crumbs,
 		body: []g.Node{
@@ -242,7 +243,16 @@ func (v *visit) lostReasons(c *directory.Change) g.Node {
 // approval is the body of an approval.
 type approval struct {
 	ChangeIDs []directory.ChangeID `json:"changeIds,omitempty"`
+	Reason    string               `json:"reason,omitempty"`
 }
+
+// reasonField asks why something is decided; nobody need say.
+func (v *visit) reasonField() g.Node {
+	return v.field("reason", textWhyOptional, textWhyOptionalHelp, v.r.PostForm.Get("reason"), "")
+}
+
+// reason is why somebody decides as they do; "" when they do not say.
+func (v *visit) reason() string { return strings.TrimSpace(v.r.PostForm.Get("reason")) }
 
 // approve decides as the page before it showed. When something else would be approved than
 // was seen, nothing is, and the page is shown anew.
@@ -268,8 +278,8 @@ func approve(v *visit) (answer, error) {
 		return v.approveView(d, v.say(textTypedWrong, v.lang.number(n))), nil
 	}
 	var body any
-	if d.what != chooseAll {
-		body = approval{d.ids}
+	if d.what != chooseAll || v.reason() != "" {
+		body = approval{d.ids, v.reason()}
 	}
 	if _, err := v.call(v.ctx, http.MethodPost, apiPath("runs", v.id(), "approve"), body, nil); err != nil {
 		return nil, err
@@ -309,8 +319,8 @@ func declinePage(v *visit) (answer, error) {
 	return view{title: v.lang.count(countDeclineTitle, n), section: "/console/connections",
 		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {at, g.Text(v.runTitle(&run))}},
 		body: []g.Node{h.P(h.Class("lead"), v.say(textDeclineWhat)), h.P(v.say(textDeclineThen)), v.chipsPlain(run.Counts),
-			h.Form(h.Method("post"), h.Action(at+"/decline"), h.Data("busy", ""), h.Class("row decide"),
-				h.Button(h.Type("submit"), h.Class("primary"), h.Data("key", "d"), v.count(countDeclineDo, n)), link(at, h.Class("button"), v.say(textNotYet)))}}, nil
+			h.Form(h.Method("post"), h.Action(at+"/decline"), h.Data("busy", ""), h.Class("decide"), v.reasonField(), h.Div(h.Class("row"),
+				h.Button(h.Type("submit"), h.Class("primary"), h.Data("key", "d"), v.count(countDeclineDo, n)), link(at, h.Class("button"), v.say(textNotYet))))}}, nil
 }
 
 // chipsPlain are counts by effect that lead nowhere.
@@ -322,7 +332,11 @@ func (v *visit) chipsPlain(counts map[directory.Effect]int) g.Node {
 }
 
 func decline(v *visit) (answer, error) {
-	if _, err := v.call(v.ctx, http.MethodPost, apiPath("runs", v.id(), "decline"), nil, nil); err != nil {
+	var body any
+	if v.reason() != "" {
+		body = approval{Reason: v.reason()}
+	}
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("runs", v.id(), "decline"), body, nil); err != nil {
 		return nil, err
 	}
 	return v.done(here("runs", v.id()), v.lang.say(textDeclinedAll)), nil

@@ -369,6 +369,7 @@ func TestApprove(t *testing.T) {
 	}{
 		"two":                     {[]string{"what", "chosen", "s", "0.0-1", "count", "2"}, 0, ids, ""},
 		"two, an hour later":      {[]string{"what", "chosen", "s", "0.0-1", "count", "2"}, 50 * time.Minute, ids, ""},
+		"two, with a reason":      {[]string{"what", "chosen", "s", "0.0-1", "count", "2", "reason", " asked Ben "}, 0, `POST /v1/runs/run_1/approve {"changeIds":["run_1.0.0","run_1.0.1"],"reason":"asked Ben"}`, ""},
 		"none":                    {[]string{"what", "chosen", "s", "", "count", "0"}, 0, "", "Nothing is chosen"},
 		"others than seen":        {[]string{"what", "chosen", "s", "0.0-1", "count", "3"}, 0, "", "The plan is another one"},
 		"no count":                {[]string{"what", "chosen", "s", "0.0-1"}, 0, "", "The plan is another one"},

@@ -337,6 +337,8 @@ var (
 	textNothingChosenMore = text{"Go back and tick the changes that are to be written.", "Gehen Sie zurück und wählen Sie die Änderungen aus, die geschrieben werden sollen."}
 	textTooManyChosen     = text{"At most %s changes can be chosen one by one. Choose by a filter, or all.", "Höchstens %s Änderungen lassen sich einzeln auswählen. Wählen Sie über einen Filter oder alle."}
 	textMovedMeanwhile    = text{"What is approved is written as it is shown here. A change whose user or account has moved on meanwhile is left out and planned anew.", "Genehmigtes wird so geschrieben, wie es hier steht. Eine Änderung, deren Benutzer oder Konto sich inzwischen geändert hat, bleibt aus und wird neu geplant."}
+	textWhyOptional       = text{"Why (optional)", "Warum (freiwillig)"}
+	textWhyOptionalHelp   = text{"In one line; it stands in the activity.", "In einer Zeile; es steht im Verlauf."}
 	textSessionsStayEnded = text{"Ended sessions stay ended: whoever may still sign in does so again.", "Beendete Sitzungen bleiben beendet: Wer sich noch anmelden darf, tut es erneut."}
 	textNotYet            = text{"Not yet", "Noch nicht"}
 	textThese             = text{"These changes", "Diese Änderungen"}
