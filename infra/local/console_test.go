@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -108,8 +109,12 @@ func TestConsoleCrawl(t *testing.T) {
 	o.Post("/v1/groups/"+group+"/members", object{"userIds": []string{ann}})
 	o.Must(o.API.Put(o.Context(), "/v1/connections/"+conn+"/groups/"+group, object{"select": object{}}))
 	o.Must(o.API.Patch(o.Context(), "/v1/connections/"+conn, object{"settings": object{"mode": "approve"}}))
-	o.Must(o.API.Patch(o.Context(), "/v1/users/"+ann, object{"givenName": "Renamed"}))
+	// A slice that was under way when the mode changed writes by the settings that it has
+	// read: the user is edited until a run waits.
+	tries := 0
 	o.Wait("no run is held", func() bool {
+		tries++
+		o.Must(o.API.Patch(o.Context(), "/v1/users/"+ann, object{"givenName": fmt.Sprintf("Renamed %d", tries)}))
 		return slices.ContainsFunc(o.Get("/v1/connections/"+conn+"/runs?limit=5").List("items"), func(r stack.Object) bool { return r.Text("state") == "held" })
 	})
 	paths := o.Get("/v1/openapi.json").Object("paths")

@@ -39,11 +39,6 @@ func parsePlace(text string) (place, bool) {
 
 func (p place) String() string { return strconv.Itoa(p.chunk) + "." + strconv.Itoa(p.at) }
 
-// id is the ID of the change at a place.
-func (p place) id(run directory.RunID) directory.ChangeID {
-	return directory.ChangeID(string(run) + "." + p.String())
-}
-
 func (p place) compare(q place) int {
 	if p.chunk != q.chunk {
 		return p.chunk - q.chunk

@@ -111,12 +111,6 @@ func total(counts map[directory.Effect]int) (n int) {
 	return n
 }
 
-// irreversible are the effects of some counts of which something cannot be taken back,
-// whatever the single change is.
-func irreversible(counts map[directory.Effect]int) []directory.Effect {
-	return slices.DeleteFunc(graveFirst(counts), func(e directory.Effect) bool { return e.Row().Irreversible == "" })
-}
-
 // effectBadge is an effect as a word with a colour and a sign.
 func (v *visit) effectBadge(e directory.Effect) g.Node {
 	w := words(e)

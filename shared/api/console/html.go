@@ -87,7 +87,7 @@ func (v *visit) ago(t time.Time) g.Node {
 	if t.IsZero() {
 		return g.Text("–")
 	}
-	return h.Time(h.DateTime(t.UTC().Format(time.RFC3339)), h.Data("ago", ""), h.TitleAttr(v.lang.moment(t)), g.Text(v.lang.ago(t, v.now())))
+	return h.Time(h.DateTime(t.UTC().Format(time.RFC3339)), h.Data("ago", ""), h.Title(v.lang.moment(t)), g.Text(v.lang.ago(t, v.now())))
 }
 
 // A tone is how grave a state is. It is shown by colour and by a sign, beside its word.

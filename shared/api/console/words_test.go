@@ -140,7 +140,7 @@ func TestNoOtherWords(t *testing.T) {
 				name = fun.Name
 			}
 			switch name {
-			case "g.Text", "g.Textf", "g.Raw", "g.Rawf", "h.Alt", "h.TitleAttr", "h.Placeholder", "data":
+			case "g.Text", "g.Textf", "g.Raw", "g.Rawf", "h.Alt", "h.Title", "h.Placeholder", "data":
 			case "h.Aria":
 				if first, is := call.Args[0].(*ast.BasicLit); !is || first.Value != `"label"` {
 					return true
