@@ -50,7 +50,10 @@ func is(err error, status int) bool {
 // out, unless that is nil.
 func (v *visit) call(ctx context.Context, method, path string, body, out any, headers ...string) (http.Header, error) {
 	var payload io.Reader
-	if body != nil {
+	kind := "application/json"
+	if file, is := body.(raw); is {
+		payload, kind = bytes.NewReader(file), file.kind()
+	} else if body != nil {
 		data, err := json.Marshal(body)
 		if err != nil {
 			return nil, err
@@ -64,7 +67,7 @@ func (v *visit) call(ctx context.Context, method, path string, body, out any, he
 	req.Header.Set("Authorization", "Bearer "+v.s.AccessToken)
 	req.Header.Set("Accept", "application/json")
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", kind)
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])

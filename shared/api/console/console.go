@@ -128,6 +128,8 @@ type route struct {
 	scope string
 	// fresh wants a sign-in that is not older than freshFor.
 	fresh bool
+	// file takes a form with a file.
+	file bool
 	// open needs no session.
 	open bool
 	do   func(v *visit) (answer, error)
@@ -178,6 +180,7 @@ var routes = []route{
 	{method: "GET", path: "/console/connections/{id}/protection/{account}", scope: scopeApprove, do: liftPage},
 	{method: "POST", path: "/console/connections/{id}/protection/{account}", scope: scopeApprove, fresh: true, do: lift},
 	{method: "POST", path: "/console/connections/{id}/protection/{account}/end", scope: scopeApprove, do: endLift},
+	{method: "GET", path: "/console/connections/{id}/audit", scope: scopeRead, do: auditPage},
 	{method: "GET", path: "/console/connections/{id}/end", scope: scopeRead, do: endPage},
 	{method: "POST", path: "/console/connections/{id}/end", scope: scopeAdmin, fresh: true, do: end},
 	{method: "POST", path: "/console/connections/{id}/remove", scope: scopeAdmin, do: remove},
@@ -195,6 +198,8 @@ var routes = []route{
 	{method: "GET", path: "/console/runs/{id}/changes.csv", scope: scopeRead, do: changesCSV},
 
 	{method: "GET", path: "/console/users", scope: scopeRead, do: usersPage},
+	{method: "GET", path: "/console/users/load", scope: scopeWrite, do: loadPage},
+	{method: "POST", path: "/console/users/load", scope: scopeWrite, file: true, do: load},
 	{method: "GET", path: "/console/users/new", scope: scopeWrite, do: newUserPage},
 	{method: "POST", path: "/console/users/new", scope: scopeWrite, do: newUser},
 	{method: "GET", path: "/console/users/{id}", scope: scopeRead, do: userPage},

@@ -105,7 +105,7 @@ func (v *visit) connectionTabs(c *connection, now string) g.Node {
 	for _, tab := range []struct {
 		to   string
 		name text
-	}{{"", textOverview}, {"/accounts", textAccounts}, {"/members", textMembers}, {"/groups", textGroups}, {"/licences", textLicences}, {"/runs", textRuns}, {"/problems", textProblems}, {"/settings", textSettings}, {"/protection", textProtection}, {"/health", textHealth}, {"/end", textEnd}} {
+	}{{"", textOverview}, {"/accounts", textAccounts}, {"/members", textMembers}, {"/groups", textGroups}, {"/licences", textLicences}, {"/runs", textRuns}, {"/problems", textProblems}, {"/settings", textSettings}, {"/protection", textProtection}, {"/health", textHealth}, {"/audit", textAudit}, {"/end", textEnd}} {
 		items = append(items, h.Li(link(at+tab.to, g.If(tab.to == now, h.Aria("current", "page")), v.say(tab.name))))
 	}
 	return h.Nav(h.Class("tabs"), v.label(textTabs), h.Ul(items...))

@@ -97,7 +97,7 @@ func usersPage(v *visit) (answer, error) {
 	default:
 		body = v.empty(textNoUsers)
 	}
-	return view{title: v.lang.say(textUsers), section: "/console/users", head: []g.Node{v.linkButton(scopeWrite, "/console/users/new", textAddUser, "")}, body: []g.Node{search, body, v.asCall("GET", at)}}, nil
+	return view{title: v.lang.say(textUsers), section: "/console/users", head: []g.Node{v.linkButton(scopeWrite, "/console/users/new", textAddUser, ""), v.linkButton(scopeWrite, "/console/users/load", textLoadFile, "")}, body: []g.Node{search, body, v.asCall("GET", at)}}, nil
 }
 
 // userBinding is what a user is bound by.

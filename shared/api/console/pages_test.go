@@ -170,7 +170,9 @@ func people(now time.Time) map[string]any {
 		"GET /v1/users/usr_1/explain": e,
 		"GET /v1/activity":            did,
 		"GET /v1/activity/summary":    map[string]any{"items": []day{{"2026-11-27", map[directory.Effect]map[directory.ChangeState]int{directory.EffectUpdate: {directory.ChangeApplied: 1200, directory.ChangeFailed: 3}}}, {Day: "2026-11-28"}}},
-		"GET /v1/groups":              page[directory.Group]{Items: []directory.Group{sales(now)}}, "GET /v1/groups/grp_1": sales(now), "GET /v1/groups/grp_2": sales(now), "GET /v1/groups/grp_2/members": page[member]{},
+		"GET /v1/connections/con_1/audit": auditReport{Counts: map[string]int{"both": 1, "microsoft": 1}, Advice: []string{"Look at it."}, Items: []audited{
+			{Match: "both", At: now, Entry: &did.Items[0], Events: []directory.DirectoryAudit{{Activity: "Update user", Result: "success", ByUser: &directory.UserIdentity{UserPrincipalName: "admin@contoso.example"}}}}, {Match: "microsoft", At: now, Events: []directory.DirectoryAudit{{Activity: "Delete user"}}}}},
+		"GET /v1/groups": page[directory.Group]{Items: []directory.Group{sales(now)}}, "GET /v1/groups/grp_1": sales(now), "GET /v1/groups/grp_2": sales(now), "GET /v1/groups/grp_2/members": page[member]{},
 		"GET /v1/groups/grp_1/members": page[member]{Items: []member{{Type: directory.MemberGroup, ID: "grp_2", Name: "EMEA", Added: now.Add(-time.Hour)}, {Type: directory.MemberUser, ID: "usr_1", Name: "Ann Example", Email: "ann@contoso.example", Source: directory.SourceAD, GroupID: "grp_2"}}},
 		"GET /v1/connections/con_1/groups": page[groupUse]{Items: []groupUse{{GroupID: "grp_1", Select: &directory.SelectRule{}, Export: &directory.ExportRule{Kind: directory.ExportSecurity, Members: directory.MembersExact}, Licences: []directory.LicenceRule{{SKU: "SPE_E3"}},
 			Lacking: []directory.Permission{{Scope: "Group.ReadWrite.All", For: "exports", Without: "No group is exported."}}}, {GroupID: "grp_2", Ending: true}}},
@@ -269,6 +271,8 @@ func TestGoldenPages(t *testing.T) {
 		"job":              {directory.RunDone, "/console/jobs/job_1", nil, 200},
 		"activity":         {directory.RunDone, "/console/activity", nil, 200},
 		"settings":         {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
+		"load":             {directory.RunDone, "/console/users/load", nil, 200},
+		"audit":            {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
 		"refused": {directory.RunDone, "/console/connections", func(*world) map[string]any {
 			return map[string]any{"GET /v1/connections": problem{Status: 500, Code: "internal", Detail: "It could not be answered.", NextStep: "Try again.", Incident: "inc-1"}}
 		}, 500},
@@ -690,5 +694,37 @@ func TestAuthorizationLink(t *testing.T) {
 		if a := w.get("/console/connections/con_1"); strings.Contains(a.body, ours) {
 			t.Error("another browser sees the link")
 		}
+	}
+}
+
+// A file goes to the API as it is; what is too large, or none, loads nothing.
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		file  string
+		parts []string
+		calls string
+		code  int
+	}{
+		"users":      {"email\nann@contoso.example\n", []string{"of", "users"}, "POST /v1/users:load email\nann@contoso.example", 303},
+		"checked":    {"email\n", []string{"of", "users", "check", "1"}, "POST /v1/users:load email", 303},
+		"groups":     {"name\nSales\n", []string{"of", "groups"}, "POST /v1/groups:load name\nSales", 303},
+		"no file":    {"", []string{"of", "users"}, "", 303},
+		"too large":  {strings.Repeat("x", maxFile+1), nil, "", 413},
+		"much worse": {strings.Repeat("x", maxFile+2*maxForm), nil, "", 413},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunDone)
+			w.tell(map[string]any{"POST /v1/users:load": job{Job: directory.Job{ID: "job_1"}}, "POST /v1/groups:load": job{Job: directory.Job{ID: "job_1"}}})
+			a := w.upload("/console/users/load", tt.file, tt.parts...)
+			if got := strings.Join(w.told(), "; "); got != tt.calls || a.code != tt.code {
+				t.Errorf("%d, calls %q, want %d, %q", a.code, got, tt.code, tt.calls)
+			}
+		})
+	}
+	w := signed(t, scopeRead)
+	if a := w.upload("/console/users/load", "email\n"); a.code != http.StatusForbidden || len(w.told()) > 0 {
+		t.Errorf("without the scope: %d", a.code)
 	}
 }

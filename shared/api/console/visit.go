@@ -58,8 +58,15 @@ func (v *visit) answer() (answer, error) {
 		return nil, err
 	}
 	if v.r.Method == http.MethodPost {
-		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
-		if err := v.r.ParseForm(); err != nil {
+		parse, most := v.r.ParseForm, int64(maxForm)
+		if rt.file && v.s != nil && multipart(v.r) {
+			parse, most = func() error { return v.r.ParseMultipartForm(maxFile) }, maxFile+maxForm
+		}
+		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, most)
+		if err := parse(); err != nil {
+			if _, large := errors.AsType[*http.MaxBytesError](err); large {
+				return v.refusal(http.StatusRequestEntityTooLarge, textFileTooLarge), nil
+			}
 			return v.refusal(http.StatusBadRequest, textBadForm), nil
 		}
 	}

@@ -837,6 +837,30 @@ var (
 	textWouldBeHeld     = text{"A run of it would be held:", "Ein Lauf damit würde angehalten:"}
 )
 
+// Files, and the comparison with Microsoft's log.
+var (
+	textLoadFile       = text{"Load a file", "Datei laden"}
+	textLoadLead       = text{"CSV, an Excel workbook or JSON lines. Separator, encoding and the names of columns are recognised, also those of exports of other systems.", "CSV, eine Excel-Mappe oder JSON-Zeilen. Trennzeichen, Kodierung und Spaltennamen werden erkannt, auch die aus Exporten anderer Systeme."}
+	textLoadLimits     = text{"By this form at most 4.2 MB; larger files, up to 100 MB, go by POST /v1/uploads. Good lines are kept, bad ones are told with their number.", "Über dieses Formular höchstens 4,2 MB; größere Dateien, bis 100 MB, gehen über POST /v1/uploads. Gute Zeilen gelten, schlechte werden mit ihrer Nummer genannt."}
+	textLoadWhat       = text{"It has", "Sie enthält"}
+	textFile           = text{"File", "Datei"}
+	textCheckOnly      = text{"Check only", "Nur prüfen"}
+	textLoadNow        = text{"Load it", "Laden"}
+	textChooseFile     = text{"Choose a file.", "Wählen Sie eine Datei."}
+	textFileTooLarge   = text{"What was sent is too large for a form. Nothing was loaded. Send the file by POST /v1/uploads.", "Das Gesendete ist für ein Formular zu groß. Nichts wurde geladen. Senden Sie die Datei über POST /v1/uploads."}
+	textAudit          = text{"Audit", "Abgleich der Protokolle"}
+	textAuditLead      = text{"What Bindery did, beside what Microsoft's own log says of the account that authorised it: of the last seven days.", "Was Bindery tat, neben dem, was Microsofts eigenes Protokoll über das autorisierende Konto sagt: der letzten sieben Tage."}
+	textSeenBy         = text{"Seen by", "Gesehen von"}
+	textOurLog         = text{"Bindery", "Bindery"}
+	textTheirLog       = text{"Microsoft's log", "Protokoll von Microsoft"}
+	textMatchBoth      = text{"both", "beiden"}
+	textMatchPossibly  = text{"both, possibly", "beiden, womöglich"}
+	textMatchOurs      = text{"only us", "nur uns"}
+	textMatchTheirs    = text{"only Microsoft", "nur Microsoft"}
+	textMatchUnchecked = text{"not checked", "nicht geprüft"}
+	textNoTheirLog     = text{"Microsoft's log could not be read", "Das Protokoll von Microsoft konnte nicht gelesen werden"}
+)
+
 // What was done.
 var (
 	textActivity     = text{"Activity", "Verlauf aller"}

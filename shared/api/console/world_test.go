@@ -14,6 +14,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	multipartwriter "mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -470,4 +471,33 @@ func (w *world) tell(answers map[string]any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	maps.Copy(w.answers, answers)
+}
+
+// upload sends a form with a file, as a browser does.
+func (w *world) upload(path, file string, pairs ...string) answered {
+	w.Helper()
+	var body bytes.Buffer
+	form := multipartwriter.NewWriter(&body)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if err := form.WriteField(pairs[i], pairs[i+1]); err != nil {
+			w.Fatal(err)
+		}
+	}
+	if file != "" {
+		part, err := form.CreateFormFile("file", "people.csv")
+		if err != nil {
+			w.Fatal(err)
+		}
+		_, _ = io.WriteString(part, file)
+	}
+	form.Close()
+	r := httptest.NewRequestWithContext(w.Context(), http.MethodPost, publicURL+path, &body)
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	for name, value := range w.jar {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	rec := httptest.NewRecorder()
+	w.c.ServeHTTP(rec, r)
+	return answered{w, rec.Code, rec.Header(), rec.Body.String(), rec.Header().Get("Location")}
 }
