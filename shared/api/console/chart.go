@@ -41,12 +41,14 @@ const (
 	chartHeight = 120
 	columnWide  = 18
 	columnGap   = 4
+	chartDays   = 31 // today at the right
 )
 
 // dayChart are columns, one a day: what was written and what failed; with the same as a
 // table beneath, for those who do not see it.
 func (v *visit) dayChart(days []day) g.Node {
 	most := 0
+	days = days[max(0, len(days)-chartDays):]
 	for _, d := range days {
 		w, f := d.sums()
 		most = max(most, w+f)
@@ -59,7 +61,7 @@ func (v *visit) dayChart(days []day) g.Node {
 	when, written, failed := column{head: textDay}, column{head: textChangeApplied, num: true}, column{head: textChangeFailed, num: true}
 	for i, d := range days {
 		w, f := d.sums()
-		x := i * (columnWide + columnGap)
+		x := (chartDays - len(days) + i) * (columnWide + columnGap)
 		high, low := w*chartHeight/most, f*chartHeight/most
 		if f > 0 && low == 0 {
 			low = 1
@@ -71,7 +73,7 @@ func (v *visit) dayChart(days []day) g.Node {
 			rows = append(rows, h.Tr(v.cell(when, data(d.Day)), v.cell(written, v.number(w)), v.cell(failed, v.number(f))))
 		}
 	}
-	width := len(days) * (columnWide + columnGap)
+	width := chartDays * (columnWide + columnGap)
 	return h.Section(h.H2(v.say(textByDay)), h.SVG(h.Class("chart"), h.Role("img"), v.label(textByDay), g.Attr("viewBox", "0 -4 "+itoa(width)+" "+itoa(chartHeight+8)), g.Attr("preserveAspectRatio", "none"), g.Group(columns)),
 		h.Details(h.Summary(v.say(textAsTable)), v.table(textByDay, []column{when, written, failed}, rows)))
 }

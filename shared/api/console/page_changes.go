@@ -1,6 +1,8 @@
 package console
 
 import (
+	"slices"
+
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
 
@@ -143,19 +145,21 @@ const fewProperties = 2
 
 // diff is what a change writes: before and after, property by property.
 func (v *visit) diff(c *directory.Change) g.Node {
+	// What stays as it is is no difference: an adoption tells all that it takes over.
+	differs := slices.DeleteFunc(slices.Clone(c.Properties), func(p directory.PropertyChange) bool { return p.Before.Equal(p.After) })
 	switch {
 	case c.Effect == directory.EffectRevoke:
 		return h.Span(h.Class("faint"), v.sentence(c.Effect.Row().Irreversible))
-	case len(c.Properties) == 0:
+	case len(differs) == 0:
 		return v.cannotBack(c.Irreversible, h.Span(h.Class("faint"), v.say(textNoValues)))
 	}
 	line := func(p directory.PropertyChange) g.Node {
 		return h.Li(h.Class("diff"), h.Span(h.Class("prop"), code(p.Name)), g.Text(" "), v.before(p), g.Text(" → "), v.after(p), v.cannotBack(p.Irreversible, nil))
 	}
-	few := h.Ul(h.Class("diffs"), g.Group(g.Map(c.Properties[:min(fewProperties, len(c.Properties))], line)))
+	few := h.Ul(h.Class("diffs"), g.Group(g.Map(differs[:min(fewProperties, len(differs))], line)))
 	rest := g.Node(nil)
-	if len(c.Properties) > fewProperties {
-		more := c.Properties[fewProperties:]
+	if len(differs) > fewProperties {
+		more := differs[fewProperties:]
 		rest = h.Details(h.Summary(v.count(countMoreProperties, len(more))), h.Ul(h.Class("diffs"), g.Group(g.Map(more, line))))
 	}
 	return g.Group([]g.Node{few, rest, v.cannotBack(c.Irreversible, nil)})

@@ -125,6 +125,9 @@ func auditPage(v *visit) (answer, error) {
 			mine := dash()
 			if a.Entry != nil {
 				mine = code(a.Entry.Kind)
+				if word, known := kindWord(directory.AuditKind(a.Entry.Kind)); known {
+					mine = v.say(word)
+				}
 				if a.Entry.Effect != "" {
 					mine = g.Group([]g.Node{v.effectBadge(a.Entry.Effect), g.Text(" "), data(orID(a.Entry.UserPrincipalName, string(a.Entry.UserID)))})
 				}

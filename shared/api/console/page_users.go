@@ -581,6 +581,9 @@ func (v *visit) entries(p page[entry], whose bool) g.Node {
 	columns := []column{when, what, who, changed}
 	rows := g.Map(p.Items, func(e entry) g.Node {
 		act := g.Node(code(e.Kind))
+		if word, known := kindWord(directory.AuditKind(e.Kind)); known {
+			act = v.say(word)
+		}
 		if e.Effect != "" {
 			t, word := changeWord(e.State)
 			act = g.Group([]g.Node{v.effectBadge(e.Effect), g.Text(" "), v.badge(t, word)})

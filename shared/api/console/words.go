@@ -1,5 +1,7 @@
 package console
 
+import "bindery/shared/directory"
+
 // Every text that the console shows, in English and in German. What others wrote, and
 // what the API says in sentences, is not here.
 
@@ -926,6 +928,137 @@ func attributeWord(path string) (text, bool) {
 		return text{"Preferred language", "Bevorzugte Sprache"}, true
 	case "externalId":
 		return text{"External ID", "Externe ID"}, true
+	}
+	return text{}, false
+}
+
+// kindWord is what was done, in words; of what only a newer version does, false.
+func kindWord(k directory.AuditKind) (text, bool) {
+	switch k {
+	case directory.AuditCreateConnection:
+		return text{"connection made", "Verbindung angelegt"}, true
+	case directory.AuditEditConnection:
+		return text{"settings edited", "Einstellungen geändert"}, true
+	case directory.AuditAuthorizeConnection:
+		return text{"authorisation asked for", "Autorisierung veranlasst"}, true
+	case directory.AuditConfirmConnection:
+		return text{"tenant confirmed", "Mandant bestätigt"}, true
+	case directory.AuditClaimDomains:
+		return text{"domains claimed", "Domänen beansprucht"}, true
+	case directory.AuditReleaseDomain:
+		return text{"domain given up", "Domäne aufgegeben"}, true
+	case directory.AuditDeactivateConnection:
+		return text{"connection deactivated", "Verbindung beendet"}, true
+	case directory.AuditDeleteConnection:
+		return text{"connection removed", "Verbindung entfernt"}, true
+	case directory.AuditApproveProposal:
+		return text{"proposal approved", "Vorschlag genehmigt"}, true
+	case directory.AuditDeclineProposal:
+		return text{"proposal declined", "Vorschlag abgelehnt"}, true
+	case directory.AuditLiftProtection:
+		return text{"protection lifted", "Schutz aufgehoben"}, true
+	case directory.AuditEndLift:
+		return text{"protected again", "wieder geschützt"}, true
+	case directory.AuditCreateUser:
+		return text{"user made", "Benutzer angelegt"}, true
+	case directory.AuditEditUser:
+		return text{"user edited", "Benutzer geändert"}, true
+	case directory.AuditDeleteUser:
+		return text{"user deleted", "Benutzer gelöscht"}, true
+	case directory.AuditSuspendUser:
+		return text{"user suspended", "Benutzer stillgelegt"}, true
+	case directory.AuditActivateUser:
+		return text{"user activated", "Benutzer aktiviert"}, true
+	case directory.AuditRestoreUser:
+		return text{"user restored", "Benutzer wiederhergestellt"}, true
+	case directory.AuditMoveUser:
+		return text{"user moved", "Benutzer umgezogen"}, true
+	case directory.AuditShowPassword:
+		return text{"password shown", "Passwort gezeigt"}, true
+	case directory.AuditLoadUsers:
+		return text{"load of users begun", "Laden von Benutzern begonnen"}, true
+	case directory.AuditCreateUpload:
+		return text{"upload asked for", "Hochladen veranlasst"}, true
+	case directory.AuditCreateGroup:
+		return text{"group made", "Gruppe angelegt"}, true
+	case directory.AuditEditGroup:
+		return text{"group edited", "Gruppe geändert"}, true
+	case directory.AuditDeleteGroup:
+		return text{"group deleted", "Gruppe gelöscht"}, true
+	case directory.AuditRestoreGroup:
+		return text{"group restored", "Gruppe wiederhergestellt"}, true
+	case directory.AuditAddMembers:
+		return text{"members added", "Mitglieder hinzugefügt"}, true
+	case directory.AuditRemoveMembers:
+		return text{"members taken out", "Mitglieder herausgenommen"}, true
+	case directory.AuditLoadGroups:
+		return text{"load of groups begun", "Laden von Gruppen begonnen"}, true
+	case directory.AuditStartImport:
+		return text{"import begun", "Import begonnen"}, true
+	case directory.AuditBind:
+		return text{"user bound", "Benutzer verbunden"}, true
+	case directory.AuditRelease:
+		return text{"user released", "Benutzer freigegeben"}, true
+	case directory.AuditUseGroup:
+		return text{"use of a group said", "Nutzung einer Gruppe festgelegt"}, true
+	case directory.AuditEndGroupUse:
+		return text{"use of a group ended", "Nutzung einer Gruppe beendet"}, true
+	case directory.AuditLicenseUser:
+		return text{"licences of a user said", "Lizenzen eines Benutzers festgelegt"}, true
+	case directory.AuditPauseBinding:
+		return text{"paused", "angehalten"}, true
+	case directory.AuditResumeBinding:
+		return text{"resumed", "fortgesetzt"}, true
+	case directory.AuditAdoptAccount:
+		return text{"account chosen", "Konto bestimmt"}, true
+	case directory.AuditRetryBinding:
+		return text{"tried again", "erneut versucht"}, true
+	case directory.AuditRetryProblem:
+		return text{"problem tried again", "Problem erneut versucht"}, true
+	case directory.AuditStartRun:
+		return text{"run asked for", "Lauf veranlasst"}, true
+	case directory.AuditCancelRun:
+		return text{"run stopped", "Lauf angehalten"}, true
+	case directory.AuditApproveRun:
+		return text{"run approved", "Lauf genehmigt"}, true
+	case directory.AuditDeclineRun:
+		return text{"run declined", "Lauf abgelehnt"}, true
+	case directory.AuditUndoRun:
+		return text{"taking back asked for", "Rücknahme veranlasst"}, true
+	case directory.AuditVerifyActivity:
+		return text{"verification asked for", "Prüfung veranlasst"}, true
+	case directory.AuditCountLicences:
+		return text{"count of licences asked for", "Zählung von Lizenzen veranlasst"}, true
+	case directory.AuditCheckHealth:
+		return text{"check of health asked for", "Untersuchung veranlasst"}, true
+	case directory.AuditSignIn:
+		return text{"signed in at Microsoft", "bei Microsoft angemeldet"}, true
+	case directory.AuditRefuseSignIn:
+		return text{"sign-in refused", "Anmeldung abgewiesen"}, true
+	case directory.AuditExpireAuthorization:
+		return text{"unconfirmed sign-in deleted", "unbestätigte Anmeldung gelöscht"}, true
+	case directory.AuditLoseAuthorization:
+		return text{"authorisation lost", "Autorisierung verloren"}, true
+	case directory.AuditImport:
+		return text{"user imported", "Benutzer importiert"}, true
+	case directory.AuditLoad:
+		return text{"loaded", "geladen"}, true
+	case directory.AuditEndImport:
+		return text{"import ended", "Import beendet"}, true
+	case directory.AuditEndBind:
+		return text{"bulk binding ended", "Massenverbindung beendet"}, true
+	case directory.AuditEndLoad:
+		return text{"load ended", "Laden beendet"}, true
+	case directory.AuditEndCheck:
+		return text{"check ended", "Prüfung beendet"}, true
+	case directory.AuditEndPhotos:
+		return text{"pictures read", "Bilder gelesen"}, true
+	case directory.AuditEndVerify:
+		return text{"verification ended", "Prüfung des Verlaufs beendet"}, true
+	case directory.AuditEndRenew:
+		return text{"addresses renewed", "Adressen erneuert"}, true
+	case directory.AuditEndCount:
+		return text{"count ended", "Zählung beendet"}, true
 	}
 	return text{}, false
 }

@@ -211,3 +211,42 @@ func TestNumbersAndTimes(t *testing.T) {
 		}
 	}
 }
+
+// Every act that is on record has words.
+func TestKindWords(t *testing.T) {
+	t.Parallel()
+	f, err := parser.ParseFile(token.NewFileSet(), "../../directory/auditkind.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	ast.Inspect(f, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		lit, ok := spec.Values[0].(*ast.BasicLit)
+		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Audit") {
+			return true
+		}
+		n++
+		kind, _ := strconv.Unquote(lit.Value)
+		if _, known := kindWord(directory.AuditKind(kind)); !known {
+			t.Errorf("%s has no words", kind)
+		}
+		return true
+	})
+	if n < 40 {
+		t.Errorf("only %d kinds were found", n)
+	}
+}
+
+// Every attribute of a user that has a field has a name.
+func TestAttributeWords(t *testing.T) {
+	t.Parallel()
+	for _, a := range directory.Attributes() {
+		if _, known := attributeWord(a.Path); a.Path != "" && a.Path != "state" && !known {
+			t.Errorf("%s has no name", a.Path)
+		}
+	}
+}
