@@ -111,9 +111,17 @@ func apiPath(segments ...string) string {
 	var b strings.Builder
 	b.WriteString("/v1")
 	for _, s := range segments {
-		b.WriteString("/" + url.PathEscape(s))
+		b.WriteString("/" + segment(s))
 	}
 	return b.String()
+}
+
+// segment is a part of a path that is nothing else, whatever it is made of.
+func segment(s string) string {
+	if s == "." || s == ".." {
+		return strings.ReplaceAll(s, ".", "%2E")
+	}
+	return url.PathEscape(s)
 }
 
 // query appends parameters, empty ones left out.
@@ -128,6 +136,11 @@ func query(path string, pairs ...string) string {
 		return path
 	}
 	return path + "?" + q.Encode()
+}
+
+// below is a path of the console below another one.
+func below(at string, segments ...string) string {
+	return at + strings.TrimPrefix(apiPath(segments...), "/v1")
 }
 
 // here is a path of the console.

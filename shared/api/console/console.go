@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -239,7 +240,13 @@ func local(address string) bool {
 	}
 	u, err := url.Parse(address)
 	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil &&
-		(u.Path == "/console" || strings.HasPrefix(u.Path, "/console/")) && !strings.Contains(u.Path, "//") && !strings.Contains(u.Path, "/../")
+		(u.Path == "/console" || strings.HasPrefix(u.Path, "/console/")) && !strings.Contains(u.Path, "//") && !slices.ContainsFunc(strings.Split(u.EscapedPath(), "/"), dots)
+}
+
+// dots reports whether a segment of a path leads upwards, as a browser takes it.
+func dots(segment string) bool {
+	plain, err := url.PathUnescape(segment)
+	return err != nil || plain == ".." || plain == "."
 }
 
 // Route is an address of the console, as documents and gateways name it.

@@ -381,7 +381,7 @@ func (v *visit) bindingActs(at string, b *binding) g.Node {
 	if !v.s.has(scopeWrite) {
 		return dash()
 	}
-	of := at + "/members/" + string(b.UserID)
+	of := below(at, "members", string(b.UserID))
 	var list []g.Node
 	switch b.Status {
 	case directory.BindingPaused:
@@ -524,7 +524,7 @@ func problemsPage(v *visit) (answer, error) {
 			return h.Section(h.Class("box warn"), h.H2(v.count(countUsers, x.Users), g.Text(" "), v.sentence(x.Message)), g.If(x.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(x.Next))),
 				g.If(len(x.Holders) > 0, h.P(v.say(textHeldBy), g.Text(" "), data(strings.Join(x.Holders, ", ")))),
 				h.P(h.Class("faint"), code(x.Code), g.If(!x.FirstSince.IsZero(), g.Group([]g.Node{g.Text(" "), v.say(textSince), g.Text(" "), v.ago(x.FirstSince)}))),
-				h.Div(h.Class("row"), link(at+"/problems/"+x.Code, h.Class("button"), v.say(textWhoHasIt)), v.act(scopeWrite, at+"/problems/"+x.Code+"/retry", textRetryAll, "")))
+				h.Div(h.Class("row"), link(below(at, "problems", x.Code), h.Class("button"), v.say(textWhoHasIt)), v.act(scopeWrite, below(at, "problems", x.Code, "retry"), textRetryAll, "")))
 		})...)
 	}), v.asCall("GET", apiPath("connections", id, "problems"))), nil
 }
@@ -548,7 +548,7 @@ func problemPage(v *visit) (answer, error) {
 	}
 	who, status, why := column{head: textWho}, column{head: textStatus}, column{head: textWhy}
 	at := here("connections", id)
-	return v.ofConnection(&c, "/problems", h.H2(code(cause)), v.act(scopeWrite, at+"/problems/"+cause+"/retry", textRetryAll, ""),
+	return v.ofConnection(&c, "/problems", h.H2(code(cause)), v.act(scopeWrite, below(at, "problems", cause, "retry"), textRetryAll, ""),
 		partly(v, list, func(p page[affected]) g.Node {
 			if len(p.Items) == 0 && p.Next == "" {
 				return v.empty(textNobodyHasIt)

@@ -339,7 +339,7 @@ func usesPage(v *visit) (answer, error) {
 				return v.empty(textNoUses, h.P(link("/console/groups", h.Class("button"), v.say(textGroups))))
 			}
 			return h.Div(v.table(textGroups, []column{group, does, state}, g.Map(p.Items, func(u groupUse) g.Node {
-				return h.Tr(v.cell(group, link(at+"/"+string(u.GroupID), h.Class("who"), code(string(u.GroupID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
+				return h.Tr(v.cell(group, link(below(at, string(u.GroupID)), h.Class("who"), code(string(u.GroupID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
 			})), v.pager(p.Next))
 		}),
 		h.Form(h.Method("get"), h.Action(at), h.Class("row search"), h.Label(v.say(textGroupID), h.Input(h.Type("text"), h.Name("group"), h.MaxLength("64"), h.AutoComplete("off"))), h.Button(h.Type("submit"), v.say(textUseGroup))),
@@ -617,9 +617,9 @@ func protectionPage(v *visit) (answer, error) {
 	at := here("connections", id, "protection")
 	return v.ofConnection(&c, "/protection", h.P(h.Class("faint"), v.say(textProtectionLead)), partly(v, list, func(p protection) g.Node {
 		rows := g.Map(p.Accounts, func(a protected) g.Node {
-			state := v.linkButton(scopeApprove, at+"/"+a.AccountID, textLiftDots, "small")
+			state := v.linkButton(scopeApprove, below(at, a.AccountID), textLiftDots, "small")
 			if a.Lifted != nil {
-				state = h.Div(v.badge(toneWarn, textLifted), h.Small(v.say(textUntil), g.Text(" "), v.moment(a.Lifted.Until)), h.Small(data(a.Lifted.By), g.Text(" "), data(a.Lifted.Reason)), v.act(scopeApprove, at+"/"+a.AccountID+"/end", textProtectAgain, "small"))
+				state = h.Div(v.badge(toneWarn, textLifted), h.Small(v.say(textUntil), g.Text(" "), v.moment(a.Lifted.Until)), h.Small(data(a.Lifted.By), g.Text(" "), data(a.Lifted.Reason)), v.act(scopeApprove, below(at, a.AccountID, "end"), textProtectAgain, "small"))
 			}
 			return h.Tr(v.cell(account, code(a.AccountID)), v.cell(why, v.sentence(a.Reason)), v.cell(lifted, state))
 		})
@@ -635,9 +635,9 @@ func liftPage(v *visit) (answer, error) {
 	}
 	account := v.r.PathValue("account")
 	at := here("connections", v.id(), "protection")
-	form := g.Node(h.Form(h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", at+"/"+account), h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain))))
+	form := g.Node(h.Form(h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", below(at, account)), h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain))))
 	if v.s.fresh(v.now()) {
-		form = h.Form(h.Method("post"), h.Action(at+"/"+account), h.Class("stack"), h.Data("busy", ""), h.Label(h.For("minutes"), v.say(textMinutesLabel)), h.Input(h.ID("minutes"), h.Name("minutes"), h.Type("number"), h.Min("1"), h.Max("1440"), h.Value("30"), h.Required(), h.Class("short")),
+		form = h.Form(h.Method("post"), h.Action(below(at, account)), h.Class("stack"), h.Data("busy", ""), h.Label(h.For("minutes"), v.say(textMinutesLabel)), h.Input(h.ID("minutes"), h.Name("minutes"), h.Type("number"), h.Min("1"), h.Max("1440"), h.Value("30"), h.Required(), h.Class("short")),
 			v.field("reason", textReason, textReasonHelp, "", "", h.Required()), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textLift)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
 	return v.ofConnection(&c, "/protection", h.H2(v.say(textLift)), h.P(code(account)), h.P(h.Class("lead"), v.say(textLiftMeans)), form), nil

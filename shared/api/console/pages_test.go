@@ -530,7 +530,17 @@ func TestHostileNames(t *testing.T) {
 			"GET /v1/runs/run_1/parts":           parts{Departments: []part{{name, map[directory.Effect]int{directory.EffectBlock: 1}}, {"x", nil}}},
 			"GET /v1/connections/con_1/problems": causes{Items: []cause{{Code: name, Message: name, Next: name, Users: 1}}},
 			"GET /v1/connections/con_1/health":   health{CheckedAt: &w.now, Findings: []finding{{Code: name, Severity: name, Subject: name, Evidence: name, Consequence: name, Next: name}}, Note: name}})
-		for _, path := range []string{"/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/decline",
+		u, b := ann(w.now), binding{UserID: "usr_1", ConnectionID: "con_1", UserPrincipalName: name, Status: directory.BindingFailed, Problem: &directory.Problem{Code: name, Message: name, Next: name}}
+		u.DisplayName, u.Email, u.Department, u.CustomAttributes = name, name, name, map[string]string{"x": name}
+		x := sales(w.now)
+		x.Name, x.Description = name, name
+		w.tell(map[string]any{"GET /v1/users": page[directory.User]{Items: []directory.User{u}}, "GET /v1/users/usr_1": u, "GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{b, name}}}, "GET /v1/connections/con_1/bindings": page[binding]{Items: []binding{b}},
+			"GET /v1/groups": page[directory.Group]{Items: []directory.Group{x}}, "GET /v1/groups/grp_1": x, "GET /v1/groups/grp_1/members": page[member]{Items: []member{{Type: directory.MemberUser, ID: "usr_1", Name: name, Email: name}}},
+			"GET /v1/connections/con_1/accounts":   page[candidate]{Items: []candidate{{ID: directory.AccountID(name), UserPrincipalName: name, DisplayName: name, Verdict: name, Detail: name}}},
+			"GET /v1/activity":                     page[entry]{Items: []entry{{At: w.now, Kind: name, UserID: directory.UserID(name), By: name, Reason: name, Error: name, RequestID: name, RunID: directory.RunID(name)}}},
+			"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": name, "reason": name}}}})
+		for _, path := range []string{"/console/users", "/console/users/usr_1", "/console/users/usr_1/edit", "/console/users/usr_1/delete", "/console/connections/con_1/members", "/console/connections/con_1/accounts", "/console/connections/con_1/problems", "/console/connections/con_1/protection",
+			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1/edit", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/decline",
 			"/console/runs/run_1?department=" + url.QueryEscape(string([]rune(name)[:min(len([]rune(name)), 100)])) + "&next=" + url.QueryEscape(name[:min(len(name), 100)])} {
 			a := w.get(path)
 			where := fmt.Sprintf("name %d, %.60s", i, path)
@@ -543,7 +553,8 @@ func TestHostileNames(t *testing.T) {
 			if len(a.nodes("img")) != 1 || len(a.nodes("script")) != 1 {
 				t.Errorf("%s: markup of others is on the page", where)
 			}
-			if strings.ContainsAny(a.body, "\u202E\x00\x1b") {
+			// A field that is edited has what is there, to the letter.
+			if strings.ContainsAny(a.body, "\u202E\x00\x1b") && !strings.HasSuffix(path, "/edit") {
 				t.Errorf("%s: characters that act on the text around them", where)
 			}
 			if len(a.body) > 200_000 {

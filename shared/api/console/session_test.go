@@ -143,7 +143,7 @@ func TestTargets(t *testing.T) {
 	for to, want := range map[string]string{
 		"/console/runs/1?x=y": "/console/runs/1?x=y", "/console": "/console", "": "/console",
 		"https://evil.example/console": "/console", "//evil.example/console": "/console", `/\evil.example`: "/console", "/v1/connections": "/console",
-		"/console/../v1": "/console", "/console/login?to=x": "/console", "/console//evil": "/console", "/console/x\r\nSet-Cookie: a=b": "/console",
+		"/console/../v1": "/console", "/console/..": "/console", "/console/%2e%2e/v1": "/console", "/console/runs/..x": "/console/runs/..x", "/console/login?to=x": "/console", "/console//evil": "/console", "/console/x\r\nSet-Cookie: a=b": "/console",
 		"/consolefake": "/console", "javascript:alert(1)": "/console", "/console/" + strings.Repeat("a", 3000): "/console",
 	} {
 		if got := target(to); got != want {

@@ -146,10 +146,12 @@ func callback(v *visit) (answer, error) {
 	}
 	s, err := v.c.redeem(v.ctx, a, q.Get("code"))
 	if err != nil {
-		v.c.cfg.Log.ErrorContext(v.ctx, "console: sign-in failed", "error", err)
 		if refusal, is := errors.AsType[*oauth2.RetrieveError](err); is {
+			// What the issuer writes beside its code is not for the log: it may repeat what it was sent.
+			v.c.cfg.Log.ErrorContext(v.ctx, "console: the issuer gave no token", "code", plainCode(refusal.ErrorCode))
 			return v.signInFailed(textIssuerRefused, plainCode(refusal.ErrorCode))
 		}
+		v.c.cfg.Log.ErrorContext(v.ctx, "console: sign-in failed", "error", err)
 		return v.signInFailed(textSignInBroken, "")
 	}
 	if !s.Opaque && !s.has(scopeRead) {
