@@ -26,6 +26,7 @@ type connection struct {
 	LastRun          *directory.LastRun         `json:"lastRun"`
 	AuthorizedAt     time.Time                  `json:"authorizedAt"`
 	Created          time.Time                  `json:"created"`
+	Proposals        []proposal                 `json:"proposals"`
 	BoundCount       int                        `json:"boundCount"`
 	AuthorizationURL string                     `json:"authorizationUrl"`
 }

@@ -159,7 +159,7 @@ func connectionPage(v *visit) (answer, error) {
 			g.If(c.Status == directory.StatusActive, h.Div(h.Class("row"),
 				v.act(scopeWrite, here("connections", id, "sync"), textSyncNow, "primary"),
 				v.act(scopeWrite, here("connections", id, "sync"), textPlanNow, "", hidden("dry", "1"))))),
-		v.nextStep(&c), held, v.lackingBox(&c),
+		v.nextStep(&c), v.proposalBoxes(&c), held, v.lackingBox(&c),
 		h.Section(h.H2(v.say(textLatestRuns)), recent),
 		h.Section(h.H2(v.say(textProblems)), partly(v, problems, v.causeList)),
 		h.Section(h.H2(v.say(textHealth)), partly(v, checked, v.findings)),

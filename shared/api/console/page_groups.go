@@ -325,6 +325,9 @@ type forecast struct {
 // usesPage lists what a connection does with groups.
 func usesPage(v *visit) (answer, error) {
 	id := v.id()
+	if group := parameter(v.r.URL.Query().Get("group")); group != "" {
+		return redirect{here("connections", id, "groups", group)}, nil
+	}
 	cons := ask[connection](v, apiPath("connections", id))
 	list := ask[page[groupUse]](v, query(apiPath("connections", id, "groups"), "limit", "50", "next", v.r.URL.Query().Get("next")))
 	c, err := cons.get()
@@ -343,6 +346,7 @@ func usesPage(v *visit) (answer, error) {
 			})), v.pager(p.Next))
 		}),
 		h.Form(h.Method("get"), h.Action(at), h.Class("row search"), h.Label(v.say(textGroupID), h.Input(h.Type("text"), h.Name("group"), h.MaxLength("64"), h.AutoComplete("off"))), h.Button(h.Type("submit"), v.say(textUseGroup))),
+		h.P(link(here("connections", id, "tenant-groups"), v.say(textTenantGroups))),
 		v.asCall("GET", apiPath("connections", id, "groups"))), nil
 }
 
@@ -419,9 +423,10 @@ func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, used boo
 	pick := func(name, value string, now bool, caption text) g.Node {
 		return h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name(name), h.Value(value), g.If(now, h.Checked())), h.Span(v.say(caption)))
 	}
+	adopt := ""
 	export, members, ends := "", string(directory.MembersAdd), string(directory.ExportKeep)
 	if u.Export != nil {
-		export = string(u.Export.Kind)
+		export, adopt = string(u.Export.Kind), string(u.Export.Adopt)
 		if u.Export.Members != "" {
 			members = string(u.Export.Members)
 		}
@@ -436,6 +441,7 @@ func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, used boo
 	fields := []g.Node{
 		h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("select"), h.Value("1"), g.If(u.Select != nil, h.Checked())), h.Span(v.say(textSelectMeans))),
 		h.FieldSet(h.Legend(v.say(textExport)), pick("export", "", export == "", textExportNone), pick("export", string(directory.ExportSecurity), export == string(directory.ExportSecurity), textUseSecurity), pick("export", string(directory.ExportMicrosoft365), export == string(directory.ExportMicrosoft365), textUseMicrosoft365)),
+		v.field("adopt", textAdoptGroup, textAdoptGroupHelp, adopt, faultOf(p, "export.adopt")),
 		h.FieldSet(h.Legend(v.say(textMembersThere)), pick("members", string(directory.MembersAdd), members == string(directory.MembersAdd), textMembersAdd), pick("members", string(directory.MembersExact), members == string(directory.MembersExact), textMembersExact)),
 		h.FieldSet(h.Legend(v.say(textWhenItEnds)), pick("ends", string(directory.ExportKeep), ends == string(directory.ExportKeep), textEndsKeep), pick("ends", string(directory.ExportEmpty), ends == string(directory.ExportEmpty), textEndsEmpty), pick("ends", string(directory.ExportRestore), ends == string(directory.ExportRestore), textEndsRestore), pick("ends", string(directory.ExportDelete), ends == string(directory.ExportDelete), textEndsDelete)),
 		v.field("skus", textLicencesOf, textLicencesOfHelp, strings.Join(skus, ", "), ""),
@@ -500,7 +506,7 @@ func saveUse(v *visit) (answer, error) {
 		body["select"] = u.Select
 	}
 	if kind := asked(f.Get("export"), "", string(directory.ExportSecurity), string(directory.ExportMicrosoft365)); kind != "" {
-		u.Export = &directory.ExportRule{Kind: directory.ExportKind(kind), Members: directory.MemberPolicy(asked(f.Get("members"), string(directory.MembersAdd), string(directory.MembersExact))),
+		u.Export = &directory.ExportRule{Kind: directory.ExportKind(kind), Adopt: directory.AccountID(strings.TrimSpace(f.Get("adopt"))), Members: directory.MemberPolicy(asked(f.Get("members"), string(directory.MembersAdd), string(directory.MembersExact))),
 			OnRelease: directory.ExportRelease(asked(f.Get("ends"), string(directory.ExportKeep), string(directory.ExportEmpty), string(directory.ExportRestore), string(directory.ExportDelete)))}
 		body["export"] = u.Export
 	}

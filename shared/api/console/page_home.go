@@ -47,6 +47,9 @@ func homePage(v *visit) (answer, error) {
 		c := &list.Items[i]
 		bound += c.BoundCount
 		decide = append(decide, v.toConfirm(c)...)
+		for range c.Proposals {
+			decide = append(decide, v.item(toneWarn, here("connections", string(c.ID)), c, h.P(h.Strong(v.say(textProposal)))))
+		}
 		if c.Status == directory.StatusNeedsAuthorization {
 			broken = append(broken, v.item(toneBad, here("connections", string(c.ID)), c, v.say(textNeedsAuthorizationMeans)))
 		}

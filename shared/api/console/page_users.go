@@ -184,7 +184,7 @@ func (v *visit) userActs(u *directory.User) g.Node {
 	} else {
 		list = append(list, v.act(scopeWrite, at+"/activate", textActivate, "", version))
 	}
-	list = append(list, v.linkButton(scopeWrite, at+"/delete", textDeleteDots, ""))
+	list = append(list, v.linkButton(scopeWrite, at+"/move", textMoveDots, ""), v.linkButton(scopeApprove, at+"/password", textPasswordDots, ""), v.linkButton(scopeWrite, at+"/delete", textDeleteDots, ""))
 	means := textSuspendMeans
 	if u.State != directory.StateActive {
 		means = textActivateMeans

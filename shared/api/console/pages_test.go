@@ -172,6 +172,7 @@ func people(now time.Time) map[string]any {
 		"GET /v1/activity/summary":    map[string]any{"items": []day{{"2026-11-27", map[directory.Effect]map[directory.ChangeState]int{directory.EffectUpdate: {directory.ChangeApplied: 1200, directory.ChangeFailed: 3}}}, {Day: "2026-11-28"}}},
 		"GET /v1/connections/con_1/audit": auditReport{Counts: map[string]int{"both": 1, "microsoft": 1}, Advice: []string{"Look at it."}, Items: []audited{
 			{Match: "both", At: now, Entry: &did.Items[0], Events: []directory.DirectoryAudit{{Activity: "Update user", Result: "success", ByUser: &directory.UserIdentity{UserPrincipalName: "admin@contoso.example"}}}}, {Match: "microsoft", At: now, Events: []directory.DirectoryAudit{{Activity: "Delete user"}}}}},
+		"GET /v1/connections/con_1/tenant-groups": page[tenantGroup]{Items: []tenantGroup{{ID: "t-1", DisplayName: "Sales", Kind: "security", Verdict: "same-name", Adoptable: true, Detail: "A group of the directory has its name.", GroupID: "grp_1", GroupName: "Sales"}, {ID: "t-2", DisplayName: "All", Kind: "security", Verdict: "dynamic", Detail: "Microsoft decides who is in it."}}},
 		"GET /v1/groups": page[directory.Group]{Items: []directory.Group{sales(now)}}, "GET /v1/groups/grp_1": sales(now), "GET /v1/groups/grp_2": sales(now), "GET /v1/groups/grp_2/members": page[member]{},
 		"GET /v1/groups/grp_1/members": page[member]{Items: []member{{Type: directory.MemberGroup, ID: "grp_2", Name: "EMEA", Added: now.Add(-time.Hour)}, {Type: directory.MemberUser, ID: "usr_1", Name: "Ann Example", Email: "ann@contoso.example", Source: directory.SourceAD, GroupID: "grp_2"}}},
 		"GET /v1/connections/con_1/groups": page[groupUse]{Items: []groupUse{{GroupID: "grp_1", Select: &directory.SelectRule{}, Export: &directory.ExportRule{Kind: directory.ExportSecurity, Members: directory.MembersExact}, Licences: []directory.LicenceRule{{SKU: "SPE_E3"}},
@@ -273,6 +274,11 @@ func TestGoldenPages(t *testing.T) {
 		"settings":         {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
 		"load":             {directory.RunDone, "/console/users/load", nil, 200},
 		"audit":            {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
+		"proposals":        {directory.RunDone, "/console/connections/con_1", proposals, 200},
+		"home-proposals":   {directory.RunDone, "/console", proposals, 200},
+		"tenant-groups":    {directory.RunDone, "/console/connections/con_1/tenant-groups", nil, 200},
+		"password":         {directory.RunDone, "/console/users/usr_1/password", nil, 200},
+		"move":             {directory.RunDone, "/console/users/usr_1/move", nil, 200},
 		"refused": {directory.RunDone, "/console/connections", func(*world) map[string]any {
 			return map[string]any{"GET /v1/connections": problem{Status: 500, Code: "internal", Detail: "It could not be answered.", NextStep: "Try again.", Incident: "inc-1"}}
 		}, 500},
@@ -299,6 +305,16 @@ func TestGoldenPages(t *testing.T) {
 			}
 		})
 	}
+}
+
+func proposals(w *world) map[string]any {
+	c := contoso(w.now)
+	c.Settings.FourEyes = true
+	c.Proposals = []proposal{
+		{directory.Proposal{ID: "p-1", Kind: directory.ProposalSettings, By: "ben", At: w.now.Add(-time.Hour), Expires: w.now.Add(71 * time.Hour), Loosens: []string{"guard.block", "onDelete"}}, false},
+		{directory.Proposal{ID: "p-2", Kind: directory.ProposalLift, By: "ada", At: w.now.Add(-time.Hour), Expires: w.now.Add(71 * time.Hour), Lift: &directory.ProposedLift{AccountID: "a-1", Minutes: 30, Reason: "repair"}}, false},
+		{directory.Proposal{ID: "p-3", Kind: directory.ProposalSettings, By: "ben", At: w.now, Expires: w.now.Add(time.Hour), Loosens: []string{"mode"}}, true}}
+	return map[string]any{"GET /v1/connections/con_1": c, "GET /v1/connections": page[connection]{Items: []connection{c}}}
 }
 
 func quiet(w *world) map[string]any {
@@ -470,6 +486,11 @@ func TestActs(t *testing.T) {
 		"settings":      {"/console/connections/con_1/settings", []string{"mode", "approve", "interval", "15m0s", "onDelete", "block", "protectGroups", "true", "attributes.jobTitle.export", "true", "guard.block.count", "9", "guard.block.share", "0,2", "guard.rename.count", ""}, `PATCH /v1/connections/con_1 {"settings":{"attributes":{"jobTitle":{"export":true}},"guard":{"block":{"count":9,"share":0.2}},"mode":"approve"}}`, "/console/connections/con_1/settings"},
 		"no settings":   {"/console/connections/con_1/settings", []string{"mode", "automatic", "protectGroups", "true"}, "", "/console/connections/con_1/settings"},
 		"try settings":  {"/console/connections/con_1/settings", []string{"preview", "1", "mode", "approve", "protectGroups", "true"}, `POST /v1/connections/con_1/runs {"dryRun":true,"full":true,"settings":{"mode":"approve"}}`, "/console/runs/run_1"},
+		"approve it":    {"/console/connections/con_1/proposals/p-1/approve", nil, "POST /v1/connections/con_1/proposals/p-1/approve", "/console/connections/con_1"},
+		"decline it":    {"/console/connections/con_1/proposals/p-1/decline", nil, "POST /v1/connections/con_1/proposals/p-1/decline", "/console/connections/con_1"},
+		"password":      {"/console/users/usr_1/password", nil, "POST /v1/users/usr_1/temporary-password", ""},
+		"try a move":    {"/console/users/usr_1/move", []string{"to", "con_2", "then", "keep", "preview", "1"}, `POST /v1/users/usr_1/move {"connectionId":"con_2","dryRun":true,"then":"keep"}`, ""},
+		"move":          {"/console/users/usr_1/move", []string{"to", "con_2", "email", "ann@daughter.example"}, `POST /v1/users/usr_1/move {"connectionId":"con_2","email":"ann@daughter.example","then":"block"}`, "/console/users/usr_1"},
 		"undo object":   {"/console/runs/run_1/undo", []string{"objects", "group grp_1"}, `POST /v1/runs/run_1/undo {"objects":[{"kind":"group","id":"grp_1"}]}`, "/console/runs/run_1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -483,6 +504,7 @@ func TestActs(t *testing.T) {
 				"PATCH /v1/connections/con_1": contoso(w.now), "PATCH /v1/users/usr_1": ann(w.now), "POST /v1/users": ann(w.now), "POST /v1/activity:verify": j,
 				"POST /v1/groups/grp_1/members": map[string]any{"done": []directory.MemberRef{directory.UserMember("usr_1")}}, "DELETE /v1/groups/grp_1/members": map[string]any{}, "POST /v1/groups": sales(w.now), "PATCH /v1/groups/grp_1": sales(w.now), "DELETE /v1/groups/grp_1": nil,
 				"PUT /v1/connections/con_1/groups/grp_1": groupUse{Forecast: &forecast{Users: 3, Bound: 2}}, "DELETE /v1/connections/con_1/groups/grp_1": nil, "POST /v1/connections/con_1/licences/count": j,
+				"POST /v1/connections/con_1/proposals/p-1/approve": nil, "POST /v1/connections/con_1/proposals/p-1/decline": nil, "POST /v1/users/usr_1/temporary-password": map[string]string{"password": "Kite-Lamp-42"}, "POST /v1/users/usr_1/move": movePreview{Release: itsChanges(directory.ChangePlanned).Items[:1]},
 				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil})
 			w.tell(map[string]any{"POST /v1/runs/run_1/decline": r, "POST /v1/runs/run_1/cancel": r, "POST /v1/runs/run_1/undo": r, "POST /v1/connections/con_1/runs": r})
 			a := w.post(tt.path, tt.form...)
