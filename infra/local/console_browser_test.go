@@ -15,6 +15,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"bindery/infra/stack"
@@ -278,6 +279,27 @@ func TestBrowserConsole(t *testing.T) {
 	b.look("run-held")
 	b.open("/console/nothing-here")
 	b.look("not-found")
+	b.open("/console/users/load")
+	b.look("load")
+	group := o.Post("/v1/groups", object{"name": "Sales", "description": "Who sells"}).Text("id")
+	o.Post("/v1/groups/"+group+"/members", object{"userIds": []string{o.Get("/v1/users?limit=1").List("items")[0].Text("id")}})
+	b.open("/console/groups")
+	b.look("groups")
+	b.open("/console/groups/" + group)
+	b.look("group")
+	for _, tab := range []string{"groups", "groups/" + group, "tenant-groups", "licences", "problems", "settings", "protection", "health", "audit", "bind"} {
+		b.open("/console/connections/" + conn + "/" + tab)
+		b.look("connection-" + strings.ReplaceAll(strings.TrimSuffix(tab, group), "/", "-one"))
+	}
+
+	// In German, in one look.
+	js[bool](b, "document.querySelector('button[name=lang][value=de]').click(), true")
+	b.see("Benutzer verbinden")
+	b.open("/console")
+	b.see("Wartet auf eine Entscheidung")
+	b.look("home-german")
+	b.do("English again", chromedp.Click("details.menu summary"), chromedp.Click("button[name=lang][value=en]"))
+	b.see("Needs a decision")
 
 	// On a telephone: three of the changes.
 	b.wide(360, 740)
@@ -441,4 +463,66 @@ func focus(b *tab) string {
 		b.Fatal(err)
 	}
 	return at
+}
+
+// TestBrowserSessionEnds has a session end while a decision is looked at: nothing is decided,
+// the page says so, and after signing in again the decision is there.
+func TestBrowserSessionEnds(t *testing.T) {
+	if os.Getenv("BINDERY_BROWSER") == "" {
+		t.Skip("needs chromium: make test-browser finds it")
+	}
+	o, base, _, run := held(t)
+	b := openTab(t, base)
+	b.signIn()
+	b.open("/console/runs/" + run + "/decline")
+	b.see("Nothing of this run is written")
+	other := &window{T: t, base: base}
+	other.cookies(b) // the same session, in another window
+	if status := other.post("/console/sign-out"); status != http.StatusOK {
+		t.Fatalf("signing out elsewhere: %d", status)
+	}
+	b.press(".decide button.primary", "Nothing was done of what you sent")
+	b.look("session-ended")
+	if got := o.Get("/v1/runs/" + run).Text("state"); got != "held" {
+		t.Errorf("the run is %s", got)
+	}
+	b.press("a.button.primary", "This laptop signs you in")
+	b.press("#continue", "Nothing of this run is written")
+}
+
+// window is another window of a browser: it has its cookies.
+type window struct {
+	*testing.T
+	base string
+	jar  []string
+}
+
+// cookies takes over those of a tab.
+func (w *window) cookies(b *tab) {
+	w.Helper()
+	b.do("cookies", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		r, err := cdp.Call(ctx, t, network.GetCookies, network.GetCookiesParams{})
+		if err != nil {
+			return err
+		}
+		for _, c := range r.Cookies {
+			w.jar = append(w.jar, c.Name+"="+c.Value)
+		}
+		return nil
+	}))
+}
+
+func (w *window) post(path string) int {
+	w.Helper()
+	r, err := http.NewRequestWithContext(w.Context(), http.MethodPost, w.base+path, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	r.Header.Set("Cookie", strings.Join(w.jar, "; "))
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer res.Body.Close()
+	return res.StatusCode
 }

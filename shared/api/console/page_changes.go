@@ -25,6 +25,13 @@ func (v *visit) changeList(rv *runView) g.Node {
 	effect, account, what, why := column{head: textEffect}, column{head: textAccount}, column{head: textWhatChanges}, column{head: textWhy}
 	state := column{head: textBecameOfIt}
 	columns := []column{effect, account, what, why, state}
+	// While nothing has been decided, every change stands where the others do.
+	settled := slices.ContainsFunc(rv.changes.Items, func(c directory.Change) bool {
+		return c.State != directory.ChangePlanned && c.State != "" || len(c.Findings) > 0
+	})
+	if !settled {
+		columns = columns[:4]
+	}
 	if choosing {
 		columns = append([]column{{head: textChoose}}, columns...)
 	}
@@ -33,7 +40,10 @@ func (v *visit) changeList(rv *runView) g.Node {
 	for i := range rv.changes.Items {
 		c := &rv.changes.Items[i]
 		p, ok := placeOf(rv.run.ID, c.ID)
-		cells := []g.Node{v.cell(effect, v.effectBadge(c.Effect)), v.cell(account, v.changed(c)), v.cell(what, v.diff(c)), v.cell(why, v.sentence(c.Reason)), v.cell(state, v.changeState(c))}
+		cells := []g.Node{v.cell(effect, v.effectBadge(c.Effect)), v.cell(account, v.changed(c)), v.cell(what, v.diff(c)), v.cell(why, v.sentence(c.Reason))}
+		if settled {
+			cells = append(cells, v.cell(state, v.changeState(c)))
+		}
 		if choosing {
 			box := g.Node(dash())
 			if ok && (c.State == directory.ChangePlanned || c.State == "") {
