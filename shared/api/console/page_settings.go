@@ -146,7 +146,7 @@ func (v *visit) settingsView(s *settingsOf, now func(path string) string, p *pro
 		for _, row := range section.rows {
 			rows = append(rows, v.settingField(row, now(row.path), faultOf(p, "settings."+row.path)))
 		}
-		sections = append(sections, h.Section(h.H2(v.say(section.title)), g.Group(rows)))
+		sections = append(sections, h.Section(h.H2(v.say(section.title)), h.Div(h.Class("fields"), g.Group(rows))))
 	}
 	sections = append(sections, v.exportFields(now), v.guardFields(now, p))
 	buttons := g.Node(h.Div(h.Class("row decide"), h.Button(h.Type("submit"), h.Name("preview"), h.Value("1"), h.Class("primary"), v.say(textTryFirst)), h.Button(h.Type("submit"), v.say(textSave)), link(here("connections", string(s.ID)), h.Class("button"), v.say(textNotYet))))
