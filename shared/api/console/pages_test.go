@@ -3,11 +3,15 @@ package console
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	g "maragu.dev/gomponents"
 
 	"bindery/shared/directory"
 )
@@ -759,5 +763,23 @@ func TestLoad(t *testing.T) {
 	w := signed(t, scopeRead)
 	if a := w.upload("/console/users/load", "email\n"); a.code != http.StatusForbidden || len(w.told()) > 0 {
 		t.Errorf("without the scope: %d", a.code)
+	}
+}
+
+// BenchmarkRunPage is what a page of 50 changes costs, without the API's part.
+func BenchmarkRunPage(b *testing.B) {
+	v := &visit{c: &Console{}, r: httptest.NewRequest(http.MethodGet, publicURL+"/console/runs/run_1", nil), s: &session{Scopes: allScopes}}
+	v.c.cfg.Now = time.Now
+	rv := runView{run: aRun(time.Now(), directory.RunHeld), changes: page[directory.Change]{Next: "more"}}
+	for i := range changesPerPage {
+		c := itsChanges(directory.ChangePlanned).Items[i%16]
+		c.ID = directory.ChangeID(fmt.Sprintf("run_1.0.%d", i))
+		rv.changes.Items = append(rv.changes.Items, c)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := v.frame(view{title: "run", body: []g.Node{v.runSummary(&rv), v.heldBox(&rv), v.changeList(&rv)}}).Render(io.Discard); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
