@@ -171,7 +171,7 @@ func runState(r *directory.Run) (tone, text) {
 	case directory.RunSuperseded:
 		return tonePlain, textStateSuperseded
 	}
-	if r.Failed+r.Refused > 0 {
+	if r.Failed > 0 { // what was declined counts as refused, and is no fault
 		return toneWarn, textStateDoneSome
 	}
 	return toneGood, textStateDone
@@ -195,7 +195,7 @@ func (v *visit) runSummary(rv *runView) g.Node {
 	case r.State == directory.RunHeld:
 		line = v.lang.say(textPartlyHeld, v.lang.number(r.Applied), v.lang.number(all))
 	case r.State == directory.RunApplying || r.State == directory.RunWaiting:
-		line = v.lang.say(textWriting, v.lang.number(r.Applied), v.lang.number(all), v.lang.number(r.Failed+r.Refused))
+		line = v.lang.say(textWriting, v.lang.number(r.Applied), v.lang.number(all), v.lang.number(r.Failed))
 	case r.State == directory.RunPlanned:
 		line = v.lang.say(textPlanOnly)
 	case all == 0:

@@ -231,7 +231,7 @@ var (
 	textWriting            = text{"Writing: %s of %s, %s failed.", "Wird geschrieben: %s von %s, %s gescheitert."}
 	textPlanOnly           = text{"A plan only: nothing has been written, and nothing will be by this plan.", "Nur ein Plan: Nichts wurde geschrieben, und durch ihn wird nichts geschrieben."}
 	textNothingToDo        = text{"Ended: everything was already as the directory says. Nothing was written.", "Beendet: Alles war schon so, wie es das Verzeichnis sagt. Nichts wurde geschrieben."}
-	textEnded              = text{"Ended: %s written, %s failed, %s refused.", "Beendet: %s geschrieben, %s gescheitert, %s abgewiesen."}
+	textEnded              = text{"Ended: %s written, %s failed, %s declined or refused.", "Beendet: %s geschrieben, %s gescheitert, %s abgelehnt oder abgewiesen."}
 	textStopped            = text{"Stopped: %s of %s were written.", "Angehalten: %s von %s wurden geschrieben."}
 	textProgress           = text{"Progress", "Fortschritt"}
 	textWaits              = text{"Waits:", "Wartet:"}
@@ -905,7 +905,7 @@ var (
 
 // What was done.
 var (
-	textActivity     = text{"Activity", "Verlauf aller"}
+	textActivity     = text{"Activity", "Verlauf"}
 	textConnectionID = text{"Connection's ID", "ID der Verbindung"}
 	textFrom         = text{"From", "Von"}
 	textTo           = text{"Until", "Bis"}
