@@ -27,7 +27,9 @@ const swap = async (target, url, push) => {
   if (x.status !== 200 || !fresh || !old) { if (push) location.assign(url); return false }
   if (push) history.pushState(null, '', x.responseURL)
   const focus = document.activeElement && old.contains(document.activeElement) ? document.activeElement.id : ''
+  const opened = push ? [] : $$('details[open] > summary', old).map(s => s.textContent)
   old.replaceWith(document.adoptNode(fresh))
+  $$('details', fresh).forEach(d => { if (opened.includes($('summary', d)?.textContent)) d.open = true })
   dress(fresh)
   if (focus && document.getElementById(focus)) document.getElementById(focus).focus()
   return x.response
