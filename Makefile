@@ -34,7 +34,7 @@ AXE          := axe-playwright-python==0.1.8
 AWS_PACKAGES := ./shared/table/dynamodb ./shared/store/storetest ./shared/platform/vault ./shared/platform/queue ./shared/platform/signer ./shared/platform/notify ./shared/platform/upload ./shared/platform/heads
 AWS_JOBS     := ./infra/demo ./infra/local ./infra/stack ./infra/template -run "AWS|TestBinaries"
 
-.PHONY: help demo run m365 test test-race test-api test-aws test-lambda lambda-story test-browser bench scenario lint fmt-check vet golangci vuln build validate deploy entra-app setup token smoke clean sdk-notice
+.PHONY: help demo run m365 test test-race test-api test-aws test-lambda lambda-story test-browser screens bench scenario lint fmt-check vet golangci vuln build validate deploy entra-app setup token smoke clean sdk-notice
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -97,6 +97,10 @@ test-browser: sdk-notice ## click through the authorisation and the console in a
 	axe=; if command -v python3 >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/axe/axe.min.js; axe=$(abspath $(BUILD))/axe/axe.min.js; \
 	else echo "test-browser: without axe, it needs python3"; [ "$${CI:-}" != true ] || exit 1; fi; \
 	BINDERY_BROWSER="$$browser" BINDERY_AXE="$$axe" $(GO) test ./infra/local -run Browser -count=1 -v
+
+screens: sdk-notice ## take the README's pictures of the console anew (needs chromium)
+	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome)}; \
+	BINDERY_BROWSER="$$browser" BINDERY_FACES=$(abspath infra/docs) $(GO) test ./infra/local -run '^TestBrowserConsole$$' -count=1
 
 # The test binary is run by itself, so that what it prints is seen while it works.
 bench: build ## measure; a table and .local/bench.json; ONLY=export,leaver for some parts

@@ -185,6 +185,26 @@ func (b *tab) look(name string) {
 	b.wide(1280, 900)
 }
 
+// face leaves a small picture of a page's top for the README, where BINDERY_FACES names a
+// folder for them: make screens.
+func (b *tab) face(name, path string) {
+	b.Helper()
+	folder := os.Getenv("BINDERY_FACES")
+	if folder == "" {
+		return
+	}
+	b.do("size", chromedp.EmulateViewport(1180, 700, chromedp.EmulateScale(0.75)))
+	b.open(path)
+	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o644); err != nil {
+		b.Fatal(err)
+	}
+	b.wide(1280, 900)
+}
+
 // findings are what axe-core has to say of the page.
 func (b *tab) findings(where string) {
 	b.Helper()
@@ -273,6 +293,7 @@ func TestBrowserConsole(t *testing.T) {
 	b.signIn()
 	b.see("need")
 	b.look("home")
+	b.face("console-home", "/console")
 	b.open("/console/connections")
 	b.look("connections")
 	b.open("/console/connections/" + conn)
@@ -284,6 +305,7 @@ func TestBrowserConsole(t *testing.T) {
 	b.open("/console/runs/" + run)
 	b.see("Nothing has been written yet")
 	b.look("run-held")
+	b.face("console-run", "/console/runs/"+run)
 	b.open("/console/nothing-here")
 	b.look("not-found")
 	b.open("/console/users/load")
