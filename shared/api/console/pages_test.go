@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -576,7 +577,8 @@ func TestHostileNames(t *testing.T) {
 					t.Errorf("%s: a link to %q", where, n["href"])
 				}
 			}
-			if len(a.nodes("img")) != 1 || len(a.nodes("script")) != 1 {
+			foreign := slices.ContainsFunc(a.nodes("img"), func(n map[string]string) bool { return !strings.HasPrefix(n["src"], "/console/") })
+			if foreign || len(a.nodes("img")) > 2 || len(a.nodes("script")) != 1 {
 				t.Errorf("%s: markup of others is on the page", where)
 			}
 			// A field that is edited has what is there, to the letter.
@@ -763,6 +765,26 @@ func TestLoad(t *testing.T) {
 	w := signed(t, scopeRead)
 	if a := w.upload("/console/users/load", "email\n"); a.code != http.StatusForbidden || len(w.told()) > 0 {
 		t.Errorf("without the scope: %d", a.code)
+	}
+}
+
+// A picture comes from our own address, and nothing but a picture does.
+func TestPhoto(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]int{"image/jpeg": 200, "image/png": 200, "image/svg+xml": 404, "text/html": 404} {
+		w := runWorld(t, directory.RunDone)
+		w.c.api.Transport = transport{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rw.Header().Set("Content-Type", kind)
+			_, _ = io.WriteString(rw, "picture")
+		})}
+		a := w.get("/console/users/usr_1/photo")
+		if a.code != want || want == 200 && (a.body != "picture" || a.header.Get("Content-Type") != kind) || want == 404 && a.body != "" {
+			t.Errorf("%s: %d %s %q", kind, a.code, a.header.Get("Content-Type"), a.body)
+		}
+	}
+	w := runWorld(t, directory.RunDone)
+	if a := w.get("/console/users/usr_1/photo"); a.code != http.StatusNotFound || a.body != "" {
+		t.Errorf("no picture: %d", a.code)
 	}
 }
 

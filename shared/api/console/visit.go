@@ -165,6 +165,20 @@ func (f file) write(v *visit) {
 	_, _ = v.w.Write([]byte(f.body)) // the client is gone
 }
 
+// picture is a picture of the API's, which a page shows.
+type picture struct{ kind, body string }
+
+func (p picture) write(v *visit) {
+	v.w.Header().Set("Content-Type", p.kind)
+	v.w.Header().Set("Cache-Control", "private, max-age=300")
+	_, _ = v.w.Write([]byte(p.body)) // the client is gone
+}
+
+// nothing is an answer without a page, as of a picture that is not there.
+type nothing struct{ status int }
+
+func (n nothing) write(v *visit) { v.w.WriteHeader(n.status) }
+
 // flash is what an act tells on the page after it.
 type flash struct {
 	Text string `json:"t"`
