@@ -27,13 +27,14 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CFN_LINT    := cfn-lint==1.58.0
 SAM_TRANSFORM := aws-sam-translator==1.115.0
 SCHEMATHESIS := 4.32.5
+AXE          := axe-playwright-python==0.1.8
 
 # What test-aws runs: every contract that has a driver for AWS, the main job over
 # those drivers, and the real binaries against the engines.
 AWS_PACKAGES := ./shared/table/dynamodb ./shared/store/storetest ./shared/platform/vault ./shared/platform/queue ./shared/platform/signer ./shared/platform/notify ./shared/platform/upload ./shared/platform/heads
 AWS_JOBS     := ./infra/demo ./infra/local ./infra/stack ./infra/template -run "AWS|TestBinaries"
 
-.PHONY: help demo run m365 test test-race test-api test-aws test-lambda lambda-story test-browser bench scenario lint fmt-check vet golangci vuln build validate deploy entra-app setup token smoke clean sdk-notice
+.PHONY: help demo run m365 test test-race test-api test-aws test-lambda lambda-story test-browser screens bench scenario lint fmt-check vet golangci vuln build validate deploy entra-app setup token smoke clean sdk-notice
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -83,10 +84,23 @@ lambda-story: build
 	@$(GO) test -c -o $(BUILD)/lambda.test ./infra/demo
 	@cd infra/demo && BINDERY_LAMBDAS=$(abspath $(BUILD)) $(abspath $(BUILD))/lambda.test -test.run '^TestLambdas$$' -test.timeout 20m
 
-test-browser: sdk-notice ## click through the authorisation in a real browser (needs chromium)
+# What axe-core finds on a page is a defect of it. The script comes in a wheel, and is
+# never committed.
+$(BUILD)/axe/axe.min.js:
+	@rm -rf $(@D); mkdir -p $(@D)
+	@python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest $(@D) $(AXE)
+	@cd $(@D) && python3 -m zipfile -e *.whl wheel && cp wheel/axe_playwright_python/axe.min.js .
+
+test-browser: sdk-notice ## click through the authorisation and the console in a real browser (needs chromium); pictures in .build/screens/
 	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}; \
 	if [ -z "$$browser" ]; then echo "test-browser: skipped, no chromium found; set BINDERY_BROWSER to its path"; [ "$${CI:-}" != true ]; exit; fi; \
-	BINDERY_BROWSER="$$browser" $(GO) test ./infra/local -run Browser -count=1 -v
+	axe=; if command -v python3 >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/axe/axe.min.js; axe=$(abspath $(BUILD))/axe/axe.min.js; \
+	else echo "test-browser: without axe, it needs python3"; [ "$${CI:-}" != true ] || exit 1; fi; \
+	BINDERY_BROWSER="$$browser" BINDERY_AXE="$$axe" $(GO) test ./infra/local -run Browser -count=1 -v
+
+screens: sdk-notice ## take the README's pictures of the console anew (needs chromium)
+	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome)}; \
+	BINDERY_BROWSER="$$browser" BINDERY_FACES=$(abspath infra/docs) $(GO) test ./infra/local -run '^TestBrowserConsole$$' -count=1
 
 # The test binary is run by itself, so that what it prints is seen while it works.
 bench: build ## measure; a table and .local/bench.json; ONLY=export,leaver for some parts

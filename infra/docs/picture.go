@@ -38,7 +38,8 @@ var boxes = []box{
 	{"", 254, 18, 182, 248, "group", ""}, // all functions use the table
 
 	{"an admin's browser", 20, 30, 170, rowHeight, "caller", ""},
-	{"an admin's client", 20, 90, 170, rowHeight, "caller", ""},
+	{"console", 20, 90, 170, rowHeight, "function", ""},
+	{"an admin's client", 20, 150, 170, rowHeight, "caller", ""},
 	{"EventBridge", 20, 210, 170, rowHeight, "service", "every five minutes"},
 
 	{"oauth-callback", 270, 30, 150, rowHeight, "function", ""},
@@ -59,6 +60,9 @@ var boxes = []box{
 var lines = []line{
 	{points: [][2]int{{190, 52}, {270, 52}}},
 	{points: [][2]int{{190, 112}, {270, 112}}},
+	{points: [][2]int{{105, 74}, {105, 90}}},
+	{points: [][2]int{{190, 172}, {270, 172}}},
+	{points: [][2]int{{230, 172}, {230, 112}, {270, 112}}},
 	{points: [][2]int{{230, 112}, {230, 172}, {270, 172}}},
 	{points: [][2]int{{190, 232}, {270, 232}}},
 
@@ -81,6 +85,7 @@ var lines = []line{
 
 var notes = []note{
 	{230, 44, "/oauth", "middle"},
+	{115, 86, "/console", "start"},
 	{230, 104, "/v1", "middle"},
 	{650, 76, "the next slice, at once or delayed", "middle"},
 	{980, 184, "only sync writes there;", "end"},

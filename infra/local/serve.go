@@ -125,6 +125,7 @@ func sampleTenant(sim *entratest.Server) error {
 func announce(out io.Writer, set settings, sim *entratest.Server) {
 	base := fmt.Sprintf("http://localhost:%d", set.APIPort)
 	admin := filepath.Join(set.State, "admin-token")
+	fmt.Fprintf(out, "Open %s/console in a browser: one button signs you in.\n\n", base)
 	fmt.Fprintf(out, "Bindery API            %s/v1   (description: %s/v1/openapi.json)\n", base, base)
 	if sim != nil {
 		fmt.Fprintf(out, "simulated Microsoft    http://localhost:%d   (switches: /_control)\n", set.M365Port)

@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	"bindery/infra/apigateway"
+	"bindery/shared/api/console"
 	"bindery/shared/boot/lambda"
 	"bindery/shared/boot/web"
+	"bindery/shared/entra/entratest/inprocess"
 	"bindery/shared/platform/loopback"
 	"bindery/shared/platform/upload"
 )
@@ -33,6 +35,9 @@ func (s *Stack) gateway(cfg *Config) (http.Handler, error) {
 	}
 	api, err := web.API(s.Core, lambda.Gateway{})
 	if err != nil {
+		return nil, err
+	}
+	if err := s.console(mux, cfg); err != nil {
 		return nil, err
 	}
 	answer := lambda.Answer(api)
@@ -65,6 +70,31 @@ func (s *Stack) gateway(cfg *Config) (http.Handler, error) {
 		}
 		mux.ServeHTTP(w, r)
 	}), nil
+}
+
+// console serves the admins' pages, and the provider that signs people in to them. Both
+// of the console's ways out come back in here: to the provider, and to the API.
+func (s *Stack) console(mux *http.ServeMux, cfg *Config) error {
+	provider, err := NewProvider(s.Tokens, cfg.PublicURL)
+	if err != nil {
+		return err
+	}
+	inside := inprocess.Transport(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }))
+	pages, err := console.New(console.Config{
+		PublicURL: cfg.PublicURL, Issuer: cfg.PublicURL + ProviderPath, ClientID: ConsoleClient, Scopes: AdminScopes,
+		Login: inside, API: inside, Sessions: s.Core.Parts().Store.Sessions, Environment: "laptop", Log: cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	answer := lambda.Answer(pages)
+	for _, path := range []string{"/console", "/console/"} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			apigateway.Route{Key: r.Method + " /console/{proxy+}", Invoke: answer}.Serve(w, r)
+		})
+	}
+	mux.Handle(ProviderPath+"/", provider)
+	return nil
 }
 
 // problem refuses a request before it is the API's.

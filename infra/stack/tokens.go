@@ -70,6 +70,10 @@ func OpenIssuer(dir string) (*Issuer, error) {
 
 // Issue signs a token.
 func (i *Issuer) Issue(subject string, scopes ...string) (string, error) {
+	return i.issue(subject, tokenLife, scopes)
+}
+
+func (i *Issuer) issue(subject string, life time.Duration, scopes []string) (string, error) {
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(i.key.Reveal())}, (&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
 		return "", err
@@ -77,7 +81,7 @@ func (i *Issuer) Issue(subject string, scopes ...string) (string, error) {
 	now := i.now()
 	return jwt.Signed(signer).Claims(jwt.Claims{
 		Issuer: IssuerURL, Subject: subject, Audience: jwt.Audience{Audience},
-		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(tokenLife)),
+		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(life)),
 	}).Claims(map[string]any{"scope": strings.Join(scopes, " ")}).Serialize()
 }
 

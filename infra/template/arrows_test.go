@@ -64,6 +64,7 @@ var arrows = []arrow{
 	{[]string{"shared/core/safety"}, []string{"shared/directory", "shared/store"}, coreAlone},
 
 	{[]string{"shared/api/endpoint"}, nil, "how a request becomes a value and a value an answer, whatever is asked"},
+	{[]string{"shared/api/console"}, []string{"shared/directory"}, "the console is a client of /v1, with the admin's token: it knows the vocabulary, and no more of what the API does than any other client"},
 	{[]string{"shared/api/admin"}, append([]string{"shared/api/endpoint", "shared/directory", "shared/store"}, core...), "the API shows what the core does; nothing below it knows HTTP"},
 
 	{[]string{"shared/store/storetest"}, []string{"shared/directory", "shared/store", "shared/table"}, "the suite knows the records and the table's contract, and no driver"},
@@ -97,7 +98,7 @@ var arrows = []arrow{
 	{[]string{"shared/boot/web"}, []string{"shared/api/admin", "shared/boot/app", "shared/core/attention", "shared/core/protect", "shared/core/safety"}, "the API's framework is linked only by the functions that have an API"},
 	{[]string{"shared/testworld"}, []string{"shared/directory", "shared/store", "shared/table/memory"}, "what tests of the core and the API work on: records in memory, and no use that is made of them"},
 	{[]string{"events"}, nil, "samples are data"},
-	{[]string{"functions/..."}, []string{"shared/boot/app", "shared/boot/lambda", "shared/boot/web", "shared/core/connect", "shared/core/people", "shared/entra", "shared/platform/resolver", "shared/platform/workbook"}, "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
+	{[]string{"functions/..."}, []string{"shared/api/console", "shared/boot/app", "shared/boot/lambda", "shared/boot/web", "shared/core/connect", "shared/core/people", "shared/entra", "shared/platform/resolver", "shared/platform/workbook"}, "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
 	{[]string{"infra/..."}, []string{"shared/...", "events", "infra/..."}, "infra joins everything, and nothing joins infra"},
 }
 
@@ -122,10 +123,11 @@ var holders = []holder{
 	{[]string{"github.com/aws/aws-lambda-go/..."}, []string{"shared/boot/lambda", "events", "infra/..."}, false, "only what runs in Lambda knows its events"},
 	{[]string{"go.etcd.io/bbolt/..."}, []string{"shared/table/bolt", "infra/..."}, false, "the laptop's file has one driver"},
 	{[]string{"github.com/danielgtaylor/huma/v2/..."}, []string{"shared/api/endpoint", "shared/api/admin", "infra/..."}, false, "one package is the HTTP API, on the one that joins its operations"},
+	{[]string{"maragu.dev/gomponents/..."}, []string{"shared/api/console"}, false, "one package makes pages"},
 	{[]string{"github.com/xuri/excelize/v2/..."}, []string{"shared/platform/workbook", "infra/..."}, false, "one package reads workbooks, and only reads them: what computes formulas would link every method of Microsoft's SDK"},
 	{[]string{"github.com/miekg/dns/..."}, []string{"shared/platform/resolver", "infra/..."}, false, "one package speaks DNS, so that only sync carries it"},
 	{[]string{"text/template", "html/template", "net/rpc"}, []string{"shared/table/tabletest", "infra/..."}, false, "linked with Microsoft's SDK, each makes a binary of 19 MB one of 37 MB: they call methods by name, so none can be left out"},
-	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot/...", "shared/core/connect", "shared/core/reconcile", "shared/core/jobs", "shared/core/assign", "shared/core/uses", "shared/core/people", "shared/core/doctor", "shared/core/audit", "shared/api/endpoint", "shared/api/admin", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
+	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot/...", "shared/core/connect", "shared/core/reconcile", "shared/core/jobs", "shared/core/assign", "shared/core/uses", "shared/core/people", "shared/core/doctor", "shared/core/audit", "shared/api/endpoint", "shared/api/admin", "shared/api/console", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
 	{[]string{"os", "database/sql"}, []string{"shared/platform/ownfile", "shared/entra/entratest/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/upload", "shared/table/...", "shared/boot/lambda", "infra/..."}, false, "the environment and the disk belong to what starts a function, to the laptop's drivers and to the mains"},
 	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/store/storetest", "shared/platform/heads/headstest", "shared/platform/notify/notifytest", "shared/platform/queue/queuetest", "shared/platform/signer/signertest", "shared/platform/upload/uploadtest", "shared/platform/vault/vaulttest", "shared/entra/entratest/...", "shared/testworld", "infra/..."}, false, "test code stays out of the product"},
 	{[]string{"unsafe", "C"}, nil, true, "there is no need for it"},

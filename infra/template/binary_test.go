@@ -42,6 +42,9 @@ var outcomes = map[string]outcome{
 	"admin.load-users":         {202, ""},
 	"admin.create-upload":      {201, ""},
 	"admin.no-scope":           {403, "scope-missing"},
+	"console.home":             {303, ""},
+	"console.sign-in":          {200, ""},
+	"console.foreign-form":     {403, ""},
 	"oauth-callback.code":      {400, ""},
 	"oauth-callback.denied":    {400, ""},
 	"oauth-callback.start":     {400, ""},
@@ -94,7 +97,7 @@ func TestBinaries(t *testing.T) {
 			if a := p.invoke(t, []byte("{}")); a.kind != "exit" {
 				t.Errorf("without environment: %s: %s", a.kind, a.body)
 			}
-			for _, v := range []string{"TABLE_NAME: is not set", "QUEUE_URL: is not set", "cannot start"} {
+			for _, v := range []string{"TABLE_NAME: is not set", "cannot start"} {
 				if !strings.Contains(p.log(), v) {
 					t.Errorf("without environment it wrote %q, want %q in it", p.log(), v)
 				}
@@ -153,6 +156,7 @@ func build(t *testing.T, function string) string {
 func variables(t *testing.T, tmpl *Template, function string, w awsWorld) []string {
 	t.Helper()
 	given := Values{
+		"ConsoleClientId": "own", "ConsoleClient": "4h57a9sample", "UserPool.ProviderURL": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_sample",
 		"EntraClientId": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "EntraClientSecretName": w.client, "AWS::StackName": "test",
 		"Table": w.table, "WorkQueue": w.workURL, "LoadQueue": w.loadURL, "SweepQueue": w.sweepURL, "StateKey": w.stateKey, "PasswordKey": w.passwordKey,
 		"SealKey.Arn": w.sealKey, "EventBus": w.bus, "HeadsBucket": w.heads, "UploadBucket": "bindery-test-uploads",

@@ -39,6 +39,7 @@ func TestOptions(t *testing.T) {
 	tmpl := read(t)
 	own := Values{"JwtIssuer": "https://issuer.example", "JwtAudience": "bindery"}
 	base := made(t, tmpl, own)
+	consoles := []string{"ConsoleActsRoute", "ConsoleFunction", "ConsoleIntegration", "ConsoleLogs", "ConsolePagesRoute", "ConsolePermission", "ConsoleRole", "ConsoleRoute"}
 	pool := []string{"AdminClient", "Scopes", "UserPool", "UserPoolDomain"}
 	for _, tt := range []struct {
 		given       Values
@@ -47,6 +48,8 @@ func TestOptions(t *testing.T) {
 		{Values{}, pool, nil},
 		{Values{"AdminEmail": "ada@corp.example"}, append(slices.Clone(pool), "FirstAdmin"), nil},
 		{Values{"MachineClientScopes": "bindery/write,bindery/source.ad"}, append(slices.Clone(pool), "MachineClient"), nil},
+		{with(own, "ConsoleClientId", "bindery-console"), consoles, nil},
+		{Values{"ConsoleClientId": "own"}, append(append(slices.Clone(pool), consoles...), "ConsoleClient"), nil},
 		{with(own, "AlarmEmail", "ops@corp.example"), []string{"AlarmTopic", "AlarmTopicPolicy"}, nil},
 		{with(own, "AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:ops"), nil, nil},
 		{with(own, "NoticeEmail", "ops@corp.example"), []string{"NoticeSubscription"}, nil},
@@ -137,14 +140,16 @@ func TestUserPool(t *testing.T) {
 	if want := knownScopes(t); !slices.Equal(scopes, want) {
 		t.Errorf("the pool's scopes are %q, the API's %q", scopes, want)
 	}
-	admin := tmpl.Of("AWS::Cognito::UserPoolClient")["AdminClient"]
-	for _, s := range scopes {
-		if got := slices.Contains(list(admin["AllowedOAuthScopes"]), any(s)); got == strings.Contains(s, "/source.") {
-			t.Errorf("AdminClient may ask for %s: %v", s, got)
+	for _, name := range []string{"AdminClient", "ConsoleClient"} {
+		client := tmpl.Of("AWS::Cognito::UserPoolClient")[name]
+		for _, s := range scopes {
+			if got := slices.Contains(list(client["AllowedOAuthScopes"]), any(s)); got == strings.Contains(s, "/source.") {
+				t.Errorf("%s may ask for %s: %v", name, s, got)
+			}
 		}
-	}
-	if admin["GenerateSecret"] != false || sorted(admin["AllowedOAuthFlows"]) != `["code"]` {
-		t.Error("AdminClient: want a public client that uses codes")
+		if client["GenerateSecret"] != false || sorted(client["AllowedOAuthFlows"]) != `["code"]` {
+			t.Errorf("%s: want a public client that uses codes", name)
+		}
 	}
 	pool := tmpl.Of("AWS::Cognito::UserPool")["UserPool"]
 	if At(pool, "AdminCreateUserConfig", "AllowAdminCreateUserOnly") != true || pool["MfaConfiguration"] != "ON" {
@@ -156,6 +161,7 @@ func TestUserPool(t *testing.T) {
 		issuer, client string
 	}{
 		{Values{"UserPool.ProviderURL": "https://pool", "AdminClient": "people"}, "https://pool", "people"},
+		{Values{"UserPool.ProviderURL": "https://pool", "AdminClient": "people", "ConsoleClientId": "own", "ConsoleClient": "pages"}, "https://pool", "people,pages"},
 		{Values{"UserPool.ProviderURL": "https://pool", "AdminClient": "people", "MachineClientScopes": "bindery/read", "MachineClient": "program"}, "https://pool", "people,program"},
 		{Values{"JwtIssuer": "https://own", "JwtAudience": "bindery"}, "https://own", "bindery"},
 	} {

@@ -23,6 +23,8 @@ type need struct {
 }
 
 var (
+	// every has a log, and works; all seal what they do.
+	every  = []app.Function{app.Admin, app.Console, app.Deactivate, app.LoadFiles, app.OAuthCallback, app.Schedule, app.Sync}
 	all    = []app.Function{app.Admin, app.Deactivate, app.LoadFiles, app.OAuthCallback, app.Schedule, app.Sync}
 	logsIn = []app.Function{app.Admin, app.OAuthCallback, app.Schedule, app.Sync}
 	// most are behind a token, the schedule or a queue; the callback is open to all.
@@ -33,7 +35,7 @@ var (
 // needs is everything that Bindery's functions may do, and why. A right that
 // is in template.yaml and not here, or the other way round, fails.
 var needs = []need{
-	{"writes its own log", all, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{"own log"}},
+	{"writes its own log", every, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{"own log"}},
 	{"reads records by key and by prefix", []app.Function{app.Admin, app.Deactivate, app.Schedule, app.Sync}, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}, []string{"Table"}},
 	{"reads records by key", []app.Function{app.LoadFiles}, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem"}, []string{"Table"}},
 	{"reads which groups are above one (TestLoadKeys)", []app.Function{app.LoadFiles}, []string{"dynamodb:Query"}, []string{"Table"}},
@@ -42,7 +44,7 @@ var needs = []need{
 	{"reads and writes single records of few partitions, and a connection with its lease (TestCallbackKeys)", callback, []string{"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}, []string{"Table"}},
 	{"writes records, alone and in transactions", most, []string{"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{"Table"}},
 	{"holds users, connections and leases still while it writes what depends on them", []app.Function{app.Admin, app.LoadFiles, app.Sync}, []string{"dynamodb:ConditionCheckItem"}, []string{"Table"}},
-	{"the table and the secrets lie under this key: DynamoDB opens the table's own key with it in the caller's name, Secrets Manager a secret's", all, []string{"kms:Decrypt"}, []string{"Key"}},
+	{"the table and the secrets lie under this key: DynamoDB opens the table's own key with it in the caller's name, Secrets Manager a secret's", every, []string{"kms:Decrypt"}, []string{"Key"}},
 	{"Secrets Manager makes a key for each version of a secret", logsIn, []string{"kms:GenerateDataKey"}, []string{"Key"}},
 	{"wakes sync", []app.Function{app.Admin, app.LoadFiles, app.OAuthCallback, app.Schedule, app.Sync}, []string{"sqs:SendMessage"}, []string{"WorkQueue"}},
 	{"wakes load", []app.Function{app.Admin, app.LoadFiles, app.Schedule, app.Sync}, []string{"sqs:SendMessage"}, []string{"LoadQueue"}},
@@ -63,6 +65,8 @@ var needs = []need{
 	{"signs the requests that store uploaded files, which S3 takes as admin's own, and looks whether what was stored can be read", []app.Function{app.Admin}, []string{"s3:GetObject", "s3:PutObject"}, []string{"uploads"}},
 	{"reads an uploaded file and deletes it", []app.Function{app.LoadFiles}, []string{"s3:DeleteObject", "s3:GetObject"}, []string{"uploads"}},
 	{"tells a file that is not there from one that is not ours", []app.Function{app.Admin, app.LoadFiles}, []string{"s3:ListBucket"}, []string{"UploadBucket"}},
+	{"keeps the sessions of those who look at its pages (TestConsoleKeys)", []app.Function{app.Console}, []string{"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"}, []string{"Table"}},
+	{"proves to the issuer which app it is, if it has a secret there", []app.Function{app.Console}, []string{"secretsmanager:GetSecretValue"}, []string{"console's client secret"}},
 	{"derives temporary passwords: sync sets them, admin shows them once", []app.Function{app.Admin, app.Sync}, []string{"secretsmanager:GetSecretValue"}, []string{"PasswordKey"}},
 }
 
@@ -190,6 +194,8 @@ func resourceName(v any, ownLog string) string {
 		return "connections' secrets"
 	case sub == "${UploadBucket.Arn}/"+upload.S3Prefix+"*":
 		return "uploads"
+	case named == secrets+"${Name}-??????":
+		return "console's client secret"
 	case sub == secrets+"${EntraClientSecretName}-??????":
 		return "client secret"
 	case At(v, "Ref") != nil:

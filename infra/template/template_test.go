@@ -88,7 +88,7 @@ func TestFunctions(t *testing.T) {
 	for folder, f := range functions(t, tmpl) {
 		memory := 256
 		switch app.Function(folder) {
-		case app.Sync, app.LoadFiles, app.Schedule:
+		case app.Sync, app.LoadFiles, app.Schedule, app.Console:
 			memory = 512
 		case app.Admin:
 			memory = 1024
@@ -126,6 +126,7 @@ func TestEnvironmentLoads(t *testing.T) {
 	t.Parallel()
 	tmpl := read(t)
 	given := Values{
+		"ConsoleClientId": "own", "ConsoleClient": "4h57a9sample", "UserPool.ProviderURL": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_sample",
 		"EntraClientId": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "EntraClientSecretName": "bindery/entra-client-secret",
 		"AWS::StackName": "bindery-prod", "Table": "bindery-prod-Table-1A2B3C4D", "UploadBucket": "bindery-prod-uploadbucket-1a2b3c4d5e",
 		"WorkQueue": "https://sqs.eu-central-1.amazonaws.com/123456789012/work", "LoadQueue": "https://sqs.eu-central-1.amazonaws.com/123456789012/load",
@@ -237,13 +238,19 @@ func triggerOf(t *testing.T, name string) string {
 	return e.RouteKey
 }
 
-// Every route but the pages around a sign-in asks for a token; the sample events agree.
+// openRoute reports whether a route is of pages, to which a browser brings no token: those
+// around a sign-in, and the console's.
+func openRoute(key string) bool {
+	return strings.HasPrefix(key, "GET /oauth/") || strings.HasPrefix(key, "GET /console") || key == "POST /console/{proxy+}"
+}
+
+// Every route but those of pages asks for a token; the sample events agree.
 func TestAuthorizer(t *testing.T) {
 	t.Parallel()
 	for name, r := range read(t).Of("AWS::ApiGatewayV2::Route") {
 		key := fmt.Sprint(r["RouteKey"])
 		guarded := r["AuthorizationType"] == "JWT" && At(r, "AuthorizerId", "Ref") == "Authorizer"
-		if open := strings.HasPrefix(key, "GET /oauth/"); guarded == open {
+		if open := openRoute(key); guarded == open {
 			t.Errorf("%s (%s): guarded = %v, want %v", name, key, guarded, !open)
 		}
 	}
@@ -252,7 +259,7 @@ func TestAuthorizer(t *testing.T) {
 		if err := json.Unmarshal(events.Get(name), &e); err != nil || e.Version != "2.0" {
 			continue
 		}
-		if guarded := e.RequestContext.Authorizer != nil; guarded == strings.HasPrefix(e.RouteKey, "GET /oauth/") {
+		if guarded := e.RequestContext.Authorizer != nil; guarded == openRoute(e.RouteKey) {
 			t.Errorf("events/%s.json: has claims = %v", name, guarded)
 		}
 	}
@@ -288,7 +295,7 @@ func TestQueues(t *testing.T) {
 				t.Errorf("%s: nothing raises an alarm for it", dead)
 			}
 		}
-		if slices.Contains([]string{"admin", "oauth-callback"}, folder) && timeout > 29 {
+		if slices.Contains([]string{"admin", "console", "oauth-callback"}, folder) && timeout > 29 {
 			t.Errorf("%s: Timeout = %d, and API Gateway ends a call after 30 s", folder, timeout)
 		}
 	}

@@ -135,6 +135,8 @@
 //	job pages     J#<job>                page#<n>
 //	upload        UP#<upload>            upload
 //	OAuth state   S#<hash>               state
+//	session of    CS#<hash>              session
+//	  the console
 //	seen accounts R#<run>                seen#<n>
 //	act           ACTS#<hour since 1970> <ms>#a#<act>     ACTIVITY#<connection> / as sort ACTIVITY / as sort
 //	link          CHAIN#<chain>          link#<number>

@@ -27,6 +27,7 @@ type Store struct {
 	Claims        *Claims
 	Connections   *Connections
 	SignIns       *SignIns
+	Sessions      *Sessions
 	Leases        *Leases
 	Protection    *Protection
 	Runs          *Runs
@@ -64,7 +65,7 @@ func New(t Table, o Options) *Store {
 	d.table = sealing{counting{t, &d.calls}, d}
 	return &Store{
 		Users: &Users{d}, Groups: &Groups{d}, Uses: &Uses{d}, Bindings: &Bindings{d}, Marks: &Marks{d}, Counters: &Counters{d}, Claims: &Claims{d},
-		Connections: &Connections{d}, SignIns: &SignIns{d}, Leases: &Leases{d}, Protection: &Protection{d},
+		Connections: &Connections{d}, SignIns: &SignIns{d}, Sessions: &Sessions{d}, Leases: &Leases{d}, Protection: &Protection{d},
 		Runs: &Runs{d}, Jobs: &Jobs{d}, Audit: &Audit{d}, Chains: &Chains{d}, Photos: &Photos{d}, Quotas: &Quotas{d},
 		Notifications: &Notifications{d}, Schedule: &Schedule{d},
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 
 	"bindery/shared/boot/telemetry"
 	"bindery/shared/core/connect"
+	"bindery/shared/directory"
 	"bindery/shared/platform/heads"
 	"bindery/shared/platform/notify"
 	"bindery/shared/platform/queue"
@@ -35,7 +37,10 @@ type AWS struct {
 	// Parts are those of AWS. Mains that talk to Microsoft, ask name servers or read
 	// workbooks add what does so.
 	Parts Parts
-	queue queue.WakeUps
+	// ConsoleSecret reads the console's client secret; nil for a public client, and in
+	// the other functions.
+	ConsoleSecret func(ctx context.Context) (directory.Secret, error)
+	queue         queue.WakeUps
 }
 
 // Start reads and checks the environment and wires what the function uses. It
@@ -95,6 +100,9 @@ func (a *AWS) nameSecrets(client secretReader) {
 		stored := newSecret(client, c.ClientSecretName, nil)
 		p.ClientSecret = &connect.ClientSecret{Stored: stored.Read}
 		p.Connect.ClientSecret, p.Connect.ForgetClientSecret = p.ClientSecret.Read, stored.Forget
+	}
+	if c.ConsoleClientSecretName != "" {
+		a.ConsoleSecret = newSecret(client, c.ConsoleClientSecretName, nil).Read
 	}
 	if c.PasswordKeySecret != "" {
 		key := newSecret(client, c.PasswordKeySecret, nil)

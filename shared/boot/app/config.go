@@ -26,6 +26,7 @@ const (
 	LoadFiles     Function = "load"
 	Deactivate    Function = "deactivate"
 	Admin         Function = "admin"
+	Console       Function = "console"
 )
 
 // Microsoft's own addresses, used unless others are allowed and set.
@@ -61,6 +62,15 @@ type Config struct {
 	// AllowCustomEndpoints lets the two base URLs name another Microsoft 365
 	// than the real one.
 	AllowCustomEndpoints bool
+
+	// Of the console: who signs people in to it, what it is called there, what it asks
+	// for, and the name of the installation that its pages show.
+	ConsoleIssuer           string
+	ConsoleClientID         string
+	ConsoleClientSecretName string // name or ARN of a secret; empty for a public client
+	ConsoleScopes           []string
+	ConsoleAuthParams       url.Values
+	ConsoleEnvironment      string
 
 	DNSServer string // host:port of the name server that the doctor asks
 
@@ -155,7 +165,10 @@ func (v variable) usedBy(f Function) bool {
 // Who uses what. A function gets no variable, and in template.yaml no right,
 // that it has no use for.
 var (
-	every      = []Function{Admin, Deactivate, LoadFiles, OAuthCallback, Schedule, Sync}
+	every      = []Function{Admin, Console, Deactivate, LoadFiles, OAuthCallback, Schedule, Sync}
+	seals      = []Function{Admin, Deactivate, LoadFiles, OAuthCallback, Schedule, Sync} // what they do
+	showsPages = []Function{Console}
+	hasAddress = []Function{Admin, Console, OAuthCallback}
 	graph      = []Function{Admin, OAuthCallback, Sync}                       // call Microsoft Graph
 	logsIn     = []Function{Admin, OAuthCallback, Schedule, Sync}             // call the identity platform
 	tokens     = []Function{Admin, Deactivate, OAuthCallback, Schedule, Sync} // deactivate only deletes them
@@ -179,19 +192,32 @@ var variables = []variable{
 	{name: "KMS_KEY_ID", by: tokens, hint: "must be the ARN, ID or alias of the key that encrypts the secrets", set: text(plain, func(c *Config) *string { return &c.KMSKeyID })},
 	{name: "STATE_KEY_SECRET", by: authorises, hint: "must name the secret that holds the key of the states, not hold the key", set: text(secretName, func(c *Config) *string { return &c.StateKeySecret })},
 	{name: "PASSWORD_KEY_SECRET", by: writesRuns, hint: "must name the secret that holds the key of temporary passwords, not hold the key", set: text(secretName, func(c *Config) *string { return &c.PasswordKeySecret })},
-	{name: "SEAL_KEY_ID", hint: "must be the ARN, ID or alias of the HMAC key that seals what was done", set: text(plain, func(c *Config) *string { return &c.SealKeyID })},
+	{name: "SEAL_KEY_ID", by: seals, hint: "must be the ARN, ID or alias of the HMAC key that seals what was done", set: text(plain, func(c *Config) *string { return &c.SealKeyID })},
 	{name: "HEADS_BUCKET", by: tellsAdmins, hint: "must be the name of the bucket that keeps the heads of the chains", set: text(bucketName, func(c *Config) *string { return &c.HeadsBucket })},
 	{name: "EVENT_BUS_NAME", by: tellsAdmins, hint: "must be the name or ARN of the event bus that notices go to", set: text(plain, func(c *Config) *string { return &c.EventBusName })},
 	{name: "UPLOAD_BUCKET", by: loads, hint: "must be the name of the bucket for uploaded files", set: text(bucketName, func(c *Config) *string { return &c.UploadBucket })},
 	{name: "M365_CLIENT_ID", by: tokens, hint: "must be the application (client) ID of the Entra app", set: text(plain, func(c *Config) *string { return &c.ClientID })},
 	{name: "M365_CLIENT_SECRET_NAME", by: logsIn, hint: "must name the secret that holds the Entra app's client secret, not hold the secret", set: text(secretName, func(c *Config) *string { return &c.ClientSecretName })},
-	{name: "PUBLIC_BASE_URL", by: authorises, hint: "must be the https address of the API", set: address(func(c *Config) *string { return &c.PublicBaseURL })},
+	{name: "PUBLIC_BASE_URL", by: hasAddress, hint: "must be the https address of the API", set: address(func(c *Config) *string { return &c.PublicBaseURL })},
 	{name: "LOGIN_BASE_URL", by: logsIn, fallback: DefaultLoginBaseURL, hint: "must be an https address", set: address(func(c *Config) *string { return &c.LoginBaseURL })},
 	{name: "GRAPH_BASE_URL", by: graph, fallback: DefaultGraphBaseURL, hint: "must be an https address with the version, as " + DefaultGraphBaseURL, set: address(func(c *Config) *string { return &c.GraphBaseURL })},
 	{name: "ALLOW_CUSTOM_ENDPOINTS", by: logsIn, fallback: "false", hint: "must be true or false", set: func(c *Config, v string) bool {
 		c.AllowCustomEndpoints = v == "true"
 		return v == "true" || v == "false"
 	}},
+	{name: "CONSOLE_ISSUER", by: showsPages, hint: "must be the https address of the OpenID provider that signs admins in", set: address(func(c *Config) *string { return &c.ConsoleIssuer })},
+	{name: "CONSOLE_CLIENT_ID", by: showsPages, hint: "must be what the console is called there", set: text(plain, func(c *Config) *string { return &c.ConsoleClientID })},
+	{name: "CONSOLE_CLIENT_SECRET_NAME", by: showsPages, optional: true, hint: "must name the secret that holds the console's client secret, not hold the secret", set: text(secretName, func(c *Config) *string { return &c.ConsoleClientSecretName })},
+	{name: "CONSOLE_SCOPES", by: showsPages, hint: "must be scopes with spaces between", set: func(c *Config, v string) bool {
+		c.ConsoleScopes = strings.Fields(v)
+		return len(c.ConsoleScopes) > 0
+	}},
+	{name: "CONSOLE_AUTH_PARAMS", by: showsPages, optional: true, hint: "must be parameters of an address, as audience=bindery", set: func(c *Config, v string) bool {
+		params, err := url.ParseQuery(v)
+		c.ConsoleAuthParams = params
+		return err == nil
+	}},
+	{name: "CONSOLE_ENVIRONMENT", by: showsPages, optional: true, hint: "must be the installation's name", set: text(plain, func(c *Config) *string { return &c.ConsoleEnvironment })},
 	{name: "RETENTION_DAYS", fallback: "400", hint: "must be a whole number of days from 30 to 3650", set: func(c *Config, v string) bool {
 		days, err := strconv.Atoi(v)
 		c.Retention = time.Duration(days) * 24 * time.Hour

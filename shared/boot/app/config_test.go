@@ -27,6 +27,10 @@ func good() map[string]string {
 		"M365_CLIENT_ID":          "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10",
 		"M365_CLIENT_SECRET_NAME": "bindery/entra-client-secret",
 		"PUBLIC_BASE_URL":         "https://api.example.com/",
+		"CONSOLE_ISSUER":          "https://issuer.example.com/tenant/",
+		"CONSOLE_CLIENT_ID":       "bindery-console",
+		"CONSOLE_SCOPES":          "bindery/read bindery/write",
+		"CONSOLE_AUTH_PARAMS":     "audience=bindery",
 		"LOG_LEVEL":               "warn",
 		"METRICS_NAMESPACE":       "bindery/prod",
 	}
@@ -47,7 +51,7 @@ func TestLoad(t *testing.T) {
 		if err != nil {
 			t.Fatalf("LoadConfig(%s) = %v", f, err)
 		}
-		if c.TableName == "" || c.SealKeyID == "" || c.LogLevel != slog.LevelWarn || c.MetricsNamespace != "bindery/prod" {
+		if c.TableName == "" || (c.SealKeyID == "") != (f == Console) || c.LogLevel != slog.LevelWarn || c.MetricsNamespace != "bindery/prod" {
 			t.Errorf("LoadConfig(%s) = %+v, lacks what every function has", f, c)
 		}
 	}

@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"ConnectionsEndTheirEpoch", testEpoch},
 		{"ClaimsHaveOneHolder", testClaims},
 		{"StatesAreTakenOnce", testStates},
+		{"SessionsEndByThemselves", testSessions},
 		{"LeasesHaveOneHolder", testLeases},
 		{"LeasesMoveToTheirItem", testLeaseMoves},
 		{"LeasesOfBothFormsExclude", testLeaseMixed},

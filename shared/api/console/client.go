@@ -1,0 +1,142 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// pageTime is how long the reads of one page may take, and one act.
+const pageTime = 10 * time.Second
+
+// maxAnswer is how much of an answer of /v1 is read; its own answers are smaller.
+const maxAnswer = 8 << 20
+
+// problem is why /v1 did not do what it was asked: its answer after RFC 9457, or that
+// there is none.
+type problem struct {
+	Status        int                    `json:"status"`
+	Code          string                 `json:"code"`
+	Detail        string                 `json:"detail"`
+	NextStep      string                 `json:"nextStep"`
+	Errors        []directory.FieldError `json:"errors"`
+	MicrosoftCode string                 `json:"microsoftCode"`
+	Incident      string                 `json:"incident"`
+
+	requestID string // of the request to /v1
+	late      bool   // no answer came in time, or none at all
+}
+
+func (p *problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Code, p.Detail) }
+
+// asProblem is the problem that an error is, if it is one.
+func asProblem(err error) (*problem, bool) { return errors.AsType[*problem](err) }
+
+// is reports whether an error is a problem with a status.
+func is(err error, status int) bool {
+	p, ok := errors.AsType[*problem](err)
+	return ok && p.Status == status
+}
+
+// call sends a request to /v1 with the session's token, and reads the answer into
+// out, unless that is nil.
+func (v *visit) call(ctx context.Context, method, path string, body, out any, headers ...string) (http.Header, error) {
+	var payload io.Reader
+	kind := "application/json"
+	if file, is := body.(raw); is {
+		payload, kind = bytes.NewReader(file), file.kind()
+	} else if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		payload = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, v.c.cfg.PublicURL+path, payload)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+v.s.AccessToken)
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", kind)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := v.c.api.Do(req)
+	if err != nil {
+		v.c.cfg.Log.WarnContext(v.ctx, "console: no answer of the API", "method", method, "error", plainError(err))
+		return nil, &problem{Status: http.StatusGatewayTimeout, late: true}
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return nil, &problem{Status: http.StatusGatewayTimeout, late: true}
+	}
+	id := res.Header.Get("Apigw-Requestid")
+	if res.StatusCode >= 400 {
+		p := &problem{}
+		_ = json.Unmarshal(data, p) // API Gateway's own answers are of another form
+		p.Status, p.requestID = res.StatusCode, id
+		return nil, p
+	}
+	if text, wanted := out.(*string); wanted {
+		*text = string(data)
+		return res.Header, nil
+	}
+	if out != nil && len(data) > 0 {
+		if err := json.Unmarshal(data, out); err != nil {
+			return nil, &problem{Status: http.StatusBadGateway, Code: directory.CodeInternal, Detail: "The answer of " + strconv.Quote(method) + " cannot be read.", requestID: id}
+		}
+	}
+	return res.Header, nil
+}
+
+// plainError is an error of a request without its address, which may name people.
+func plainError(err error) string {
+	var inner interface{ Unwrap() error }
+	if errors.As(err, &inner) && inner.Unwrap() != nil {
+		return inner.Unwrap().Error()
+	}
+	return err.Error()
+}
+
+// later is an answer of /v1 that is on its way.
+type later[T any] struct{ done chan result[T] }
+
+type result[T any] struct {
+	value T
+	err   error
+}
+
+// ask reads something of /v1 beside the others of its page.
+func ask[T any](v *visit, path string) later[T] {
+	l := later[T]{make(chan result[T], 1)}
+	go func() {
+		var out T
+		_, err := v.call(v.ctx, http.MethodGet, path, nil, &out)
+		l.done <- result[T]{out, err}
+	}()
+	return l
+}
+
+// get waits for the answer. It is to be called once.
+func (l later[T]) get() (T, error) {
+	r := <-l.done
+	return r.value, r.err
+}
+
+// page is one page of a list of /v1.
+type page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
+}

@@ -1,0 +1,606 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+
+	"bindery/shared/directory"
+)
+
+// candidate is an account of a tenant with its verdict.
+type candidate struct {
+	ID                directory.AccountID        `json:"id"`
+	UserPrincipalName string                     `json:"userPrincipalName"`
+	DisplayName       string                     `json:"displayName"`
+	Enabled           bool                       `json:"enabled"`
+	Verdict           string                     `json:"verdict"`
+	Detail            string                     `json:"detail"`
+	UserID            directory.UserID           `json:"userId"`
+	Warnings          []directory.Warning        `json:"warnings"`
+	Writes            []directory.PropertyChange `json:"writes"`
+	BoundAs           string                     `json:"boundAs"`
+}
+
+// verdictWord is what an account is to the directory.
+func verdictWord(s string) (tone, text) {
+	switch s {
+	case "new":
+		return toneInfo, textVerdictNew
+	case "in-directory":
+		return tonePlain, textVerdictIn
+	case "bound":
+		return toneGood, textVerdictBound
+	case "external":
+		return toneWarn, textVerdictExternal
+	}
+	return toneWarn, textVerdictExcluded
+}
+
+// accountsPage lists the accounts of a tenant, to import them.
+func accountsPage(v *visit) (answer, error) {
+	id, q := v.id(), v.r.URL.Query()
+	filter := parameter(q.Get("filter"))
+	cons := ask[connection](v, apiPath("connections", id))
+	list := ask[page[candidate]](v, query(apiPath("connections", id, "accounts"), "limit", "50", "filter", filter, "next", q.Get("next")))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	at := here("connections", id)
+	var picks []g.Node
+	for _, f := range []struct {
+		value string
+		name  text
+	}{{"", textAllAccounts}, {"new", textVerdictNew}, {"in-directory", textVerdictIn}, {"bound", textVerdictBound}, {"excluded", textVerdictExcluded}} {
+		picks = append(picks, h.Li(link(query(at+"/accounts", "filter", f.value), h.Class("chip"), g.If(filter == f.value, h.Aria("current", "true")), v.say(f.name))))
+	}
+	body := partly(v, list, func(p page[candidate]) g.Node { return v.accountList(at, p) })
+	return v.ofConnection(&c, "/accounts", h.P(h.Class("faint"), v.say(textAccountsLead)),
+		h.Ul(h.Class("chips"), v.label(textFilter), g.Group(picks)),
+		h.Form(h.Method("get"), h.Action(at+"/accounts"), h.Class("row search"), h.Role("search"), h.Input(h.Type("search"), h.Name("filter"), h.Value(filter), v.label(textSearchAccounts), h.MaxLength("100")), h.Button(h.Type("submit"), v.say(textSearch))),
+		h.Div(h.Class("row"), v.act(scopeWrite, at+"/import", textImportAll, "", hidden("all", "1")), v.act(scopeWrite, at+"/import", textImportBindAll, "", hidden("all", "1"), hidden("bind", "1"))),
+		body, v.asCall("GET", query(apiPath("connections", id, "accounts"), "filter", filter))), nil
+}
+
+// accountList is a page of accounts, in a form that imports those that are ticked.
+func (v *visit) accountList(at string, p page[candidate]) g.Node {
+	if len(p.Items) == 0 {
+		if p.Next != "" {
+			return v.empty(textNothingYetSearchOn, h.P(link(v.with("next", p.Next), h.Class("button"), v.say(textSearchOn))))
+		}
+		return v.empty(textNoAccounts)
+	}
+	may := v.s.has(scopeWrite)
+	choose, account, verdict, writes := column{head: textChoose}, column{head: textAccount}, column{head: textVerdict}, column{head: textFirstWrites}
+	columns := []column{choose, account, verdict, writes}
+	if !may {
+		columns = columns[1:]
+	}
+	var rows []g.Node
+	for _, a := range p.Items {
+		t, word := verdictWord(a.Verdict)
+		box := dash()
+		if a.Verdict == "new" || a.Verdict == "in-directory" {
+			box = h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name("c"), h.Value(string(a.ID)), v.label(textChooseThis, clean(a.UserPrincipalName))))
+		}
+		name := g.Node(data(a.UserPrincipalName))
+		if a.UserID != "" {
+			name = link(here("users", string(a.UserID)), name)
+		}
+		rows = append(rows, h.Tr(g.If(may, v.cell(choose, box)),
+			v.cell(account, h.Span(h.Class("who"), name), h.Small(data(a.DisplayName)), g.If(!a.Enabled, h.Small(v.say(textIsBlocked)))),
+			v.cell(verdict, v.badge(t, word), g.If(a.Detail != "", h.Small(v.sentence(a.Detail))), g.Group(g.Map(a.Warnings, func(w directory.Warning) g.Node { return h.Small(code(w.Field), g.Text(" "), v.sentence(w.Detail)) }))),
+			v.cell(writes, v.firstWrites(&a))))
+	}
+	table := v.table(textAccounts, columns, rows)
+	if !may {
+		return h.Div(table, v.pager(p.Next))
+	}
+	return h.Div(h.Form(h.Method("post"), h.Action(at+"/import"), h.Data("select", ""), h.Data("busy", ""),
+		h.Div(h.Class("bar"), h.Label(h.Class("tick all"), h.Input(h.Type("checkbox"), h.Data("all", "")), v.say(textAllOfPage)), h.Span(h.Class("chosen"), h.Data("count", ""), h.Data("elsewhere", "0")),
+			h.Button(h.Type("submit"), v.say(textImport)), h.Button(h.Type("submit"), h.Class("primary"), h.Name("bind"), h.Value("1"), v.say(textImportBind))),
+		table), v.pager(p.Next))
+}
+
+// firstWrites is what the first run would write to an account once it is bound.
+func (v *visit) firstWrites(a *candidate) g.Node {
+	if len(a.Writes) == 0 {
+		return h.Span(h.Class("faint"), v.say(textNothingToWrite))
+	}
+	return h.Ul(h.Class("diffs"), g.Group(g.Map(a.Writes, func(p directory.PropertyChange) g.Node {
+		return h.Li(h.Span(h.Class("prop"), code(p.Name)), g.Text(" "), v.before(p), g.Text(" → "), v.after(p))
+	})))
+}
+
+// importAccounts makes users of accounts: of those that are ticked, or of all.
+func importAccounts(v *visit) (answer, error) {
+	f := v.r.PostForm
+	body := map[string]any{}
+	if f.Get("all") == "1" {
+		body["all"] = true
+	} else {
+		if len(f["c"]) == 0 {
+			return v.done(here("connections", v.id(), "accounts"), v.lang.say(textTickFirst)), nil
+		}
+		body["accountIds"] = f["c"]
+	}
+	if f.Get("bind") == "1" {
+		body["bind"] = true
+	}
+	return v.startJob(http.MethodPost, apiPath("connections", v.id(), "imports"), body)
+}
+
+// startJob asks for something that takes long, and leads to its progress.
+func (v *visit) startJob(method, path string, body any) (answer, error) {
+	var j job
+	if _, err := v.call(v.ctx, method, path, body, &j); err != nil {
+		return nil, err
+	}
+	return redirect{here("jobs", string(j.ID))}, nil
+}
+
+// job is a job as the API shows it, with a page of what it refused.
+type job struct {
+	directory.Job
+	Total   *int                    `json:"total"`
+	Refused []directory.RefusedItem `json:"refused"`
+	Next    string                  `json:"next"`
+}
+
+// jobWord is where a job stands.
+func jobWord(s directory.JobState) (tone, text) {
+	switch s {
+	case directory.JobQueued:
+		return toneInfo, textJobQueued
+	case directory.JobRunning:
+		return toneInfo, textJobRunning
+	case directory.JobFailed:
+		return toneBad, textStateFailed
+	}
+	return toneGood, textStateDone
+}
+
+// jobKind is what a job does, as a word.
+func jobKind(k directory.JobKind) text {
+	switch k {
+	case directory.JobImport:
+		return textJobImport
+	case directory.JobImportGroups:
+		return textJobImportGroups
+	case directory.JobBind:
+		return textJobBind
+	case directory.JobLoad:
+		return textJobLoad
+	case directory.JobCheck:
+		return textJobCheck
+	case directory.JobLoadGroups:
+		return textJobLoadGroups
+	case directory.JobCheckGroups:
+		return textJobCheckGroups
+	case directory.JobVerify:
+		return textJobVerify
+	case directory.JobLicences:
+		return textJobLicences
+	case directory.JobPhotos:
+		return textJobPhotos
+	}
+	return textJobOther
+}
+
+// jobPage shows how far a job is, and what it refused.
+func jobPage(v *visit) (answer, error) {
+	var j job
+	if _, err := v.call(v.ctx, http.MethodGet, query(apiPath("jobs", v.id()), "next", v.r.URL.Query().Get("next")), nil, &j); err != nil {
+		return nil, err
+	}
+	t, word := jobWord(j.State)
+	poll := 0
+	if j.Ended.IsZero() {
+		poll = 2000
+	}
+	progress := g.Node(h.P(v.count(countDone, j.Done)))
+	if j.Total != nil && *j.Total > 0 {
+		progress = h.Div(h.P(v.say(textDoneOf, v.lang.number(j.Done), v.lang.number(*j.Total))), g.If(j.Ended.IsZero(), h.Progress(v.label(textProgress), h.Max(itoa(*j.Total)), h.Value(itoa(j.Done)))))
+	}
+	var counts []g.Node
+	for _, name := range sortedNames(j.Counts) {
+		counts = append(counts, v.factNamed(name, v.number(j.Counts[name])))
+	}
+	var next []g.Node
+	if j.ConnectionID != "" && !j.Ended.IsZero() {
+		at := here("connections", string(j.ConnectionID))
+		next = append(next, link(at+"/runs", h.Class("button primary"), v.say(textLookAtRuns)), link(at+"/members", h.Class("button"), v.say(textMembers)), link(at+"/accounts", h.Class("button"), v.say(textAccounts)))
+	}
+	what, why := column{head: textWhat}, column{head: textWhy}
+	rows := g.Map(j.Refused, func(r directory.RefusedItem) g.Node {
+		return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
+	})
+	return view{title: v.lang.say(jobKind(j.Kind)), poll: poll, head: []g.Node{v.badge(t, word)}, body: []g.Node{
+		h.Section(h.Class("status"), progress, facts(v.fact(textStarted, v.ago(j.Created)), g.If(!j.Ended.IsZero(), v.fact(textTook, g.Text(v.lang.length(j.Ended.Sub(j.Created).Round(time.Second))))), g.If(j.AskedBy != "", v.fact(textAskedBy, data(j.AskedBy))), g.Group(counts)),
+			h.Div(h.Class("row"), g.Group(next))),
+		g.Iff(j.Error != nil, func() g.Node { return v.box(toneBad, v.say(textWhyFailed), v.trouble(j.Error)) }),
+		g.If(j.RefusedCount > 0, h.Section(h.H2(v.count(countRefused, j.RefusedCount)), v.table(textRefusedItems, []column{what, why}, rows), v.pager(j.Next))),
+		g.If(len(j.Notes) > 0, h.Section(h.H2(v.say(textNotes)), h.Ul(g.Map(j.Notes, func(n directory.JobNote) g.Node { return h.Li(v.sentence(n.Detail)) })...))),
+		v.asCall("GET", apiPath("jobs", v.id()))}}, nil
+}
+
+// refusedName names what a job refused.
+func (v *visit) refusedName(r directory.RefusedItem) g.Node {
+	name := r.Name
+	for _, other := range []string{string(r.UserID), string(r.AccountID), string(r.GroupID)} {
+		if name == "" {
+			name = other
+		}
+	}
+	node := g.Node(data(name))
+	if r.UserID != "" {
+		node = link(here("users", string(r.UserID)), node)
+	}
+	return g.Group([]g.Node{node, g.If(r.Line > 0, h.Small(v.say(textLine, v.lang.number(r.Line))))})
+}
+
+// jobsPage lists jobs, newest first.
+func jobsPage(v *visit) (answer, error) {
+	var list page[job]
+	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/jobs", "limit", "50", "next", v.r.URL.Query().Get("next")), nil, &list); err != nil {
+		return nil, err
+	}
+	when, what, state, progress := column{head: textWhen}, column{head: textWhat}, column{head: textStatus}, column{head: textProgress}
+	rows := g.Map(list.Items, func(j job) g.Node {
+		t, word := jobWord(j.State)
+		sum := v.count(countDone, j.Done)
+		if j.Total != nil && *j.Total > 0 {
+			sum = v.say(textDoneOf, v.lang.number(j.Done), v.lang.number(*j.Total))
+		}
+		return h.Tr(v.cell(when, link(here("jobs", string(j.ID)), h.Class("who"), v.ago(j.Created))), v.cell(what, v.say(jobKind(j.Kind))), v.cell(state, v.badge(t, word)), v.cell(progress, sum, g.If(j.RefusedCount > 0, h.Small(v.count(countRefused, j.RefusedCount)))))
+	})
+	body := []g.Node{v.table(textJobs, []column{when, what, state, progress}, rows), v.pager(list.Next)}
+	if len(list.Items) == 0 {
+		body = []g.Node{v.empty(textNoJobs)}
+	}
+	return view{title: v.lang.say(textJobs), section: "/console/jobs", body: append(body, v.asCall("GET", "/v1/jobs"))}, nil
+}
+
+// binding is a membership as the API shows it.
+type binding struct {
+	UserID            directory.UserID        `json:"userId"`
+	ConnectionID      directory.ConnectionID  `json:"connectionId"`
+	UserPrincipalName string                  `json:"userPrincipalName"`
+	Status            directory.BindingStatus `json:"status"`
+	Problem           *directory.Problem      `json:"problem"`
+	Findings          []directory.Problem     `json:"findings"`
+	Created           bool                    `json:"created"`
+	Blocked           bool                    `json:"blocked"`
+	Release           directory.ReleasePolicy `json:"release"`
+	LastWrite         time.Time               `json:"lastWrite"`
+	ExpectedBy        time.Time               `json:"expectedBy"`
+	RunID             directory.RunID         `json:"runId"`
+	SelectedAt        time.Time               `json:"selectedAt"`
+}
+
+// bindingWord is where a binding stands.
+func bindingWord(s directory.BindingStatus) (tone, text) {
+	switch s {
+	case directory.BindingInSync:
+		return toneGood, textInSync
+	case directory.BindingPending:
+		return toneInfo, textBindingPending
+	case directory.BindingConflict:
+		return toneBad, textConflict
+	case directory.BindingRefused:
+		return toneWarn, textBindingRefused
+	case directory.BindingReadOnly:
+		return tonePlain, textReadOnly
+	case directory.BindingPaused:
+		return toneWarn, textPaused
+	}
+	return toneBad, textStateFailed
+}
+
+// statuses are those of bindings, in the order in which they matter.
+var statuses = []directory.BindingStatus{directory.BindingFailed, directory.BindingConflict, directory.BindingRefused, directory.BindingPaused, directory.BindingPending, directory.BindingReadOnly, directory.BindingInSync}
+
+// membersPage lists who is bound through a connection.
+func membersPage(v *visit) (answer, error) {
+	id, q := v.id(), v.r.URL.Query()
+	status := q.Get("status")
+	var picks []g.Node
+	known := false
+	at := here("connections", id)
+	picks = append(picks, h.Li(link(at+"/members", h.Class("chip"), g.If(status == "", h.Aria("current", "true")), v.say(textAllMembers))))
+	for _, s := range statuses {
+		t, word := bindingWord(s)
+		known = known || status == string(s)
+		picks = append(picks, h.Li(link(query(at+"/members", "status", string(s)), h.Class("chip "+string(t)), g.If(status == string(s), h.Aria("current", "true")), v.say(word))))
+	}
+	if !known {
+		status = ""
+	}
+	cons := ask[connection](v, apiPath("connections", id))
+	list := ask[page[binding]](v, query(apiPath("connections", id, "bindings"), "limit", "50", "status", status, "next", q.Get("next")))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	return v.ofConnection(&c, "/members", h.Ul(h.Class("chips"), v.label(textFilter), g.Group(picks)),
+		h.Div(h.Class("row"), v.linkButton(scopeWrite, at+"/bind", textBindUsers, "primary")),
+		partly(v, list, func(p page[binding]) g.Node { return v.memberList(at, p) }), v.asCall("GET", query(apiPath("connections", id, "bindings"), "status", status))), nil
+}
+
+// memberList is a page of bindings with what can be done about each.
+func (v *visit) memberList(at string, p page[binding]) g.Node {
+	if len(p.Items) == 0 {
+		if p.Next != "" {
+			return v.empty(textNothingYetSearchOn, h.P(link(v.with("next", p.Next), h.Class("button"), v.say(textSearchOn))))
+		}
+		return v.empty(textNoMembers)
+	}
+	account, status, last, acts := column{head: textAccount}, column{head: textStatus}, column{head: textLastWritten}, column{head: textActs}
+	var rows []g.Node
+	for i := range p.Items {
+		b := &p.Items[i]
+		rows = append(rows, h.Tr(
+			v.cell(account, link(here("users", string(b.UserID)), h.Class("who"), data(orID(b.UserPrincipalName, string(b.UserID)))), g.If(b.Created, h.Small(v.say(textMadeByUs)))),
+			v.cell(status, v.bindingState(b)), v.cell(last, v.ago(b.LastWrite)), v.cell(acts, v.bindingActs(at, b))))
+	}
+	return h.Div(v.table(textMembers, []column{account, status, last, acts}, rows), v.pager(p.Next))
+}
+
+func orID(name, id string) string {
+	if name == "" {
+		return id
+	}
+	return name
+}
+
+// bindingState says where a binding stands, and why.
+func (v *visit) bindingState(b *binding) g.Node {
+	t, word := bindingWord(b.Status)
+	nodes := []g.Node{v.badge(t, word)}
+	if b.Release != "" {
+		nodes = append(nodes, g.Text(" "), v.badge(tonePlain, textBeingReleased))
+	}
+	if b.Problem != nil {
+		nodes = append(nodes, h.Details(h.Summary(v.sentence(b.Problem.Message)), v.trouble(b.Problem)))
+	}
+	for i := range b.Findings {
+		nodes = append(nodes, h.Details(h.Summary(v.sentence(b.Findings[i].Message)), v.trouble(&b.Findings[i])))
+	}
+	if b.Status == directory.BindingPending && !b.ExpectedBy.IsZero() {
+		nodes = append(nodes, h.Small(v.say(textExpectedBy), g.Text(" "), v.moment(b.ExpectedBy)))
+	}
+	return g.Group(nodes)
+}
+
+// bindingActs are what can be done about one binding: at once, or on a page of its own.
+func (v *visit) bindingActs(at string, b *binding) g.Node {
+	if !v.s.has(scopeWrite) {
+		return dash()
+	}
+	of := below(at, "members", string(b.UserID))
+	var list []g.Node
+	switch b.Status {
+	case directory.BindingPaused:
+		list = append(list, v.act(scopeWrite, of+"/resume", textResume, "small"))
+	case directory.BindingInSync, directory.BindingPending:
+		list = append(list, v.act(scopeWrite, of+"/pause", textPause, "small"))
+	case directory.BindingFailed, directory.BindingRefused, directory.BindingConflict:
+		list = append(list, v.act(scopeWrite, of+"/retry", textRetry, "small"), v.act(scopeWrite, of+"/pause", textPause, "small"))
+	}
+	return h.Div(h.Class("acts"), g.Group(list), link(of+"/release", h.Class("button small"), v.say(textReleaseDots)))
+}
+
+// bindingAct is an act about one binding that can be taken back at once.
+func bindingAct(act string, told text) func(v *visit) (answer, error) {
+	return func(v *visit) (answer, error) {
+		user := v.r.PathValue("user")
+		if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "bindings", user, act), nil, nil); err != nil {
+			return nil, err
+		}
+		to := here("connections", v.id(), "members")
+		if from := v.r.PostForm.Get("to"); local(from) {
+			to = from
+		}
+		return v.done(to, v.lang.say(told)), nil
+	}
+}
+
+// bindPage asks whom to bind: everybody, or those who were bound before.
+func bindPage(v *visit) (answer, error) {
+	var c connection
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &c); err != nil {
+		return nil, err
+	}
+	at := here("connections", v.id(), "bind")
+	automatic := c.Settings.Mode != directory.ModeApprove
+	return v.ofConnection(&c, "/members", h.H2(v.say(textBindUsers)), h.P(h.Class("lead"), v.say(textBindMeans)),
+		g.If(automatic, v.box(toneWarn, v.say(textBindAtOnce), h.P(v.say(textBindAtOnceMore)))), g.If(!automatic, h.P(v.say(textBindHeld))),
+		h.Form(h.Method("post"), h.Action(at), h.Class("stack"), h.Data("busy", ""), h.Label(v.say(textTheseUsers), h.Textarea(h.Name("users"), h.Rows("4"), h.MaxLength("40000"))),
+			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textBindThese)))),
+		h.Div(h.Class("row"), v.act(scopeWrite, at, textBindAll, "", hidden("all", "1")), v.act(scopeWrite, at, textBindPrevious, "", hidden("previous", "1")))), nil
+}
+
+// bind binds users, and leads to what the first run will do.
+func bind(v *visit) (answer, error) {
+	f, path := v.r.PostForm, apiPath("connections", v.id(), "bindings")
+	switch {
+	case f.Get("all") == "1":
+		return v.startJob(http.MethodPost, path, map[string]bool{"all": true})
+	case f.Get("previous") == "1":
+		return v.startJob(http.MethodPost, path, map[string]bool{"previous": true})
+	}
+	var users []string
+	for _, u := range f["users"] {
+		users = append(users, listed(u)...)
+	}
+	if len(users) == 0 {
+		return v.done(here("connections", v.id(), "bind"), v.lang.say(textNameUsers)), nil
+	}
+	var out struct {
+		Bound   []directory.UserID      `json:"bound"`
+		Refused []directory.RefusedItem `json:"refused"`
+		DryRun  *struct {
+			ID string `json:"id"`
+		} `json:"dryRun"`
+	}
+	if _, err := v.call(v.ctx, http.MethodPost, path, map[string]any{"userIds": users}, &out); err != nil {
+		return nil, err
+	}
+	if len(out.Refused) > 0 {
+		what, why := column{head: textWhat}, column{head: textWhy}
+		return view{title: v.lang.count(countBound, len(out.Bound)), section: "/console/connections", crumbs: []crumb{{here("connections", v.id(), "members"), v.say(textMembers)}}, body: []g.Node{
+			h.H2(v.count(countRefused, len(out.Refused))), v.table(textRefusedItems, []column{what, why}, g.Map(out.Refused, func(r directory.RefusedItem) g.Node {
+				return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
+			})), h.P(link(here("connections", v.id(), "runs"), h.Class("button primary"), v.say(textLookAtRuns)))}}, nil
+	}
+	to := here("connections", v.id(), "members")
+	if out.DryRun != nil {
+		to = here("runs", out.DryRun.ID)
+	}
+	return v.done(to, v.lang.count(countBound, len(out.Bound))), nil
+}
+
+// releasePage asks what becomes of an account that is let go, and shows it before.
+func releasePage(v *visit) (answer, error) {
+	var c connection
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &c); err != nil {
+		return nil, err
+	}
+	user := v.r.PathValue("user")
+	at := here("connections", v.id(), "members", user, "release")
+	var picks []g.Node
+	for _, p := range []struct {
+		policy directory.ReleasePolicy
+		means  text
+	}{{directory.ReleaseKeep, textReleaseKeep}, {directory.ReleaseBlock, textReleaseBlock}, {directory.ReleaseRestore, textReleaseRestore}} {
+		picks = append(picks, h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name("then"), h.Value(string(p.policy)), g.If(c.Settings.Defaulted().OnRelease == p.policy, h.Checked())), h.Span(v.say(p.means))))
+	}
+	return v.ofConnection(&c, "/members", h.H2(v.say(textReleaseTitle)), h.P(code(user)), h.P(h.Class("lead"), v.say(textReleaseMeans)),
+		h.Form(h.Method("post"), h.Action(at), h.Class("stack"), h.Data("busy", ""), h.FieldSet(h.Legend(v.say(textReleaseThen)), g.Group(picks)),
+			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Name("preview"), h.Value("1"), v.say(textTryFirst)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textRelease)), link(here("connections", v.id(), "members"), h.Class("button"), v.say(textNotYet))))), nil
+}
+
+// release lets an account go, or plans that only.
+func release(v *visit) (answer, error) {
+	user, then := v.r.PathValue("user"), asked(v.r.PostForm.Get("then"), "", string(directory.ReleaseKeep), string(directory.ReleaseBlock), string(directory.ReleaseRestore))
+	var run directory.Run
+	if v.r.PostForm.Get("preview") == "1" {
+		if then == "" {
+			then = string(directory.ReleaseKeep)
+		}
+		if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "runs"), map[string]any{"dryRun": true, "userIds": []string{user}, "release": then}, &run); err != nil {
+			return nil, err
+		}
+		return redirect{here("runs", string(run.ID))}, nil
+	}
+	if _, err := v.call(v.ctx, http.MethodDelete, query(apiPath("connections", v.id(), "bindings", user), "then", then), nil, &run); err != nil {
+		return nil, err
+	}
+	to := here("connections", v.id(), "members")
+	if run.ID != "" {
+		to = here("runs", string(run.ID))
+	}
+	return v.done(to, v.lang.say(textReleased)), nil
+}
+
+// problemsPage lists what keeps people from being in sync, by cause.
+func problemsPage(v *visit) (answer, error) {
+	id := v.id()
+	cons, list := ask[connection](v, apiPath("connections", id)), ask[causes](v, apiPath("connections", id, "problems"))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	at := here("connections", id)
+	return v.ofConnection(&c, "/problems", partly(v, list, func(p causes) g.Node {
+		if len(p.Items) == 0 {
+			return v.empty(textNoProblems)
+		}
+		return h.Div(g.Map(p.Items, func(x cause) g.Node {
+			return h.Section(h.Class("box warn"), h.H2(v.count(countUsers, x.Users), g.Text(" "), v.sentence(x.Message)), g.If(x.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(x.Next))),
+				g.If(len(x.Holders) > 0, h.P(v.say(textHeldBy), g.Text(" "), data(strings.Join(x.Holders, ", ")))),
+				h.P(h.Class("faint"), code(x.Code), g.If(!x.FirstSince.IsZero(), g.Group([]g.Node{g.Text(" "), v.say(textSince), g.Text(" "), v.ago(x.FirstSince)}))),
+				h.Div(h.Class("row"), link(below(at, "problems", x.Code), h.Class("button"), v.say(textWhoHasIt)), v.act(scopeWrite, below(at, "problems", x.Code, "retry"), textRetryAll, "")))
+		})...)
+	}), v.asCall("GET", apiPath("connections", id, "problems"))), nil
+}
+
+// affected is somebody who has a problem.
+type affected struct {
+	UserID  directory.UserID        `json:"userId"`
+	Object  directory.Ref           `json:"object"`
+	Status  directory.BindingStatus `json:"status"`
+	Problem directory.Problem       `json:"problem"`
+}
+
+// problemPage lists who has one cause.
+func problemPage(v *visit) (answer, error) {
+	id, cause := v.id(), v.r.PathValue("code")
+	cons := ask[connection](v, apiPath("connections", id))
+	list := ask[page[affected]](v, query(apiPath("connections", id, "problems", cause), "limit", "50", "next", v.r.URL.Query().Get("next")))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	who, status, why := column{head: textWho}, column{head: textStatus}, column{head: textWhy}
+	at := here("connections", id)
+	return v.ofConnection(&c, "/problems", h.H2(code(cause)), v.act(scopeWrite, below(at, "problems", cause, "retry"), textRetryAll, ""),
+		partly(v, list, func(p page[affected]) g.Node {
+			if len(p.Items) == 0 && p.Next == "" {
+				return v.empty(textNobodyHasIt)
+			}
+			return h.Div(v.table(textProblems, []column{who, status, why}, g.Map(p.Items, func(a affected) g.Node {
+				name := g.Node(code(a.Object.ID))
+				if a.UserID != "" {
+					name = link(here("users", string(a.UserID)), code(string(a.UserID)))
+				}
+				t, word := bindingWord(a.Status)
+				return h.Tr(v.cell(who, name), v.cell(status, v.badge(t, word)), v.cell(why, v.trouble(&a.Problem)))
+			})), v.pager(p.Next))
+		})), nil
+}
+
+// retryProblem plans everybody with a cause again.
+func retryProblem(v *visit) (answer, error) {
+	var out struct {
+		Runs []struct {
+			ID string `json:"id"`
+		} `json:"runs"`
+	}
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "problems", v.r.PathValue("code"), "retry"), nil, &out); err != nil {
+		return nil, err
+	}
+	if len(out.Runs) > 0 {
+		return redirect{here("runs", out.Runs[0].ID)}, nil
+	}
+	return redirect{here("connections", v.id(), "runs")}, nil
+}
+
+// healthPage shows what the doctor found.
+func healthPage(v *visit) (answer, error) {
+	id := v.id()
+	cons, checked := ask[connection](v, apiPath("connections", id)), ask[health](v, apiPath("connections", id, "health"))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	return v.ofConnection(&c, "/health", v.act(scopeWrite, here("connections", id, "health"), textLookAgain, ""), partly(v, checked, func(x health) g.Node {
+		var unread []g.Node
+		for _, name := range sortedNames(x.Unread) {
+			unread = append(unread, h.Li(code(name), g.Text(" "), v.sentence(x.Unread[name])))
+		}
+		return h.Div(v.findings(x), g.If(len(unread) > 0, v.box(toneWarn, v.say(textUnread), h.Ul(unread...))))
+	}), v.asCall("GET", apiPath("connections", id, "health"))), nil
+}
+
+// checkHealth has the doctor come.
+func checkHealth(v *visit) (answer, error) {
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "health"), nil, nil); err != nil {
+		return nil, err
+	}
+	return v.done(here("connections", v.id(), "health"), v.lang.say(textDoctorComes)), nil
+}

@@ -1,0 +1,246 @@
+package console
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+
+	"bindery/shared/directory"
+)
+
+// linkCookie holds the link to an authorisation for its ten minutes, for the browser that
+// asked for it: whoever has the link may sign in by it, once.
+const (
+	linkCookie = "bindery-link"
+	linkFor    = 10 * time.Minute
+)
+
+// field is a text of a form, with its name and what it is for.
+func (v *visit) field(name string, caption, help text, value, fault string, more ...g.Node) g.Node {
+	input := append([]g.Node{h.ID(name), h.Name(name), h.Type("text"), h.Value(value), h.MaxLength("255"), h.AutoComplete("off"), h.Aria("describedby", name+"-help"), g.If(fault != "", h.Aria("invalid", "true"))}, more...)
+	return h.Div(h.Class("field"), h.Label(h.For(name), v.say(caption)), h.Input(input...),
+		h.P(h.ID(name+"-help"), h.Class("faint"), v.say(help), g.If(fault != "", h.Span(h.Class("fault"), g.Text(" "), v.sentence(fault)))))
+}
+
+// faultOf is what a problem says of a member of what was sent.
+func faultOf(p *problem, member string) string {
+	if p == nil {
+		return ""
+	}
+	for _, f := range p.Errors {
+		if f.Field == member {
+			return f.Detail
+		}
+	}
+	return ""
+}
+
+// newConnectionPage begins a connection: its name, and what keeps it from the wrong
+// tenant.
+func newConnectionPage(v *visit) (answer, error) { return v.newConnectionView(nil), nil }
+
+func (v *visit) newConnectionView(p *problem) answer {
+	status := 0
+	if p != nil {
+		status = p.Status
+	}
+	approve := v.r.Method == http.MethodGet || v.r.PostForm.Get("mode") == string(directory.ModeApprove)
+	return view{status: status, title: v.lang.say(textAddConnection), section: "/console/connections", crumbs: []crumb{{"/console/connections", v.say(textConnections)}},
+		body: []g.Node{
+			g.Iff(p != nil, func() g.Node { return v.problem(p) }),
+			h.P(h.Class("lead"), v.say(textAddLead)), h.P(h.Class("faint"), v.say(textAddWarning)),
+			h.Form(h.Method("post"), h.Action("/console/connections/new"), h.Class("stack"), h.Data("busy", ""),
+				v.field("name", textName, textNameHelp, v.r.PostForm.Get("name"), faultOf(p, "name"), h.Required()),
+				v.field("expectedDomain", textExpectedDomain, textExpectedDomainHelp, v.r.PostForm.Get("expectedDomain"), faultOf(p, "expectedDomain")),
+				h.FieldSet(h.Legend(v.say(textMode)),
+					h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name("mode"), h.Value(string(directory.ModeApprove)), g.If(approve, h.Checked())), h.Span(v.say(textModeApproveLong))),
+					h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name("mode"), h.Value(string(directory.ModeAutomatic)), g.If(!approve, h.Checked())), h.Span(v.say(textModeAutomaticLong)))),
+				h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textAddConnection)), link("/console/connections", h.Class("button"), v.say(textNotYet))))}}
+}
+
+// newConnection makes a connection. Nothing can be read or written by it before an admin of
+// the tenant has signed in.
+func newConnection(v *visit) (answer, error) {
+	f := v.r.PostForm
+	body := map[string]any{"name": strings.TrimSpace(f.Get("name"))}
+	if domain := strings.TrimSpace(f.Get("expectedDomain")); domain != "" {
+		body["expectedDomain"] = domain
+	}
+	if f.Get("mode") == string(directory.ModeApprove) {
+		body["settings"] = map[string]any{"mode": directory.ModeApprove}
+	}
+	var c connection
+	if _, err := v.call(v.ctx, http.MethodPost, "/v1/connections", body, &c); err != nil {
+		if p, ok := asProblem(err); ok && (p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest) {
+			return v.newConnectionView(p), nil
+		}
+		return nil, err
+	}
+	v.keepLink(c.ID, c.AuthorizationURL)
+	return v.done(here("connections", string(c.ID)), v.lang.say(textConnectionAdded)), nil
+}
+
+// authorize asks for a fresh link to authorise a connection by.
+func authorize(v *visit) (answer, error) {
+	var out struct {
+		AuthorizationURL string `json:"authorizationUrl"`
+	}
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "authorize"), nil, &out); err != nil {
+		return nil, err
+	}
+	v.keepLink(directory.ConnectionID(v.id()), out.AuthorizationURL)
+	return redirect{here("connections", v.id())}, nil
+}
+
+// keepLink keeps the link to an authorisation. A link that leads elsewhere than to the
+// first page of an authorisation at our own address is none.
+func (v *visit) keepLink(id directory.ConnectionID, to string) {
+	if !v.c.ours(to) {
+		return
+	}
+	v.c.setCookie(v.w, linkCookie, base64.RawURLEncoding.EncodeToString([]byte(string(id)+" "+to)), linkFor)
+}
+
+// ours reports whether an address is the first page of an authorisation here.
+func (c *Console) ours(to string) bool {
+	u, err := url.Parse(to)
+	return err == nil && strings.HasPrefix(to, c.cfg.PublicURL+"/oauth/start?") && u.Path == "/oauth/start"
+}
+
+// keptLink is the link of a connection that this browser has asked for; "" when there is
+// none.
+func (v *visit) keptLink(id directory.ConnectionID) string {
+	raw, err := base64.RawURLEncoding.DecodeString(v.c.cookie(v.r, linkCookie))
+	if err != nil {
+		return ""
+	}
+	of, to, _ := strings.Cut(string(raw), " ")
+	if of != string(id) || !v.c.ours(to) {
+		return ""
+	}
+	return to
+}
+
+// nextStep is what a connection needs before it works: a sign-in, or its confirmation.
+func (v *visit) nextStep(c *connection) g.Node {
+	if c.Waiting != nil {
+		return v.confirmBox(c)
+	}
+	switch c.Status {
+	case directory.StatusPending, directory.StatusNeedsAuthorization, directory.StatusDeactivated:
+		return v.authorizeBox(c)
+	}
+	return nil
+}
+
+// authorizeBox leads to Microsoft: by a link to follow, or to send to whoever may.
+func (v *visit) authorizeBox(c *connection) g.Node {
+	at := here("connections", string(c.ID), "authorize")
+	to := v.keptLink(c.ID)
+	if to == "" {
+		caption := textAuthorize
+		if c.Status != directory.StatusPending {
+			caption = textAuthorizeAgain
+		}
+		return v.box(toneInfo, v.say(textNextAuthorize), h.P(v.say(textAuthorizeWho)), v.act(scopeAdmin, at, caption, "primary"))
+	}
+	return v.box(toneInfo, v.say(textNextAuthorize), h.P(v.say(textLinkHow)),
+		h.P(h.Class("row"), h.A(h.Href(to), h.Class("button primary"), h.Target("_blank"), h.Rel("noopener"), v.say(textToMicrosoft)),
+			h.Button(h.Type("button"), h.Class("scripted-only"), h.Data("copy", to), v.say(textCopyLink))),
+		h.Details(h.Summary(v.say(textShowLink)), h.Pre(h.Code(g.Text(to)))),
+		h.P(h.Class("faint"), v.say(textLinkLasts)), v.act(scopeAdmin, at, textNewLink, "quiet"))
+}
+
+// confirmBox asks whether the right tenant and the right account signed in. What is
+// confirmed is what is shown: both go along.
+func (v *visit) confirmBox(c *connection) g.Node {
+	w := c.Waiting
+	var domains []g.Node
+	for _, d := range w.Tenant.Domains {
+		domains = append(domains, h.Li(data(d.Name)))
+	}
+	who := w.AuthorizedBy
+	name := who.UserPrincipalName
+	form := v.act(scopeApprove, here("connections", string(c.ID), "confirm"), textConfirmThis, "primary", hidden("tenantId", string(w.Tenant.ID)), hidden("objectId", string(who.ObjectID)))
+	var other g.Node
+	if c.Tenant == nil {
+		other = h.P(v.say(textNotRight), g.Text(" "), link(here("connections", string(c.ID), "end"), v.say(textEndIt)))
+	}
+	return v.box(toneWarn, v.say(textIsItRight),
+		facts(v.fact(textTenant, h.Strong(data(w.Tenant.DisplayName)), h.Small(code(string(w.Tenant.ID)))),
+			v.fact(textDomains, h.Ul(h.Class("bare"), g.Group(domains))),
+			v.fact(textAccountSignedIn, h.Strong(data(name)), h.Small(data(who.DisplayName)), h.Small(code(string(who.ObjectID)))),
+			g.If(len(who.Roles) > 0, v.fact(textRoles, data(strings.Join(who.Roles, ", ")))),
+			v.fact(textAskedBy, data(w.RequestedBy)), v.fact(textUndecided, v.moment(w.Until))),
+		h.P(v.say(textConfirmWhy)), g.If(c.Settings.FourEyes && w.RequestedBy == v.s.Subject, h.P(h.Strong(v.say(textFourEyesConfirm)))), form, other)
+}
+
+// confirm lets a sign-in take effect.
+func confirm(v *visit) (answer, error) {
+	body := map[string]string{"tenantId": v.r.PostForm.Get("tenantId"), "objectId": v.r.PostForm.Get("objectId")}
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "confirm"), body, nil); err != nil {
+		return nil, err
+	}
+	v.c.dropCookie(v.w, linkCookie)
+	return v.done(here("connections", v.id(), "accounts"), v.lang.say(textConfirmed)), nil
+}
+
+// endPage says what ending a connection does, and has its name typed.
+func endPage(v *visit) (answer, error) { return v.endView("") }
+
+func (v *visit) endView(fault string) (answer, error) {
+	var c connection
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &c); err != nil {
+		return nil, err
+	}
+	at := here("connections", string(c.ID))
+	if c.Status == directory.StatusDeactivated {
+		return v.ofConnection(&c, "/end", h.P(h.Class("lead"), v.say(textDeactivatedMeans)), h.P(v.say(textRemoveMeans)),
+			v.act(scopeAdmin, at+"/remove", textRemove, "danger")), nil
+	}
+	form := g.Node(h.Form(h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", at+"/end"), h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain))))
+	if !v.s.has(scopeAdmin) {
+		form = v.lacking(scopeAdmin, textDeactivate)
+	} else if v.s.fresh(v.now()) {
+		form = h.Form(h.Class("decide"), h.Method("post"), h.Action(at+"/end"), h.Data("busy", ""), h.Label(h.For("typed"), v.say(textTypeName), g.Text(" "), data(c.Name)),
+			h.Input(h.ID("typed"), h.Name("typed"), h.Type("text"), h.AutoComplete("off"), h.Required(), g.If(fault != "", h.Aria("invalid", "true"))), g.If(fault != "", h.P(h.Class("fault"), h.Role("alert"), g.Text(fault))),
+			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textDeactivate)), link(at, h.Class("button"), v.say(textNotYet))))
+	}
+	page := v.ofConnection(&c, "/end", h.P(h.Class("lead"), v.count(countEndLead, c.BoundCount)),
+		h.Ul(h.Li(v.say(textEndAccounts)), h.Li(v.say(textEndBindings)), h.Li(v.say(textEndTokens)), h.Li(v.say(textEndHistory)), h.Li(v.say(textEndAgain))), form)
+	if fault != "" {
+		page.status = http.StatusUnprocessableEntity
+	}
+	return page, nil
+}
+
+// end lets a connection go, once its name was typed.
+func end(v *visit) (answer, error) {
+	var c connection
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &c); err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(v.r.PostForm.Get("typed")) != c.Name {
+		return v.endView(v.lang.say(textTypedNameWrong))
+	}
+	var out struct {
+		Released int `json:"released"`
+	}
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "deactivate"), nil, &out); err != nil {
+		return nil, err
+	}
+	return v.done(here("connections", v.id()), v.lang.count(countEnded, out.Released)), nil
+}
+
+// remove takes a connection that was let go off the list.
+func remove(v *visit) (answer, error) {
+	if _, err := v.call(v.ctx, http.MethodDelete, apiPath("connections", v.id()), nil, nil); err != nil {
+		return nil, err
+	}
+	return v.done("/console/connections", v.lang.say(textRemoved)), nil
+}

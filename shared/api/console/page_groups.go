@@ -1,0 +1,670 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+
+	"bindery/shared/directory"
+)
+
+// groupsPage lists the groups of the directory.
+func groupsPage(v *visit) (answer, error) {
+	q := v.r.URL.Query()
+	text, deleted := parameter(q.Get("text")), ""
+	if q.Get("deleted") == "true" {
+		deleted, text = "true", ""
+	}
+	var list page[directory.Group]
+	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/groups", "limit", "50", "text", text, "deleted", deleted, "next", q.Get("next")), nil, &list); err != nil {
+		return nil, err
+	}
+	name, members, used, source, updated := column{head: textName}, column{head: textMembers, num: true}, column{head: textUsedBy, num: true}, column{head: textSource}, column{head: textUpdated}
+	rows := g.Map(list.Items, func(x directory.Group) g.Node {
+		return h.Tr(v.cell(name, link(here("groups", string(x.ID)), h.Class("who"), data(x.Name)), g.If(x.Description != "", h.Small(data(x.Description)))),
+			v.cell(members, v.number(x.Members)), v.cell(used, v.number(len(x.UsedBy))), v.cell(source, v.say(sourceWord(x.Source))), v.cell(updated, v.ago(x.Updated)))
+	})
+	body := g.Node(h.Div(v.table(textGroups, []column{name, members, used, source, updated}, rows), v.pager(list.Next)))
+	switch {
+	case len(list.Items) > 0:
+	case list.Next != "":
+		body = v.empty(textNothingYetSearchOn, h.P(link(v.with("next", list.Next), h.Class("button"), v.say(textSearchOn))))
+	case text+deleted != "":
+		body = v.empty(textNoGroupsMatch)
+	default:
+		body = v.empty(textNoGroups)
+	}
+	return view{title: v.lang.say(textGroups), section: "/console/groups", head: []g.Node{v.linkButton(scopeWrite, "/console/groups/new", textAddGroup, "")}, body: []g.Node{
+		h.Form(h.Method("get"), h.Action("/console/groups"), h.Class("row search"), h.Role("search"), h.Label(v.say(textSearch), h.Input(h.Type("search"), h.Name("text"), h.Value(text), h.MaxLength("100"))),
+			h.Button(h.Type("submit"), v.say(textShow)), link("/console/groups", v.say(textShowAll)), link("/console/groups?deleted=true", v.say(textDeletedGroups))),
+		body, v.asCall("GET", query("/v1/groups", "text", text, "deleted", deleted))}}, nil
+}
+
+// member is somebody, or a group, in a group.
+type member struct {
+	Type    directory.MemberType `json:"type"`
+	ID      string               `json:"id"`
+	Name    string               `json:"name"`
+	Email   string               `json:"email"`
+	Source  directory.Source     `json:"source"`
+	Added   time.Time            `json:"added"`
+	GroupID directory.GroupID    `json:"groupId"`
+}
+
+// groupPage shows a group: who is in it, and what connections do with it.
+func groupPage(v *visit) (answer, error) {
+	id, q := v.id(), v.r.URL.Query()
+	nested := ""
+	if q.Get("nested") == "true" {
+		nested = "true"
+	}
+	groups := ask[directory.Group](v, apiPath("groups", id))
+	members := ask[page[member]](v, query(apiPath("groups", id, "members"), "limit", "50", "nested", nested, "next", q.Get("next")))
+	x, err := groups.get()
+	if err != nil {
+		return nil, err
+	}
+	at := here("groups", id)
+	version := hidden("version", itoa(int(x.Version)))
+	acts := g.Node(h.Div(h.Class("row"), v.linkButton(scopeWrite, at+"/edit", textEdit, "primary"), v.linkButton(scopeWrite, at+"/delete", textDeleteDots, "")))
+	head := []g.Node{}
+	if x.Deleted != nil {
+		head = append(head, v.badge(toneBad, textUserDeleted))
+		acts = h.Div(h.P(v.say(textGroupDeletedMeans), g.Text(" "), v.moment(*x.Deleted)), v.act(scopeWrite, at+"/restore", textRestore, "primary", version))
+	}
+	var uses []g.Node
+	for _, c := range x.UsedBy {
+		uses = append(uses, h.Li(link(here("connections", string(c), "groups", id), code(string(c)))))
+	}
+	used := g.Node(v.empty(textNotUsed))
+	if len(uses) > 0 {
+		used = h.Ul(uses...)
+	}
+	return view{title: x.Name, section: "/console/groups", crumbs: []crumb{{"/console/groups", v.say(textGroups)}}, head: head, body: []g.Node{
+		h.Section(h.Class("status"), acts, facts(g.If(x.Description != "", v.fact(textDescription, data(x.Description))), v.fact(textMembers, v.number(x.Members)), v.fact(textSource, v.say(sourceWord(x.Source))), v.fact(textUpdated, v.ago(x.Updated)), v.fact(textID, code(string(x.ID))))),
+		h.Section(h.H2(v.say(textUsedBy)), used),
+		h.Section(h.H2(v.say(textMembers)), h.Ul(h.Class("chips"), v.label(textFilter), h.Li(link(at, h.Class("chip"), g.If(nested == "", h.Aria("current", "true")), v.say(textDirectMembers))), h.Li(link(at+"?nested=true", h.Class("chip"), g.If(nested != "", h.Aria("current", "true")), v.say(textAllInIt)))),
+			partly(v, members, func(p page[member]) g.Node { return v.groupMembers(&x, p, nested != "") }), v.addMembersForm(&x)),
+		v.asCall("GET", query(apiPath("groups", id, "members"), "nested", nested))}}, nil
+}
+
+// groupMembers is a page of members, in a form that takes the ticked ones out.
+func (v *visit) groupMembers(x *directory.Group, p page[member], nested bool) g.Node {
+	if len(p.Items) == 0 && p.Next == "" {
+		return v.empty(textNoMembersYet)
+	}
+	may := v.s.has(scopeWrite) && !nested && x.Deleted == nil
+	choose, who, by, added := column{head: textChoose}, column{head: textWho}, column{head: textSource}, column{head: textAdded}
+	columns := []column{choose, who, by, added}
+	if !may {
+		columns = columns[1:]
+	}
+	rows := g.Map(p.Items, func(m member) g.Node {
+		to := here("users", m.ID)
+		if m.Type == directory.MemberGroup {
+			to = here("groups", m.ID)
+		}
+		box := dash()
+		if m.Source == "" || m.Source == directory.SourceManual {
+			box = h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name("c"), h.Value(string(m.Type)+" "+m.ID), v.label(textChooseThis, clean(m.Name))))
+		}
+		var through g.Node
+		if nested && m.GroupID != "" && m.GroupID != x.ID {
+			through = h.Small(v.say(textThrough), g.Text(" "), link(here("groups", string(m.GroupID)), code(string(m.GroupID))))
+		}
+		return h.Tr(g.If(may, v.cell(choose, box)), v.cell(who, link(to, h.Class("who"), data(orID(m.Name, m.ID))), g.If(m.Email != "", h.Small(data(m.Email))), g.If(m.Type == directory.MemberGroup, h.Small(v.say(textAGroup))), through),
+			v.cell(by, v.say(sourceWord(m.Source))), v.cell(added, v.ago(m.Added)))
+	})
+	table := v.table(textMembers, columns, rows)
+	if !may {
+		return h.Div(table, v.pager(p.Next))
+	}
+	return h.Div(h.Form(h.Method("post"), h.Action(here("groups", string(x.ID), "remove")), h.Data("select", ""), h.Data("busy", ""), hidden("version", itoa(int(x.MembersVersion))),
+		h.Div(h.Class("bar"), h.Label(h.Class("tick all"), h.Input(h.Type("checkbox"), h.Data("all", "")), v.say(textAllOfPage)), h.Span(h.Class("chosen"), h.Data("count", ""), h.Data("elsewhere", "0")), h.Button(h.Type("submit"), v.say(textTakeOut))),
+		table), v.pager(p.Next))
+}
+
+// addMembersForm makes users and groups members.
+func (v *visit) addMembersForm(x *directory.Group) g.Node {
+	if x.Deleted != nil {
+		return nil
+	}
+	if !v.s.has(scopeWrite) {
+		return v.lacking(scopeWrite, textAddMembers)
+	}
+	return h.Form(h.Method("post"), h.Action(here("groups", string(x.ID), "add")), h.Class("stack"), h.Data("busy", ""), h.H3(v.say(textAddMembers)),
+		h.Label(v.say(textUsersByID), h.Textarea(h.Name("users"), h.Rows("2"), h.MaxLength("40000"))), h.Label(v.say(textGroupsByID), h.Textarea(h.Name("groups"), h.Rows("1"), h.MaxLength("40000"))),
+		h.Div(h.Button(h.Type("submit"), v.say(textAddMembers))))
+}
+
+// editMembers adds members to a group, or takes them out; what is refused is told by name.
+func editMembers(method string, told number) func(v *visit) (answer, error) {
+	return func(v *visit) (answer, error) {
+		f := v.r.PostForm
+		body := map[string][]string{}
+		for _, one := range f["users"] {
+			body["userIds"] = append(body["userIds"], listed(one)...)
+		}
+		for _, one := range f["groups"] {
+			body["groupIds"] = append(body["groupIds"], listed(one)...)
+		}
+		for _, one := range f["c"] {
+			kind, id, ok := cut(one)
+			switch {
+			case ok && kind == string(directory.MemberGroup):
+				body["groupIds"] = append(body["groupIds"], id)
+			case ok:
+				body["userIds"] = append(body["userIds"], id)
+			}
+		}
+		at := here("groups", v.id())
+		if len(body["userIds"])+len(body["groupIds"]) == 0 {
+			return v.done(at, v.lang.say(textNameMembers)), nil
+		}
+		var out struct {
+			Done    []directory.MemberRef   `json:"done"`
+			Refused []directory.RefusedItem `json:"refused"`
+		}
+		if _, err := v.call(v.ctx, method, apiPath("groups", v.id(), "members"), body, &out, ifMatch(f.Get("version"))...); err != nil {
+			if is(err, http.StatusPreconditionFailed) {
+				return v.stale(at), nil
+			}
+			return nil, err
+		}
+		if len(out.Refused) == 0 {
+			return v.done(at, v.lang.count(told, len(out.Done))), nil
+		}
+		what, why := column{head: textWhat}, column{head: textWhy}
+		return view{title: v.lang.count(told, len(out.Done)), section: "/console/groups", body: []g.Node{h.H2(v.count(countRefused, len(out.Refused))),
+			v.table(textRefusedItems, []column{what, why}, g.Map(out.Refused, func(r directory.RefusedItem) g.Node {
+				return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
+			})), h.P(link(at, h.Class("button primary"), v.say(textBack)))}}, nil
+	}
+}
+
+func newGroupPage(v *visit) (answer, error) {
+	return v.groupForm(nil, directory.GroupProfile{}, nil), nil
+}
+
+func editGroupPage(v *visit) (answer, error) {
+	var x directory.Group
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("groups", v.id()), nil, &x); err != nil {
+		return nil, err
+	}
+	return v.groupForm(&x, x.GroupProfile, nil), nil
+}
+
+// groupForm is a group's form; x is nil for a new one.
+func (v *visit) groupForm(x *directory.Group, typed directory.GroupProfile, p *problem) answer {
+	at, back, title, status := "/console/groups/new", "/console/groups", v.lang.say(textAddGroup), 0
+	var version g.Node
+	if x != nil {
+		at, back, title = here("groups", string(x.ID), "edit"), here("groups", string(x.ID)), v.lang.say(textEditTitle, clean(x.Name))
+		version = hidden("version", itoa(int(x.Version)))
+	}
+	if p != nil {
+		status = p.Status
+	}
+	return view{status: status, title: title, section: "/console/groups", crumbs: []crumb{{"/console/groups", v.say(textGroups)}}, body: []g.Node{g.Iff(p != nil, func() g.Node { return v.problem(p) }),
+		h.Form(h.Method("post"), h.Action(at), h.Class("stack"), h.Data("busy", ""), version,
+			v.field("name", textName, textGroupNameHelp, typed.Name, faultOf(p, "name"), h.Required()), v.field("description", textDescription, textDescriptionHelp, typed.Description, faultOf(p, "description")), v.field("mailNickname", textMailNickname, textMailNicknameHelp, typed.MailNickname, faultOf(p, "mailNickname")),
+			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)), link(back, h.Class("button"), v.say(textNotYet))))}}
+}
+
+// saveGroup makes a group, or edits one at the version that was seen.
+func saveGroup(v *visit) (answer, error) {
+	f := v.r.PostForm
+	typed := directory.GroupProfile{Name: strings.TrimSpace(f.Get("name")), Description: strings.TrimSpace(f.Get("description")), MailNickname: strings.TrimSpace(f.Get("mailNickname"))}
+	method, path, told := http.MethodPost, "/v1/groups", textGroupMade
+	var x *directory.Group
+	body := map[string]any{}
+	set := func(name, value string) {
+		if value != "" {
+			body[name] = value
+		} else if x != nil {
+			body[name] = nil
+		}
+	}
+	if v.id() != "" {
+		x = &directory.Group{}
+		if _, err := v.call(v.ctx, http.MethodGet, apiPath("groups", v.id()), nil, x); err != nil {
+			return nil, err
+		}
+		method, path, told = http.MethodPatch, apiPath("groups", v.id()), textSavedGroup
+	}
+	set("name", typed.Name)
+	set("description", typed.Description)
+	set("mailNickname", typed.MailNickname)
+	var out struct {
+		ID directory.GroupID `json:"id"`
+	}
+	_, err := v.call(v.ctx, method, path, body, &out, ifMatch(f.Get("version"))...)
+	p, ours := asProblem(err)
+	switch {
+	case err == nil:
+		return v.done(here("groups", string(out.ID)), v.lang.say(told)), nil
+	case ours && p.Status == http.StatusPreconditionFailed:
+		return v.stale(here("groups", v.id())), nil
+	case ours && (p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest || p.Status == http.StatusConflict):
+		return v.groupForm(x, typed, p), nil
+	}
+	return nil, err
+}
+
+// deleteGroupPage says what deleting a group comes to.
+func deleteGroupPage(v *visit) (answer, error) {
+	var x directory.Group
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("groups", v.id()), nil, &x); err != nil {
+		return nil, err
+	}
+	at := here("groups", v.id())
+	return view{title: v.lang.say(textDeleteTitle, clean(x.Name)), section: "/console/groups", crumbs: []crumb{{"/console/groups", v.say(textGroups)}, {at, data(x.Name)}}, body: []g.Node{
+		h.P(h.Class("lead"), v.count(countGroupDeleteMeans, x.Members)), h.P(v.say(textGroupDeleteUses)), h.P(v.say(textGroupDeleteBack)),
+		h.Form(h.Method("post"), h.Action(at+"/delete"), h.Data("busy", ""), hidden("version", itoa(int(x.Version))), h.Div(h.Class("row decide"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textDeleteGroup)), link(at, h.Class("button"), v.say(textNotYet))))}}, nil
+}
+
+// groupAct deletes or restores a group, at the version that was seen.
+func groupAct(method, act string, told text) func(v *visit) (answer, error) {
+	return func(v *visit) (answer, error) {
+		path := apiPath("groups", v.id())
+		if act != "" {
+			path = apiPath("groups", v.id(), act)
+		}
+		if _, err := v.call(v.ctx, method, path, nil, nil, ifMatch(v.r.PostForm.Get("version"))...); err != nil {
+			if is(err, http.StatusPreconditionFailed) {
+				return v.stale(here("groups", v.id())), nil
+			}
+			return nil, err
+		}
+		return v.done(here("groups", v.id()), v.lang.say(told)), nil
+	}
+}
+
+// groupUse is what a connection does with a group.
+type groupUse struct {
+	GroupID  directory.GroupID       `json:"groupId"`
+	Select   *directory.SelectRule   `json:"select"`
+	Export   *directory.ExportRule   `json:"export"`
+	Licences []directory.LicenceRule `json:"licences"`
+	Ending   bool                    `json:"ending"`
+	By       string                  `json:"by"`
+	Problem  string                  `json:"problem"`
+	Lacking  []directory.Permission  `json:"lacking"`
+	Forecast *forecast               `json:"forecast"`
+	UpToDate *struct {
+		At      time.Time `json:"at"`
+		Members int       `json:"members"`
+		Refused int       `json:"refused"`
+	} `json:"upToDate"`
+}
+
+// forecast is what is likely to follow from a use.
+type forecast struct {
+	Users          int    `json:"users"`
+	Complete       bool   `json:"complete"`
+	Bound          int    `json:"bound"`
+	NotBindable    int    `json:"notBindable"`
+	Released       int    `json:"released"`
+	MembersAdded   int    `json:"membersAdded"`
+	MembersRemoved int    `json:"membersRemoved"`
+	TenantGroup    string `json:"tenantGroup"`
+	Writes         int    `json:"writes"`
+	Seconds        int    `json:"seconds"`
+	Licences       []struct {
+		Name    string `json:"name"`
+		Needed  int    `json:"needed"`
+		Free    *int   `json:"free"`
+		Missing int    `json:"missing"`
+	} `json:"licences"`
+	Notes []string `json:"notes"`
+}
+
+// usesPage lists what a connection does with groups.
+func usesPage(v *visit) (answer, error) {
+	id := v.id()
+	if group := parameter(v.r.URL.Query().Get("group")); group != "" {
+		return redirect{here("connections", id, "groups", group)}, nil
+	}
+	cons := ask[connection](v, apiPath("connections", id))
+	list := ask[page[groupUse]](v, query(apiPath("connections", id, "groups"), "limit", "50", "next", v.r.URL.Query().Get("next")))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	group, does, state := column{head: textGroup}, column{head: textWhatItDoesWith}, column{head: textStatus}
+	at := here("connections", id, "groups")
+	return v.ofConnection(&c, "/groups", h.P(h.Class("faint"), v.say(textUsesLead)),
+		partly(v, list, func(p page[groupUse]) g.Node {
+			if len(p.Items) == 0 && p.Next == "" {
+				return v.empty(textNoUses, h.P(link("/console/groups", h.Class("button"), v.say(textGroups))))
+			}
+			return h.Div(v.table(textGroups, []column{group, does, state}, g.Map(p.Items, func(u groupUse) g.Node {
+				return h.Tr(v.cell(group, link(below(at, string(u.GroupID)), h.Class("who"), code(string(u.GroupID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
+			})), v.pager(p.Next))
+		}),
+		h.Form(h.Method("get"), h.Action(at), h.Class("row search"), h.Label(v.say(textGroupID), h.Input(h.Type("text"), h.Name("group"), h.MaxLength("64"), h.AutoComplete("off"))), h.Button(h.Type("submit"), v.say(textUseGroup))),
+		h.P(link(here("connections", id, "tenant-groups"), v.say(textTenantGroups))),
+		v.asCall("GET", apiPath("connections", id, "groups"))), nil
+}
+
+// useWords says what a use does.
+func (v *visit) useWords(u *groupUse) g.Node {
+	var list []g.Node
+	if u.Select != nil {
+		list = append(list, h.Li(v.say(textUseSelect)))
+	}
+	if u.Export != nil {
+		kind := textUseSecurity
+		if u.Export.Kind == directory.ExportMicrosoft365 {
+			kind = textUseMicrosoft365
+		}
+		exact := g.Node(nil)
+		if u.Export.Members == directory.MembersExact {
+			exact = h.Small(v.say(textUseExact))
+		}
+		list = append(list, h.Li(v.say(kind), exact))
+	}
+	for _, l := range u.Licences {
+		list = append(list, h.Li(v.say(textUseLicence), g.Text(" "), code(l.SKU)))
+	}
+	return h.Ul(h.Class("bare"), g.Group(list))
+}
+
+// useState says how far a use has been brought.
+func (v *visit) useState(u *groupUse) g.Node {
+	nodes := []g.Node{}
+	switch {
+	case u.Ending:
+		nodes = append(nodes, v.badge(tonePlain, textUseEnding))
+	case u.Problem != "":
+		nodes = append(nodes, v.badge(toneBad, textStateFailed), h.Small(v.sentence(u.Problem)))
+	case len(u.Lacking) > 0:
+		nodes = append(nodes, v.badge(toneWarn, textLackingShort))
+	case u.UpToDate != nil:
+		nodes = append(nodes, v.badge(toneGood, textUpToDate), h.Small(v.count(countUsersPlain, u.UpToDate.Members), g.Text(", "), v.ago(u.UpToDate.At)), g.If(u.UpToDate.Refused > 0, h.Small(v.count(countRefused, u.UpToDate.Refused))))
+	default:
+		nodes = append(nodes, v.badge(toneInfo, textBindingPending))
+	}
+	for _, p := range u.Lacking {
+		nodes = append(nodes, h.Small(code(p.Scope), g.Text(" "), v.sentence(p.Without)))
+	}
+	return g.Group(nodes)
+}
+
+// usePage is what a connection does with one group: as it is, and a form to say otherwise,
+// which shows what would follow before it is done.
+func usePage(v *visit) (answer, error) {
+	id, group := v.id(), v.r.PathValue("group")
+	cons, groups := ask[connection](v, apiPath("connections", id)), ask[directory.Group](v, apiPath("groups", group))
+	uses := ask[groupUse](v, apiPath("connections", id, "groups", group))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	x, err := groups.get()
+	if err != nil {
+		return nil, err
+	}
+	u, err := uses.get()
+	if err != nil && !is(err, http.StatusNotFound) {
+		return nil, err
+	}
+	used := err == nil
+	return v.useView(&c, &x, &u, used, nil), nil
+}
+
+// useView is the page of a use. Its form has what u says; with a forecast it is the page
+// before saving.
+func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, used bool, p *problem) answer {
+	at := here("connections", string(c.ID), "groups", string(x.ID))
+	pick := func(name, value string, now bool, caption text) g.Node {
+		return h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name(name), h.Value(value), g.If(now, h.Checked())), h.Span(v.say(caption)))
+	}
+	adopt := ""
+	export, members, ends := "", string(directory.MembersAdd), string(directory.ExportKeep)
+	if u.Export != nil {
+		export, adopt = string(u.Export.Kind), string(u.Export.Adopt)
+		if u.Export.Members != "" {
+			members = string(u.Export.Members)
+		}
+		if u.Export.OnRelease != "" {
+			ends = string(u.Export.OnRelease)
+		}
+	}
+	var skus []string
+	for _, l := range u.Licences {
+		skus = append(skus, l.SKU)
+	}
+	fields := []g.Node{
+		h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("select"), h.Value("1"), g.If(u.Select != nil, h.Checked())), h.Span(v.say(textSelectMeans))),
+		h.FieldSet(h.Legend(v.say(textExport)), pick("export", "", export == "", textExportNone), pick("export", string(directory.ExportSecurity), export == string(directory.ExportSecurity), textUseSecurity), pick("export", string(directory.ExportMicrosoft365), export == string(directory.ExportMicrosoft365), textUseMicrosoft365)),
+		v.field("adopt", textAdoptGroup, textAdoptGroupHelp, adopt, faultOf(p, "export.adopt")),
+		h.FieldSet(h.Legend(v.say(textMembersThere)), pick("members", string(directory.MembersAdd), members == string(directory.MembersAdd), textMembersAdd), pick("members", string(directory.MembersExact), members == string(directory.MembersExact), textMembersExact)),
+		h.FieldSet(h.Legend(v.say(textWhenItEnds)), pick("ends", string(directory.ExportKeep), ends == string(directory.ExportKeep), textEndsKeep), pick("ends", string(directory.ExportEmpty), ends == string(directory.ExportEmpty), textEndsEmpty), pick("ends", string(directory.ExportRestore), ends == string(directory.ExportRestore), textEndsRestore), pick("ends", string(directory.ExportDelete), ends == string(directory.ExportDelete), textEndsDelete)),
+		v.field("skus", textLicencesOf, textLicencesOfHelp, strings.Join(skus, ", "), ""),
+	}
+	status := 0
+	if p != nil {
+		status = p.Status
+	}
+	buttons := h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), h.Name("preview"), h.Value("1"), v.say(textTryFirst)))
+	if u.Forecast != nil {
+		buttons = h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)), h.Button(h.Type("submit"), h.Name("preview"), h.Value("1"), v.say(textTryAgain)), link(at, h.Class("button"), v.say(textNotYet)))
+	}
+	form := g.Node(h.Form(h.Method("post"), h.Action(at), h.Class("stack"), h.Data("busy", ""), g.Group(fields), buttons))
+	if !v.s.has(scopeAdmin) {
+		form = v.lacking(scopeAdmin, textSave)
+	}
+	var end g.Node
+	if used && !u.Ending {
+		end = h.Section(h.H2(v.say(textEndUse)), h.P(v.say(textEndUseMeans)), v.act(scopeAdmin, at+"/end", textEndUse, "danger"))
+	}
+	page := v.ofConnection(c, "/groups", h.H2(v.say(textUseOf), g.Text(" "), link(here("groups", string(x.ID)), data(x.Name))), g.Iff(p != nil, func() g.Node { return v.problem(p) }),
+		g.If(used, h.Div(v.useWords(u), h.P(v.useState(u)))), v.forecastBox(u.Forecast), form, end, v.asCall("GET", apiPath("connections", string(c.ID), "groups", string(x.ID))))
+	page.status = status
+	return page
+}
+
+// forecastBox says what is likely to follow.
+func (v *visit) forecastBox(f *forecast) g.Node {
+	if f == nil {
+		return nil
+	}
+	pairs := []g.Node{v.fact(textUsersInIt, v.number(f.Users)), v.fact(textWouldBeBound, v.number(f.Bound))}
+	for _, one := range []struct {
+		name text
+		n    int
+	}{{textCannotBeBound, f.NotBindable}, {textWouldBeReleased, f.Released}, {textMembersToAdd, f.MembersAdded}, {textMembersToRemove, f.MembersRemoved}, {textWrites, f.Writes}} {
+		if one.n > 0 {
+			pairs = append(pairs, v.fact(one.name, v.number(one.n)))
+		}
+	}
+	if f.Seconds > 0 {
+		pairs = append(pairs, v.fact(textTakesAtLeast, g.Text(v.lang.length(time.Duration(f.Seconds)*time.Second))))
+	}
+	for _, l := range f.Licences {
+		free := g.Node(v.say(textUnknown))
+		if l.Free != nil {
+			free = v.number(*l.Free)
+		}
+		pairs = append(pairs, v.factNamed(l.Name, v.number(l.Needed), g.Text(" / "), free, g.If(l.Missing > 0, h.Small(v.count(countWaitForSeat, l.Missing)))))
+	}
+	return v.box(toneInfo, v.say(textForecast), h.P(v.say(textForecastMeans)), facts(pairs...), g.If(f.TenantGroup != "", h.P(v.sentence(f.TenantGroup))), g.If(!f.Complete, h.P(h.Strong(v.say(textIncomplete)))),
+		h.Ul(g.Map(f.Notes, func(s string) g.Node { return h.Li(v.sentence(s)) })...))
+}
+
+// saveUse says what a connection does with a group, or only shows what would follow.
+func saveUse(v *visit) (answer, error) {
+	f, id, group := v.r.PostForm, v.id(), v.r.PathValue("group")
+	var u groupUse
+	body := map[string]any{}
+	if f.Get("select") == "1" {
+		u.Select = &directory.SelectRule{}
+		body["select"] = u.Select
+	}
+	if kind := asked(f.Get("export"), "", string(directory.ExportSecurity), string(directory.ExportMicrosoft365)); kind != "" {
+		u.Export = &directory.ExportRule{Kind: directory.ExportKind(kind), Adopt: directory.AccountID(strings.TrimSpace(f.Get("adopt"))), Members: directory.MemberPolicy(asked(f.Get("members"), string(directory.MembersAdd), string(directory.MembersExact))),
+			OnRelease: directory.ExportRelease(asked(f.Get("ends"), string(directory.ExportKeep), string(directory.ExportEmpty), string(directory.ExportRestore), string(directory.ExportDelete)))}
+		body["export"] = u.Export
+	}
+	for _, sku := range listed(f.Get("skus")) {
+		u.Licences = append(u.Licences, directory.LicenceRule{SKU: sku})
+	}
+	if len(u.Licences) > 0 {
+		body["licences"] = u.Licences
+	}
+	preview := f.Get("preview") == "1"
+	path := apiPath("connections", id, "groups", group)
+	if preview {
+		path += "?dryRun=true"
+	}
+	var out groupUse
+	_, err := v.call(v.ctx, http.MethodPut, path, body, &out)
+	p, ours := asProblem(err)
+	switch {
+	case err == nil && !preview:
+		return v.done(here("connections", id, "groups", group), v.lang.say(textUseSaved)), nil
+	case err != nil && !(ours && p.Status >= 400 && p.Status < 500 && p.Status != http.StatusUnauthorized && p.Status != http.StatusNotFound):
+		return nil, err
+	}
+	var c connection
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", id), nil, &c); err != nil {
+		return nil, err
+	}
+	var x directory.Group
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("groups", group), nil, &x); err != nil {
+		return nil, err
+	}
+	u.Forecast = out.Forecast
+	return v.useView(&c, &x, &u, false, p), nil
+}
+
+// endUse ends what a connection does with a group.
+func endUse(v *visit) (answer, error) {
+	if _, err := v.call(v.ctx, http.MethodDelete, apiPath("connections", v.id(), "groups", v.r.PathValue("group")), nil, nil); err != nil {
+		return nil, err
+	}
+	return v.done(here("connections", v.id(), "groups"), v.lang.say(textUseEnded)), nil
+}
+
+// product is a product of the tenant's, with its seats.
+type product struct {
+	Name       string `json:"name"`
+	PartNumber string `json:"skuPartNumber"`
+	Status     string `json:"capabilityStatus"`
+	Detail     string `json:"detail"`
+	Assignable bool   `json:"assignable"`
+	Seats      struct {
+		Enabled int `json:"enabled"`
+		Used    int `json:"used"`
+		Free    int `json:"free"`
+	} `json:"seats"`
+	Given   int `json:"given"`
+	Waiting struct {
+		Users int `json:"users"`
+	} `json:"waiting"`
+}
+
+// licencesPage shows the products of a tenant: seats, and what Bindery gave.
+func licencesPage(v *visit) (answer, error) {
+	id := v.id()
+	type products struct {
+		Products []product `json:"products"`
+	}
+	cons, list := ask[connection](v, apiPath("connections", id)), ask[products](v, apiPath("connections", id, "licences"))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	name, seats, used, free, given, waiting := column{head: textProduct}, column{head: textSeats, num: true}, column{head: textUsed, num: true}, column{head: textFree, num: true}, column{head: textGivenByUs, num: true}, column{head: textWaiting, num: true}
+	return v.ofConnection(&c, "/licences", partly(v, list, func(x products) g.Node {
+		if len(x.Products) == 0 {
+			return v.empty(textNoProducts)
+		}
+		return v.table(textLicences, []column{name, seats, used, free, given, waiting}, g.Map(x.Products, func(p product) g.Node {
+			return h.Tr(v.cell(name, h.Span(h.Class("who"), data(p.Name)), h.Small(code(p.PartNumber)), g.If(!p.Assignable, h.Small(v.sentence(p.Detail)))), v.cell(seats, v.number(p.Seats.Enabled)), v.cell(used, v.number(p.Seats.Used)), v.cell(free, v.number(p.Seats.Free)), v.cell(given, v.number(p.Given)), v.cell(waiting, v.number(p.Waiting.Users)))
+		}))
+	}), v.act(scopeWrite, here("connections", id, "licences", "count"), textCountLicences, ""), v.asCall("GET", apiPath("connections", id, "licences"))), nil
+}
+
+// countLicences counts who of the tenant has which product.
+func countLicences(v *visit) (answer, error) {
+	return v.startJob(http.MethodPost, apiPath("connections", v.id(), "licences", "count"), nil)
+}
+
+// protected is an account that is never written to.
+type protected struct {
+	AccountID string `json:"accountId"`
+	Reason    string `json:"reason"`
+	Lifted    *struct {
+		Until  time.Time `json:"until"`
+		By     string    `json:"by"`
+		Reason string    `json:"reason"`
+	} `json:"lifted"`
+}
+
+type protection struct {
+	Accounts []protected `json:"accounts"`
+	Unread   string      `json:"unread"`
+}
+
+// protectionPage lists who is never written to, and lets one be, for a time.
+func protectionPage(v *visit) (answer, error) {
+	id := v.id()
+	cons, list := ask[connection](v, apiPath("connections", id)), ask[protection](v, apiPath("connections", id, "protection"))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	account, why, lifted := column{head: textAccount}, column{head: textWhy}, column{head: textLift}
+	at := here("connections", id, "protection")
+	return v.ofConnection(&c, "/protection", h.P(h.Class("faint"), v.say(textProtectionLead)), partly(v, list, func(p protection) g.Node {
+		rows := g.Map(p.Accounts, func(a protected) g.Node {
+			state := v.linkButton(scopeApprove, below(at, a.AccountID), textLiftDots, "small")
+			if a.Lifted != nil {
+				state = h.Div(v.badge(toneWarn, textLifted), h.Small(v.say(textUntil), g.Text(" "), v.moment(a.Lifted.Until)), h.Small(data(a.Lifted.By), g.Text(" "), data(a.Lifted.Reason)), v.act(scopeApprove, below(at, a.AccountID, "end"), textProtectAgain, "small"))
+			}
+			return h.Tr(v.cell(account, code(a.AccountID)), v.cell(why, v.sentence(a.Reason)), v.cell(lifted, state))
+		})
+		return h.Div(g.If(p.Unread != "", v.box(toneWarn, v.say(textUnread), h.P(v.sentence(p.Unread)))), v.table(textProtection, []column{account, why, lifted}, rows))
+	}), v.asCall("GET", apiPath("connections", id, "protection"))), nil
+}
+
+// liftPage asks for how long, and why, an account may be written to.
+func liftPage(v *visit) (answer, error) {
+	var c connection
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &c); err != nil {
+		return nil, err
+	}
+	account := v.r.PathValue("account")
+	at := here("connections", v.id(), "protection")
+	form := g.Node(h.Form(h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", below(at, account)), h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain))))
+	if v.s.fresh(v.now()) {
+		form = h.Form(h.Method("post"), h.Action(below(at, account)), h.Class("stack"), h.Data("busy", ""), h.Label(h.For("minutes"), v.say(textMinutesLabel)), h.Input(h.ID("minutes"), h.Name("minutes"), h.Type("number"), h.Min("1"), h.Max("1440"), h.Value("30"), h.Required(), h.Class("short")),
+			v.field("reason", textReason, textReasonHelp, "", "", h.Required()), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textLift)), link(at, h.Class("button"), v.say(textNotYet))))
+	}
+	return v.ofConnection(&c, "/protection", h.H2(v.say(textLift)), h.P(code(account)), h.P(h.Class("lead"), v.say(textLiftMeans)), form), nil
+}
+
+// lift lets a protected account be written to, for a time.
+func lift(v *visit) (answer, error) {
+	minutes := 0
+	for _, d := range digits(v.r.PostForm.Get("minutes")) {
+		minutes = min(minutes*10+int(d-'0'), 1_000_000)
+	}
+	body := map[string]any{"minutes": minutes, "reason": strings.TrimSpace(v.r.PostForm.Get("reason"))}
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "protection", v.r.PathValue("account"), "lift"), body, nil); err != nil {
+		return nil, err
+	}
+	return v.done(here("connections", v.id(), "protection"), v.lang.say(textLiftedNow)), nil
+}
+
+func endLift(v *visit) (answer, error) {
+	if _, err := v.call(v.ctx, http.MethodDelete, apiPath("connections", v.id(), "protection", v.r.PathValue("account"), "lift"), nil, nil); err != nil {
+		return nil, err
+	}
+	return v.done(here("connections", v.id(), "protection"), v.lang.say(textProtectedNow)), nil
+}

@@ -1,0 +1,502 @@
+package console
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+
+	"bindery/shared/directory"
+)
+
+// changesPerPage is how many changes a page shows.
+const changesPerPage = 50
+
+// runFilter is which changes of a run are looked at, as /v1 names the parameters.
+type runFilter struct{ effect, property, department, domain, state, user string }
+
+func (v *visit) runFilter() runFilter {
+	q := v.r.Form
+	if q == nil {
+		q = v.r.URL.Query()
+	}
+	get := func(name string) string { return parameter(q.Get(name)) }
+	return runFilter{get("effect"), get("property"), get("department"), get("domain"), get("state"), get("user")}
+}
+
+// longestParameter is how long a parameter of a filter may be.
+const longestParameter = 200
+
+// parameter is what somebody filters by: a text that no name can be filters by nothing.
+func parameter(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) > longestParameter || clean(s) != s {
+		return ""
+	}
+	return s
+}
+
+func (f runFilter) any() bool { return f != runFilter{} }
+
+// pairs are the parameters of a page of ours.
+func (f runFilter) pairs() []string {
+	return []string{"effect", f.effect, "property", f.property, "department", f.department, "domain", f.domain, "state", f.state, "user", f.user}
+}
+
+// of is the address of a run's changes at /v1.
+func (f runFilter) of(id string, more ...string) string {
+	return query(apiPath("runs", id, "changes"), append([]string{"effect", f.effect, "property", f.property, "department", f.department,
+		"domain", f.domain, "state", f.state, "userId", f.user}, more...)...)
+}
+
+// runView is what the page of a run shows.
+type runView struct {
+	run     directory.Run
+	con     connection
+	changes page[directory.Change]
+	filter  runFilter
+	chosen  choice
+}
+
+func runPage(v *visit) (answer, error) {
+	filter := v.runFilter()
+	id := v.id()
+	q := v.r.URL.Query()
+	chosen, ok := v.chosen()
+	if !ok {
+		return v.refusal(http.StatusBadRequest, textTooManyChosen, v.lang.number(mostChosen)), nil
+	}
+	if q.Has("c") || q.Has("shown") { // a page of ticks was left: they go into the address
+		return redirect{v.with("c", "", "shown", "", "s", chosen.String())}, nil
+	}
+	runs := ask[directory.Run](v, apiPath("runs", id))
+	changes := ask[page[directory.Change]](v, filter.of(id, "limit", strconv.Itoa(changesPerPage), "next", q.Get("next")))
+	parted := ask[parts](v, apiPath("runs", id, "parts"))
+	run, err := runs.get()
+	if err != nil {
+		return nil, err
+	}
+	owner := ask[connection](v, apiPath("connections", string(run.ConnectionID)))
+	con, err := owner.get()
+	if err != nil {
+		con = connection{ID: run.ConnectionID, Name: string(run.ConnectionID)}
+	}
+	rv := runView{run: run, con: con, filter: filter, chosen: chosen}
+	list := partly(v, changes, func(p page[directory.Change]) g.Node {
+		rv.changes = p
+		return v.changeList(&rv)
+	})
+	departments := partly(v, parted, func(p parts) g.Node { return v.partLists(&rv, p) })
+	return view{
+		title: v.runTitle(&run), section: "/console/connections", poll: pollOf(&run),
+		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {here("connections", string(con.ID)), data(con.Name)}, {here("connections", string(con.ID), "runs"), v.say(textRuns)}},
+		head:   []g.Node{v.runBadge(&run)},
+		body: []g.Node{
+			v.runSummary(&rv), v.heldBox(&rv), v.runError(&run), v.steps(&run),
+			g.If(total(run.Counts) > 0, v.chips(run.Counts, filter.effect)), departments,
+			h.Section(h.ID("changes"), h.H2(h.TabIndex("-1"), v.say(textChanges)), list), v.leftBox(&run),
+			v.asCall("GET", filter.of(id)),
+		},
+	}, nil
+}
+
+// pollOf is how soon the page of a run looks again.
+func pollOf(r *directory.Run) int {
+	if r.State.Ended() || r.State == directory.RunHeld {
+		return 0
+	}
+	return 2000
+}
+
+// chosen are the changes that are ticked: those that the address brings, but for the
+// ones on the page that was left, and those that are ticked on it.
+func (v *visit) chosen() (choice, bool) {
+	q := v.r.URL.Query()
+	c, ok := parseChoice(q.Get("s"))
+	if !ok {
+		return nil, false
+	}
+	shown, ok := parseChoice(q.Get("shown"))
+	if !ok {
+		return nil, false
+	}
+	for p := range shown {
+		delete(c, p)
+	}
+	for _, text := range q["c"] {
+		p, ok := parsePlace(text)
+		if !ok {
+			return nil, false
+		}
+		c[p] = true
+	}
+	return c, len(c) <= mostChosen
+}
+
+// runTitle names a run by what it is and when it began.
+func (v *visit) runTitle(r *directory.Run) string {
+	kind := textRunOf
+	switch {
+	case r.Kind == directory.KindUndo && r.DryRun:
+		kind = textUndoPlanOf
+	case r.DryRun:
+		kind = textPlanOf
+	case r.Kind == directory.KindUndo:
+		kind = textUndoOf
+	case r.Kind == directory.KindRelease:
+		kind = textReleaseOf
+	}
+	return v.lang.say(kind, v.lang.moment(r.StartedAt))
+}
+
+// runState is a run's state as a word.
+func runState(r *directory.Run) (tone, text) {
+	switch r.State {
+	case directory.RunPlanning:
+		return toneInfo, textStatePlanning
+	case directory.RunHeld:
+		return toneWarn, textStateHeld
+	case directory.RunApplying:
+		return toneInfo, textStateApplying
+	case directory.RunWaiting:
+		return toneInfo, textStateWaiting
+	case directory.RunPlanned:
+		return tonePlain, textStatePlanned
+	case directory.RunFailed:
+		return toneBad, textStateFailed
+	case directory.RunCancelled:
+		return tonePlain, textStateCancelled
+	case directory.RunSuperseded:
+		return tonePlain, textStateSuperseded
+	}
+	if r.Failed > 0 { // what was declined counts as refused, and is no fault
+		return toneWarn, textStateDoneSome
+	}
+	return toneGood, textStateDone
+}
+
+func (v *visit) runBadge(r *directory.Run) g.Node {
+	t, word := runState(r)
+	return v.badge(t, word)
+}
+
+// runSummary answers first whether anything has been written, and says what the run is.
+func (v *visit) runSummary(rv *runView) g.Node {
+	r := &rv.run
+	all := total(r.Counts)
+	var line string
+	switch {
+	case r.State == directory.RunPlanning:
+		line = v.lang.say(textNothingYetPlanning)
+	case r.State == directory.RunHeld && r.Applied == 0:
+		line = v.lang.say(textNothingYetHeld)
+	case r.State == directory.RunHeld:
+		line = v.lang.say(textPartlyHeld, v.lang.number(r.Applied), v.lang.number(all))
+	case r.State == directory.RunApplying || r.State == directory.RunWaiting:
+		line = v.lang.say(textWriting, v.lang.number(r.Applied), v.lang.number(all), v.lang.number(r.Failed))
+	case r.State == directory.RunPlanned:
+		line = v.lang.say(textPlanOnly)
+	case all == 0:
+		line = v.lang.say(textNothingToDo)
+	case r.State == directory.RunDone || r.State == directory.RunFailed:
+		line = v.lang.say(textEnded, v.lang.number(r.Applied), v.lang.number(r.Failed), v.lang.number(r.Refused))
+	default:
+		line = v.lang.say(textStopped, v.lang.number(r.Applied), v.lang.number(all))
+	}
+	class := "status"
+	if r.DryRun {
+		class += " dry"
+	}
+	var bar g.Node
+	if (r.State == directory.RunApplying || r.State == directory.RunWaiting) && all > 0 {
+		bar = h.Progress(v.label(textProgress), h.Max(strconv.Itoa(all)), h.Value(strconv.Itoa(r.Applied+r.Failed+r.Refused)))
+	}
+	var waiting g.Node
+	if r.Waiting != nil {
+		waiting = h.P(v.say(textWaits), g.Text(" "), v.sentence(r.Waiting.Why), g.Text(" "), g.If(!r.Waiting.Until.IsZero(), g.Group([]g.Node{v.say(textUntil), g.Text(" "), v.moment(r.Waiting.Until)})))
+	}
+	return h.Section(h.Class(class), h.P(h.Class("first"), g.Text(line)), bar, waiting,
+		facts(
+			v.fact(textConnection, link(here("connections", string(rv.con.ID)), data(rv.con.Name))),
+			v.fact(textTrigger, v.trigger(r)),
+			v.fact(textStarted, v.ago(r.StartedAt)),
+			g.If(!r.EndedAt.IsZero(), v.fact(textTook, g.Text(v.lang.length(r.EndedAt.Sub(r.StartedAt))))),
+			g.If(r.ApprovedBy != "", v.fact(textApprovedBy, data(r.ApprovedBy))),
+			g.If(r.UndoOf != "", v.fact(textTakesBack, link(here("runs", string(r.UndoOf)), v.say(textTheRun)))),
+			g.If(len(r.UserIDs)+len(r.Objects) > 0, v.fact(textOnlyFor, v.count(countObjects, len(r.UserIDs)+len(r.Objects)))),
+		),
+		v.runActs(r))
+}
+
+// trigger says who or what asked for a run.
+func (v *visit) trigger(r *directory.Run) g.Node {
+	var t text
+	switch r.Trigger {
+	case directory.TriggerSchedule:
+		t = textBySchedule
+	case directory.TriggerEdit:
+		t = textByEdit
+	case directory.TriggerBinding:
+		t = textByBinding
+	default:
+		t = textByAdmin
+	}
+	return g.Group([]g.Node{v.say(t), g.If(r.AskedBy != "", g.Group([]g.Node{g.Text(" · "), data(r.AskedBy)}))})
+}
+
+// runActs are what can be done about a run as a whole.
+func (v *visit) runActs(r *directory.Run) g.Node {
+	at := here("runs", string(r.ID))
+	var list []g.Node
+	switch {
+	case r.State == directory.RunPlanned && r.Kind == directory.KindUndo && total(r.Counts) > 0:
+		list = append(list, v.act(scopeWrite, here("runs", string(r.UndoOf), "undo"), textPutBack, "primary", v.undoAsk(r.UserIDs, r.Objects, r.Properties)...))
+	case r.State == directory.RunPlanned && r.Settings == nil && r.Release == "" && r.Kind == directory.KindSync && !r.Chosen():
+		list = append(list, v.act(scopeWrite, here("connections", string(r.ConnectionID), "sync"), textRunItNow, "primary"))
+	case (r.State == directory.RunDone || r.State == directory.RunFailed || r.State == directory.RunCancelled) && r.Applied > 0 && !r.DryRun:
+		list = append(list, v.linkButton(scopeWrite, at+"/undo", textTakeBack, ""))
+	case r.State == directory.RunPlanning || r.State == directory.RunApplying || r.State == directory.RunWaiting:
+		list = append(list, v.act(scopeWrite, at+"/cancel", textCancel, ""))
+	}
+	if total(r.Counts) > 0 {
+		list = append(list, link(at+"/changes.csv", h.Class("button quiet"), v.say(textCSV)))
+	}
+	return h.Div(h.Class("row"), g.Group(list))
+}
+
+// runError is why a run failed, and what its plan lacks.
+func (v *visit) runError(r *directory.Run) g.Node {
+	var list []g.Node
+	if r.Error != nil {
+		list = append(list, v.box(toneBad, v.say(textWhyFailed), v.trouble(r.Error)))
+	}
+	for i := range r.Findings {
+		list = append(list, v.box(toneWarn, v.say(textPlanLacks), v.trouble(&r.Findings[i])))
+	}
+	return g.Group(list)
+}
+
+// trouble is a problem of the vocabulary: cause, next step, codes.
+func (v *visit) trouble(p *directory.Problem) g.Node {
+	return h.Div(h.P(v.sentence(p.Message)), g.If(p.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(p.Next))),
+		h.P(h.Class("faint"), code(p.Code), g.If(p.Property != "", g.Group([]g.Node{g.Text(" "), code(p.Property)})),
+			g.If(p.MicrosoftCode != "", g.Group([]g.Node{g.Text(" Microsoft: "), code(p.MicrosoftCode)})),
+			g.If(p.RequestID != "", g.Group([]g.Node{g.Text(" request-id "), code(p.RequestID)})),
+			g.If(p.Incident != "", g.Group([]g.Node{g.Text(" "), v.say(textIncident), g.Text(" "), code(p.Incident)}))))
+}
+
+// heldBox says why a run is held, and leads to the decision.
+func (v *visit) heldBox(rv *runView) g.Node {
+	r := &rv.run
+	if r.State != directory.RunHeld || r.Held == nil {
+		return nil
+	}
+	var reasons []g.Node
+	for _, e := range r.Held.Limits {
+		reasons = append(reasons, h.Li(v.exceeded(e)))
+	}
+	for _, f := range r.Held.Facts {
+		reasons = append(reasons, h.Li(v.heldFact(f)))
+	}
+	if w := r.Held.Wave; w != nil {
+		reasons = append(reasons, h.Li(v.say(textWaveFailed, v.lang.number(w.Wave), v.lang.number(w.Sent), v.lang.number(w.Failed), v.lang.number(w.Mismatched))))
+	}
+	if len(reasons) == 0 {
+		for _, s := range r.Held.Reasons {
+			reasons = append(reasons, h.Li(v.sentence(s)))
+		}
+	}
+	passes := textHeldSomePasses
+	if r.Held.All {
+		passes = textHeldAll
+	}
+	at, all := here("runs", string(r.ID)), total(r.Counts)
+	return h.Section(h.Class("box warn held"), h.H2(v.say(textWhyHeld)), h.Ul(reasons...), h.P(h.Class("faint"), v.say(passes)),
+		g.If(v.mayNot(rv), h.P(h.Strong(v.say(textFourEyes)))),
+		h.Details(h.Summary(v.say(textInWordsOfAPI)), h.Ul(g.Map(r.Held.Reasons, func(s string) g.Node { return h.Li(v.sentence(s)) })...)),
+		h.Div(h.Class("row"),
+			v.linkButton(scopeApprove, at+"/approve?what=all", textApproveAll, "primary", g.Text(" ("+v.lang.number(all)+")"), h.Data("key", "a")),
+			v.linkButton(scopeApprove, at+"/decline", textDeclineAll, "", h.Data("key", "d"))))
+}
+
+// mayNot reports whether four eyes keep this admin from approving.
+func (v *visit) mayNot(rv *runView) bool {
+	if !rv.con.Settings.FourEyes {
+		return false
+	}
+	for _, by := range append([]string{rv.run.AskedBy}, rv.run.EditedBy...) {
+		if by == v.s.Subject {
+			return true
+		}
+	}
+	return false
+}
+
+// exceeded says which limit of the guard a plan goes beyond.
+func (v *visit) exceeded(e directory.Exceeded) g.Node {
+	when := textInRun
+	switch e.Period {
+	case directory.PeriodDay:
+		when = textInDay
+	case directory.PeriodWeek:
+		when = textInWeek
+	}
+	line := []g.Node{v.effectBadge(e.Effect), g.Text(" "), h.Strong(v.number(e.Count)), g.Text(" "), v.say(textMoreThan), g.Text(" "), h.Strong(v.number(e.Limit)), g.Text(" "), v.say(when)}
+	if e.Slice != "" {
+		line = append(line, g.Text(" – "), data(e.Slice))
+	}
+	if e.Worst != "" {
+		line = append(line, g.Text(" ("), v.say(textMostly), g.Text(" "), data(e.Worst), g.Text(": "), v.number(e.WorstCount), g.Text(")"))
+	}
+	return g.Group(line)
+}
+
+// heldFact says which fact holds a run.
+func (v *visit) heldFact(f directory.HeldFact) g.Node {
+	switch f.Code {
+	case directory.HeldApproveMode:
+		return v.say(textHeldMode)
+	case directory.HeldSourceEmpty:
+		return v.say(textHeldEmpty)
+	case directory.HeldSourceShrank:
+		return v.say(textHeldShrank, v.lang.number(f.Then), v.lang.number(f.Now))
+	case directory.HeldReadIncomplete:
+		return v.say(textHeldIncomplete)
+	case directory.HeldSettingsChanged:
+		return v.say(textHeldSettings, v.lang.number(f.Now))
+	case directory.HeldGuardLoosened:
+		return v.say(textHeldLoosened)
+	case directory.HeldRolesUnreadable:
+		return v.say(textHeldRoles)
+	}
+	return code(f.Code)
+}
+
+// steps shows where a run stands on its way.
+func (v *visit) steps(r *directory.Run) g.Node {
+	if r.DryRun {
+		return nil
+	}
+	at := 3
+	switch r.State {
+	case directory.RunPlanning:
+		at = 0
+	case directory.RunHeld:
+		at = 1
+	case directory.RunApplying, directory.RunWaiting:
+		at = 2
+	}
+	last := textStateDone
+	if r.State == directory.RunFailed || r.State == directory.RunCancelled || r.State == directory.RunSuperseded {
+		_, last = runState(r)
+	}
+	var items []g.Node
+	for i, word := range []text{textStepPlan, textStepDecide, textStepWrite, last} {
+		class := "todo"
+		switch {
+		case i < at:
+			class = "past"
+		case i == at:
+			class = "now"
+		}
+		if i == 1 && at != 1 {
+			if r.ApprovedBy == "" {
+				continue // nobody had to decide
+			}
+		}
+		items = append(items, h.Li(h.Class(class), g.If(i == at, h.Aria("current", "step")), v.say(word)))
+	}
+	return h.Ol(h.Class("steps"), v.label(textSteps), g.Group(items))
+}
+
+// partLists count a plan by department and by domain, each a link to its changes.
+func (v *visit) partLists(rv *runView, p parts) g.Node {
+	if total(rv.run.Counts) == 0 {
+		return nil
+	}
+	lists := []g.Node{}
+	for _, dimension := range []struct {
+		name  text
+		query string
+		now   string
+		list  []part
+	}{{textByDepartment, "department", rv.filter.department, p.Departments}, {textByDomain, "domain", rv.filter.domain, p.Domains}} {
+		if len(dimension.list) < 2 {
+			continue
+		}
+		most := 1
+		for _, one := range dimension.list {
+			most = max(most, one.sum())
+		}
+		var items []g.Node
+		for i, one := range dimension.list {
+			if i == 8 {
+				items = append(items, h.Li(h.Class("faint"), v.count(countMoreParts, len(dimension.list)-i)))
+				break
+			}
+			name := g.Node(v.say(textNone))
+			if one.Name != "" {
+				name = link(v.with(dimension.query, one.Name, "next", ""), h.Data("swap", "#changes"), data(one.Name))
+			}
+			items = append(items, h.Li(h.Span(h.Class("name"), name), h.Meter(h.Max(strconv.Itoa(most)), h.Value(strconv.Itoa(one.sum())), v.label(textShare)), h.Span(h.Class("num"), v.number(one.sum()))))
+		}
+		lists = append(lists, h.Div(h.H3(v.say(dimension.name)), h.Ul(h.Class("bars"), g.Group(items))))
+	}
+	if len(lists) == 0 {
+		return nil
+	}
+	return h.Details(h.Class("parts"), g.If(rv.run.State == directory.RunHeld, g.Attr("open")), h.Summary(v.say(textWhereItIs)), h.Div(h.Class("columns"), g.Group(lists)))
+}
+
+// leftBox says what an undo leaves as it is.
+func (v *visit) leftBox(r *directory.Run) g.Node {
+	if r.Left == 0 {
+		return nil
+	}
+	return partly(v, ask[page[left]](v, apiPath("runs", string(r.ID), "left")), func(p page[left]) g.Node {
+		what, why := column{head: textWhat}, column{head: textWhy}
+		wrote, found := column{head: textWrote}, column{head: textFound}
+		var rows []g.Node
+		for _, l := range p.Items {
+			name := g.Node(code(l.Object.ID))
+			if l.UserID != "" {
+				name = code(string(l.UserID))
+			}
+			rows = append(rows, h.Tr(v.cell(what, name, g.Text(" "), g.If(l.Property != "", code(l.Property))), v.cell(wrote, v.value(l.Wrote)), v.cell(found, v.value(l.Found)), v.cell(why, v.sentence(l.Message))))
+		}
+		return h.Section(h.H2(v.say(textStays)), h.P(v.count(countLeft, r.Left)), v.table(textStays, []column{what, wrote, found, why}, rows),
+			g.If(p.Next != "", h.P(h.Class("faint"), v.say(textAndMore))))
+	})
+}
+
+// value is a value of an account.
+func (v *visit) value(x directory.Value) g.Node {
+	if x.IsNull() {
+		return h.Span(h.Class("faint"), v.say(textEmptyValue))
+	}
+	if yes, is := x.Bool(); is {
+		if yes {
+			return v.say(textYes)
+		}
+		return v.say(textNo)
+	}
+	return data(x.String())
+}
+
+// changesCSV hands on the changes as the API writes them.
+func changesCSV(v *visit) (answer, error) {
+	var out string
+	if _, err := v.call(v.ctx, http.MethodGet, v.runFilter().of(v.id(), "limit", "500", "next", v.r.URL.Query().Get("next")), nil, &out, "Accept", "text/csv"); err != nil {
+		return nil, err
+	}
+	return file{"text/csv; charset=utf-8", "changes.csv", out}, nil
+}
+
+func cancelRun(v *visit) (answer, error) {
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("runs", v.id(), "cancel"), nil, nil); err != nil {
+		return nil, err
+	}
+	return v.done(here("runs", v.id()), v.lang.say(textCancelled)), nil
+}

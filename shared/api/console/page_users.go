@@ -1,0 +1,666 @@
+package console
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+
+	"bindery/shared/directory"
+)
+
+// stateWord is a user's state.
+func stateWord(s directory.UserState) (tone, text) {
+	switch s {
+	case directory.StateActive:
+		return toneGood, textUserActive
+	case directory.StateSuspended:
+		return toneWarn, textUserSuspended
+	}
+	return tonePlain, textUserStaged
+}
+
+// sourceWord is who brings a user, or an attribute.
+func sourceWord(s directory.Source) text {
+	switch s {
+	case directory.SourceSCIM:
+		return textSourceSCIM
+	case directory.SourceAD:
+		return textSourceAD
+	case directory.SourceM365:
+		return textSourceM365
+	}
+	return textSourceManual
+}
+
+// displayName is what people call a user.
+func displayName(u *directory.User) string {
+	for _, name := range []string{u.DisplayName, strings.TrimSpace(u.GivenName + " " + u.FamilyName), u.Email} {
+		if name != "" {
+			return name
+		}
+	}
+	return string(u.ID)
+}
+
+// choose is a list to choose a filter's value of.
+func (v *visit) choose(name, now string, caption text, options ...option) g.Node {
+	list := []g.Node{h.Option(h.Value(""), v.say(textAny))}
+	for _, o := range options {
+		list = append(list, h.Option(h.Value(o.value), g.If(o.value == now, h.Selected()), v.say(o.name)))
+	}
+	return h.Label(v.say(caption), h.Select(h.Name(name), g.Group(list)))
+}
+
+type option struct {
+	value string
+	name  text
+}
+
+// usersPage lists the users of the directory.
+func usersPage(v *visit) (answer, error) {
+	q := v.r.URL.Query()
+	text, state, source := parameter(q.Get("text")), parameter(q.Get("state")), parameter(q.Get("source"))
+	deleted := ""
+	if q.Get("deleted") == "true" {
+		deleted, state, source, text = "true", "", "", ""
+	}
+	at := query("/v1/users", "text", text, "state", state, "source", source, "deleted", deleted)
+	var list page[directory.User]
+	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/users", "limit", "50", "text", text, "state", state, "source", source, "deleted", deleted, "next", q.Get("next")), nil, &list); err != nil {
+		return nil, err
+	}
+	search := h.Form(h.Method("get"), h.Action("/console/users"), h.Class("row search"), h.Role("search"),
+		h.Label(v.say(textSearch), h.Input(h.Type("search"), h.Name("text"), h.Value(text), h.MaxLength("100"))),
+		v.choose("state", state, textStatus, option{string(directory.StateActive), textUserActive}, option{string(directory.StateSuspended), textUserSuspended}, option{string(directory.StateStaged), textUserStaged}),
+		v.choose("source", source, textSource, option{string(directory.SourceManual), textSourceManual}, option{string(directory.SourceSCIM), textSourceSCIM}, option{string(directory.SourceAD), textSourceAD}, option{string(directory.SourceM365), textSourceM365}),
+		h.Button(h.Type("submit"), v.say(textShow)), link("/console/users", v.say(textShowAll)), link("/console/users?deleted=true", v.say(textDeletedUsers)))
+	name, email, status, source2, updated := column{head: textName}, column{head: textEmail}, column{head: textStatus}, column{head: textSource}, column{head: textUpdated}
+	rows := g.Map(list.Items, func(u directory.User) g.Node {
+		t, word := stateWord(u.State)
+		if u.Deleted != nil {
+			t, word = toneBad, textUserDeleted
+		}
+		return h.Tr(v.cell(name, link(here("users", string(u.ID)), h.Class("who"), data(displayName(&u))), g.If(u.Department != "", h.Small(data(u.Department)))), v.cell(email, data(u.Email)),
+			v.cell(status, v.badge(t, word)), v.cell(source2, v.say(sourceWord(u.Source))), v.cell(updated, v.ago(u.Updated)))
+	})
+	body := g.Node(h.Div(v.table(textUsers, []column{name, email, status, source2, updated}, rows), v.pager(list.Next)))
+	switch {
+	case len(list.Items) > 0:
+	case list.Next != "": // a search looks at so many users a call
+		body = v.empty(textNothingYetSearchOn, h.P(link(v.with("next", list.Next), h.Class("button"), v.say(textSearchOn))))
+	case text+state+source+deleted != "":
+		body = v.empty(textNoUsersMatch)
+	default:
+		body = v.empty(textNoUsers)
+	}
+	return view{title: v.lang.say(textUsers), section: "/console/users", head: []g.Node{v.linkButton(scopeWrite, "/console/users/new", textAddUser, ""), v.linkButton(scopeWrite, "/console/users/load", textLoadFile, "")}, body: []g.Node{search, body, v.asCall("GET", at)}}, nil
+}
+
+// userBinding is what a user is bound by.
+type userBinding struct {
+	binding
+	ConnectionName string `json:"connectionName"`
+}
+
+// userGroup is a group in which a user is.
+type userGroup struct {
+	GroupID directory.GroupID `json:"id"`
+	Name    string            `json:"name"`
+	Direct  bool              `json:"direct"`
+	Path    []struct {
+		Name string `json:"name"`
+	} `json:"path"`
+}
+
+// entry is one thing that was done.
+type entry struct {
+	ID                string                     `json:"id"`
+	At                time.Time                  `json:"at"`
+	Kind              string                     `json:"kind"`
+	ConnectionID      directory.ConnectionID     `json:"connectionId"`
+	RunID             directory.RunID            `json:"runId"`
+	JobID             directory.JobID            `json:"jobId"`
+	UserID            directory.UserID           `json:"userId"`
+	UserPrincipalName string                     `json:"userPrincipalName"`
+	Effect            directory.Effect           `json:"effect"`
+	State             directory.ChangeState      `json:"state"`
+	Properties        []directory.PropertyChange `json:"properties"`
+	Reason            string                     `json:"reason"`
+	By                string                     `json:"by"`
+	ApprovedBy        string                     `json:"approvedBy"`
+	RequestID         string                     `json:"requestId"`
+	Error             string                     `json:"error"`
+}
+
+// userPage shows a user: what is known of them, where they are bound, in which groups they
+// are, and what was done.
+func userPage(v *visit) (answer, error) {
+	id := v.id()
+	users := ask[directory.User](v, apiPath("users", id))
+	bound := ask[page[userBinding]](v, apiPath("users", id, "bindings"))
+	groups := ask[page[userGroup]](v, query(apiPath("users", id, "groups"), "limit", "50"))
+	done := ask[page[entry]](v, query("/v1/activity", "userId", id, "limit", "20"))
+	u, err := users.get()
+	if err != nil {
+		return nil, err
+	}
+	t, word := stateWord(u.State)
+	if u.Deleted != nil {
+		t, word = toneBad, textUserDeleted
+	}
+	return view{title: displayName(&u), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}}, head: []g.Node{v.badge(t, word), v.avatar(&u)}, body: []g.Node{
+		h.Section(h.Class("status"), v.userActs(&u), v.profile(&u)),
+		h.Section(h.H2(v.say(textBoundTo)), partly(v, bound, func(p page[userBinding]) g.Node { return v.boundTo(&u, p.Items) })),
+		h.Section(h.H2(v.say(textInGroups)), partly(v, groups, func(p page[userGroup]) g.Node {
+			if len(p.Items) == 0 {
+				return v.empty(textInNoGroup)
+			}
+			return h.Ul(g.Map(p.Items, func(x userGroup) g.Node {
+				var path []string
+				for _, step := range x.Path {
+					path = append(path, step.Name)
+				}
+				return h.Li(link(here("groups", string(x.GroupID)), data(x.Name)), g.If(!x.Direct, h.Small(g.Text(" "), v.say(textThrough), g.Text(" "), data(strings.Join(path, " › ")))))
+			})...)
+		})),
+		h.Section(h.H2(v.say(textHistory)), partly(v, done, func(p page[entry]) g.Node { return v.entries(p, false) }), h.P(link(query("/console/activity", "userId", id), v.say(textSeeAll)))),
+		v.asCall("GET", apiPath("users", id))}}, nil
+}
+
+// photo hands on a user's picture: from our own address, as the policy of content wants it.
+func photo(v *visit) (answer, error) {
+	var body string
+	header, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id(), "photo"), nil, &body, "Accept", "image/*")
+	if is(err, http.StatusNotFound) {
+		return nothing{http.StatusNotFound}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	kind := header.Get("Content-Type")
+	if kind != "image/jpeg" && kind != "image/png" { // what the API keeps
+		return nothing{http.StatusNotFound}, nil
+	}
+	return picture{kind, body}, nil
+}
+
+// avatar is a user's picture, over the first letters of their name.
+func (v *visit) avatar(u *directory.User) g.Node {
+	letters := ""
+	for _, word := range strings.Fields(clean(displayName(u))) {
+		r, _ := utf8.DecodeRuneInString(word)
+		if len(letters) < 8 && unicode.IsLetter(r) {
+			letters += string(unicode.ToUpper(r))
+		}
+	}
+	return h.Span(h.Class("avatar"), h.Aria("hidden", "true"), g.Text(string([]rune(letters)[:min(2, len([]rune(letters)))])), h.Img(h.Src(here("users", string(u.ID), "photo")), h.Alt(""), h.Width("44"), h.Height("44")))
+}
+
+// userActs are what can be done about a user. Each says what follows.
+func (v *visit) userActs(u *directory.User) g.Node {
+	at := here("users", string(u.ID))
+	version := hidden("version", itoa(int(u.Version)))
+	if u.Deleted != nil {
+		return h.Div(h.P(v.say(textDeletedMeans), g.Text(" "), v.moment(*u.Deleted)), v.act(scopeWrite, at+"/restore", textRestore, "primary", version))
+	}
+	list := []g.Node{v.linkButton(scopeWrite, at+"/edit", textEdit, "primary")}
+	if u.State == directory.StateActive {
+		list = append(list, v.act(scopeWrite, at+"/suspend", textSuspend, "", version))
+	} else {
+		list = append(list, v.act(scopeWrite, at+"/activate", textActivate, "", version))
+	}
+	list = append(list, v.linkButton(scopeWrite, at+"/move", textMoveDots, ""), v.linkButton(scopeApprove, at+"/password", textPasswordDots, ""), v.linkButton(scopeWrite, at+"/delete", textDeleteDots, ""))
+	means := textSuspendMeans
+	if u.State != directory.StateActive {
+		means = textActivateMeans
+	}
+	return h.Div(h.Div(h.Class("row"), g.Group(list)), h.P(h.Class("faint"), v.say(means)))
+}
+
+// profile is what is known of a user, with whose each value is.
+func (v *visit) profile(u *directory.User) g.Node {
+	var pairs []g.Node
+	for _, a := range directory.Attributes() {
+		if a.Path == "" || a.Path == "state" || a.Text(&u.Profile) == "" {
+			continue
+		}
+		value := g.Node(data(a.Text(&u.Profile)))
+		if a.Form == directory.FormID {
+			value = link(here("users", a.Text(&u.Profile)), code(a.Text(&u.Profile)))
+		}
+		pairs = append(pairs, h.Div(h.Dt(v.attribute(a.Path)), h.Dd(value, g.If(u.Owners[a.Path] != "", h.Small(v.say(textOwnedBy), g.Text(" "), v.say(sourceWord(u.Owners[a.Path])))))))
+	}
+	for _, name := range sortedNames(u.CustomAttributes) {
+		pairs = append(pairs, v.factNamed(name, data(u.CustomAttributes[name])))
+	}
+	pairs = append(pairs, v.fact(textSource, v.say(sourceWord(u.Source))), v.fact(textCreated, v.moment(u.Created)), v.fact(textUpdated, v.ago(u.Updated)), v.fact(textID, code(string(u.ID))))
+	return h.Dl(h.Class("facts grid"), g.Group(pairs))
+}
+
+// attribute is what people call an attribute; of one without a word, its name.
+func (v *visit) attribute(path string) g.Node {
+	if word, ok := attributeWord(path); ok {
+		return v.say(word)
+	}
+	return code(path)
+}
+
+// boundTo shows where a user is bound, and leads to why things are as they are.
+func (v *visit) boundTo(u *directory.User, list []userBinding) g.Node {
+	if len(list) == 0 {
+		return v.empty(textNotBound)
+	}
+	return h.Div(g.Map(list, func(b userBinding) g.Node {
+		at := here("connections", string(b.ConnectionID))
+		return h.Div(h.Class("item"), h.Div(h.P(link(at, h.Class("who"), data(b.ConnectionName)), g.Text(" · "), data(b.UserPrincipalName)), v.bindingState(&b.binding),
+			g.If(!b.LastWrite.IsZero(), h.P(h.Class("faint"), v.say(textLastWritten), g.Text(" "), v.ago(b.LastWrite)))),
+			link(query(here("users", string(u.ID), "explain"), "connection", string(b.ConnectionID)), h.Class("button"), v.say(textExplain)), v.bindingActs(at, &b.binding))
+	})...)
+}
+
+// explanation is why a user's account is as it is, and what the next run would do.
+type explanation struct {
+	Bound   bool   `json:"bound"`
+	Summary string `json:"summary"`
+	Address struct {
+		Email     string             `json:"email"`
+		Mapped    string             `json:"mapped"`
+		DomainMap string             `json:"domainMap"`
+		Problem   *directory.Problem `json:"problem"`
+	} `json:"address"`
+	Account struct {
+		ID                directory.AccountID `json:"id"`
+		UserPrincipalName string              `json:"userPrincipalName"`
+		State             string              `json:"state"`
+		MatchedBy         string              `json:"matchedBy"`
+		Guest             bool                `json:"guest"`
+		OnPremisesSync    bool                `json:"onPremisesSync"`
+	} `json:"account"`
+	Protection struct {
+		Protected bool   `json:"protected"`
+		Reason    string `json:"reason"`
+	} `json:"protection"`
+	Attributes []struct {
+		Name     string          `json:"name"`
+		Rule     string          `json:"rule"`
+		Desired  directory.Value `json:"desired"`
+		Base     directory.Value `json:"base"`
+		Observed directory.Value `json:"observed"`
+		Outcome  string          `json:"outcome"`
+		Note     string          `json:"note"`
+		Reason   string          `json:"reason"`
+	} `json:"attributes"`
+	Decision struct {
+		Status   directory.BindingStatus `json:"status"`
+		Problem  *directory.Problem      `json:"problem"`
+		Findings []directory.Problem     `json:"findings"`
+		Changes  []directory.Change      `json:"changes"`
+	} `json:"decision"`
+	Guard struct {
+		Mode string          `json:"mode"`
+		Held *directory.Held `json:"held"`
+	} `json:"guard"`
+}
+
+// outcomeWord is what becomes of a property.
+func outcomeWord(s string) (tone, text) {
+	switch s {
+	case "equal":
+		return toneGood, textOutcomeEqual
+	case "write":
+		return toneInfo, textOutcomeWrite
+	case "report":
+		return toneWarn, textOutcomeReport
+	case "refused":
+		return toneBad, textChangeRefused
+	case "kept":
+		return tonePlain, textOutcomeKept
+	case "left":
+		return tonePlain, textOutcomeLeft
+	}
+	return tonePlain, textUnknown
+}
+
+// explainPage goes through the decision about a user, step by step.
+func explainPage(v *visit) (answer, error) {
+	id, con := v.id(), parameter(v.r.URL.Query().Get("connection"))
+	var u directory.User
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", id), nil, &u); err != nil {
+		return nil, err
+	}
+	at := query(apiPath("users", id, "explain"), "connectionId", con)
+	var e explanation
+	if _, err := v.call(v.ctx, http.MethodGet, at, nil, &e); err != nil {
+		return nil, err
+	}
+	step := func(t tone, title text, more ...g.Node) g.Node {
+		return h.Li(h.Class("step "+string(t)), h.H3(v.say(title)), g.Group(more))
+	}
+	mapped, account, protection, decided := toneGood, toneGood, toneGood, toneGood
+	if e.Address.Problem != nil {
+		mapped = toneBad
+	}
+	if e.Account.State == "contested" || e.Account.State == "missing" || e.Account.OnPremisesSync {
+		account = toneWarn
+	}
+	if e.Protection.Protected {
+		protection = toneWarn
+	}
+	if e.Decision.Problem != nil {
+		decided = toneBad
+	}
+	prop, wanted, agreed, found, becomes := column{head: textProperty}, column{head: textWanted}, column{head: textAgreed}, column{head: textAtMicrosoft}, column{head: textBecomes}
+	var rows []g.Node
+	for _, a := range e.Attributes {
+		t, word := outcomeWord(a.Outcome)
+		rows = append(rows, h.Tr(v.cell(prop, code(a.Name), h.Small(v.sentence(a.Rule))), v.cell(wanted, v.value(a.Desired), g.If(a.Note != "", h.Small(v.sentence(a.Note)))), v.cell(agreed, v.value(a.Base)), v.cell(found, v.value(a.Observed)),
+			v.cell(becomes, v.badge(t, word), g.If(a.Reason != "", h.Small(v.sentence(a.Reason))))))
+	}
+	return view{title: v.lang.say(textExplainTitle, clean(displayName(&u))), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {here("users", id), data(displayName(&u))}}, body: []g.Node{
+		h.P(h.Class("lead"), v.sentence(e.Summary)),
+		h.Ol(h.Class("explain"),
+			step(toneGood, textStepInDirectory, h.P(data(u.Email), g.Text(" · "), v.say(sourceWord(u.Source)))),
+			step(mapped, textStepAddress, h.P(data(e.Address.Email), g.Text(" → "), h.Strong(data(e.Address.Mapped)), g.If(e.Address.DomainMap != "", h.Small(code(e.Address.DomainMap)))), g.Iff(e.Address.Problem != nil, func() g.Node { return v.trouble(e.Address.Problem) })),
+			step(account, textStepAccount, h.P(code(e.Account.State), g.Text(" "), data(e.Account.UserPrincipalName), g.If(e.Account.MatchedBy != "", h.Small(v.say(textMatchedBy), g.Text(" "), data(e.Account.MatchedBy)))), g.If(e.Account.OnPremisesSync, h.P(v.say(textSyncedThere)))),
+			step(protection, textStepProtection, g.If(e.Protection.Protected, h.P(v.sentence(e.Protection.Reason))), g.If(!e.Protection.Protected, h.P(v.say(textNotProtected)))),
+			step(decided, textStepNext, v.decisionOf(&e))),
+		h.Section(h.H2(v.say(textValues)), v.table(textValues, []column{prop, wanted, agreed, found, becomes}, rows)), v.asCall("GET", at)}}, nil
+}
+
+// decisionOf is what the next run would do.
+func (v *visit) decisionOf(e *explanation) g.Node {
+	t, word := bindingWord(e.Decision.Status)
+	nodes := []g.Node{h.P(v.badge(t, word))}
+	if e.Decision.Problem != nil {
+		nodes = append(nodes, v.trouble(e.Decision.Problem))
+	}
+	for i := range e.Decision.Changes {
+		c := &e.Decision.Changes[i]
+		nodes = append(nodes, h.Div(h.Class("line"), v.effectBadge(c.Effect), g.Text(" "), v.sentence(c.Reason), v.diff(c)))
+	}
+	if len(e.Decision.Changes) == 0 && e.Decision.Problem == nil {
+		nodes = append(nodes, h.P(v.say(textNothingToWrite)))
+	}
+	if e.Guard.Held != nil {
+		nodes = append(nodes, h.P(h.Strong(v.say(textWouldBeHeld))), h.Ul(g.Map(e.Guard.Held.Reasons, func(s string) g.Node { return h.Li(v.sentence(s)) })...))
+	}
+	return g.Group(nodes)
+}
+
+// setState suspends, activates or restores a user, at the version that was seen.
+func setState(act string, told text) func(v *visit) (answer, error) {
+	return func(v *visit) (answer, error) {
+		if _, err := v.call(v.ctx, http.MethodPost, apiPath("users", v.id(), act), nil, nil, ifMatch(v.r.PostForm.Get("version"))...); err != nil {
+			if is(err, http.StatusPreconditionFailed) {
+				return v.stale(here("users", v.id())), nil
+			}
+			return nil, err
+		}
+		return v.done(here("users", v.id()), v.lang.say(told)), nil
+	}
+}
+
+// ifMatch is the header by which an edit is of one version only.
+func ifMatch(version string) []string {
+	if version == "" {
+		return nil
+	}
+	return []string{"If-Match", `"` + version + `"`}
+}
+
+// stale is the page of an edit onto what somebody has changed since it was seen.
+func (v *visit) stale(at string) answer {
+	return view{status: http.StatusPreconditionFailed, title: v.lang.say(textNotDone), body: []g.Node{
+		v.box(toneWarn, v.say(textChangedMeanwhile), h.P(v.say(textChangedMeanwhileMore)), h.P(link(at, h.Class("button primary"), v.say(textLookAgain))))}}
+}
+
+// editUserPage is the form of a user.
+func editUserPage(v *visit) (answer, error) {
+	var u directory.User
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id()), nil, &u); err != nil {
+		return nil, err
+	}
+	return v.userForm(&u, u.Profile, nil, nil), nil
+}
+
+func newUserPage(v *visit) (answer, error) {
+	return v.userForm(nil, directory.Profile{}, nil, nil), nil
+}
+
+// userForm is a user's form: u is the user as it is, nil for a new one; typed is what
+// stands in the fields, theirs what somebody else has changed meanwhile.
+func (v *visit) userForm(u *directory.User, typed directory.Profile, p *problem, theirs map[string]string) answer {
+	at, title, status := "/console/users/new", v.lang.say(textAddUser), 0
+	crumbs := []crumb{{"/console/users", v.say(textUsers)}}
+	if u != nil {
+		at, title = here("users", string(u.ID), "edit"), v.lang.say(textEditTitle, clean(displayName(u)))
+		crumbs = append(crumbs, crumb{here("users", string(u.ID)), data(displayName(u))})
+	}
+	if p != nil {
+		status = p.Status
+	}
+	var fields []g.Node
+	for _, a := range directory.Attributes() {
+		if a.Path == "" || a.Path == "state" || u == nil && a.Path == "userName" {
+			continue
+		}
+		owned := u != nil && u.Owners[a.Path] != "" && u.Owners[a.Path] != directory.SourceManual
+		help := []g.Node{h.ID("help-" + a.Path), h.Class("faint")}
+		if owned {
+			help = append(help, v.say(textOwnedBy), g.Text(" "), v.say(sourceWord(u.Owners[a.Path])))
+		}
+		if other, changed := theirs[a.Path]; changed {
+			help = append(help, h.Span(h.Class("fault"), v.say(textNowIs), g.Text(" "), data(other)))
+		}
+		fault := faultOf(p, a.Path)
+		if fault != "" {
+			help = append(help, h.Span(h.Class("fault"), v.sentence(fault)))
+		}
+		input := []g.Node{h.ID("in-" + a.Path), h.Name(a.Path), h.Value(a.Text(&typed)), h.AutoComplete("off"), h.Aria("describedby", "help-"+a.Path), g.If(owned, h.ReadOnly()), g.If(fault != "", h.Aria("invalid", "true")), g.If(a.Path == "email", h.Required())}
+		if a.MaxCharacters > 0 {
+			input = append(input, h.MaxLength(itoa(a.MaxCharacters)))
+		}
+		box := h.Input(append(input, h.Type("text"))...)
+		if a.Form == directory.FormLines {
+			box = h.Textarea(h.ID("in-"+a.Path), h.Name(a.Path), h.Rows("2"), h.Aria("describedby", "help-"+a.Path), g.If(owned, h.ReadOnly()), g.Text(a.Text(&typed)))
+		}
+		fields = append(fields, h.Div(h.Class("field"), h.Label(h.For("in-"+a.Path), v.attribute(a.Path)), box, h.P(help...)))
+	}
+	back := "/console/users"
+	var version g.Node
+	if u != nil {
+		back, version = here("users", string(u.ID)), hidden("version", itoa(int(u.Version)))
+	}
+	return view{status: status, title: title, section: "/console/users", crumbs: crumbs, body: []g.Node{
+		g.Iff(p != nil, func() g.Node { return v.problem(p) }), g.If(theirs != nil, v.box(toneWarn, v.say(textChangedMeanwhile), h.P(v.say(textBothVersions)))),
+		h.Form(h.Method("post"), h.Action(at), h.Data("busy", ""), version, h.Div(h.Class("fields"), g.Group(fields)),
+			h.Div(h.Class("row decide"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)), link(back, h.Class("button"), v.say(textNotYet))))}}
+}
+
+// typedProfile is what stands in the fields of a form.
+func (v *visit) typedProfile() directory.Profile {
+	var p directory.Profile
+	for _, a := range directory.Attributes() {
+		if a.Path != "" && v.r.PostForm.Has(a.Path) {
+			a.SetText(&p, strings.TrimSpace(strings.ReplaceAll(v.r.PostForm.Get(a.Path), "\r\n", "\n")))
+		}
+	}
+	return p
+}
+
+// patchOf is the merge patch that brings a profile to what was typed: what differs, an
+// emptied value as null.
+func (v *visit) patchOf(old, typed *directory.Profile) map[string]any {
+	patch := map[string]any{}
+	for _, a := range directory.Attributes() {
+		if a.Path == "" || !v.r.PostForm.Has(a.Path) || a.Text(old) == a.Text(typed) {
+			continue
+		}
+		var value any = a.Text(typed)
+		if value == "" {
+			value = nil
+		}
+		parent, child, nested := strings.Cut(a.Path, ".")
+		if !nested {
+			patch[a.Path] = value
+			continue
+		}
+		inner, _ := patch[parent].(map[string]any)
+		if inner == nil {
+			inner = map[string]any{}
+			patch[parent] = inner
+		}
+		inner[child] = value
+	}
+	return patch
+}
+
+// editUser saves a form onto the version that it was made of. When somebody else was
+// faster, both versions are shown, and saving once more takes the one that was typed.
+func editUser(v *visit) (answer, error) {
+	var u directory.User
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id()), nil, &u); err != nil {
+		return nil, err
+	}
+	typed := v.typedProfile()
+	patch := v.patchOf(&u.Profile, &typed)
+	if len(patch) == 0 {
+		return v.done(here("users", v.id()), v.lang.say(textNothingChanged)), nil
+	}
+	if v.r.PostForm.Get("version") != itoa(int(u.Version)) {
+		return v.bothVersions(&u, typed), nil
+	}
+	_, err := v.call(v.ctx, http.MethodPatch, apiPath("users", v.id()), patch, nil, ifMatch(itoa(int(u.Version)))...)
+	p, ours := asProblem(err)
+	switch {
+	case err == nil:
+		return v.done(here("users", v.id()), v.lang.say(textSaved)), nil
+	case ours && p.Status == http.StatusPreconditionFailed:
+		if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id()), nil, &u); err != nil {
+			return nil, err
+		}
+		return v.bothVersions(&u, typed), nil
+	case ours && (p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest || p.Status == http.StatusConflict):
+		return v.userForm(&u, typed, p, nil), nil
+	}
+	return nil, err
+}
+
+// bothVersions is a form with what was typed, and beside it what the user is by now.
+func (v *visit) bothVersions(u *directory.User, typed directory.Profile) answer {
+	theirs := map[string]string{}
+	for _, a := range directory.Attributes() {
+		if a.Path != "" && v.r.PostForm.Has(a.Path) && a.Text(&u.Profile) != a.Text(&typed) {
+			theirs[a.Path] = a.Text(&u.Profile)
+		}
+	}
+	page, _ := v.userForm(u, typed, nil, theirs).(view)
+	page.status = http.StatusPreconditionFailed
+	return page
+}
+
+// newUser makes a user.
+func newUser(v *visit) (answer, error) {
+	typed := v.typedProfile()
+	body := v.patchOf(&directory.Profile{}, &typed)
+	var u struct {
+		ID directory.UserID `json:"id"`
+	}
+	if _, err := v.call(v.ctx, http.MethodPost, "/v1/users", body, &u); err != nil {
+		if p, ok := asProblem(err); ok && p.Status < 500 && p.Status != http.StatusUnauthorized {
+			return v.userForm(nil, typed, p, nil), nil
+		}
+		return nil, err
+	}
+	return v.done(here("users", string(u.ID)), v.lang.say(textUserMade)), nil
+}
+
+// deleteUserPage says what deleting a user comes to.
+func deleteUserPage(v *visit) (answer, error) {
+	var u directory.User
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id()), nil, &u); err != nil {
+		return nil, err
+	}
+	at := here("users", v.id())
+	return view{title: v.lang.say(textDeleteTitle, clean(displayName(&u))), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(displayName(&u))}}, body: []g.Node{
+		h.P(h.Class("lead"), v.say(textDeleteMeans)), h.P(v.say(textDeleteBack)),
+		h.Form(h.Method("post"), h.Action(at+"/delete"), h.Data("busy", ""), hidden("version", itoa(int(u.Version))), h.Div(h.Class("row decide"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textDelete)), link(at, h.Class("button"), v.say(textNotYet))))}}, nil
+}
+
+func deleteUser(v *visit) (answer, error) {
+	if _, err := v.call(v.ctx, http.MethodDelete, apiPath("users", v.id()), nil, nil, ifMatch(v.r.PostForm.Get("version"))...); err != nil {
+		if is(err, http.StatusPreconditionFailed) {
+			return v.stale(here("users", v.id())), nil
+		}
+		return nil, err
+	}
+	return v.done(here("users", v.id()), v.lang.say(textUserDeletedNow)), nil
+}
+
+// entries are what was done, newest first.
+func (v *visit) entries(p page[entry], whose bool) g.Node {
+	if len(p.Items) == 0 {
+		return v.empty(textNothingWasDone)
+	}
+	when, what, who, changed := column{head: textWhen}, column{head: textWhat}, column{head: textBy}, column{head: textWhatChanges}
+	columns := []column{when, what, who, changed}
+	rows := g.Map(p.Items, func(e entry) g.Node {
+		act := g.Node(code(e.Kind))
+		if word, known := kindWord(directory.AuditKind(e.Kind)); known {
+			act = v.say(word)
+		}
+		if e.Effect != "" {
+			t, word := changeWord(e.State)
+			act = g.Group([]g.Node{v.effectBadge(e.Effect), g.Text(" "), v.badge(t, word)})
+		}
+		by := g.Node(dash())
+		if e.By != "" {
+			by = data(e.By)
+		}
+		var of g.Node
+		if whose && e.UserID != "" {
+			of = h.Small(link(here("users", string(e.UserID)), data(orID(e.UserPrincipalName, string(e.UserID)))))
+		}
+		return h.Tr(v.cell(when, v.moment(e.At), g.If(e.RunID != "", h.Small(link(here("runs", string(e.RunID)), v.say(textTheRunItself))))), v.cell(what, act, of),
+			v.cell(who, by, g.If(e.ApprovedBy != "", h.Small(v.say(textApprovedBy), g.Text(" "), data(e.ApprovedBy)))),
+			v.cell(changed, g.If(len(e.Properties) > 0, v.diff(&directory.Change{Properties: e.Properties})), g.If(e.Reason != "", h.Small(v.sentence(e.Reason))), g.If(e.Error != "", h.P(h.Class("irreversible"), v.sentence(e.Error))), g.If(e.RequestID != "", h.Small(g.Text("request-id "), code(e.RequestID)))))
+	})
+	return v.table(textHistory, columns, rows)
+}
+
+// activityPage is all that was done, with filters.
+func activityPage(v *visit) (answer, error) {
+	q := v.r.URL.Query()
+	pairs := []string{}
+	for _, name := range []string{"connectionId", "userId", "groupId", "runId", "effect", "since", "until"} {
+		pairs = append(pairs, name, parameter(q.Get(name)))
+	}
+	at := query("/v1/activity", pairs...)
+	days := ask[struct {
+		Items []day `json:"items"`
+	}](v, query("/v1/activity/summary", "connectionId", parameter(q.Get("connectionId"))))
+	list := ask[page[entry]](v, query("/v1/activity", append(pairs, "limit", "50", "next", q.Get("next"))...))
+	field := func(name string, caption text, kind string) g.Node {
+		return h.Label(v.say(caption), h.Input(h.Type(kind), h.Name(name), h.Value(parameter(q.Get(name))), h.MaxLength("100"), h.AutoComplete("off")))
+	}
+	return view{title: v.lang.say(textActivity), section: "/console/activity", body: []g.Node{
+		partly(v, days, func(x struct {
+			Items []day `json:"items"`
+		}) g.Node {
+			return v.dayChart(x.Items)
+		}),
+		h.Details(h.Class("filter"), h.Summary(v.say(textFilter)), h.Form(h.Method("get"), h.Action("/console/activity"), h.Class("row"), field("connectionId", textConnectionID, "text"), field("userId", textUserID, "text"), field("since", textFrom, "date"), field("until", textTo, "date"), h.Button(h.Type("submit"), v.say(textShow)), link("/console/activity", v.say(textShowAll)))),
+		partly(v, list, func(p page[entry]) g.Node { return h.Div(v.entries(p, true), v.pager(p.Next)) }),
+		h.Section(h.H2(v.say(textProof)), h.P(v.say(textProofMeans)), v.act(scopeWrite, "/console/activity/verify", textVerify, "")), v.asCall("GET", at)}}, nil
+}
+
+// verify proves that nothing of the history was changed.
+func verify(v *visit) (answer, error) {
+	return v.startJob(http.MethodPost, "/v1/activity:verify", json.RawMessage("{}"))
+}

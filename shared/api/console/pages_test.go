@@ -1,0 +1,807 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	g "maragu.dev/gomponents"
+
+	"bindery/shared/directory"
+)
+
+const runID = directory.RunID("run_1")
+
+// contoso is a connection that works.
+func contoso(now time.Time) connection {
+	return connection{ID: "con_1", Name: "Contoso", Status: directory.StatusActive, BoundCount: 5012, Created: now.Add(-90 * 24 * time.Hour),
+		Tenant:       &directory.Tenant{ID: "t-1", DisplayName: "Contoso Ltd", Domains: []directory.Domain{{Name: "contoso.example", IsDefault: true}}},
+		AuthorizedBy: &directory.Administrator{ObjectID: "o-1", UserPrincipalName: "admin@contoso.example"},
+		LastRun:      &directory.LastRun{ID: runID, State: directory.RunDone, EndedAt: now.Add(-4 * time.Minute)}}
+}
+
+// aRun is a run of fourteen blocks and two renames, in a state.
+func aRun(now time.Time, state directory.RunState) directory.Run {
+	r := directory.Run{ID: runID, ConnectionID: "con_1", Kind: directory.KindSync, State: state, Trigger: directory.TriggerEdit, StartedAt: now.Add(-10 * time.Minute),
+		Counts: map[directory.Effect]int{directory.EffectBlock: 14, directory.EffectRename: 2, directory.EffectUpdateToEmpty: 1}}
+	switch state {
+	case directory.RunPlanning:
+		r.Counts = nil
+	case directory.RunHeld:
+		r.Held = &directory.Held{All: true, Reasons: []string{"14 changes of the effect block are more than the 5 allowed."},
+			Limits: []directory.Exceeded{{Effect: directory.EffectBlock, Period: directory.PeriodRun, Count: 14, Limit: 5, Worst: "department Engineering", WorstCount: 11}},
+			Facts:  []directory.HeldFact{{Code: directory.HeldSourceShrank, Then: 212, Now: 198}}}
+	case directory.RunApplying:
+		r.Applied, r.Failed = 9, 1
+	case directory.RunWaiting:
+		r.Applied = 9
+		r.Waiting = &directory.Waiting{Until: now.Add(5 * time.Minute), Why: "Microsoft asks for a pause."}
+	case directory.RunDone:
+		r.Applied, r.Failed, r.EndedAt, r.ApprovedBy = 15, 1, now.Add(-9*time.Minute), "ben"
+	case directory.RunFailed:
+		r.EndedAt = now.Add(-9 * time.Minute)
+		r.Error = &directory.Problem{Code: "admin-role-lost", Message: "The admin who authorised has lost the role.", Next: "Give it back.", MicrosoftCode: "Authorization_RequestDenied", RequestID: "8f3c"}
+	case directory.RunPlanned:
+		r.DryRun, r.EndedAt = true, now.Add(-9*time.Minute)
+	}
+	return r
+}
+
+// itsChanges are the changes of aRun.
+func itsChanges(state directory.ChangeState) page[directory.Change] {
+	var p page[directory.Change]
+	for i := range 14 {
+		p.Items = append(p.Items, directory.Change{ID: directory.ChangeID(fmt.Sprintf("run_1.0.%d", i)), UserID: directory.UserID(fmt.Sprintf("usr_%d", i)), UserPrincipalName: fmt.Sprintf("user%d@contoso.example", i),
+			Department: "Engineering", Effect: directory.EffectBlock, Reason: "blocked because the user is suspended in the directory", State: state,
+			Properties: []directory.PropertyChange{{Name: "accountEnabled", Before: directory.BoolValue(true), After: directory.BoolValue(false)}}})
+	}
+	for i := range 2 {
+		p.Items = append(p.Items, directory.Change{ID: directory.ChangeID(fmt.Sprintf("run_1.1.%d", i)), UserPrincipalName: fmt.Sprintf("zo%d@contoso.example", i), Effect: directory.EffectRename, State: state,
+			Reason: "renamed because the address changed", Irreversible: "The old address stays as a proxy address.",
+			Properties: []directory.PropertyChange{
+				{Name: "userPrincipalName", Before: directory.StringValue("zo@contoso.example"), After: directory.StringValue("zoe@contoso.example")},
+				{Name: "mail", Before: directory.StringValue("zo@contoso.example"), After: directory.StringValue("zoe@contoso.example")},
+				{Name: "department", Before: directory.Null, After: directory.StringValue("Sales")}}})
+	}
+	return p
+}
+
+// runWorld is a world with one run of a connection.
+func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
+	t.Helper()
+	w := signed(t, scopes...)
+	changed := directory.ChangePlanned
+	if state == directory.RunDone {
+		changed = directory.ChangeApplied
+	}
+	all := itsChanges(changed)
+	w.tell(map[string]any{
+		"GET /v1/runs/run_1": aRun(w.now, state),
+		"GET /v1/runs/run_1/changes": func(r *http.Request) any {
+			got := page[directory.Change]{}
+			q := r.URL.Query()
+			for _, c := range all.Items {
+				if want := q.Get("effect"); want == "" || want == string(c.Effect) {
+					got.Items = append(got.Items, c)
+				}
+			}
+			if q.Get("next") == "two" {
+				got.Items = got.Items[8:]
+			} else if q.Get("limit") == "50" && len(got.Items) > 8 {
+				got.Items, got.Next = got.Items[:8], "two"
+			}
+			return got
+		},
+		"GET /v1/runs/run_1/parts": parts{
+			Departments: []part{{"Engineering", map[directory.Effect]int{directory.EffectBlock: 11}}, {"", map[directory.Effect]int{directory.EffectBlock: 3, directory.EffectRename: 2}}},
+			Domains:     []part{{"contoso.example", map[directory.Effect]int{directory.EffectBlock: 14}}}},
+		"GET /v1/connections/con_1":          contoso(w.now),
+		"GET /v1/connections/con_1/runs":     page[directory.Run]{Items: []directory.Run{aRun(w.now, state), aRun(w.now, directory.RunDone)}},
+		"GET /v1/connections/con_1/problems": causes{Items: []cause{{Code: "paused-leaver", Message: "The account of a leaver stays enabled.", Next: "Resume it.", Users: 2}}},
+		"GET /v1/connections/con_1/health":   health{CheckedAt: new(w.now.Add(-time.Hour)), Healthy: new(false), Findings: []finding{{Code: "domain-lost", Severity: "critical", Subject: "old.example", Evidence: "The tenant has lost the domain.", Consequence: "Nobody there is written.", Next: "Verify it again."}}},
+		"GET /v1/connections":                page[connection]{Items: []connection{contoso(w.now)}},
+	})
+	w.tell(people(w.now))
+	return w
+}
+
+// ann is a user whom Active Directory brings, but for the job title.
+func ann(now time.Time) directory.User {
+	u := directory.User{ID: "usr_1", Source: directory.SourceAD, Created: now.Add(-90 * 24 * time.Hour), Updated: now.Add(-time.Hour), Version: 7,
+		Owners: map[string]directory.Source{"department": directory.SourceAD, "jobTitle": directory.SourceManual}}
+	u.Email, u.UserName, u.GivenName, u.FamilyName, u.Department, u.JobTitle, u.State = "ann@contoso.example", "ann@contoso.example", "Ann", "Example", "Sales", "Head of Sales", directory.StateActive
+	u.Phones.Work, u.ManagerID, u.CustomAttributes = "+49 30 1234", "usr_2", map[string]string{"badge": "7"}
+	return u
+}
+
+// sales is a group that a connection uses.
+func sales(now time.Time) directory.Group {
+	x := directory.Group{ID: "grp_1", Source: directory.SourceManual, Created: now.Add(-time.Hour), Updated: now.Add(-time.Hour), Version: 3, MembersVersion: 4, Members: 2, UsedBy: []directory.ConnectionID{"con_1"}}
+	x.Name, x.Description = "Sales", "Who sells"
+	return x
+}
+
+// people are what /v1 has of users, accounts, members, jobs and what was done.
+func people(now time.Time) map[string]any {
+	deleted := ann(now)
+	deleted.ID, deleted.Deleted = "usr_9", new(now.Add(-24*time.Hour))
+	b := binding{UserID: "usr_1", ConnectionID: "con_1", UserPrincipalName: "ann@contoso.example", Status: directory.BindingFailed, LastWrite: now.Add(-time.Hour),
+		Problem: &directory.Problem{Code: "address-in-use", Message: "Another object has the address.", Next: "Take it away there.", MicrosoftCode: "ObjectConflict"}}
+	paused := binding{UserID: "usr_2", ConnectionID: "con_1", Status: directory.BindingPaused, Created: true}
+	waits := binding{UserID: "usr_3", ConnectionID: "con_1", UserPrincipalName: "cy@contoso.example", Status: directory.BindingPending, ExpectedBy: now.Add(4 * time.Minute), Release: directory.ReleaseBlock}
+	var e explanation
+	e.Summary = "The next run would write the job title."
+	e.Address.Email, e.Address.Mapped, e.Address.DomainMap = "ann@contoso.example", "ann@m365.contoso.example", "contoso.example"
+	e.Account.State, e.Account.UserPrincipalName, e.Account.MatchedBy = "bound", "ann@m365.contoso.example", "id"
+	e.Protection.Protected, e.Protection.Reason = true, "holds a directory role"
+	if err := json.Unmarshal([]byte(`[{"name":"jobTitle","rule":"by setting","desired":"Head of Sales","base":"Sales","observed":"Sales","outcome":"write","reason":"edited"},
+		{"name":"mail","rule":"always","desired":"ann@contoso.example","base":"ann@contoso.example","observed":null,"outcome":"kept","note":"of the address"}]`), &e.Attributes); err != nil {
+		panic(err)
+	}
+	e.Decision.Status = directory.BindingPending
+	e.Decision.Changes = itsChanges(directory.ChangePlanned).Items[:1]
+	e.Guard.Held = &directory.Held{Reasons: []string{"Every run waits."}}
+	j := job{Job: directory.Job{ID: "job_1", Kind: directory.JobImport, ConnectionID: "con_1", State: directory.JobRunning, Done: 120, RefusedCount: 1, Counts: map[string]int{"created": 119}, AskedBy: "ada", Created: now.Add(-time.Minute),
+		Notes: []directory.JobNote{{Name: "bo@contoso.example", Warning: directory.Warning{Code: "text-tidied", Detail: "White space was taken out."}}}},
+		Total: new(200), Refused: []directory.RefusedItem{{Name: "guest@elsewhere.example", Code: "guest", Detail: "Guests are not imported."}}}
+	did := page[entry]{Items: []entry{
+		{ID: "a", At: now.Add(-time.Hour), Kind: "change", RunID: runID, UserID: "usr_1", UserPrincipalName: "ann@contoso.example", Effect: directory.EffectUpdate, State: directory.ChangeApplied, RequestID: "8f3c", By: "ada", ApprovedBy: "ben",
+			Properties: []directory.PropertyChange{{Name: "department", Before: directory.StringValue("Sales"), After: directory.StringValue("Research")}}},
+		{ID: "b", At: now.Add(-2 * time.Hour), Kind: "edit-user", UserID: "usr_1", By: "ada", Reason: "edited department"}}}
+	return map[string]any{
+		"GET /v1/users": func(r *http.Request) any {
+			switch q := r.URL.Query(); {
+			case q.Get("deleted") == "true":
+				return page[directory.User]{Items: []directory.User{deleted}}
+			case q.Get("text") == "nobody":
+				return page[directory.User]{}
+			case q.Get("text") == "far":
+				return page[directory.User]{Next: "on"}
+			}
+			return page[directory.User]{Items: []directory.User{ann(now)}, Next: "on"}
+		},
+		"GET /v1/users/usr_1": ann(now), "GET /v1/users/usr_2": ann(now), "GET /v1/users/usr_3": ann(now), "GET /v1/users/usr_9": deleted,
+		"GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{b, "Contoso"}}}, "GET /v1/users/usr_9/bindings": page[userBinding]{},
+		"GET /v1/users/usr_2/bindings": page[userBinding]{}, "GET /v1/users/usr_3/bindings": page[userBinding]{},
+		"GET /v1/users/usr_1/groups": page[userGroup]{Items: []userGroup{{GroupID: "grp_1", Name: "Sales", Direct: true}}}, "GET /v1/users/usr_9/groups": page[userGroup]{},
+		"GET /v1/users/usr_2/groups": page[userGroup]{}, "GET /v1/users/usr_3/groups": page[userGroup]{},
+		"GET /v1/users/usr_1/explain": e,
+		"GET /v1/activity":            did,
+		"GET /v1/activity/summary":    map[string]any{"items": []day{{"2026-11-27", map[directory.Effect]map[directory.ChangeState]int{directory.EffectUpdate: {directory.ChangeApplied: 1200, directory.ChangeFailed: 3}}}, {Day: "2026-11-28"}}},
+		"GET /v1/connections/con_1/audit": auditReport{Counts: map[string]int{"both": 1, "microsoft": 1}, Advice: []string{"Look at it."}, Items: []audited{
+			{Match: "both", At: now, Entry: &did.Items[0], Events: []directory.DirectoryAudit{{Activity: "Update user", Result: "success", ByUser: &directory.UserIdentity{UserPrincipalName: "admin@contoso.example"}}}}, {Match: "microsoft", At: now, Events: []directory.DirectoryAudit{{Activity: "Delete user"}}}}},
+		"GET /v1/connections/con_1/tenant-groups": page[tenantGroup]{Items: []tenantGroup{{ID: "t-1", DisplayName: "Sales", Kind: "security", Verdict: "same-name", Adoptable: true, Detail: "A group of the directory has its name.", GroupID: "grp_1", GroupName: "Sales"}, {ID: "t-2", DisplayName: "All", Kind: "security", Verdict: "dynamic", Detail: "Microsoft decides who is in it."}}},
+		"GET /v1/groups": page[directory.Group]{Items: []directory.Group{sales(now)}}, "GET /v1/groups/grp_1": sales(now), "GET /v1/groups/grp_2": sales(now), "GET /v1/groups/grp_2/members": page[member]{},
+		"GET /v1/groups/grp_1/members": page[member]{Items: []member{{Type: directory.MemberGroup, ID: "grp_2", Name: "EMEA", Added: now.Add(-time.Hour)}, {Type: directory.MemberUser, ID: "usr_1", Name: "Ann Example", Email: "ann@contoso.example", Source: directory.SourceAD, GroupID: "grp_2"}}},
+		"GET /v1/connections/con_1/groups": page[groupUse]{Items: []groupUse{{GroupID: "grp_1", Select: &directory.SelectRule{}, Export: &directory.ExportRule{Kind: directory.ExportSecurity, Members: directory.MembersExact}, Licences: []directory.LicenceRule{{SKU: "SPE_E3"}},
+			Lacking: []directory.Permission{{Scope: "Group.ReadWrite.All", For: "exports", Without: "No group is exported."}}}, {GroupID: "grp_2", Ending: true}}},
+		"GET /v1/connections/con_1/groups/grp_1": groupUse{GroupID: "grp_1", Select: &directory.SelectRule{}, Export: &directory.ExportRule{Kind: directory.ExportSecurity}},
+		"GET /v1/connections/con_1/licences":     map[string]any{"products": []product{{Name: "Microsoft 365 E3", PartNumber: "SPE_E3", Assignable: true, Given: 7}}},
+		"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "reason": "holds a role"},
+			map[string]any{"accountId": "a-2", "reason": "named by the settings", "lifted": map[string]any{"until": now.Add(time.Hour), "by": "ben", "reason": "repair"}}}, "unread": "Groups with roles cannot be read."},
+		"GET /v1/jobs":                                     page[job]{Items: []job{j}},
+		"GET /v1/jobs/job_1":                               j,
+		"GET /v1/connections/con_1/bindings":               page[binding]{Items: []binding{b, paused, waits}, Next: "on"},
+		"GET /v1/connections/con_1/problems/paused-leaver": page[affected]{Items: []affected{{UserID: "usr_1", Status: directory.BindingPaused, Problem: directory.Problem{Code: "paused-leaver", Message: "Stays enabled."}}}},
+		"GET /v1/connections/con_1/accounts": page[candidate]{Items: []candidate{
+			{ID: "a-1", UserPrincipalName: "dee@contoso.example", DisplayName: "Dee", Enabled: true, Verdict: "new", Writes: []directory.PropertyChange{{Name: "department", Before: directory.Null, After: directory.StringValue("Sales")}}},
+			{ID: "a-2", UserPrincipalName: "ann@contoso.example", Verdict: "bound", UserID: "usr_1"},
+			{ID: "a-3", UserPrincipalName: "admin@contoso.example", Enabled: true, Verdict: "excluded", Detail: "The account is protected."}}},
+	}
+}
+
+// Each page in each state is as it was looked at, in English; and sound in both languages.
+func TestGoldenPages(t *testing.T) {
+	t.Parallel()
+	const at = "/console/runs/run_1"
+	for name, tt := range map[string]struct {
+		state directory.RunState
+		path  string
+		tell  func(w *world) map[string]any
+		code  int
+	}{
+		"home-first": {directory.RunDone, "/console", func(*world) map[string]any { return map[string]any{"GET /v1/connections": page[connection]{}} }, 200},
+		"home-held":  {directory.RunHeld, "/console", nil, 200},
+		"home-quiet": {directory.RunDone, "/console", quiet, 200},
+		"home-late": {directory.RunDone, "/console", func(*world) map[string]any {
+			return map[string]any{"GET /v1/connections/con_1/runs": problem{Status: 503}}
+		}, 200},
+		"home-to-confirm":  {directory.RunDone, "/console", toConfirm, 200},
+		"connections":      {directory.RunDone, "/console/connections", nil, 200},
+		"connections-none": {directory.RunDone, "/console/connections", func(*world) map[string]any { return map[string]any{"GET /v1/connections": page[connection]{}} }, 200},
+		"connection":       {directory.RunHeld, "/console/connections/con_1", nil, 200},
+		"connection-late": {directory.RunHeld, "/console/connections/con_1", func(*world) map[string]any {
+			return map[string]any{"GET /v1/connections/con_1/problems": problem{Status: 504}}
+		}, 200},
+		"connection-gone": {directory.RunHeld, "/console/connections/con_2", nil, 404},
+		"runs":            {directory.RunHeld, "/console/connections/con_1/runs", nil, 200},
+		"run-planning": {directory.RunPlanning, at, func(*world) map[string]any {
+			return map[string]any{"GET /v1/runs/run_1/changes": page[directory.Change]{}}
+		}, 200},
+		"run-held":         {directory.RunHeld, at, nil, 200},
+		"run-held-second":  {directory.RunHeld, at + "?s=0.1-2&next=two", nil, 200},
+		"run-filtered":     {directory.RunHeld, at + "?effect=rename", nil, 200},
+		"run-applying":     {directory.RunApplying, at, nil, 200},
+		"run-waiting":      {directory.RunWaiting, at, nil, 200},
+		"run-planned":      {directory.RunPlanned, at, nil, 200},
+		"run-done":         {directory.RunDone, at, nil, 200},
+		"run-failed":       {directory.RunFailed, at, nil, 200},
+		"run-late":         {directory.RunHeld, at, func(*world) map[string]any { return map[string]any{"GET /v1/runs/run_1/parts": problem{Status: 503}} }, 200},
+		"approve-three":    {directory.RunHeld, at + "/approve?what=chosen&s=0.0-2", nil, 200},
+		"approve-all":      {directory.RunHeld, at + "/approve?what=all", nil, 200},
+		"approve-filter":   {directory.RunHeld, at + "/approve?what=filter&effect=rename", nil, 200},
+		"approve-none":     {directory.RunHeld, at + "/approve?what=chosen", nil, 200},
+		"decline":          {directory.RunHeld, at + "/decline", nil, 200},
+		"undo":             {directory.RunDone, at + "/undo", nil, 200},
+		"me":               {directory.RunDone, "/console/me", nil, 200},
+		"connect":          {directory.RunDone, "/console/connections/new", nil, 200},
+		"connect-pending":  {directory.RunDone, "/console/connections/con_1", pending, 200},
+		"connect-confirm":  {directory.RunDone, "/console/connections/con_1", toConfirm, 200},
+		"end":              {directory.RunDone, "/console/connections/con_1/end", nil, 200},
+		"accounts":         {directory.RunDone, "/console/connections/con_1/accounts", nil, 200},
+		"members":          {directory.RunDone, "/console/connections/con_1/members", nil, 200},
+		"bind":             {directory.RunDone, "/console/connections/con_1/bind", nil, 200},
+		"release":          {directory.RunDone, "/console/connections/con_1/members/usr_1/release", nil, 200},
+		"problems":         {directory.RunDone, "/console/connections/con_1/problems", nil, 200},
+		"problem":          {directory.RunDone, "/console/connections/con_1/problems/paused-leaver", nil, 200},
+		"health":           {directory.RunDone, "/console/connections/con_1/health", nil, 200},
+		"users":            {directory.RunDone, "/console/users", nil, 200},
+		"users-none-match": {directory.RunDone, "/console/users?text=nobody", nil, 200},
+		"users-search-on":  {directory.RunDone, "/console/users?text=far", nil, 200},
+		"users-deleted":    {directory.RunDone, "/console/users?deleted=true", nil, 200},
+		"user":             {directory.RunDone, "/console/users/usr_1", nil, 200},
+		"user-deleted":     {directory.RunDone, "/console/users/usr_9", nil, 200},
+		"user-edit":        {directory.RunDone, "/console/users/usr_1/edit", nil, 200},
+		"user-new":         {directory.RunDone, "/console/users/new", nil, 200},
+		"user-delete":      {directory.RunDone, "/console/users/usr_1/delete", nil, 200},
+		"user-explain":     {directory.RunDone, "/console/users/usr_1/explain?connection=con_1", nil, 200},
+		"groups":           {directory.RunDone, "/console/groups", nil, 200},
+		"group":            {directory.RunDone, "/console/groups/grp_1", nil, 200},
+		"group-nested":     {directory.RunDone, "/console/groups/grp_1?nested=true", nil, 200},
+		"group-edit":       {directory.RunDone, "/console/groups/grp_1/edit", nil, 200},
+		"group-delete":     {directory.RunDone, "/console/groups/grp_1/delete", nil, 200},
+		"uses":             {directory.RunDone, "/console/connections/con_1/groups", nil, 200},
+		"use":              {directory.RunDone, "/console/connections/con_1/groups/grp_1", nil, 200},
+		"use-none":         {directory.RunDone, "/console/connections/con_1/groups/grp_2", nil, 200},
+		"licences":         {directory.RunDone, "/console/connections/con_1/licences", nil, 200},
+		"protection":       {directory.RunDone, "/console/connections/con_1/protection", nil, 200},
+		"lift":             {directory.RunDone, "/console/connections/con_1/protection/5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", nil, 200},
+		"jobs":             {directory.RunDone, "/console/jobs", nil, 200},
+		"job":              {directory.RunDone, "/console/jobs/job_1", nil, 200},
+		"activity":         {directory.RunDone, "/console/activity", nil, 200},
+		"settings":         {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
+		"load":             {directory.RunDone, "/console/users/load", nil, 200},
+		"audit":            {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
+		"proposals":        {directory.RunDone, "/console/connections/con_1", proposals, 200},
+		"home-proposals":   {directory.RunDone, "/console", proposals, 200},
+		"tenant-groups":    {directory.RunDone, "/console/connections/con_1/tenant-groups", nil, 200},
+		"password":         {directory.RunDone, "/console/users/usr_1/password", nil, 200},
+		"move":             {directory.RunDone, "/console/users/usr_1/move", nil, 200},
+		"refused": {directory.RunDone, "/console/connections", func(*world) map[string]any {
+			return map[string]any{"GET /v1/connections": problem{Status: 500, Code: "internal", Detail: "It could not be answered.", NextStep: "Try again.", Incident: "inc-1"}}
+		}, 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, tt.state)
+			if tt.tell != nil {
+				w.tell(tt.tell(w))
+			}
+			a := w.get(tt.path)
+			if a.code != tt.code {
+				t.Errorf("answered %d, want %d", a.code, tt.code)
+			}
+			a.sound(name)
+			a.golden(name)
+			other := w.send(http.MethodGet, tt.path, nil, "Accept-Language", "de-DE,de;q=0.9")
+			other.sound(name + " in German")
+			if !strings.Contains(other.body, `<html lang="de">`) {
+				t.Error("not in German")
+			}
+			if len(w.told()) > 0 {
+				t.Errorf("looking at a page calls %v", w.told())
+			}
+		})
+	}
+}
+
+func proposals(w *world) map[string]any {
+	c := contoso(w.now)
+	c.Settings.FourEyes = true
+	c.Proposals = []proposal{
+		{directory.Proposal{ID: "p-1", Kind: directory.ProposalSettings, By: "ben", At: w.now.Add(-time.Hour), Expires: w.now.Add(71 * time.Hour), Loosens: []string{"guard.block", "onDelete"}}, false},
+		{directory.Proposal{ID: "p-2", Kind: directory.ProposalLift, By: "ada", At: w.now.Add(-time.Hour), Expires: w.now.Add(71 * time.Hour), Lift: &directory.ProposedLift{AccountID: "a-1", Minutes: 30, Reason: "repair"}}, false},
+		{directory.Proposal{ID: "p-3", Kind: directory.ProposalSettings, By: "ben", At: w.now, Expires: w.now.Add(time.Hour), Loosens: []string{"mode"}}, true}}
+	return map[string]any{"GET /v1/connections/con_1": c, "GET /v1/connections": page[connection]{Items: []connection{c}}}
+}
+
+func quiet(w *world) map[string]any {
+	return map[string]any{"GET /v1/connections/con_1/problems": causes{}, "GET /v1/connections/con_1/health": health{CheckedAt: new(w.now), Healthy: new(true)}}
+}
+
+func toConfirm(w *world) map[string]any {
+	c := contoso(w.now)
+	c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: "contoso.onmicrosoft.example", IsInitial: true})
+	c.Status, c.Waiting = directory.StatusAwaitingConfirmation, &waitingSignIn{Tenant: *c.Tenant, AuthorizedBy: *c.AuthorizedBy, RequestedBy: "ben", Until: w.now.Add(21 * time.Hour)}
+	c.Tenant = nil
+	return map[string]any{"GET /v1/connections": page[connection]{Items: []connection{c}}, "GET /v1/connections/con_1": c}
+}
+
+func pending(w *world) map[string]any {
+	return map[string]any{"GET /v1/connections/con_1": connection{ID: "con_1", Name: "Contoso", Status: directory.StatusPending},
+		"GET /v1/connections/con_1/runs": page[directory.Run]{}, "GET /v1/connections/con_1/problems": causes{}, "GET /v1/connections/con_1/health": health{}}
+}
+
+// Ticks survive the pages of a run, taking one off too, and lead to a decision about
+// just them.
+func TestTicks(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	a := w.get("/console/runs/run_1?s=0.1-3_1.0&shown=0.0-3&c=0.0&c=0.2&next=two")
+	if a.to != "/console/runs/run_1?next=two&s=0.0.2_1.0" {
+		t.Errorf("led to %q", a.to)
+	}
+	a = w.get("/console/runs/run_1/approve?what=chosen&s=1.0&shown=0.0-3&c=0.0&c=0.2")
+	if a.to != "/console/runs/run_1/approve?s=0.0.2_1.0&what=chosen" {
+		t.Errorf("led to %q", a.to)
+	}
+	for _, bad := range []string{"s=x", "s=0.0-600", "s=0", "c=0.x", "c=-1.2", "shown=0..1", "s=0.5-3"} {
+		if a := w.get("/console/runs/run_1?" + bad); a.code != http.StatusBadRequest {
+			t.Errorf("%s: %d", bad, a.code)
+		}
+	}
+}
+
+func FuzzChoice(f *testing.F) {
+	for _, s := range []string{"", "0.3-9.14_1.2", "0.0", "7.1.2.3", "x", "0.1-0"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		c, ok := parseChoice(s)
+		if !ok {
+			return
+		}
+		again, ok := parseChoice(c.String())
+		if !ok || len(again) != len(c) || len(c) > mostChosen {
+			t.Fatalf("%q is %v, and again %v", s, c, again)
+		}
+		for p := range c {
+			if !again[p] {
+				t.Fatalf("%q loses %v", s, p)
+			}
+		}
+	})
+}
+
+// What is approved is what was seen: all, the ticked ones, or those of a filter. What
+// cannot be taken back wants its number, and somebody who has just signed in.
+func TestApprove(t *testing.T) {
+	t.Parallel()
+	const ids = `POST /v1/runs/run_1/approve {"changeIds":["run_1.0.0","run_1.0.1"]}`
+	const renames = `POST /v1/runs/run_1/approve {"changeIds":["run_1.1.0","run_1.1.1"]}`
+	for name, tt := range map[string]struct {
+		form  []string
+		later time.Duration
+		calls string // "": nothing is called
+		says  string
+	}{
+		"two":                     {[]string{"what", "chosen", "s", "0.0-1", "count", "2"}, 0, ids, ""},
+		"two, an hour later":      {[]string{"what", "chosen", "s", "0.0-1", "count", "2"}, 50 * time.Minute, ids, ""},
+		"two, with a reason":      {[]string{"what", "chosen", "s", "0.0-1", "count", "2", "reason", " asked Ben "}, 0, `POST /v1/runs/run_1/approve {"changeIds":["run_1.0.0","run_1.0.1"],"reason":"asked Ben"}`, ""},
+		"none":                    {[]string{"what", "chosen", "s", "", "count", "0"}, 0, "", "Nothing is chosen"},
+		"others than seen":        {[]string{"what", "chosen", "s", "0.0-1", "count", "3"}, 0, "", "The plan is another one"},
+		"no count":                {[]string{"what", "chosen", "s", "0.0-1"}, 0, "", "The plan is another one"},
+		"all, number typed":       {[]string{"what", "all", "count", "16", "typed", "16"}, 0, "POST /v1/runs/run_1/approve", ""},
+		"all, with a space":       {[]string{"what", "all", "count", "16", "typed", " 16"}, 0, "POST /v1/runs/run_1/approve", ""},
+		"all, not typed":          {[]string{"what", "all", "count", "16"}, 0, "", "Type the number 16"},
+		"all, words":              {[]string{"what", "all", "count", "16", "typed", "yes"}, 0, "", "Type the number 16"},
+		"all, signed in long ago": {[]string{"what", "all", "count", "16", "typed", "16"}, 10 * time.Minute, "", "sign-in of the last five minutes"},
+		"a filter":                {[]string{"what", "filter", "effect", "rename", "count", "2", "typed", "2"}, 0, renames, ""},
+		"a choice that is none":   {[]string{"what", "chosen", "s", "zzz", "count", "1"}, 0, "", "At most 500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunHeld)
+			w.tell(map[string]any{"POST /v1/runs/run_1/approve": aRun(w.now, directory.RunApplying)})
+			w.pass(tt.later)
+			a := w.post("/console/runs/run_1/approve", tt.form...)
+			if got := strings.Join(w.told(), "; "); got != tt.calls {
+				t.Errorf("calls %q, want %q", got, tt.calls)
+			}
+			if tt.calls != "" {
+				if a.to != "/console/runs/run_1" {
+					t.Errorf("%d to %q", a.code, a.to)
+				}
+				w.get(a.to).has(`<div class="flash"`, "approved.")
+				return
+			}
+			a.sound(name)
+			a.has(tt.says)
+		})
+	}
+}
+
+// A run that somebody has decided about meanwhile is not decided about again.
+func TestNotHeldAnyMore(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	for _, a := range []answered{w.get("/console/runs/run_1/approve?what=all"), w.post("/console/runs/run_1/approve", "what", "all", "count", "16", "typed", "16"), w.get("/console/runs/run_1/decline")} {
+		if a.to != "/console/runs/run_1" || len(w.told()) > 0 {
+			t.Errorf("%d to %q", a.code, a.to)
+		}
+	}
+}
+
+// Acts call what they say, and lead on.
+func TestActs(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		path  string
+		form  []string
+		calls string
+		to    string
+	}{
+		"decline":       {"/console/runs/run_1/decline", nil, "POST /v1/runs/run_1/decline", "/console/runs/run_1"},
+		"cancel":        {"/console/runs/run_1/cancel", nil, "POST /v1/runs/run_1/cancel", "/console/runs/run_1"},
+		"sync now":      {"/console/connections/con_1/sync", nil, "POST /v1/connections/con_1/runs {}", "/console/runs/run_1"},
+		"plan only":     {"/console/connections/con_1/sync", []string{"dry", "1"}, `POST /v1/connections/con_1/runs {"dryRun":true,"full":true}`, "/console/runs/run_1"},
+		"undo":          {"/console/runs/run_1/undo", nil, "POST /v1/runs/run_1/undo {}", "/console/runs/run_1"},
+		"undo a part":   {"/console/runs/run_1/undo", []string{"preview", "1", "users", "usr_1, usr_2", "properties", "mail"}, `POST /v1/runs/run_1/undo {"dryRun":true,"userIds":["usr_1","usr_2"],"properties":["mail"]}`, "/console/runs/run_1"},
+		"confirm":       {"/console/connections/con_1/confirm", []string{"tenantId", "t-1", "objectId", "o-1"}, `POST /v1/connections/con_1/confirm {"objectId":"o-1","tenantId":"t-1"}`, "/console/connections/con_1/accounts"},
+		"import all":    {"/console/connections/con_1/import", []string{"all", "1"}, `POST /v1/connections/con_1/imports {"all":true}`, "/console/jobs/job_1"},
+		"import two":    {"/console/connections/con_1/import", []string{"c", "a-1", "c", "a-2", "bind", "1"}, `POST /v1/connections/con_1/imports {"accountIds":["a-1","a-2"],"bind":true}`, "/console/jobs/job_1"},
+		"import none":   {"/console/connections/con_1/import", nil, "", "/console/connections/con_1/accounts"},
+		"bind all":      {"/console/connections/con_1/bind", []string{"all", "1"}, `POST /v1/connections/con_1/bindings {"all":true}`, "/console/jobs/job_1"},
+		"bind none":     {"/console/connections/con_1/bind", nil, "", "/console/connections/con_1/bind"},
+		"pause":         {"/console/connections/con_1/members/usr_1/pause", nil, "POST /v1/connections/con_1/bindings/usr_1/pause", "/console/connections/con_1/members"},
+		"resume, back":  {"/console/connections/con_1/members/usr_1/resume", []string{"to", "/console/users/usr_1"}, "POST /v1/connections/con_1/bindings/usr_1/resume", "/console/users/usr_1"},
+		"resume, away":  {"/console/connections/con_1/members/usr_1/resume", []string{"to", "https://evil.example/console"}, "POST /v1/connections/con_1/bindings/usr_1/resume", "/console/connections/con_1/members"},
+		"release":       {"/console/connections/con_1/members/usr_1/release", []string{"then", "block"}, "DELETE /v1/connections/con_1/bindings/usr_1", "/console/runs/run_1"},
+		"try a release": {"/console/connections/con_1/members/usr_1/release", []string{"then", "restore", "preview", "1"}, `POST /v1/connections/con_1/runs {"dryRun":true,"release":"restore","userIds":["usr_1"]}`, "/console/runs/run_1"},
+		"retry all":     {"/console/connections/con_1/problems/paused-leaver/retry", nil, "POST /v1/connections/con_1/problems/paused-leaver/retry", "/console/runs/run_1"},
+		"look again":    {"/console/connections/con_1/health", nil, "POST /v1/connections/con_1/health", "/console/connections/con_1/health"},
+		"end":           {"/console/connections/con_1/end", []string{"typed", "Contoso"}, "POST /v1/connections/con_1/deactivate", "/console/connections/con_1"},
+		"end another":   {"/console/connections/con_1/end", []string{"typed", "contoso"}, "", ""},
+		"remove":        {"/console/connections/con_1/remove", nil, "DELETE /v1/connections/con_1", "/console/connections"},
+		"suspend":       {"/console/users/usr_1/suspend", []string{"version", "7"}, "POST /v1/users/usr_1/suspend", "/console/users/usr_1"},
+		"delete":        {"/console/users/usr_1/delete", []string{"version", "7"}, "DELETE /v1/users/usr_1", "/console/users/usr_1"},
+		"edit":          {"/console/users/usr_1/edit", []string{"version", "7", "jobTitle", "", "department", "Sales", "phones.work", "+49 30 99"}, `PATCH /v1/users/usr_1 {"jobTitle":null,"phones":{"work":"+49 30 99"}}`, "/console/users/usr_1"},
+		"edit nothing":  {"/console/users/usr_1/edit", []string{"version", "7", "department", "Sales"}, "", "/console/users/usr_1"},
+		"edit, stale":   {"/console/users/usr_1/edit", []string{"version", "6", "department", "Research"}, "", ""},
+		"new user":      {"/console/users/new", []string{"email", "dee@contoso.example", "givenName", "Dee"}, `POST /v1/users {"email":"dee@contoso.example","givenName":"Dee"}`, "/console/users/usr_1"},
+		"verify":        {"/console/activity/verify", nil, "POST /v1/activity:verify {}", "/console/jobs/job_1"},
+		"add members":   {"/console/groups/grp_1/add", []string{"users", "usr_1 usr_2", "groups", "grp_2"}, `POST /v1/groups/grp_1/members {"groupIds":["grp_2"],"userIds":["usr_1","usr_2"]}`, "/console/groups/grp_1"},
+		"take out":      {"/console/groups/grp_1/remove", []string{"c", "user usr_1", "c", "group grp_2", "version", "4"}, `DELETE /v1/groups/grp_1/members {"groupIds":["grp_2"],"userIds":["usr_1"]}`, "/console/groups/grp_1"},
+		"new group":     {"/console/groups/new", []string{"name", "Sales", "description", ""}, `POST /v1/groups {"name":"Sales"}`, "/console/groups/grp_1"},
+		"edit group":    {"/console/groups/grp_1/edit", []string{"name", "Sales", "version", "3"}, `PATCH /v1/groups/grp_1 {"description":null,"mailNickname":null,"name":"Sales"}`, "/console/groups/grp_1"},
+		"delete group":  {"/console/groups/grp_1/delete", []string{"version", "3"}, "DELETE /v1/groups/grp_1", "/console/groups/grp_1"},
+		"use":           {"/console/connections/con_1/groups/grp_1", []string{"select", "1", "export", "security", "members", "exact", "ends", "empty", "skus", "SPE_E3, SPE_E5"}, `PUT /v1/connections/con_1/groups/grp_1 {"export":{"kind":"security","members":"exact","onRelease":"empty"},"licences":[{"sku":"SPE_E3"},{"sku":"SPE_E5"}],"select":{}}`, "/console/connections/con_1/groups/grp_1"},
+		"try a use":     {"/console/connections/con_1/groups/grp_1", []string{"select", "1", "preview", "1"}, `PUT /v1/connections/con_1/groups/grp_1 {"select":{}}`, ""},
+		"end use":       {"/console/connections/con_1/groups/grp_1/end", nil, "DELETE /v1/connections/con_1/groups/grp_1", "/console/connections/con_1/groups"},
+		"count":         {"/console/connections/con_1/licences/count", nil, "POST /v1/connections/con_1/licences/count", "/console/jobs/job_1"},
+		"lift":          {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair"}, `POST /v1/connections/con_1/protection/a-1/lift {"minutes":30,"reason":"repair"}`, "/console/connections/con_1/protection"},
+		"end a lift":    {"/console/connections/con_1/protection/a-1/end", nil, "DELETE /v1/connections/con_1/protection/a-1/lift", "/console/connections/con_1/protection"},
+		"settings":      {"/console/connections/con_1/settings", []string{"mode", "approve", "interval", "15m0s", "onDelete", "block", "protectGroups", "true", "attributes.jobTitle.export", "true", "guard.block.count", "9", "guard.block.share", "0,2", "guard.rename.count", ""}, `PATCH /v1/connections/con_1 {"settings":{"attributes":{"jobTitle":{"export":true}},"guard":{"block":{"count":9,"share":0.2}},"mode":"approve"}}`, "/console/connections/con_1/settings"},
+		"no settings":   {"/console/connections/con_1/settings", []string{"mode", "automatic", "protectGroups", "true"}, "", "/console/connections/con_1/settings"},
+		"try settings":  {"/console/connections/con_1/settings", []string{"preview", "1", "mode", "approve", "protectGroups", "true"}, `POST /v1/connections/con_1/runs {"dryRun":true,"full":true,"settings":{"mode":"approve"}}`, "/console/runs/run_1"},
+		"approve it":    {"/console/connections/con_1/proposals/p-1/approve", nil, "POST /v1/connections/con_1/proposals/p-1/approve", "/console/connections/con_1"},
+		"decline it":    {"/console/connections/con_1/proposals/p-1/decline", nil, "POST /v1/connections/con_1/proposals/p-1/decline", "/console/connections/con_1"},
+		"password":      {"/console/users/usr_1/password", nil, "POST /v1/users/usr_1/temporary-password", ""},
+		"try a move":    {"/console/users/usr_1/move", []string{"to", "con_2", "then", "keep", "preview", "1"}, `POST /v1/users/usr_1/move {"connectionId":"con_2","dryRun":true,"then":"keep"}`, ""},
+		"move":          {"/console/users/usr_1/move", []string{"to", "con_2", "email", "ann@daughter.example"}, `POST /v1/users/usr_1/move {"connectionId":"con_2","email":"ann@daughter.example","then":"block"}`, "/console/users/usr_1"},
+		"undo object":   {"/console/runs/run_1/undo", []string{"objects", "group grp_1"}, `POST /v1/runs/run_1/undo {"objects":[{"kind":"group","id":"grp_1"}]}`, "/console/runs/run_1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunHeld)
+			r := aRun(w.now, directory.RunPlanning)
+			j := job{Job: directory.Job{ID: "job_1"}}
+			w.tell(map[string]any{"POST /v1/connections/con_1/confirm": nil, "POST /v1/connections/con_1/imports": j, "POST /v1/connections/con_1/bindings": j, "POST /v1/connections/con_1/bindings/usr_1/pause": nil,
+				"POST /v1/connections/con_1/bindings/usr_1/resume": nil, "DELETE /v1/connections/con_1/bindings/usr_1": r, "POST /v1/connections/con_1/problems/paused-leaver/retry": map[string]any{"runs": []any{map[string]any{"id": runID}}},
+				"POST /v1/connections/con_1/health": nil, "POST /v1/connections/con_1/deactivate": map[string]any{"released": 3}, "DELETE /v1/connections/con_1": nil, "POST /v1/users/usr_1/suspend": nil, "DELETE /v1/users/usr_1": nil,
+				"PATCH /v1/connections/con_1": contoso(w.now), "PATCH /v1/users/usr_1": ann(w.now), "POST /v1/users": ann(w.now), "POST /v1/activity:verify": j,
+				"POST /v1/groups/grp_1/members": map[string]any{"done": []directory.MemberRef{directory.UserMember("usr_1")}}, "DELETE /v1/groups/grp_1/members": map[string]any{}, "POST /v1/groups": sales(w.now), "PATCH /v1/groups/grp_1": sales(w.now), "DELETE /v1/groups/grp_1": nil,
+				"PUT /v1/connections/con_1/groups/grp_1": groupUse{Forecast: &forecast{Users: 3, Bound: 2}}, "DELETE /v1/connections/con_1/groups/grp_1": nil, "POST /v1/connections/con_1/licences/count": j,
+				"POST /v1/connections/con_1/proposals/p-1/approve": nil, "POST /v1/connections/con_1/proposals/p-1/decline": nil, "POST /v1/users/usr_1/temporary-password": map[string]string{"password": "Kite-Lamp-42"}, "POST /v1/users/usr_1/move": movePreview{Release: itsChanges(directory.ChangePlanned).Items[:1]},
+				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil})
+			w.tell(map[string]any{"POST /v1/runs/run_1/decline": r, "POST /v1/runs/run_1/cancel": r, "POST /v1/runs/run_1/undo": r, "POST /v1/connections/con_1/runs": r})
+			a := w.post(tt.path, tt.form...)
+			if got := strings.Join(w.told(), "; "); got != tt.calls || a.to != tt.to {
+				t.Errorf("calls %q, want %q; %d to %q", got, tt.calls, a.code, a.to)
+			}
+		})
+	}
+}
+
+// A refusal of the API is shown with its cause, its next step and its code.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	w.tell(map[string]any{"POST /v1/runs/run_1/decline": problem{Status: 403, Code: "four-eyes", Detail: "You asked for it.", NextStep: "Ask somebody else.", Errors: []directory.FieldError{{Field: "mode", Detail: "loosens"}}}})
+	a := w.send(http.MethodPost, "/console/runs/run_1/decline", url.Values{}, "Referer", publicURL+"/console/runs/run_1/decline")
+	a.sound("refused")
+	a.has("four-eyes", "You asked for it.", "Ask somebody else.", "loosens", "req-1", `href="/console/runs/run_1/decline"`)
+	if a.code != 403 {
+		t.Errorf("%d", a.code)
+	}
+}
+
+// Names that somebody wrote to break out of a page, or to mislead about it, do neither.
+func TestHostileNames(t *testing.T) {
+	t.Parallel()
+	for i, name := range []string{
+		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `' onmouseover='alert(1)`, `javascript:alert(1)`, `</title><h1>x</h1>`,
+		"\u202Eevil\u202C", "a\x00b\x1b[31m", strings.Repeat("ä", 10_000), "../../v1/connections", "\xff\xfe", "{{.}}", "&lt;b&gt;", "مرحبا", "x\r\nSet-Cookie: a=b",
+	} {
+		w := runWorld(t, directory.RunHeld)
+		c, r := contoso(w.now), aRun(w.now, directory.RunHeld)
+		c.Name, c.Tenant.DisplayName, c.AuthorizedBy.UserPrincipalName = name, name, name
+		r.AskedBy, r.ApprovedBy, r.Held.Reasons = name, name, []string{name}
+		r.Held.Limits[0].Slice, r.Held.Limits[0].Worst = name, name
+		list := itsChanges(directory.ChangePlanned)
+		for j := range list.Items {
+			x := &list.Items[j]
+			x.UserPrincipalName, x.Department, x.Reason, x.Irreversible, x.ScopeName = name, name, name, name, name
+			x.Error = &directory.Problem{Code: name, Message: name, Next: name, MicrosoftCode: name, RequestID: name}
+			x.Properties = []directory.PropertyChange{{Name: name, Before: directory.StringValue(name), After: directory.ListValue(name, name), Irreversible: name}}
+		}
+		w.tell(map[string]any{"GET /v1/runs/run_1": r, "GET /v1/runs/run_1/changes": list, "GET /v1/connections/con_1": c, "GET /v1/connections": page[connection]{Items: []connection{c}},
+			"GET /v1/connections/con_1/runs":     page[directory.Run]{Items: []directory.Run{r}},
+			"GET /v1/runs/run_1/parts":           parts{Departments: []part{{name, map[directory.Effect]int{directory.EffectBlock: 1}}, {"x", nil}}},
+			"GET /v1/connections/con_1/problems": causes{Items: []cause{{Code: name, Message: name, Next: name, Users: 1}}},
+			"GET /v1/connections/con_1/health":   health{CheckedAt: &w.now, Findings: []finding{{Code: name, Severity: name, Subject: name, Evidence: name, Consequence: name, Next: name}}, Note: name}})
+		u, b := ann(w.now), binding{UserID: "usr_1", ConnectionID: "con_1", UserPrincipalName: name, Status: directory.BindingFailed, Problem: &directory.Problem{Code: name, Message: name, Next: name}}
+		u.DisplayName, u.Email, u.Department, u.CustomAttributes = name, name, name, map[string]string{"x": name}
+		x := sales(w.now)
+		x.Name, x.Description = name, name
+		w.tell(map[string]any{"GET /v1/users": page[directory.User]{Items: []directory.User{u}}, "GET /v1/users/usr_1": u, "GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{b, name}}}, "GET /v1/connections/con_1/bindings": page[binding]{Items: []binding{b}},
+			"GET /v1/groups": page[directory.Group]{Items: []directory.Group{x}}, "GET /v1/groups/grp_1": x, "GET /v1/groups/grp_1/members": page[member]{Items: []member{{Type: directory.MemberUser, ID: "usr_1", Name: name, Email: name}}},
+			"GET /v1/connections/con_1/accounts":   page[candidate]{Items: []candidate{{ID: directory.AccountID(name), UserPrincipalName: name, DisplayName: name, Verdict: name, Detail: name}}},
+			"GET /v1/activity":                     page[entry]{Items: []entry{{At: w.now, Kind: name, UserID: directory.UserID(name), By: name, Reason: name, Error: name, RequestID: name, RunID: directory.RunID(name)}}},
+			"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": name, "reason": name}}}})
+		for _, path := range []string{"/console/users", "/console/users/usr_1", "/console/users/usr_1/edit", "/console/users/usr_1/delete", "/console/connections/con_1/members", "/console/connections/con_1/accounts", "/console/connections/con_1/problems", "/console/connections/con_1/protection",
+			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1/edit", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/decline",
+			"/console/runs/run_1?department=" + url.QueryEscape(string([]rune(name)[:min(len([]rune(name)), 100)])) + "&next=" + url.QueryEscape(name[:min(len(name), 100)])} {
+			a := w.get(path)
+			where := fmt.Sprintf("name %d, %.60s", i, path)
+			a.sound(where)
+			for _, n := range a.nodes("a") {
+				if !local(n["href"]) && !strings.HasPrefix(n["href"], "#") {
+					t.Errorf("%s: a link to %q", where, n["href"])
+				}
+			}
+			foreign := slices.ContainsFunc(a.nodes("img"), func(n map[string]string) bool { return !strings.HasPrefix(n["src"], "/console/") })
+			if foreign || len(a.nodes("img")) > 2 || len(a.nodes("script")) != 1 {
+				t.Errorf("%s: markup of others is on the page", where)
+			}
+			// A field that is edited has what is there, to the letter.
+			if strings.ContainsAny(a.body, "\u202E\x00\x1b") && !strings.HasSuffix(path, "/edit") {
+				t.Errorf("%s: characters that act on the text around them", where)
+			}
+			if len(a.body) > 200_000 {
+				t.Errorf("%s: %d bytes", where, len(a.body))
+			}
+		}
+	}
+}
+
+// The largest page that admins meet stays small: 50 changes of a run of 5,000, 50 runs.
+func TestPageSize(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	list := page[directory.Change]{Next: "more"}
+	for i := range changesPerPage {
+		c := itsChanges(directory.ChangePlanned).Items[i%16]
+		c.ID = directory.ChangeID(fmt.Sprintf("run_1.0.%d", i))
+		list.Items = append(list.Items, c)
+	}
+	w.tell(map[string]any{"GET /v1/runs/run_1/changes": list})
+	if a := w.get("/console/runs/run_1"); len(a.body) > 60_000 {
+		t.Errorf("a page of 50 changes has %d bytes", len(a.body))
+	}
+}
+
+// The crawler goes to every address that pages lead to, from home on, and each answers.
+func TestCrawl(t *testing.T) {
+	t.Parallel()
+	for _, state := range []directory.RunState{directory.RunHeld, directory.RunDone, directory.RunPlanned, directory.RunApplying} {
+		w := runWorld(t, state)
+		todo, seen := []string{"/console"}, map[string]bool{}
+		for len(todo) > 0 {
+			path := todo[0]
+			todo = todo[1:]
+			if seen[path] || len(seen) > 400 {
+				continue
+			}
+			seen[path] = true
+			a := w.get(path)
+			for a.code == http.StatusSeeOther && local(a.to) {
+				a = w.get(a.to)
+			}
+			if a.code >= 400 {
+				t.Errorf("%s: %d", path, a.code)
+				continue
+			}
+			if !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+				continue
+			}
+			a.sound(path)
+			for _, n := range a.nodes("a") {
+				if to := n["href"]; local(to) && !strings.HasPrefix(to, "/console/login") {
+					todo = append(todo, to)
+				}
+			}
+			for _, n := range a.nodes("form") {
+				if n["method"] == "get" {
+					todo = append(todo, n["action"])
+					continue
+				}
+				found := false
+				for _, rt := range routes {
+					if rt.method == http.MethodPost && matches(rt.path, n["action"]) {
+						found = true
+					}
+				}
+				if !found {
+					t.Errorf("%s: a form goes to %s, where nothing is", path, n["action"])
+				}
+			}
+		}
+		if len(seen) < 12 {
+			t.Errorf("the crawler saw only %d pages", len(seen))
+		}
+	}
+}
+
+// matches reports whether a path is one of a pattern's.
+func matches(pattern, path string) bool {
+	a, b := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] && !strings.HasPrefix(a[i], "{") {
+			return false
+		}
+	}
+	return true
+}
+
+// A setting that loosens, without the right to decide it, is refused; what was typed stays
+// in the form, and the fields that are to blame say why.
+func TestSettingsRefused(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.tell(map[string]any{"PATCH /v1/connections/con_1": problem{Status: 403, Code: "needs-approve", Detail: "It loosens.", Errors: []directory.FieldError{{Field: "settings.onDelete", Detail: "is looser"}, {Field: "settings.guard.block.count", Detail: "is looser"}}}})
+	a := w.post("/console/connections/con_1/settings", "onDelete", "delete", "protectGroups", "true", "guard.block.count", "900", "attributes.jobTitle.export", "true")
+	a.sound("settings")
+	if a.code != 403 {
+		t.Errorf("%d", a.code)
+	}
+	a.has("needs-approve", `value="900"`, `value="delete" selected`, "is looser", `name="attributes.jobTitle.export" value="true" checked`)
+}
+
+// Two who edit one user at once: the second sees both versions, and decides.
+func TestStaleUser(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.tell(map[string]any{"PATCH /v1/users/usr_1": problem{Status: 412, Code: "changed-meanwhile"}})
+	for _, version := range []string{"6", "7"} { // seen before, and between the read and the write
+		a := w.post("/console/users/usr_1/edit", "version", version, "department", "Research", "jobTitle", "Head of Sales")
+		a.sound("stale")
+		if a.code != 412 {
+			t.Errorf("%d", a.code)
+		}
+		a.has("Somebody changed it meanwhile", `value="Research"`, "Somebody made it:", "Sales", `name="version" value="7"`)
+	}
+	for _, path := range []string{"/console/users/usr_1/suspend", "/console/users/usr_1/delete", "/console/groups/grp_1/delete"} {
+		w.tell(map[string]any{"POST /v1/users/usr_1/suspend": problem{Status: 412}, "DELETE /v1/users/usr_1": problem{Status: 412}, "DELETE /v1/groups/grp_1": problem{Status: 412}})
+		if a := w.post(path, "version", "6"); a.code != 412 || !strings.Contains(a.body, "Somebody changed it meanwhile") {
+			t.Errorf("%s: %d", path, a.code)
+		}
+	}
+}
+
+// A link to an authorisation is shown to the browser that asked for it, and only if it is
+// one of ours.
+func TestAuthorizationLink(t *testing.T) {
+	t.Parallel()
+	const ours = publicURL + "/oauth/start?state=x"
+	for to, want := range map[string]bool{ours: true, "https://evil.example/oauth/start?state=x": false, publicURL + "/oauth/start/../../x?a=b": false, "javascript:alert(1)": false, publicURL + ".evil.example/oauth/start?x": false} {
+		w := runWorld(t, directory.RunDone)
+		w.tell(pending(w))
+		w.tell(map[string]any{"POST /v1/connections/con_1/authorize": map[string]string{"authorizationUrl": to}})
+		if a := w.post("/console/connections/con_1/authorize"); a.to != "/console/connections/con_1" {
+			t.Errorf("%d to %q", a.code, a.to)
+		}
+		a := w.get("/console/connections/con_1")
+		a.sound(to)
+		if got := strings.Contains(a.body, strings.ReplaceAll(ours, "&", "&amp;")); got != want {
+			t.Errorf("%q is shown: %v", to, got)
+		}
+		if strings.Contains(a.body, "evil") || strings.Contains(a.body, "javascript:") {
+			t.Errorf("%q is on the page", to)
+		}
+		delete(w.jar, "__Host-bindery-link")
+		if a := w.get("/console/connections/con_1"); strings.Contains(a.body, ours) {
+			t.Error("another browser sees the link")
+		}
+	}
+}
+
+// A file goes to the API as it is; what is too large, or none, loads nothing.
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		file  string
+		parts []string
+		calls string
+		code  int
+	}{
+		"users":      {"email\nann@contoso.example\n", []string{"of", "users"}, "POST /v1/users:load email\nann@contoso.example", 303},
+		"checked":    {"email\n", []string{"of", "users", "check", "1"}, "POST /v1/users:load email", 303},
+		"groups":     {"name\nSales\n", []string{"of", "groups"}, "POST /v1/groups:load name\nSales", 303},
+		"no file":    {"", []string{"of", "users"}, "", 303},
+		"too large":  {strings.Repeat("x", maxFile+1), nil, "", 413},
+		"much worse": {strings.Repeat("x", maxFile+2*maxForm), nil, "", 413},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunDone)
+			w.tell(map[string]any{"POST /v1/users:load": job{Job: directory.Job{ID: "job_1"}}, "POST /v1/groups:load": job{Job: directory.Job{ID: "job_1"}}})
+			a := w.upload("/console/users/load", tt.file, tt.parts...)
+			if got := strings.Join(w.told(), "; "); got != tt.calls || a.code != tt.code {
+				t.Errorf("%d, calls %q, want %d, %q", a.code, got, tt.code, tt.calls)
+			}
+		})
+	}
+	w := signed(t, scopeRead)
+	if a := w.upload("/console/users/load", "email\n"); a.code != http.StatusForbidden || len(w.told()) > 0 {
+		t.Errorf("without the scope: %d", a.code)
+	}
+}
+
+// A picture comes from our own address, and nothing but a picture does.
+func TestPhoto(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]int{"image/jpeg": 200, "image/png": 200, "image/svg+xml": 404, "text/html": 404} {
+		w := runWorld(t, directory.RunDone)
+		w.c.api.Transport = transport{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rw.Header().Set("Content-Type", kind)
+			_, _ = io.WriteString(rw, "picture")
+		})}
+		a := w.get("/console/users/usr_1/photo")
+		if a.code != want || want == 200 && (a.body != "picture" || a.header.Get("Content-Type") != kind) || want == 404 && a.body != "" {
+			t.Errorf("%s: %d %s %q", kind, a.code, a.header.Get("Content-Type"), a.body)
+		}
+	}
+	w := runWorld(t, directory.RunDone)
+	if a := w.get("/console/users/usr_1/photo"); a.code != http.StatusNotFound || a.body != "" {
+		t.Errorf("no picture: %d", a.code)
+	}
+}
+
+// BenchmarkRunPage is what a page of 50 changes costs, without the API's part.
+func BenchmarkRunPage(b *testing.B) {
+	v := &visit{c: &Console{}, r: httptest.NewRequest(http.MethodGet, publicURL+"/console/runs/run_1", nil), s: &session{Scopes: allScopes}}
+	v.c.cfg.Now = time.Now
+	rv := runView{run: aRun(time.Now(), directory.RunHeld), changes: page[directory.Change]{Next: "more"}}
+	for i := range changesPerPage {
+		c := itsChanges(directory.ChangePlanned).Items[i%16]
+		c.ID = directory.ChangeID(fmt.Sprintf("run_1.0.%d", i))
+		rv.changes.Items = append(rv.changes.Items, c)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := v.frame(view{title: "run", body: []g.Node{v.runSummary(&rv), v.heldBox(&rv), v.changeList(&rv)}}).Render(io.Discard); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,348 @@
+package console
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+)
+
+// maxForm is how large a form may be.
+const maxForm = 1 << 20
+
+// visit is one request.
+type visit struct {
+	c     *Console
+	w     http.ResponseWriter
+	r     *http.Request
+	ctx   context.Context
+	route route
+	s     *session // nil: nobody is signed in
+	lang  tongue
+	ended bool // there is a cookie, and its session has ended
+}
+
+// answer is what a request comes to: a view, a redirect, a file.
+type answer interface{ write(v *visit) }
+
+// serve answers the requests of a route.
+func (c *Console) serve(rt route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), pageTime)
+		defer cancel()
+		v := &visit{c: c, w: w, r: r, ctx: ctx, route: rt, lang: c.languageOf(r)}
+		a, err := v.answer()
+		if err != nil {
+			a = v.failed(err)
+		}
+		a.write(v)
+	}
+}
+
+// answer holds a request to its route, and answers it.
+func (v *visit) answer() (answer, error) {
+	rt := v.route
+	var err error
+	if v.s, err = v.c.signedIn(v.ctx, v.r); errors.Is(err, errNoSession) {
+		v.ended = v.c.cookie(v.r, sessionCookie) != ""
+		err = nil
+	}
+	if err != nil && !rt.open {
+		return nil, err
+	}
+	if v.r.Method == http.MethodPost {
+		parse, most := v.r.ParseForm, int64(maxForm)
+		if rt.file && v.s != nil && multipart(v.r) {
+			parse, most = func() error { return v.r.ParseMultipartForm(maxFile) }, maxFile+maxForm
+		}
+		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, most)
+		if err := parse(); err != nil {
+			if _, large := errors.AsType[*http.MaxBytesError](err); large {
+				return v.refusal(http.StatusRequestEntityTooLarge, textFileTooLarge), nil
+			}
+			return v.refusal(http.StatusBadRequest, textBadForm), nil
+		}
+	}
+	switch {
+	case rt.open:
+	case v.s == nil:
+		return v.askSignIn(), nil
+	case rt.scope != "" && !v.s.has(rt.scope):
+		return v.notAllowed(rt.scope), nil
+	case rt.fresh && v.r.Method == http.MethodPost && !v.s.fresh(v.now()):
+		return v.refusal(http.StatusForbidden, textWantsFresh), nil
+	}
+	return rt.do(v)
+}
+
+func (v *visit) now() time.Time { return v.c.cfg.Now() }
+
+// id is the part of the path that names what the page is about.
+func (v *visit) id() string { return v.r.PathValue("id") }
+
+// address is the page's own, to come back to.
+func (v *visit) address() string { return v.r.URL.RequestURI() }
+
+// with is the page's address with parameters set; an empty value takes one out.
+func (v *visit) with(pairs ...string) string {
+	q := v.r.URL.Query()
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			q.Del(pairs[i])
+		} else {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	u := url.URL{Path: v.r.URL.Path, RawQuery: q.Encode()}
+	return u.String()
+}
+
+// view is a page.
+type view struct {
+	status  int // 0 means 200
+	title   string
+	section string // of the navigation
+	crumbs  []crumb
+	// head stands beside the title: a state, buttons.
+	head []g.Node
+	body []g.Node
+	// poll is after how many milliseconds the page looks again whether anything has
+	// changed; 0: it does not.
+	poll int
+	bare bool // without navigation
+}
+
+// crumb is a page above.
+type crumb struct {
+	to   string
+	name g.Node
+}
+
+func (p view) write(v *visit) {
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.Header().Set("Content-Language", v.lang.String())
+	page := v.frame(p)
+	if p.status != 0 {
+		v.w.WriteHeader(p.status)
+	}
+	if v.r.Method != http.MethodHead {
+		_ = page.Render(v.w) // the client is gone
+	}
+}
+
+// redirect leads to a page of ours.
+type redirect struct{ to string }
+
+func (a redirect) write(v *visit) {
+	if !local(a.to) {
+		a.to = "/console"
+	}
+	v.w.Header().Set("Location", a.to)
+	v.w.WriteHeader(http.StatusSeeOther)
+}
+
+// redirectOut leads to the issuer.
+type redirectOut struct{ to string }
+
+func (a redirectOut) write(v *visit) {
+	v.w.Header().Set("Location", a.to)
+	v.w.WriteHeader(http.StatusSeeOther)
+}
+
+// file is something to keep.
+type file struct{ kind, name, body string }
+
+func (f file) write(v *visit) {
+	v.w.Header().Set("Content-Type", f.kind)
+	v.w.Header().Set("Content-Disposition", `attachment; filename="`+f.name+`"`)
+	_, _ = v.w.Write([]byte(f.body)) // the client is gone
+}
+
+// picture is a picture of the API's, which a page shows.
+type picture struct{ kind, body string }
+
+func (p picture) write(v *visit) {
+	v.w.Header().Set("Content-Type", p.kind)
+	v.w.Header().Set("Cache-Control", "private, max-age=300")
+	_, _ = v.w.Write([]byte(p.body)) // the client is gone
+}
+
+// nothing is an answer without a page, as of a picture that is not there.
+type nothing struct{ status int }
+
+func (n nothing) write(v *visit) { v.w.WriteHeader(n.status) }
+
+// flash is what an act tells on the page after it.
+type flash struct {
+	Text string `json:"t"`
+	Link string `json:"l,omitempty"` // where to take it back, or to look
+	Word string `json:"w,omitempty"`
+}
+
+// done leads to a page that says what was done.
+func (v *visit) done(to, what string, more ...string) answer {
+	f := flash{Text: clean(what)}
+	if len(more) == 2 {
+		f.Link, f.Word = more[0], more[1]
+	}
+	raw, err := json.Marshal(f)
+	if err == nil {
+		v.c.setCookie(v.w, flashCookie, base64.RawURLEncoding.EncodeToString(raw), time.Minute)
+	}
+	return redirect{to}
+}
+
+// flashed takes what the act before this page told.
+func (v *visit) flashed() *flash {
+	value := v.c.cookie(v.r, flashCookie)
+	if value == "" {
+		return nil
+	}
+	v.c.dropCookie(v.w, flashCookie)
+	raw, err := base64.RawURLEncoding.DecodeString(value)
+	var f flash
+	if err != nil || json.Unmarshal(raw, &f) != nil || f.Text == "" {
+		return nil
+	}
+	return &f
+}
+
+// failed is the page of an error: what /v1 said, or that we are at fault.
+func (v *visit) failed(err error) answer {
+	p, ours := errors.AsType[*problem](err)
+	switch {
+	case !ours:
+		v.c.cfg.Log.ErrorContext(v.ctx, "console: request failed", "route", v.route.path, "error", err)
+		return v.refusal(http.StatusInternalServerError, textOurFault)
+	case p.Status == http.StatusUnauthorized: // the token is not good any more, whatever its time says
+		if v.s != nil {
+			if err := v.c.end(v.ctx, v.s.secret); err != nil {
+				v.c.cfg.Log.WarnContext(v.ctx, "console: a session cannot be ended", "error", err)
+			}
+		}
+		v.s, v.ended = nil, true
+		return v.askSignIn()
+	case p.Status == http.StatusNotFound:
+		a, _ := notFound(v) // it fails never
+		return a
+	}
+	status := p.Status
+	if status < 400 {
+		status = http.StatusBadGateway
+	}
+	return view{status: status, title: v.lang.say(textNotDone), body: []g.Node{v.problem(p), v.backLink()}}
+}
+
+// problem tells what /v1 said.
+func (v *visit) problem(p *problem) g.Node {
+	if p.late {
+		return v.box(toneBad, v.say(textNoAnswer), h.P(v.say(textNoAnswerMore)))
+	}
+	detail := g.Node(v.say(textNoReason))
+	if p.Detail != "" {
+		detail = v.sentence(p.Detail)
+	}
+	var fields []g.Node
+	for _, f := range p.Errors {
+		fields = append(fields, h.Li(code(f.Field), g.Text(" "), v.sentence(f.Detail)))
+	}
+	known := []g.Node{}
+	for _, pair := range []struct {
+		name  text
+		value string
+	}{{textCode, p.Code}, {textMicrosoftCode, p.MicrosoftCode}, {textIncident, p.Incident}, {textRequestID, p.requestID}} {
+		if pair.value != "" {
+			known = append(known, v.fact(pair.name, code(pair.value)))
+		}
+	}
+	return v.box(toneBad, v.say(textRefused), h.P(detail), g.If(len(fields) > 0, h.Ul(fields...)),
+		g.If(p.NextStep != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(p.NextStep))), facts(known...))
+}
+
+// partly shows what came, or that it did not: the rest of the page stands.
+func partly[T any](v *visit, l later[T], show func(T) g.Node) g.Node {
+	value, err := l.get()
+	if err == nil {
+		return show(value)
+	}
+	p, ours := errors.AsType[*problem](err)
+	switch {
+	case ours && p.Status == http.StatusForbidden:
+		return h.P(h.Class("faint"), v.say(textPartForbidden))
+	case ours && !p.late && p.Status < 500:
+		return v.problem(p)
+	}
+	return h.P(h.Class("late"), v.say(textLate), g.Text(" "), link(v.address(), v.say(textTryAgain)))
+}
+
+// backLink leads to where the request came from, when that is a page of ours.
+func (v *visit) backLink() g.Node {
+	from, err := url.Parse(v.r.Referer())
+	if err != nil || !local(from.RequestURI()) || from.Host != v.r.Host {
+		return h.P(link("/console", v.say(textToHome)))
+	}
+	return h.P(link(from.RequestURI(), v.say(textBack)))
+}
+
+// refusal is a page that says in one sentence why nothing was done.
+func (v *visit) refusal(status int, why text, with ...any) answer {
+	return view{status: status, title: v.lang.say(textNotDone), body: []g.Node{v.box(toneBad, v.say(textRefused), h.P(v.say(why, with...))), v.backLink()}}
+}
+
+// notAllowed is the page of what the token has no scope for. Nothing was called.
+func (v *visit) notAllowed(scope string) answer {
+	return view{status: http.StatusForbidden, title: v.lang.say(textNotAllowed), body: []g.Node{
+		v.box(toneWarn, v.say(textNotAllowed), h.P(v.say(textNeeds), g.Text(" "), code(scope)), h.P(v.say(textNeedsMore)),
+			h.P(link("/console/me", v.say(textWhatMayI)))), v.backLink()}}
+}
+
+// askSignIn leads to the sign-in, and back from there to a page; what was sent is not
+// done.
+func (v *visit) askSignIn() answer {
+	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
+		to := query("/console/sign-in", "to", target(v.address()))
+		if v.ended {
+			to = query("/console/sign-in", "to", target(v.address()), "ended", "1")
+		}
+		return redirect{to}
+	}
+	back := "/console"
+	if from, err := url.Parse(v.r.Referer()); err == nil && from.Host == v.r.Host {
+		back = target(from.RequestURI())
+	}
+	return view{status: http.StatusUnauthorized, bare: true, title: v.lang.say(textSessionEnded), body: []g.Node{
+		v.box(toneWarn, v.say(textSessionEnded), h.P(v.say(textNothingDone)),
+			h.P(link(query("/console/login", "to", back), h.Class("button primary"), v.say(textSignInAgain))))}}
+}
+
+func notFound(v *visit) (answer, error) {
+	return view{status: http.StatusNotFound, title: v.lang.say(textNotFound), bare: v.s == nil, body: []g.Node{
+		v.empty(textNotFoundMore, h.P(link("/console", v.say(textToHome))))}}, nil
+}
+
+func crossSite(v *visit) (answer, error) {
+	return view{status: http.StatusForbidden, bare: true, title: v.lang.say(textNotDone), body: []g.Node{
+		v.box(toneBad, v.say(textRefused), h.P(v.say(textCrossSite))), h.P(link("/console", v.say(textToHome)))}}, nil
+}
+
+// asked reads a parameter as one of some words; the first of them is its default.
+func asked(value string, words ...string) string {
+	for _, w := range words {
+		if value == w {
+			return value
+		}
+	}
+	return words[0]
+}
+
+// listed splits a parameter that is a list.
+func listed(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' })
+}

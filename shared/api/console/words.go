@@ -1,0 +1,1104 @@
+package console
+
+import "bindery/shared/directory"
+
+// Every text that the console shows, in English and in German. What others wrote, and
+// what the API says in sentences, is not here.
+
+// What stands around every page.
+var (
+	textHome        = text{"Home", "Übersicht"}
+	textConnections = text{"Connections", "Verbindungen"}
+	textNavigation  = text{"Main", "Hauptbereiche"}
+	textWhere       = text{"Where you are", "Wo Sie sind"}
+	textTabs        = text{"Parts of the connection", "Teile der Verbindung"}
+	textPages       = text{"Pages", "Seiten"}
+	textSkip        = text{"Skip to the content", "Zum Inhalt springen"}
+	textEnvironment = text{"Installation: ", "Installation: "}
+	textLanguage    = text{"Language", "Sprache"}
+	textTheme       = text{"Colours", "Farben"}
+	textThemeSystem = text{"As the system", "Wie das System"}
+	textThemeLight  = text{"Light", "Hell"}
+	textThemeDark   = text{"Dark", "Dunkel"}
+	textMe          = text{"You and this console", "Sie und diese Konsole"}
+	textSignOut     = text{"Sign out", "Abmelden"}
+	textKeys        = text{"Keys: ?", "Tasten: ?"}
+	textCopied      = text{"Copied", "Kopiert"}
+	textWorking     = text{"Working…", "Wird erledigt…"}
+	textChosen      = text{"chosen", "ausgewählt"}
+	textAsCall      = text{"As a call of the API", "Als Aufruf der API"}
+	textFirstPage   = text{"First page", "Erste Seite"}
+	textNextPage    = text{"Next page", "Nächste Seite"}
+	textAndMore     = text{"And more than are listed here.", "Und mehr, als hier stehen."}
+	textSeeAll      = text{"See all", "Alle ansehen"}
+	textLook        = text{"Look", "Ansehen"}
+	textBack        = text{"Back", "Zurück"}
+	textToHome      = text{"To the overview", "Zur Übersicht"}
+	textNone        = text{"(none)", "(keine)"}
+	textAny         = text{"any", "alle"}
+	textYes         = text{"yes", "ja"}
+	textNo          = text{"no", "nein"}
+	textUnknown     = text{"not known", "nicht bekannt"}
+	textNever       = text{"never", "nie"}
+)
+
+// Times.
+var (
+	textJustNow = text{"just now", "gerade eben"}
+	textAgo     = text{"%s ago", "vor %s"}
+	textSince   = text{"since", "seit"}
+	textUntil   = text{"until", "bis"}
+	textSeconds = number{text{"%s second", "%s Sekunde"}, text{"%s seconds", "%s Sekunden"}}
+	textMinutes = number{text{"%s minute", "%s Minute"}, text{"%s minutes", "%s Minuten"}}
+	textHours   = number{text{"%s hour", "%s Stunde"}, text{"%s hours", "%s Stunden"}}
+	textDays    = number{text{"%s day", "%s Tag"}, text{"%s days", "%s Tage"}}
+)
+
+// Signing in, and out.
+var (
+	textSignIn         = text{"Sign in", "Anmelden"}
+	textWhatIsThis     = text{"Bindery keeps accounts, groups and licences of Microsoft 365 as your own directory says.", "Bindery hält Konten, Gruppen und Lizenzen in Microsoft 365 so, wie es das eigene Verzeichnis sagt."}
+	textContinueWith   = text{"Continue with %s", "Weiter mit %s"}
+	textSignInNote     = text{"You are asked there who you are. No password is typed into this console.", "Dort werden Sie gefragt, wer Sie sind. In dieser Konsole wird kein Passwort eingegeben."}
+	textSignInAgain    = text{"Sign in again", "Erneut anmelden"}
+	textEndedMore      = text{"Your session has ended. Sign in again and you come back to where you were.", "Ihre Sitzung ist zu Ende. Nach erneuter Anmeldung geht es dort weiter, wo Sie waren."}
+	textNotSignedIn    = text{"You are not signed in", "Sie sind nicht angemeldet"}
+	textIssuerAway     = text{"The identity provider does not answer. Try again in a moment; if it stays so, whoever runs this installation finds the reason in its log.", "Der Anmeldedienst antwortet nicht. Versuchen Sie es gleich noch einmal; bleibt es dabei, steht der Grund im Protokoll dieser Installation."}
+	textSignInBroken   = text{"The sign-in could not be finished. The log of this installation says why.", "Die Anmeldung konnte nicht abgeschlossen werden. Das Protokoll dieser Installation sagt, warum."}
+	textSignInExpired  = text{"This sign-in is not the one that was begun in this browser, or it took longer than ten minutes. Begin anew.", "Diese Anmeldung wurde nicht in diesem Browser begonnen oder hat länger als zehn Minuten gedauert. Bitte neu beginnen."}
+	textWrongIssuer    = text{"The answer came from another identity provider than the one that was asked. Nothing was taken from it.", "Die Antwort kam von einem anderen Anmeldedienst als dem gefragten. Nichts wurde daraus übernommen."}
+	textIssuerRefused  = text{"The identity provider did not let you in.", "Der Anmeldedienst hat Sie nicht eingelassen."}
+	textNoScopes       = text{"Your token lacks the scope bindery/read, without which there is nothing to see. Whoever runs the identity provider can give it to you. What the token has:", "Ihrem Token fehlt der Scope bindery/read, ohne den es nichts zu sehen gibt. Wer den Anmeldedienst betreibt, kann ihn erteilen. Was das Token hat:"}
+	textNotFresh       = text{"The identity provider did not ask you again, although it was told to. What you were about to do needs a sign-in of the last five minutes: sign out there, and try again.", "Der Anmeldedienst hat Sie nicht erneut gefragt, obwohl er darum gebeten wurde. Das Vorhaben braucht eine Anmeldung der letzten fünf Minuten: Melden Sie sich dort ab und versuchen Sie es noch einmal."}
+	textSignedOut      = text{"You are signed out", "Sie sind abgemeldet"}
+	textSignedOutMore  = text{"The session of this console has ended, and its tokens are deleted.", "Die Sitzung dieser Konsole ist beendet, und ihre Token sind gelöscht."}
+	textSignOutThere   = text{"Sign out at %s as well", "Auch bei %s abmelden"}
+	textSessionEnded   = text{"Your session has ended", "Ihre Sitzung ist zu Ende"}
+	textNothingDone    = text{"Nothing was done of what you sent. Sign in again and repeat it.", "Nichts von dem, was Sie gesendet haben, wurde ausgeführt. Melden Sie sich erneut an und wiederholen Sie es."}
+	textWantsFresh     = text{"This needs a sign-in of the last five minutes. Nothing was done.", "Dafür braucht es eine Anmeldung der letzten fünf Minuten. Nichts wurde ausgeführt."}
+	textWantsFreshMore = text{"What cannot be taken back needs a sign-in of the last five minutes. You come back to this page.", "Was sich nicht zurücknehmen lässt, braucht eine Anmeldung der letzten fünf Minuten. Danach geht es auf dieser Seite weiter."}
+)
+
+// What goes wrong.
+var (
+	textNotDone       = text{"That was not done", "Das wurde nicht ausgeführt"}
+	textRefused       = text{"Why", "Warum"}
+	textNoReason      = text{"No reason was given.", "Es wurde kein Grund genannt."}
+	textWhatNow       = text{"What to do:", "Was zu tun ist:"}
+	textOurFault      = text{"This page could not be made. Try again; if it stays so, the log of this installation says why.", "Diese Seite konnte nicht erstellt werden. Versuchen Sie es noch einmal; bleibt es dabei, steht der Grund im Protokoll dieser Installation."}
+	textNoAnswer      = text{"No answer came in time", "Es kam rechtzeitig keine Antwort"}
+	textNoAnswerMore  = text{"It is not known whether it was done. Look before you repeat it.", "Es ist nicht bekannt, ob es ausgeführt wurde. Sehen Sie nach, bevor Sie es wiederholen."}
+	textLate          = text{"This part was not loaded.", "Dieser Teil wurde nicht geladen."}
+	textPartForbidden = text{"You may not see this part.", "Diesen Teil dürfen Sie nicht sehen."}
+	textTryAgain      = text{"Try again", "Noch einmal versuchen"}
+	textBadForm       = text{"The form could not be read. Nothing was done.", "Das Formular konnte nicht gelesen werden. Nichts wurde ausgeführt."}
+	textCrossSite     = text{"The request came from another site than this console. Nothing was done.", "Die Anfrage kam von einer anderen Seite als dieser Konsole. Nichts wurde ausgeführt."}
+	textNotAllowed    = text{"You may not do this", "Das dürfen Sie nicht"}
+	textNeeds         = text{"needs", "braucht"}
+	textNeedsMore     = text{"Your token does not have this scope, and none implies another. Nothing was called. Whoever runs the identity provider can give it to you.", "Ihr Token hat diesen Scope nicht, und keiner schließt einen anderen ein. Nichts wurde aufgerufen. Wer den Anmeldedienst betreibt, kann ihn erteilen."}
+	textNotFound      = text{"There is no such page", "Diese Seite gibt es nicht"}
+	textNotFoundMore  = text{"What it was about may have been removed, or the address is not whole.", "Worum es ging, wurde vielleicht entfernt, oder die Adresse ist nicht vollständig."}
+	textCode          = text{"Code", "Code"}
+	textMicrosoftCode = text{"Microsoft's code", "Code von Microsoft"}
+	textIncident      = text{"Incident", "Vorfall"}
+	textRequestID     = text{"Request", "Anfrage"}
+)
+
+// You.
+var (
+	textWhatMayI     = text{"What you may do", "Was Sie dürfen"}
+	textName         = text{"Name", "Name"}
+	textSubject      = text{"Subject", "Kennung (sub)"}
+	textSignedInAt   = text{"Asked who you are", "Nach der Person gefragt"}
+	textSessionSince = text{"Session since", "Sitzung seit"}
+	textSessionUntil = text{"Ends at the latest", "Endet spätestens"}
+	textScope        = text{"Scope", "Scope"}
+	textHave         = text{"You have it", "Sie haben ihn"}
+	textWhatItDoes   = text{"What it lets you do", "Was er erlaubt"}
+	textMayRead      = text{"See everything.", "Alles sehen."}
+	textMayWrite     = text{"Edit users and groups, bind, import, start and take back runs.", "Benutzer und Gruppen bearbeiten, verbinden, importieren, Läufe starten und zurücknehmen."}
+	textMayAdmin     = text{"Create, authorise, set, deactivate and delete connections.", "Verbindungen anlegen, autorisieren, einstellen, beenden und löschen."}
+	textMayApprove   = text{"Decide: held runs, which tenant and account may take effect, settings that become looser, lifted protection.", "Entscheiden: angehaltene Läufe, welcher Mandant und welches Konto gelten, gelockerte Einstellungen, aufgehobener Schutz."}
+	textScopesNote   = text{"None implies another. The API checks each call by itself: this list only says which buttons are of use.", "Keiner schließt einen anderen ein. Die API prüft jeden Aufruf selbst: Diese Liste sagt nur, welche Knöpfe etwas bewirken."}
+	textPreferences  = text{"How the console looks", "Wie die Konsole aussieht"}
+	textKeysOn       = text{"Switch single keys on", "Einzelne Tasten einschalten"}
+	textKeysOff      = text{"Switch single keys off", "Einzelne Tasten ausschalten"}
+	textKeysTitle    = text{"Keys", "Tasten"}
+	textKeyGo        = text{"Go to home, connections", "Zur Übersicht, zu den Verbindungen"}
+	textKeyRows      = text{"Next and former row", "Nächste und vorige Zeile"}
+	textKeySelect    = text{"Choose the row", "Zeile auswählen"}
+	textKeyDecide    = text{"To approve, to decline", "Zum Genehmigen, zum Ablehnen"}
+)
+
+// Home.
+var (
+	textWelcome         = text{"Welcome to Bindery", "Willkommen bei Bindery"}
+	textWelcomeMore     = text{"Nothing is connected yet, and nothing is written anywhere. Three steps, and each can be left and taken up again:", "Noch ist nichts verbunden, und nichts wird irgendwo geschrieben. Drei Schritte, und jeder kann unterbrochen und später fortgesetzt werden:"}
+	textStepConnect     = text{"Connect a tenant", "Mandanten verbinden"}
+	textStepConnectMore = text{"An admin of the tenant signs in at Microsoft and consents; then somebody here confirms that it is the right tenant and the right account.", "Eine Administratorin des Mandanten meldet sich bei Microsoft an und stimmt zu; danach bestätigt jemand hier, dass es der richtige Mandant und das richtige Konto ist."}
+	textStepImport      = text{"Import accounts", "Konten importieren"}
+	textStepImportMore  = text{"Accounts of the tenant become users of the directory. Nothing is written at Microsoft.", "Konten des Mandanten werden Benutzer des Verzeichnisses. Bei Microsoft wird nichts geschrieben."}
+	textStepBind        = text{"Bind users, look at the plan", "Benutzer verbinden, Plan ansehen"}
+	textStepBindMore    = text{"Bound users are kept as the directory says. What would be written is shown before it is.", "Verbundene Benutzer werden so gehalten, wie es das Verzeichnis sagt. Was geschrieben würde, wird vorher gezeigt."}
+	textNothingNeedsYou = text{"Nothing needs you.", "Nichts wartet auf Sie."}
+	textDecide          = text{"Needs a decision", "Wartet auf eine Entscheidung"}
+	textNothingToDecide = text{"Nothing waits for a decision.", "Nichts wartet auf eine Entscheidung."}
+	textBroken          = text{"Broken", "Gestört"}
+	textNothingBroken   = text{"Nothing is broken.", "Nichts ist gestört."}
+	textWillBreak       = text{"Will break, or may", "Wird oder könnte gestört werden"}
+	textRunFailed       = text{"The last run failed.", "Der letzte Lauf ist gescheitert."}
+	textHeldSince       = text{"held", "angehalten"}
+	textToConfirm       = text{"Somebody signed in: is this the right tenant and the right account?", "Jemand hat sich angemeldet: Ist das der richtige Mandant und das richtige Konto?"}
+	textDeletedAt       = text{"Unconfirmed, its tokens are deleted at", "Unbestätigt werden die Token gelöscht um"}
+	countInCare         = number{text{"%s account is in Bindery's care.", "%s Konto ist in der Obhut von Bindery."}, text{"%s accounts are in Bindery's care.", "%s Konten sind in der Obhut von Bindery."}}
+	countNeedYou        = number{text{"%s needs you", "%s wartet auf Sie"}, text{"%s need you", "%s warten auf Sie"}}
+)
+
+// Connections.
+var (
+	textNoConnections           = text{"There is no connection yet. One links Bindery to one Microsoft 365 tenant.", "Es gibt noch keine Verbindung. Eine verknüpft Bindery mit einem Mandanten von Microsoft 365."}
+	textTenant                  = text{"Tenant", "Mandant"}
+	textStatus                  = text{"Status", "Zustand"}
+	textMode                    = text{"Mode", "Modus"}
+	textBound                   = text{"Bound", "Verbunden"}
+	textLastRun                 = text{"Last run", "Letzter Lauf"}
+	textEvery                   = text{"Compared every", "Abgleich alle"}
+	textAuthorizedBy            = text{"Authorised by", "Autorisiert von"}
+	textModeAutomatic           = text{"automatic", "automatisch"}
+	textModeApprove             = text{"every run waits for approval", "jeder Lauf wartet auf Genehmigung"}
+	textOverview                = text{"Overview", "Überblick"}
+	textActive                  = text{"active", "aktiv"}
+	textActiveMeans             = text{"Bound accounts are kept as the directory says.", "Verbundene Konten werden so gehalten, wie es das Verzeichnis sagt."}
+	textNeedsAuthorization      = text{"needs authorisation", "braucht Autorisierung"}
+	textNeedsAuthorizationMeans = text{"Microsoft does not accept the authorisation any more. Nothing is written until an admin authorises the connection again; the bindings stay.", "Microsoft nimmt die Autorisierung nicht mehr an. Nichts wird geschrieben, bis die Verbindung erneut autorisiert wird; die Bindungen bleiben."}
+	textAwaits                  = text{"to be confirmed", "zu bestätigen"}
+	textAwaitsMeans             = text{"Somebody signed in. Nothing takes effect before the tenant and the account are confirmed.", "Jemand hat sich angemeldet. Nichts gilt, bevor Mandant und Konto bestätigt sind."}
+	textDeactivated             = text{"deactivated", "beendet"}
+	textDeactivatedMeans        = text{"The connection was let go. Nothing is read or written; every account is as it was.", "Die Verbindung wurde beendet. Nichts wird gelesen oder geschrieben; jedes Konto ist, wie es war."}
+	textPending                 = text{"not authorised yet", "noch nicht autorisiert"}
+	textPendingMeans            = text{"An admin of the tenant has still to sign in at Microsoft.", "Eine Administratorin des Mandanten muss sich noch bei Microsoft anmelden."}
+	textSyncNow                 = text{"Sync now", "Jetzt abgleichen"}
+	textPlanNow                 = text{"Plan only", "Nur planen"}
+	textRunWaits                = text{"A run waits for your decision", "Ein Lauf wartet auf Ihre Entscheidung"}
+	textLacking                 = text{"Permissions that are lacking", "Fehlende Berechtigungen"}
+	textLatestRuns              = text{"Latest runs", "Letzte Läufe"}
+	textAllRuns                 = text{"All runs", "Alle Läufe"}
+	textNoRuns                  = text{"There was no run yet. Edits, the schedule and “Sync now” start one.", "Es gab noch keinen Lauf. Änderungen, der Zeitplan und „Jetzt abgleichen“ starten einen."}
+	textProblems                = text{"Problems", "Probleme"}
+	textNoProblems              = text{"Nobody has a problem.", "Niemand hat ein Problem."}
+	textHealth                  = text{"Health", "Gesundheit"}
+	textHealthy                 = text{"Everything was looked at, and nothing is wrong.", "Alles wurde angesehen, und nichts stimmt nicht."}
+	textNotChecked              = text{"The doctor has not looked at this connection yet.", "Diese Verbindung wurde noch nicht untersucht."}
+	textChecked                 = text{"Looked at", "Untersucht"}
+	textCritical                = text{"critical", "kritisch"}
+	textWarning                 = text{"warning", "Warnung"}
+	textNote                    = text{"note", "Hinweis"}
+	countUsers                  = number{text{"%s user:", "%s Benutzer:"}, text{"%s users:", "%s Benutzer:"}}
+)
+
+// Runs.
+var (
+	textRuns               = text{"Runs", "Läufe"}
+	textRunOf              = text{"Run of %s", "Lauf vom %s"}
+	textPlanOf             = text{"Plan of %s", "Plan vom %s"}
+	textUndoOf             = text{"Taking back, %s", "Rücknahme vom %s"}
+	textUndoPlanOf         = text{"Plan to take back, %s", "Plan einer Rücknahme vom %s"}
+	textReleaseOf          = text{"Release of %s", "Freigabe vom %s"}
+	textKindSync           = text{"sync", "Abgleich"}
+	textKindPlan           = text{"plan only", "nur Plan"}
+	textKindUndo           = text{"taking back", "Rücknahme"}
+	textKindUndoPlan       = text{"plan to take back", "Plan einer Rücknahme"}
+	textKindRelease        = text{"release", "Freigabe"}
+	textConnection         = text{"Connection", "Verbindung"}
+	textTrigger            = text{"Started by", "Ausgelöst durch"}
+	textBySchedule         = text{"the schedule", "den Zeitplan"}
+	textByEdit             = text{"an edit", "eine Änderung"}
+	textByBinding          = text{"a binding", "eine Verbindung von Benutzern"}
+	textByAdmin            = text{"an admin", "eine Administratorin"}
+	textStarted            = text{"Started", "Begonnen"}
+	textTook               = text{"Took", "Dauer"}
+	textApprovedBy         = text{"Approved by", "Genehmigt von"}
+	textTakesBack          = text{"Takes back", "Nimmt zurück"}
+	textTheRun             = text{"this run", "diesen Lauf"}
+	textOnlyFor            = text{"Only for", "Nur für"}
+	textWhen               = text{"When", "Wann"}
+	textWhat               = text{"What", "Was"}
+	textChanges            = text{"Changes", "Änderungen"}
+	textNothingToWrite     = text{"nothing to write", "nichts zu schreiben"}
+	textNothingYetPlanning = text{"Nothing has been written yet. The plan is being made.", "Noch wurde nichts geschrieben. Der Plan entsteht gerade."}
+	textNothingYetHeld     = text{"Nothing has been written yet. It waits for a decision.", "Noch wurde nichts geschrieben. Es wartet auf eine Entscheidung."}
+	textPartlyHeld         = text{"%s of %s are written. The rest waits for a decision.", "%s von %s sind geschrieben. Der Rest wartet auf eine Entscheidung."}
+	textWriting            = text{"Writing: %s of %s, %s failed.", "Wird geschrieben: %s von %s, %s gescheitert."}
+	textPlanOnly           = text{"A plan only: nothing has been written, and nothing will be by this plan.", "Nur ein Plan: Nichts wurde geschrieben, und durch ihn wird nichts geschrieben."}
+	textNothingToDo        = text{"Ended: everything was already as the directory says. Nothing was written.", "Beendet: Alles war schon so, wie es das Verzeichnis sagt. Nichts wurde geschrieben."}
+	textEnded              = text{"Ended: %s written, %s failed, %s declined or refused.", "Beendet: %s geschrieben, %s gescheitert, %s abgelehnt oder abgewiesen."}
+	textStopped            = text{"Stopped: %s of %s were written.", "Angehalten: %s von %s wurden geschrieben."}
+	textProgress           = text{"Progress", "Fortschritt"}
+	textWaits              = text{"Waits:", "Wartet:"}
+	textWhyFailed          = text{"Why it failed", "Warum es gescheitert ist"}
+	textPlanLacks          = text{"What the plan lacks", "Was dem Plan fehlt"}
+	textStatePlanning      = text{"planning", "plant"}
+	textStateHeld          = text{"held", "angehalten"}
+	textStateApplying      = text{"writing", "schreibt"}
+	textStateWaiting       = text{"waiting", "wartet"}
+	textStatePlanned       = text{"plan only", "nur Plan"}
+	textStateDone          = text{"done", "beendet"}
+	textStateDoneSome      = text{"done, some failed", "beendet, teils gescheitert"}
+	textStateFailed        = text{"failed", "gescheitert"}
+	textStateCancelled     = text{"cancelled", "abgebrochen"}
+	textStateSuperseded    = text{"superseded", "überholt"}
+	textSteps              = text{"Where the run stands", "Wo der Lauf steht"}
+	textStepPlan           = text{"plan", "planen"}
+	textStepDecide         = text{"decide", "entscheiden"}
+	textStepWrite          = text{"write", "schreiben"}
+	textPutBack            = text{"Put back", "Zurücknehmen"}
+	textRunItNow           = text{"Run it now", "Jetzt ausführen"}
+	textTakeBack           = text{"Take back…", "Zurücknehmen…"}
+	textCancel             = text{"Stop before the next batch", "Vor dem nächsten Schub anhalten"}
+	textCancelled          = text{"The run ends before its next batch.", "Der Lauf endet vor seinem nächsten Schub."}
+	textCSV                = text{"As CSV", "Als CSV"}
+	textByEffect           = text{"By effect", "Nach Wirkung"}
+	textByDepartment       = text{"By department", "Nach Abteilung"}
+	textByDomain           = text{"By domain", "Nach Domäne"}
+	textWhereItIs          = text{"Where it is", "Wo es ist"}
+	textShare              = text{"Share", "Anteil"}
+	textStays              = text{"What stays as it is", "Was bleibt, wie es ist"}
+	textWrote              = text{"Was written", "Geschrieben wurde"}
+	textFound              = text{"Is there now", "Steht jetzt da"}
+	countObjects           = number{text{"%s object", "%s Objekt"}, text{"%s objects", "%s Objekte"}}
+	countMoreParts         = number{text{"and %s more", "und %s weitere"}, text{"and %s more", "und %s weitere"}}
+	countLeft              = number{text{"%s thing is left as it is.", "%s Sache bleibt, wie sie ist."}, text{"%s things are left as they are.", "%s Sachen bleiben, wie sie sind."}}
+)
+
+// Why a run is held.
+var (
+	textWhyHeld        = text{"Why it is held", "Warum er angehalten ist"}
+	textInWordsOfAPI   = text{"In full sentences", "In ganzen Sätzen"}
+	textInRun          = text{"in one run", "in einem Lauf"}
+	textInDay          = text{"in 24 hours", "in 24 Stunden"}
+	textInWeek         = text{"in 7 days", "in 7 Tagen"}
+	textMoreThan       = text{"more than the limit of", "mehr als die Grenze von"}
+	textMostly         = text{"most of them in", "die meisten in"}
+	textHeldAll        = text{"Nothing of it is written before somebody decides.", "Nichts davon wird geschrieben, bevor jemand entscheidet."}
+	textHeldSomePasses = text{"Blocks that are within their own limits still go through; everything else waits.", "Sperren innerhalb ihrer eigenen Grenzen gehen durch; alles andere wartet."}
+	textHeldMode       = text{"Every run of this connection waits for approval.", "Jeder Lauf dieser Verbindung wartet auf Genehmigung."}
+	textHeldEmpty      = text{"The directory has no living user any more.", "Das Verzeichnis hat keinen lebenden Benutzer mehr."}
+	textHeldShrank     = text{"The directory had %s users at the last run and has %s now.", "Das Verzeichnis hatte beim letzten Lauf %s Benutzer und hat jetzt %s."}
+	textHeldIncomplete = text{"The tenant could not be read to the end.", "Der Mandant konnte nicht zu Ende gelesen werden."}
+	textHeldSettings   = text{"The settings have changed, and the first plan since then touches %s accounts.", "Die Einstellungen haben sich geändert, und der erste Plan seitdem betrifft %s Konten."}
+	textHeldLoosened   = text{"The guard was loosened a short time ago, and would have held this before.", "Der Wächter wurde vor Kurzem gelockert und hätte dies vorher angehalten."}
+	textHeldRoles      = text{"Who is protected by a role cannot be read.", "Wer durch eine Rolle geschützt ist, lässt sich nicht lesen."}
+	textWaveFailed     = text{"Wave %s went wrong: %s sent, %s failed, %s read back otherwise than written.", "Welle %s ging schief: %s gesendet, %s gescheitert, %s anders zurückgelesen als geschrieben."}
+	textFourEyes       = text{"You asked for this, or edited what it comes from: by the rule of four eyes somebody else approves it. You may decline it.", "Sie haben dies veranlasst oder bearbeitet, woraus es entstand: Nach dem Vier-Augen-Prinzip genehmigt es jemand anderes. Ablehnen dürfen Sie."}
+	textApproveAll     = text{"Approve all…", "Alle genehmigen…"}
+	textDeclineAll     = text{"Decline all…", "Alle ablehnen…"}
+)
+
+// The changes of a run.
+var (
+	textEffect          = text{"Effect", "Wirkung"}
+	textAccount         = text{"Account", "Konto"}
+	textWhatChanges     = text{"What changes", "Was sich ändert"}
+	textWhy             = text{"Why", "Warum"}
+	textBecameOfIt      = text{"State", "Stand"}
+	textChoose          = text{"Choose", "Auswahl"}
+	textChooseThis      = text{"Choose %s", "%s auswählen"}
+	textAllOfPage       = text{"All of this page", "Alle dieser Seite"}
+	textApproveChosen   = text{"Approve the chosen…", "Ausgewählte genehmigen…"}
+	textApproveFiltered = text{"Approve all that this filter shows…", "Alle dieses Filters genehmigen…"}
+	textFilter          = text{"Filter", "Filter"}
+	textProperty        = text{"Property", "Eigenschaft"}
+	textDepartment      = text{"Department", "Abteilung"}
+	textDomain          = text{"Domain", "Domäne"}
+	textUserID          = text{"User's ID", "ID des Benutzers"}
+	textShow            = text{"Show", "Anzeigen"}
+	textShowAll         = text{"Show all", "Alle zeigen"}
+	textNoneMatch       = text{"No change of this run is like that.", "Keine Änderung dieses Laufs ist so."}
+	textNoChanges       = text{"This run has no changes.", "Dieser Lauf hat keine Änderungen."}
+	textNotPlannedYet   = text{"The plan is being made. This page looks again by itself.", "Der Plan entsteht gerade. Diese Seite sieht von selbst wieder nach."}
+	textNoValues        = text{"no values", "keine Werte"}
+	textEmptyValue      = text{"(empty)", "(leer)"}
+	textMaySignIn       = text{"may sign in", "darf sich anmelden"}
+	textMayNotSignIn    = text{"may not sign in", "darf sich nicht anmelden"}
+	textIrreversible    = text{"Cannot be taken back:", "Nicht zurückzunehmen:"}
+	textChangePlanned   = text{"planned", "geplant"}
+	textChangeApproved  = text{"approved", "genehmigt"}
+	textChangeDeclined  = text{"declined", "abgelehnt"}
+	textChangeApplied   = text{"written", "geschrieben"}
+	textChangeFailed    = text{"failed", "gescheitert"}
+	textChangeOutdated  = text{"outdated", "überholt"}
+	textChangeRefused   = text{"refused", "abgewiesen"}
+	countMoreProperties = number{text{"%s more property", "%s weitere Eigenschaft"}, text{"%s more properties", "%s weitere Eigenschaften"}}
+	countChosen         = number{text{"%s chosen", "%s ausgewählt"}, text{"%s chosen", "%s ausgewählt"}}
+)
+
+// Decisions.
+var (
+	textApproveTitle      = text{"Approve %s of %s changes?", "%s von %s Änderungen genehmigen?"}
+	textNothingChosen     = text{"Nothing is chosen", "Nichts ist ausgewählt"}
+	textNothingChosenMore = text{"Go back and tick the changes that are to be written.", "Gehen Sie zurück und wählen Sie die Änderungen aus, die geschrieben werden sollen."}
+	textTooManyChosen     = text{"At most %s changes can be chosen one by one. Choose by a filter, or all.", "Höchstens %s Änderungen lassen sich einzeln auswählen. Wählen Sie über einen Filter oder alle."}
+	textMovedMeanwhile    = text{"What is approved is written as it is shown here. A change whose user or account has moved on meanwhile is left out and planned anew.", "Genehmigtes wird so geschrieben, wie es hier steht. Eine Änderung, deren Benutzer oder Konto sich inzwischen geändert hat, bleibt aus und wird neu geplant."}
+	textWhyOptional       = text{"Why (optional)", "Warum (freiwillig)"}
+	textWhyOptionalHelp   = text{"In one line; it stands in the activity.", "In einer Zeile; es steht im Verlauf."}
+	textSessionsStayEnded = text{"Ended sessions stay ended: whoever may still sign in does so again.", "Beendete Sitzungen bleiben beendet: Wer sich noch anmelden darf, tut es erneut."}
+	textNotYet            = text{"Not yet", "Noch nicht"}
+	textThese             = text{"These changes", "Diese Änderungen"}
+	textTypeNumber        = text{"Type the number %s to confirm", "Zur Bestätigung die Zahl %s eingeben"}
+	textTypedWrong        = text{"Type the number %s: that many changes are approved. Nothing was approved yet.", "Geben Sie die Zahl %s ein: So viele Änderungen werden genehmigt. Noch wurde nichts genehmigt."}
+	textPlanMoved         = text{"The plan is another one than a moment ago. Look again: nothing was approved.", "Der Plan ist ein anderer als eben. Sehen Sie noch einmal hin: Nichts wurde genehmigt."}
+	textNotHeldAnyMore    = text{"The run is not held any more: somebody has decided, or it has ended.", "Der Lauf ist nicht mehr angehalten: Jemand hat entschieden, oder er ist zu Ende."}
+	textDeclineWhat       = text{"Nothing of this run is written.", "Nichts von diesem Lauf wird geschrieben."}
+	textDeclineThen       = text{"What is declined is not proposed again until the user, the account or the reason changes.", "Abgelehntes wird nicht wieder vorgeschlagen, bis sich der Benutzer, das Konto oder der Grund ändert."}
+	textDeclinedAll       = text{"Declined. Nothing of the run is written.", "Abgelehnt. Nichts von diesem Lauf wird geschrieben."}
+	countDeclinedThen     = number{text{"%s other is declined, and not proposed again until something about it changes.", "%s weitere wird abgelehnt und nicht wieder vorgeschlagen, bis sich daran etwas ändert."}, text{"%s others are declined, and not proposed again until something about them changes.", "%s weitere werden abgelehnt und nicht wieder vorgeschlagen, bis sich daran etwas ändert."}}
+	countLost             = number{text{"%s of them cannot be taken back as a whole", "%s davon lässt sich nicht ganz zurücknehmen"}, text{"%s of them cannot be taken back as a whole", "%s davon lassen sich nicht ganz zurücknehmen"}}
+	countMoreChanges      = number{text{"And %s more.", "Und %s weitere."}, text{"And %s more.", "Und %s weitere."}}
+	countApproved         = number{text{"%s change approved.", "%s Änderung genehmigt."}, text{"%s changes approved.", "%s Änderungen genehmigt."}}
+	countDeclined         = number{text{"%s declined.", "%s abgelehnt."}, text{"%s declined.", "%s abgelehnt."}}
+	countDeclineTitle     = number{text{"Decline %s change?", "%s Änderung ablehnen?"}, text{"Decline all %s changes?", "Alle %s Änderungen ablehnen?"}}
+	countDeclineDo        = number{text{"Decline %s change", "%s Änderung ablehnen"}, text{"Decline %s changes", "%s Änderungen ablehnen"}}
+)
+
+// Taking back.
+var (
+	textUndoTitle      = text{"Take back what this run wrote", "Zurücknehmen, was dieser Lauf geschrieben hat"}
+	textUndoHow        = text{"First you see what would be put back, and what stays as it is. Nothing is written by that.", "Zuerst sehen Sie, was zurückgenommen würde und was bleibt, wie es ist. Dadurch wird nichts geschrieben."}
+	textUndoPauses     = text{"Whom it concerns is paused, so that the next run does not repeat the mistake: edit the user, or resume.", "Wen es betrifft, wird angehalten, damit der nächste Lauf den Fehler nicht wiederholt: Bearbeiten Sie den Benutzer, oder setzen Sie fort."}
+	textUndoUsers      = text{"Only these users (their IDs; empty: all)", "Nur diese Benutzer (ihre IDs; leer: alle)"}
+	textUndoProperties = text{"Only these properties (as department, jobTitle; empty: all)", "Nur diese Eigenschaften (etwa department, jobTitle; leer: alle)"}
+	textUndoPreview    = text{"Show what would be put back", "Zeigen, was zurückgenommen würde"}
+	textUndoBegun      = text{"Taking back has begun.", "Die Rücknahme hat begonnen."}
+	countWritten       = number{text{"The run wrote %s change.", "Der Lauf hat %s Änderung geschrieben."}, text{"The run wrote %s changes.", "Der Lauf hat %s Änderungen geschrieben."}}
+)
+
+// Effects: as a word, and with a verb and how many.
+var (
+	textEffectBlock            = text{"block", "sperren"}
+	textEffectDelete           = text{"delete", "löschen"}
+	textEffectCreate           = text{"create", "anlegen"}
+	textEffectAdopt            = text{"adopt", "übernehmen"}
+	textEffectUpdate           = text{"update", "ändern"}
+	textEffectSensitive        = text{"update, sensitive", "ändern, heikel"}
+	textEffectEmpty            = text{"empty a value", "Wert leeren"}
+	textEffectRename           = text{"rename", "umbenennen"}
+	textEffectUnblock          = text{"unblock", "entsperren"}
+	textEffectRevoke           = text{"end sessions", "Sitzungen beenden"}
+	textEffectRestore          = text{"restore", "wiederherstellen"}
+	textEffectRelease          = text{"release", "freigeben"}
+	textEffectDeselect         = text{"let go", "loslassen"}
+	textEffectGroupCreate      = text{"create group", "Gruppe anlegen"}
+	textEffectGroupAdopt       = text{"adopt group", "Gruppe übernehmen"}
+	textEffectGroupUpdate      = text{"update group", "Gruppe ändern"}
+	textEffectGroupDelete      = text{"delete group", "Gruppe löschen"}
+	textEffectGroupRestore     = text{"restore group", "Gruppe wiederherstellen"}
+	textEffectMemberAdd        = text{"add member", "Mitglied hinzufügen"}
+	textEffectMemberRemove     = text{"remove member", "Mitglied entfernen"}
+	textEffectManagerSet       = text{"set manager", "Vorgesetzte setzen"}
+	textEffectManagerClear     = text{"clear manager", "Vorgesetzte leeren"}
+	textEffectLicenceAdd       = text{"give licence", "Lizenz geben"}
+	textEffectLicenceRemove    = text{"take licence", "Lizenz nehmen"}
+	textEffectLicenceSwap      = text{"swap licence", "Lizenz tauschen"}
+	textEffectLicencePlans     = text{"switch services", "Dienste schalten"}
+	textEffectLicenceReprocess = text{"reprocess licences", "Lizenzen neu verarbeiten"}
+
+	countBlock            = number{text{"block %s account", "%s Konto sperren"}, text{"block %s accounts", "%s Konten sperren"}}
+	countDelete           = number{text{"delete %s account", "%s Konto löschen"}, text{"delete %s accounts", "%s Konten löschen"}}
+	countCreate           = number{text{"create %s account", "%s Konto anlegen"}, text{"create %s accounts", "%s Konten anlegen"}}
+	countAdopt            = number{text{"adopt %s account", "%s Konto übernehmen"}, text{"adopt %s accounts", "%s Konten übernehmen"}}
+	countUpdate           = number{text{"update %s account", "%s Konto ändern"}, text{"update %s accounts", "%s Konten ändern"}}
+	countSensitive        = number{text{"write sensitive values of %s account", "heikle Werte von %s Konto schreiben"}, text{"write sensitive values of %s accounts", "heikle Werte von %s Konten schreiben"}}
+	countEmpty            = number{text{"empty values of %s account", "Werte von %s Konto leeren"}, text{"empty values of %s accounts", "Werte von %s Konten leeren"}}
+	countRename           = number{text{"rename %s account", "%s Konto umbenennen"}, text{"rename %s accounts", "%s Konten umbenennen"}}
+	countUnblock          = number{text{"unblock %s account", "%s Konto entsperren"}, text{"unblock %s accounts", "%s Konten entsperren"}}
+	countRevoke           = number{text{"end the sessions of %s account", "Sitzungen von %s Konto beenden"}, text{"end the sessions of %s accounts", "Sitzungen von %s Konten beenden"}}
+	countRestore          = number{text{"restore %s account", "%s Konto wiederherstellen"}, text{"restore %s accounts", "%s Konten wiederherstellen"}}
+	countRelease          = number{text{"release %s account", "%s Konto freigeben"}, text{"release %s accounts", "%s Konten freigeben"}}
+	countDeselect         = number{text{"let %s account go", "%s Konto loslassen"}, text{"let %s accounts go", "%s Konten loslassen"}}
+	countGroupCreate      = number{text{"create %s group", "%s Gruppe anlegen"}, text{"create %s groups", "%s Gruppen anlegen"}}
+	countGroupAdopt       = number{text{"adopt %s group", "%s Gruppe übernehmen"}, text{"adopt %s groups", "%s Gruppen übernehmen"}}
+	countGroupUpdate      = number{text{"update %s group", "%s Gruppe ändern"}, text{"update %s groups", "%s Gruppen ändern"}}
+	countGroupDelete      = number{text{"delete %s group", "%s Gruppe löschen"}, text{"delete %s groups", "%s Gruppen löschen"}}
+	countGroupRestore     = number{text{"restore %s group", "%s Gruppe wiederherstellen"}, text{"restore %s groups", "%s Gruppen wiederherstellen"}}
+	countMemberAdd        = number{text{"add %s member", "%s Mitglied hinzufügen"}, text{"add %s members", "%s Mitglieder hinzufügen"}}
+	countMemberRemove     = number{text{"remove %s member", "%s Mitglied entfernen"}, text{"remove %s members", "%s Mitglieder entfernen"}}
+	countManagerSet       = number{text{"set %s manager", "%s Vorgesetzte setzen"}, text{"set %s managers", "%s Vorgesetzte setzen"}}
+	countManagerClear     = number{text{"clear %s manager", "%s Vorgesetzte leeren"}, text{"clear %s managers", "%s Vorgesetzte leeren"}}
+	countLicenceAdd       = number{text{"give %s licence", "%s Lizenz geben"}, text{"give %s licences", "%s Lizenzen geben"}}
+	countLicenceRemove    = number{text{"take %s licence away", "%s Lizenz nehmen"}, text{"take %s licences away", "%s Lizenzen nehmen"}}
+	countLicenceSwap      = number{text{"swap %s licence", "%s Lizenz tauschen"}, text{"swap %s licences", "%s Lizenzen tauschen"}}
+	countLicencePlans     = number{text{"switch services of %s licence", "Dienste von %s Lizenz schalten"}, text{"switch services of %s licences", "Dienste von %s Lizenzen schalten"}}
+	countLicenceReprocess = number{text{"reprocess the licences of %s account", "Lizenzen von %s Konto neu verarbeiten"}, text{"reprocess the licences of %s accounts", "Lizenzen von %s Konten neu verarbeiten"}}
+	countOther            = number{text{"%s other change", "%s andere Änderung"}, text{"%s other changes", "%s andere Änderungen"}}
+)
+
+// Adding a connection, authorising, confirming, ending.
+var (
+	textAddConnection      = text{"Add a connection", "Verbindung anlegen"}
+	textAddLead            = text{"A connection links Bindery to one Microsoft 365 tenant. Making it reads and writes nothing: an admin of the tenant signs in next.", "Eine Verbindung verknüpft Bindery mit einem Mandanten von Microsoft 365. Das Anlegen liest und schreibt nichts: Als Nächstes meldet sich jemand aus der Verwaltung des Mandanten an."}
+	textAddWarning         = text{"A tenant, and each of its domains, belongs to one active connection at most.", "Ein Mandant und jede seiner Domänen gehört zu höchstens einer aktiven Verbindung."}
+	textNameHelp           = text{"As people here call the tenant.", "Wie der Mandant hier genannt wird."}
+	textExpectedDomain     = text{"Expected domain (optional)", "Erwartete Domäne (freiwillig)"}
+	textExpectedDomainHelp = text{"A tenant that has not verified it is refused: this protects from signing in at the wrong one.", "Ein Mandant, der sie nicht bestätigt hat, wird abgewiesen: Das schützt davor, sich beim falschen anzumelden."}
+	textModeApproveLong    = text{"Hold every run until somebody approves it. Best for the first time; can be changed later.", "Jeden Lauf anhalten, bis ihn jemand genehmigt. Für den Anfang am besten; lässt sich später ändern."}
+	textModeAutomaticLong  = text{"Write by itself what the directory says, within the limits of the guard.", "Von selbst schreiben, was das Verzeichnis sagt, in den Grenzen des Wächters."}
+	textConnectionAdded    = text{"The connection is made. Next, an admin of the tenant signs in.", "Die Verbindung ist angelegt. Als Nächstes meldet sich jemand aus der Verwaltung des Mandanten an."}
+	textNextAuthorize      = text{"Next: authorise it at Microsoft", "Als Nächstes: bei Microsoft autorisieren"}
+	textAuthorizeWho       = text{"An admin of the tenant signs in and consents. You need not be that person: the link can be sent.", "Jemand aus der Verwaltung des Mandanten meldet sich an und stimmt zu. Das müssen nicht Sie sein: Der Link lässt sich verschicken."}
+	textAuthorize          = text{"Get the link", "Link holen"}
+	textAuthorizeAgain     = text{"Authorise again", "Erneut autorisieren"}
+	textLinkHow            = text{"Follow the link, or send it to an admin of the tenant. This page notices when somebody has signed in.", "Folgen Sie dem Link, oder schicken Sie ihn jemandem aus der Verwaltung des Mandanten. Diese Seite merkt, wenn sich jemand angemeldet hat."}
+	textToMicrosoft        = text{"Continue to Microsoft", "Weiter zu Microsoft"}
+	textCopyLink           = text{"Copy for another admin", "Für jemand anderes kopieren"}
+	textShowLink           = text{"Show the link", "Link anzeigen"}
+	textLinkLasts          = text{"It is good for ten minutes, for one sign-in, in one browser.", "Er gilt zehn Minuten, für eine Anmeldung, in einem Browser."}
+	textNewLink            = text{"Get a new link", "Neuen Link holen"}
+	textIsItRight          = text{"Is this the right tenant, and the right account?", "Ist das der richtige Mandant und das richtige Konto?"}
+	textDomains            = text{"Domains", "Domänen"}
+	textAccountSignedIn    = text{"Account that signed in", "Konto, das sich angemeldet hat"}
+	textRoles              = text{"Roles there", "Rollen dort"}
+	textAskedBy            = text{"Asked for by", "Veranlasst von"}
+	textUndecided          = text{"Undecided, tokens are deleted", "Unentschieden werden Token gelöscht"}
+	textConfirmWhy         = text{"Anybody who was sent the link may have signed in. Nothing takes effect, and no token is used, before both are confirmed.", "Jeder, der den Link bekam, kann sich angemeldet haben. Nichts gilt, und kein Token wird benutzt, bevor beides bestätigt ist."}
+	textConfirmThis        = text{"Confirm this tenant and this account", "Diesen Mandanten und dieses Konto bestätigen"}
+	textNotRight           = text{"It is not:", "Nein:"}
+	textEndIt              = text{"end the connection, which deletes the tokens", "Verbindung beenden, was die Token löscht"}
+	textFourEyesConfirm    = text{"You asked for this authorisation: by the rule of four eyes somebody else confirms it.", "Sie haben diese Autorisierung veranlasst: Nach dem Vier-Augen-Prinzip bestätigt sie jemand anderes."}
+	textConfirmed          = text{"Confirmed. These are the accounts of the tenant.", "Bestätigt. Das sind die Konten des Mandanten."}
+	textEnd                = text{"End", "Beenden"}
+	countEndLead           = number{text{"%s account is let go by this. It stays as it is.", "%s Konto wird dadurch losgelassen. Es bleibt, wie es ist."}, text{"%s accounts are let go by this. All of them stay as they are.", "%s Konten werden dadurch losgelassen. Alle bleiben, wie sie sind."}}
+	textEndAccounts        = text{"No account and no user is written: everybody stays active on both sides.", "Kein Konto und kein Benutzer wird geschrieben: Alle bleiben auf beiden Seiten aktiv."}
+	textEndBindings        = text{"All bindings end at once, and no request is sent any more.", "Alle Bindungen enden sofort, und keine Anfrage wird mehr gesendet."}
+	textEndTokens          = text{"The tokens are deleted and cannot be brought back.", "Die Token werden gelöscht und lassen sich nicht zurückholen."}
+	textEndHistory         = text{"The history stays.", "Der Verlauf bleibt."}
+	textEndAgain           = text{"The connection can be authorised again later, and those who were bound can be bound again.", "Die Verbindung kann später erneut autorisiert werden, und wer verbunden war, kann wieder verbunden werden."}
+	textTypeName           = text{"Type the name to confirm:", "Zur Bestätigung den Namen eingeben:"}
+	textTypedNameWrong     = text{"That is not the name. Nothing was done.", "Das ist nicht der Name. Nichts wurde ausgeführt."}
+	textDeactivate         = text{"Deactivate the connection", "Verbindung beenden"}
+	countEnded             = number{text{"Deactivated. %s binding has ended; nothing was written.", "Beendet. %s Bindung ist zu Ende; nichts wurde geschrieben."}, text{"Deactivated. %s bindings have ended; nothing was written.", "Beendet. %s Bindungen sind zu Ende; nichts wurde geschrieben."}}
+	textRemoveMeans        = text{"It can be taken off the list as well. What was done stays in the activity.", "Sie kann auch aus der Liste entfernt werden. Was getan wurde, bleibt im Verlauf."}
+	textRemove             = text{"Take it off the list", "Aus der Liste entfernen"}
+	textRemoved            = text{"The connection is off the list.", "Die Verbindung ist aus der Liste entfernt."}
+)
+
+// Accounts, imports, jobs.
+var (
+	textAccounts           = text{"Accounts", "Konten"}
+	textAccountsLead       = text{"The accounts of the tenant, read now. Importing makes users of them in the directory, and writes nothing at Microsoft.", "Die Konten des Mandanten, gerade gelesen. Ein Import macht Benutzer des Verzeichnisses aus ihnen und schreibt nichts bei Microsoft."}
+	textAllAccounts        = text{"all", "alle"}
+	textVerdictNew         = text{"new", "neu"}
+	textVerdictIn          = text{"in the directory", "im Verzeichnis"}
+	textVerdictBound       = text{"bound", "verbunden"}
+	textVerdictExternal    = text{"external", "extern"}
+	textVerdictExcluded    = text{"excluded", "ausgenommen"}
+	textVerdict            = text{"Verdict", "Urteil"}
+	textFirstWrites        = text{"First run would write", "Erster Lauf würde schreiben"}
+	textSearch             = text{"Search", "Suchen"}
+	textSearchAccounts     = text{"A part of a name or address", "Teil eines Namens oder einer Adresse"}
+	textSearchOn           = text{"Search on", "Weitersuchen"}
+	textNothingYetSearchOn = text{"Nothing among those that were looked at so far; there are more.", "Unter den bisher angesehenen nichts; es gibt weitere."}
+	textNoAccounts         = text{"The tenant has no account like that.", "Der Mandant hat kein solches Konto."}
+	textIsBlocked          = text{"blocked at Microsoft", "bei Microsoft gesperrt"}
+	textImportAll          = text{"Import all that are new", "Alle neuen importieren"}
+	textImportBindAll      = text{"Import all and bind them", "Alle importieren und verbinden"}
+	textImport             = text{"Import the chosen", "Ausgewählte importieren"}
+	textImportBind         = text{"Import and bind the chosen", "Ausgewählte importieren und verbinden"}
+	textTickFirst          = text{"Tick the accounts that are to be imported.", "Wählen Sie die Konten aus, die importiert werden sollen."}
+	textJobs               = text{"Jobs", "Aufträge"}
+	textNoJobs             = text{"There was no job yet. Imports, loads and bulk bindings are jobs.", "Es gab noch keinen Auftrag. Importe, geladene Dateien und Massenverbindungen sind Aufträge."}
+	textJobQueued          = text{"waiting", "wartet"}
+	textJobRunning         = text{"running", "läuft"}
+	textJobImport          = text{"Import of accounts", "Import von Konten"}
+	textJobImportGroups    = text{"Import of groups", "Import von Gruppen"}
+	textJobBind            = text{"Binding of users", "Verbinden von Benutzern"}
+	textJobLoad            = text{"Load of users", "Laden von Benutzern"}
+	textJobCheck           = text{"Check of a file of users", "Prüfen einer Datei von Benutzern"}
+	textJobLoadGroups      = text{"Load of groups", "Laden von Gruppen"}
+	textJobCheckGroups     = text{"Check of a file of groups", "Prüfen einer Datei von Gruppen"}
+	textJobVerify          = text{"Verification of the activity", "Prüfen des Verlaufs"}
+	textJobLicences        = text{"Count of licences", "Zählen von Lizenzen"}
+	textJobPhotos          = text{"Reading of pictures", "Lesen von Bildern"}
+	textJobOther           = text{"Job", "Auftrag"}
+	textDoneOf             = text{"%s of %s done", "%s von %s erledigt"}
+	textLookAtRuns         = text{"Look at the runs", "Läufe ansehen"}
+	textRefusedItems       = text{"What was refused", "Was abgewiesen wurde"}
+	textNotes              = text{"What you should know", "Was Sie wissen sollten"}
+	textLine               = text{"line %s", "Zeile %s"}
+	countDone              = number{text{"%s done", "%s erledigt"}, text{"%s done", "%s erledigt"}}
+	countRefused           = number{text{"%s refused", "%s abgewiesen"}, text{"%s refused", "%s abgewiesen"}}
+)
+
+// Members.
+var (
+	textMembers        = text{"Members", "Mitglieder"}
+	textAllMembers     = text{"all", "alle"}
+	textNoMembers      = text{"Nobody is bound like that. Bound users are kept as the directory says.", "Niemand ist so verbunden. Verbundene Benutzer werden so gehalten, wie es das Verzeichnis sagt."}
+	textInSync         = text{"in sync", "im Einklang"}
+	textBindingPending = text{"waiting", "wartet"}
+	textConflict       = text{"conflict", "Konflikt"}
+	textBindingRefused = text{"refused", "abgewiesen"}
+	textReadOnly       = text{"read-only", "nur lesbar"}
+	textPaused         = text{"paused", "angehalten"}
+	textBeingReleased  = text{"being released", "wird freigegeben"}
+	textLastWritten    = text{"Last written", "Zuletzt geschrieben"}
+	textActs           = text{"What can be done", "Was man tun kann"}
+	textMadeByUs       = text{"made by Bindery", "von Bindery angelegt"}
+	textExpectedBy     = text{"expected by", "erwartet bis"}
+	textResume         = text{"Resume", "Fortsetzen"}
+	textPause          = text{"Pause", "Anhalten"}
+	textRetry          = text{"Retry", "Erneut versuchen"}
+	textReleaseDots    = text{"Release…", "Freigeben…"}
+	textPausedNow      = text{"Paused: nothing is written to this account until it is resumed.", "Angehalten: Bis zum Fortsetzen wird diesem Konto nichts geschrieben."}
+	textResumedNow     = text{"Resumed: the account is kept as the directory says again.", "Fortgesetzt: Das Konto wird wieder so gehalten, wie es das Verzeichnis sagt."}
+	textRetriedNow     = text{"It is planned again now.", "Es wird jetzt erneut geplant."}
+	textBindUsers      = text{"Bind users", "Benutzer verbinden"}
+	textBindMeans      = text{"A bound user has an account in the tenant, and it is kept as the directory says: one that has the address is adopted, otherwise one is created.", "Ein verbundener Benutzer hat ein Konto im Mandanten, und es wird so gehalten, wie es das Verzeichnis sagt: Eines mit der Adresse wird übernommen, sonst wird eines angelegt."}
+	textBindAtOnce     = text{"The first run begins within seconds", "Der erste Lauf beginnt binnen Sekunden"}
+	textBindAtOnceMore = text{"This connection writes by itself, within the limits of the guard.", "Diese Verbindung schreibt von selbst, in den Grenzen des Wächters."}
+	textBindHeld       = text{"Every run of this connection waits for approval: you see the plan before anything is written.", "Jeder Lauf dieser Verbindung wartet auf Genehmigung: Sie sehen den Plan, bevor etwas geschrieben wird."}
+	textTheseUsers     = text{"These users, by their IDs (at most 500)", "Diese Benutzer, mit ihren IDs (höchstens 500)"}
+	textBindThese      = text{"Bind these", "Diese verbinden"}
+	textBindAll        = text{"Bind all users", "Alle Benutzer verbinden"}
+	textBindPrevious   = text{"Bind those who were bound before", "Früher Verbundene wieder verbinden"}
+	textNameUsers      = text{"Name the users that are to be bound.", "Nennen Sie die Benutzer, die verbunden werden sollen."}
+	countBound         = number{text{"%s user is bound.", "%s Benutzer ist verbunden."}, text{"%s users are bound.", "%s Benutzer sind verbunden."}}
+	textReleaseTitle   = text{"Release an account", "Konto freigeben"}
+	textReleaseMeans   = text{"The binding ends. What becomes of the account:", "Die Bindung endet. Was aus dem Konto wird:"}
+	textReleaseThen    = text{"The account", "Das Konto"}
+	textReleaseKeep    = text{"stays as it is.", "bleibt, wie es ist."}
+	textReleaseBlock   = text{"is blocked, and its sessions end.", "wird gesperrt, und seine Sitzungen enden."}
+	textReleaseRestore = text{"gets back the values from before the binding.", "bekommt die Werte von vor der Bindung zurück."}
+	textTryFirst       = text{"Try it first", "Erst ausprobieren"}
+	textRelease        = text{"Release", "Freigeben"}
+	textReleased       = text{"Released.", "Freigegeben."}
+	textHeldBy         = text{"Held by:", "Gehört:"}
+	textWhoHasIt       = text{"Who has it", "Wer es hat"}
+	textRetryAll       = text{"Try all of them again", "Alle erneut versuchen"}
+	textNobodyHasIt    = text{"Nobody has this problem any more.", "Dieses Problem hat niemand mehr."}
+	textWho            = text{"Who", "Wer"}
+	textLookAgain      = text{"Look again", "Noch einmal ansehen"}
+	textUnread         = text{"What could not be looked at", "Was nicht angesehen werden konnte"}
+	textDoctorComes    = text{"The doctor comes in a moment. Look again then.", "Die Untersuchung beginnt gleich. Sehen Sie dann wieder nach."}
+)
+
+// Users.
+var (
+	textUsers                = text{"Users", "Benutzer"}
+	textEmail                = text{"E-mail", "E-Mail"}
+	textSource               = text{"Source", "Quelle"}
+	textUpdated              = text{"Updated", "Geändert"}
+	textCreated              = text{"Created", "Angelegt"}
+	textID                   = text{"ID", "ID"}
+	textUserActive           = text{"active", "aktiv"}
+	textUserSuspended        = text{"suspended", "stillgelegt"}
+	textUserStaged           = text{"staged", "vorgemerkt"}
+	textUserDeleted          = text{"deleted", "gelöscht"}
+	textSourceManual         = text{"by hand", "von Hand"}
+	textSourceSCIM           = text{"SCIM", "SCIM"}
+	textSourceAD             = text{"Active Directory", "Active Directory"}
+	textSourceM365           = text{"imported", "importiert"}
+	textDeletedUsers         = text{"Deleted users", "Gelöschte Benutzer"}
+	textNoUsers              = text{"The directory has no users yet. Import the accounts of a tenant, or add users.", "Das Verzeichnis hat noch keine Benutzer. Importieren Sie die Konten eines Mandanten, oder legen Sie Benutzer an."}
+	textNoUsersMatch         = text{"No user is like that. Searched in: names, addresses, IDs.", "Kein Benutzer ist so. Gesucht wurde in: Namen, Adressen, IDs."}
+	textAddUser              = text{"Add a user", "Benutzer anlegen"}
+	textUserMade             = text{"The user is made.", "Der Benutzer ist angelegt."}
+	textEdit                 = text{"Edit", "Bearbeiten"}
+	textEditTitle            = text{"Edit %s", "%s bearbeiten"}
+	textSave                 = text{"Save", "Speichern"}
+	textSaved                = text{"Saved. Bound accounts follow within seconds.", "Gespeichert. Verbundene Konten folgen binnen Sekunden."}
+	textNothingChanged       = text{"Nothing was changed.", "Nichts wurde geändert."}
+	textSuspend              = text{"Suspend", "Stilllegen"}
+	textSuspendMeans         = text{"Suspending blocks the bound account and ends its sessions, within seconds. Activating lifts that block.", "Stilllegen sperrt das verbundene Konto und beendet seine Sitzungen, binnen Sekunden. Aktivieren hebt diese Sperre auf."}
+	textActivate             = text{"Activate", "Aktivieren"}
+	textActivateMeans        = text{"Activating lifts the block of the bound account, if the block was ours.", "Aktivieren hebt die Sperre des verbundenen Kontos auf, wenn sie von uns war."}
+	textSuspendedNow         = text{"Suspended. The bound account is blocked within seconds.", "Stillgelegt. Das verbundene Konto wird binnen Sekunden gesperrt."}
+	textActivatedNow         = text{"Activated. The bound account follows within seconds.", "Aktiviert. Das verbundene Konto folgt binnen Sekunden."}
+	textRestore              = text{"Restore", "Wiederherstellen"}
+	textRestoredNow          = text{"Restored.", "Wiederhergestellt."}
+	textDeletedMeans         = text{"Deleted users can be restored for 30 days. Deleted:", "Gelöschte Benutzer lassen sich 30 Tage lang wiederherstellen. Gelöscht:"}
+	textDelete               = text{"Delete the user", "Benutzer löschen"}
+	textDeleteDots           = text{"Delete…", "Löschen…"}
+	textDeleteTitle          = text{"Delete %s?", "%s löschen?"}
+	textDeleteMeans          = text{"The bound account is blocked and its sessions end, or what the connection's settings say of deleted users.", "Das verbundene Konto wird gesperrt und seine Sitzungen enden, oder was die Einstellungen der Verbindung für gelöschte Benutzer sagen."}
+	textDeleteBack           = text{"The user can be restored for 30 days. The address is free at once.", "Der Benutzer lässt sich 30 Tage lang wiederherstellen. Die Adresse ist sofort frei."}
+	textUserDeletedNow       = text{"Deleted. It can be restored for 30 days.", "Gelöscht. Wiederherstellen geht 30 Tage lang."}
+	textOwnedBy              = text{"from", "von"}
+	textNowIs                = text{"Somebody made it:", "Jemand machte daraus:"}
+	textBothVersions         = text{"What you typed stands in the fields, what it is by now beneath. Saving takes what stands in the fields.", "In den Feldern steht, was Sie eingegeben haben, darunter, was es inzwischen ist. Speichern übernimmt die Felder."}
+	textChangedMeanwhile     = text{"Somebody changed it meanwhile", "Jemand hat es inzwischen geändert"}
+	textChangedMeanwhileMore = text{"Nothing was done. Look at it as it is now, and decide again.", "Nichts wurde ausgeführt. Sehen Sie sich den jetzigen Stand an und entscheiden Sie neu."}
+	textBoundTo              = text{"Accounts", "Konten"}
+	textNotBound             = text{"Not bound: no account follows this user.", "Nicht verbunden: Kein Konto folgt diesem Benutzer."}
+	textInGroups             = text{"Groups", "Gruppen"}
+	textInNoGroup            = text{"In no group.", "In keiner Gruppe."}
+	textThrough              = text{"through", "über"}
+	textHistory              = text{"History", "Verlauf"}
+	textNothingWasDone       = text{"Nothing was done in this time.", "In dieser Zeit wurde nichts getan."}
+	textBy                   = text{"By", "Von"}
+	textTheRunItself         = text{"the run", "der Lauf"}
+)
+
+// Groups, and what connections do with them.
+var (
+	textGroups            = text{"Groups", "Gruppen"}
+	textGroup             = text{"Group", "Gruppe"}
+	textUsedBy            = text{"Used by", "Benutzt von"}
+	textNotUsed           = text{"No connection does anything with this group. On a connection's page of groups its members can be bound, it can be exported, and its members licensed.", "Keine Verbindung tut etwas mit dieser Gruppe. Auf der Gruppenseite einer Verbindung lassen sich ihre Mitglieder verbinden, sie exportieren und ihre Mitglieder lizenzieren."}
+	textNoGroups          = text{"The directory has no groups yet.", "Das Verzeichnis hat noch keine Gruppen."}
+	textNoGroupsMatch     = text{"No group is like that.", "Keine Gruppe ist so."}
+	textAddGroup          = text{"Add a group", "Gruppe anlegen"}
+	textGroupMade         = text{"The group is made.", "Die Gruppe ist angelegt."}
+	textSavedGroup        = text{"Saved. Where the group is exported, it follows within seconds.", "Gespeichert. Wo die Gruppe exportiert ist, folgt sie binnen Sekunden."}
+	textDeletedGroups     = text{"Deleted groups", "Gelöschte Gruppen"}
+	textDescription       = text{"Description", "Beschreibung"}
+	textDescriptionHelp   = text{"Also of the tenant's group, where it is exported.", "Auch die der Gruppe im Mandanten, wo sie exportiert ist."}
+	textGroupNameHelp     = text{"Unique among the groups of the directory.", "Eindeutig unter den Gruppen des Verzeichnisses."}
+	textMailNickname      = text{"Mail nickname", "Mail-Alias"}
+	textMailNicknameHelp  = text{"For exports; empty, one is made of the name.", "Für Exporte; leer wird einer aus dem Namen gemacht."}
+	textDirectMembers     = text{"direct members", "direkte Mitglieder"}
+	textAllInIt           = text{"all users in it", "alle Benutzer darin"}
+	textNoMembersYet      = text{"It has no members yet.", "Sie hat noch keine Mitglieder."}
+	textAGroup            = text{"a group", "eine Gruppe"}
+	textAdded             = text{"Added", "Hinzugefügt"}
+	textAddMembers        = text{"Add members", "Mitglieder hinzufügen"}
+	textUsersByID         = text{"Users, by their IDs", "Benutzer, mit ihren IDs"}
+	textGroupsByID        = text{"Groups, by their IDs", "Gruppen, mit ihren IDs"}
+	textTakeOut           = text{"Take the chosen out", "Ausgewählte herausnehmen"}
+	textNameMembers       = text{"Name members, or tick them.", "Nennen Sie Mitglieder, oder wählen Sie sie aus."}
+	countMembersAdded     = number{text{"%s member is added.", "%s Mitglied ist hinzugefügt."}, text{"%s members are added.", "%s Mitglieder sind hinzugefügt."}}
+	countMembersRemoved   = number{text{"%s member is taken out.", "%s Mitglied ist herausgenommen."}, text{"%s members are taken out.", "%s Mitglieder sind herausgenommen."}}
+	textGroupDeletedMeans = text{"Deleted groups can be restored with their members for 30 days. Deleted:", "Gelöschte Gruppen lassen sich 30 Tage lang mit ihren Mitgliedern wiederherstellen. Gelöscht:"}
+	countGroupDeleteMeans = number{text{"The group ends, with its %s membership. Its member stays a user.", "Die Gruppe endet mit ihrer %s Mitgliedschaft. Ihr Mitglied bleibt Benutzer."}, text{"The group ends, with its %s memberships. Its members stay users.", "Die Gruppe endet mit ihren %s Mitgliedschaften. Ihre Mitglieder bleiben Benutzer."}}
+	textGroupDeleteUses   = text{"What connections do with it ends as they say: whom it alone selects is released, its export ends.", "Was Verbindungen mit ihr tun, endet so, wie sie es sagen: Wen sie allein auswählt, wird freigegeben, ihr Export endet."}
+	textGroupDeleteBack   = text{"It can be restored for 30 days.", "Sie lässt sich 30 Tage lang wiederherstellen."}
+	textDeleteGroup       = text{"Delete the group", "Gruppe löschen"}
+	textGroupDeletedNow   = text{"The group is deleted. It can be restored for 30 days.", "Die Gruppe ist gelöscht. Wiederherstellen geht 30 Tage lang."}
+	textUsesLead          = text{"What this connection does with groups of the directory: bind their members, keep them as groups of the tenant, license their members.", "Was diese Verbindung mit Gruppen des Verzeichnisses tut: ihre Mitglieder verbinden, sie als Gruppen des Mandanten halten, ihre Mitglieder lizenzieren."}
+	textNoUses            = text{"The connection does nothing with groups yet. Choose one.", "Die Verbindung tut noch nichts mit Gruppen. Wählen Sie eine aus."}
+	textWhatItDoesWith    = text{"What it does", "Was sie tut"}
+	textGroupID           = text{"Group's ID", "ID der Gruppe"}
+	textUseGroup          = text{"Use a group", "Gruppe benutzen"}
+	textUseOf             = text{"What is done with", "Was getan wird mit"}
+	textUseSelect         = text{"binds its members", "verbindet ihre Mitglieder"}
+	textUseSecurity       = text{"is a security group of the tenant", "ist eine Sicherheitsgruppe des Mandanten"}
+	textUseMicrosoft365   = text{"is a Microsoft 365 group of the tenant", "ist eine Microsoft-365-Gruppe des Mandanten"}
+	textUseExact          = text{"others are removed from it", "andere werden daraus entfernt"}
+	textUseLicence        = text{"gives its members", "gibt ihren Mitgliedern"}
+	textUseEnding         = text{"ending", "endet"}
+	textLackingShort      = text{"permission lacking", "Berechtigung fehlt"}
+	textUpToDate          = text{"up to date", "auf dem Stand"}
+	countUsersPlain       = number{text{"%s user", "%s Benutzer"}, text{"%s users", "%s Benutzer"}}
+	textSelectMeans       = text{"Bind the members, also of groups in it; who leaves is released.", "Die Mitglieder verbinden, auch die von Gruppen darin; wer geht, wird freigegeben."}
+	textExport            = text{"As a group of the tenant", "Als Gruppe des Mandanten"}
+	textExportNone        = text{"is none", "ist keine"}
+	textMembersThere      = text{"Its members there", "Ihre Mitglieder dort"}
+	textMembersAdd        = text{"are added; whom others added stays.", "kommen hinzu; wen andere hinzugefügt haben, bleibt."}
+	textMembersExact      = text{"are these and no others: others are removed. Needs bindery/approve as well.", "sind diese und keine anderen: Andere werden entfernt. Braucht auch bindery/approve."}
+	textWhenItEnds        = text{"When the export ends, the tenant's group", "Wenn der Export endet, wird die Gruppe im Mandanten"}
+	textEndsKeep          = text{"stays as it is.", "gelassen, wie sie ist."}
+	textEndsEmpty         = text{"loses the members that Bindery added.", "um die Mitglieder geleert, die Bindery hinzugefügt hat."}
+	textEndsRestore       = text{"is made again what it was before.", "wieder zu dem gemacht, was sie vorher war."}
+	textEndsDelete        = text{"is deleted if Bindery made it. Needs bindery/approve as well.", "gelöscht, wenn Bindery sie angelegt hat. Braucht auch bindery/approve."}
+	textLicencesOf        = text{"Licences for its members", "Lizenzen für ihre Mitglieder"}
+	textLicencesOfHelp    = text{"Part numbers, as SPE_E3, with commas between; the page of licences lists them.", "Teilenummern wie SPE_E3, mit Kommas dazwischen; die Seite der Lizenzen führt sie auf."}
+	textUseSaved          = text{"Saved. What follows is made by the next run, through plan and guard.", "Gespeichert. Was folgt, macht der nächste Lauf, durch Plan und Wächter."}
+	textEndUse            = text{"End this use", "Diese Nutzung beenden"}
+	textEndUseMeans       = text{"What it gave is taken back, or kept, as it says.", "Was sie gab, wird zurückgenommen oder behalten, wie sie es sagt."}
+	textUseEnded          = text{"The use ends.", "Die Nutzung endet."}
+	textForecast          = text{"What is likely to follow", "Was wohl folgt"}
+	textForecastMeans     = text{"Nothing is saved yet. An estimate of our own records; every write is shown by a plan of the connection.", "Noch ist nichts gespeichert. Eine Schätzung aus eigenen Daten; jedes Schreiben zeigt ein Plan der Verbindung."}
+	textUsersInIt         = text{"Users in it", "Benutzer darin"}
+	textWouldBeBound      = text{"Would be bound", "Würden verbunden"}
+	textCannotBeBound     = text{"Cannot be bound", "Nicht verbindbar"}
+	textWouldBeReleased   = text{"Would be released, at most", "Würden freigegeben, höchstens"}
+	textMembersToAdd      = text{"Memberships added", "Mitgliedschaften dazu"}
+	textMembersToRemove   = text{"Memberships taken back", "Mitgliedschaften zurück"}
+	textWrites            = text{"Writes at Microsoft", "Schreibvorgänge bei Microsoft"}
+	textTakesAtLeast      = text{"Takes at least", "Dauert mindestens"}
+	textIncomplete        = text{"The group has more users than were looked at: all numbers are too small.", "Die Gruppe hat mehr Benutzer, als angesehen wurden: Alle Zahlen sind zu klein."}
+	countWaitForSeat      = number{text{"%s would wait for a seat", "%s würde auf einen Platz warten"}, text{"%s would wait for a seat", "%s würden auf einen Platz warten"}}
+)
+
+// Settings.
+var (
+	textSettings            = text{"Settings", "Einstellungen"}
+	textSettingsLead        = text{"“Try it first” plans a whole run with exactly these values and writes nothing. What makes a safety rule weaker needs bindery/approve as well.", "„Erst ausprobieren“ plant einen ganzen Lauf mit genau diesen Werten und schreibt nichts. Was eine Sicherheitsregel lockert, braucht auch bindery/approve."}
+	textSettingsSaved       = text{"Saved. The next run uses it.", "Gespeichert. Der nächste Lauf benutzt es."}
+	textProposed            = text{"It makes a safety rule weaker, and waits for somebody else to approve it until %s.", "Es lockert eine Sicherheitsregel und wartet bis %s auf die Genehmigung von jemand anderem."}
+	textSettingsRuns        = text{"Runs", "Abgleich"}
+	textSettingsLeavers     = text{"Leavers", "Wer geht"}
+	textSettingsAccounts    = text{"Written accounts", "Geschriebene Konten"}
+	textSettingsImport      = text{"Import", "Import"}
+	textSettingsExport      = text{"Properties that are written", "Geschriebene Eigenschaften"}
+	textSettingsGuard       = text{"The guard", "Der Wächter"}
+	textModeMeans           = text{"Whether runs write by themselves, within the guard's limits, or each waits for an admin.", "Ob Läufe von selbst schreiben, in den Grenzen des Wächters, oder jeder auf Genehmigung wartet."}
+	textInterval            = text{"Compared every", "Abgleich alle"}
+	textIntervalMeans       = text{"How often the tenant is read for changes there. Edits here follow within seconds in any case.", "Wie oft der Mandant auf Änderungen gelesen wird. Änderungen hier folgen in jedem Fall binnen Sekunden."}
+	text5m                  = text{"5 minutes", "5 Minuten"}
+	text15m                 = text{"15 minutes", "15 Minuten"}
+	text30m                 = text{"30 minutes", "30 Minuten"}
+	text1h                  = text{"1 hour", "1 Stunde"}
+	text4h                  = text{"4 hours", "4 Stunden"}
+	text24h                 = text{"24 hours", "24 Stunden"}
+	textFourEyesName        = text{"Four eyes", "Vier Augen"}
+	textFourEyesMeans       = text{"Who asked for a thing cannot approve it.", "Wer etwas veranlasst hat, kann es nicht genehmigen."}
+	textForeign             = text{"Values that somebody at Microsoft changed", "Werte, die jemand bei Microsoft geändert hat"}
+	textForeignMeans        = text{"What is done about a value that only the tenant changed.", "Was mit einem Wert geschieht, den nur der Mandant geändert hat."}
+	textForeignRevert       = text{"write ours again", "den eigenen wieder schreiben"}
+	textForeignReport       = text{"report only", "nur melden"}
+	textOnRelease           = text{"Released accounts", "Freigegebene Konten"}
+	textOnReleaseMeans      = text{"What becomes of an account whose binding ends, unless the release says otherwise.", "Was aus einem Konto wird, dessen Bindung endet, sofern die Freigabe nichts anderes sagt."}
+	textKeep                = text{"stay as they are", "bleiben, wie sie sind"}
+	textRestoreValues       = text{"get their former values back", "bekommen frühere Werte zurück"}
+	textOnDelete            = text{"Accounts of deleted users", "Konten gelöschter Benutzer"}
+	textOnDeleteMeans       = text{"Microsoft keeps a deleted account for 30 days.", "Microsoft behält ein gelöschtes Konto 30 Tage lang."}
+	textOnSoftDeleted       = text{"Bound accounts in Microsoft's recycle bin", "Verbundene Konten in Microsofts Papierkorb"}
+	textOnSoftDeletedMeans  = text{"What is done when somebody there deleted one.", "Was geschieht, wenn jemand dort eines gelöscht hat."}
+	textInitialAccess       = text{"Password of new accounts", "Passwort neuer Konten"}
+	textInitialAccessMeans  = text{"A temporary password is shown once, to whoever may approve, and changed at the first sign-in.", "Ein vorläufiges Passwort wird einmal gezeigt, wem das Genehmigen erlaubt ist, und bei der ersten Anmeldung geändert."}
+	textNoAccess            = text{"random, known to nobody", "zufällig, niemandem bekannt"}
+	textTemporaryPassword   = text{"temporary, shown once", "vorläufig, einmal gezeigt"}
+	textAdoptedName         = text{"Sign-in names of adopted accounts", "Anmeldenamen übernommener Konten"}
+	textAdoptedNameMeans    = text{"Of accounts whose name is not the user's address.", "Von Konten, deren Name nicht die Adresse des Benutzers ist."}
+	textFollowsEmail        = text{"follow the address", "folgen der Adresse"}
+	textUpdateNickname      = text{"The mail alias follows the address", "Der Mail-Alias folgt der Adresse"}
+	textUpdateNicknameMeans = text{"Otherwise it is set at creation only.", "Sonst wird er nur beim Anlegen gesetzt."}
+	textManagerExport       = text{"Write managers", "Vorgesetzte schreiben"}
+	textManagerExportMeans  = text{"Where both are bound through this connection.", "Wo beide über diese Verbindung verbunden sind."}
+	textManagerClearName    = text{"Clear managers", "Vorgesetzte leeren"}
+	textManagerClearMeans   = text{"Where the user has none in the directory.", "Wo der Benutzer im Verzeichnis niemanden hat."}
+	textProtectGroups       = text{"Protect by groups with roles", "Durch Gruppen mit Rollen schützen"}
+	textProtectGroupsMeans  = text{"Who holds a role only through a group is protected too.", "Auch wer eine Rolle nur über eine Gruppe hat, ist geschützt."}
+	textImportState         = text{"Imported users are", "Importierte Benutzer sind"}
+	textImportStateMeans    = text{"A staged user cannot be bound.", "Ein vorgemerkter Benutzer kann nicht verbunden werden."}
+	textImportPhotos        = text{"Read pictures", "Bilder lesen"}
+	textImportPhotosMeans   = text{"At the import, and of each bound user every 30 days.", "Beim Import, und von jedem verbundenen Benutzer alle 30 Tage."}
+	textExported            = text{"Written", "Geschrieben"}
+	textEmptied             = text{"Emptied", "Geleert"}
+	textExportThis          = text{"Write %s", "%s schreiben"}
+	textEmptyThis           = text{"Empty %s where the user has none", "%s leeren, wo der Benutzer keinen Wert hat"}
+	textSensitive           = text{"sensitive: a password is reset by it", "heikel: Darüber wird ein Passwort zurückgesetzt"}
+	textExportMeans         = text{"Names, sign-in name and whether the account may sign in are always written. Emptied: where the user has no value; otherwise an empty value is left alone.", "Namen, Anmeldename und ob sich das Konto anmelden darf, werden immer geschrieben. Geleert: wo der Benutzer keinen Wert hat; sonst bleibt Leeres unberührt."}
+	textGuardMeans          = text{"A run with more changes of an effect than the larger of number and share is held before its first write. Empty: as without a setting. A share is from 0 to 1, of the bound users.", "Ein Lauf mit mehr Änderungen einer Wirkung als dem größeren von Zahl und Anteil wird vor dem ersten Schreiben angehalten. Leer: wie ohne Einstellung. Ein Anteil ist 0 bis 1, der verbundenen Benutzer."}
+	textCountLimit          = text{"Number", "Zahl"}
+	textShareLimit          = text{"Share", "Anteil der Verbundenen"}
+	textWithout             = text{"Without a setting", "Ohne Einstellung"}
+	textCountOf             = text{"Number: %s", "Zahl: %s"}
+	textShareOf             = text{"Share: %s", "Anteil: %s"}
+	textNoLimit             = text{"no limit", "keine Grenze"}
+	textLimitDefault        = text{"%s, or %s %%", "%s oder %s %%"}
+)
+
+// Licences, protection.
+var (
+	textLicences       = text{"Licences", "Lizenzen"}
+	textProduct        = text{"Product", "Produkt"}
+	textSeats          = text{"Seats", "Plätze"}
+	textUsed           = text{"Used", "Belegt"}
+	textFree           = text{"Free", "Frei"}
+	textGivenByUs      = text{"Given by Bindery", "Von Bindery vergeben"}
+	textWaiting        = text{"Waiting", "Wartend"}
+	textNoProducts     = text{"The tenant has no products.", "Der Mandant hat keine Produkte."}
+	textCountLicences  = text{"Count who has what", "Zählen, wer was hat"}
+	textProtection     = text{"Protection", "Geschützte"}
+	textProtectionLead = text{"Accounts that are never written to: whoever has a role, who authorised, and whom the settings name.", "Konten, die nie geschrieben werden: wer eine Rolle hat, wer autorisiert hat und wen die Einstellungen nennen."}
+	textLift           = text{"Lift the protection", "Schutz aufheben"}
+	textLiftDots       = text{"Lift…", "Aufheben…"}
+	textLifted         = text{"lifted", "aufgehoben"}
+	textLiftMeans      = text{"For this time the account is written to like any other. Everybody sees that it was lifted, by whom and why.", "In dieser Zeit wird das Konto wie jedes andere geschrieben. Alle sehen, dass, durch wen und warum der Schutz aufgehoben wurde."}
+	textMinutesLabel   = text{"Minutes (at most 1,440)", "Minuten (höchstens 1.440)"}
+	textReason         = text{"Reason", "Grund"}
+	textReasonHelp     = text{"For whoever reads about it.", "Für alle, die davon lesen."}
+	textLiftedNow      = text{"The protection is lifted for that time, or waits for somebody else by the rule of four eyes.", "Der Schutz ist für diese Zeit aufgehoben oder wartet nach dem Vier-Augen-Prinzip auf jemand anderes."}
+	textProtectAgain   = text{"Protect again", "Wieder schützen"}
+	textProtectedNow   = text{"The account is protected again.", "Das Konto ist wieder geschützt."}
+)
+
+// Why a user's account is as it is.
+var (
+	textExplain         = text{"Why?", "Warum?"}
+	textExplainTitle    = text{"Why is it so? %s", "Warum ist es so? %s"}
+	textStepInDirectory = text{"In the directory", "Im Verzeichnis"}
+	textStepAddress     = text{"Address becomes a sign-in name", "Adresse wird Anmeldename"}
+	textStepAccount     = text{"Account at Microsoft", "Konto bei Microsoft"}
+	textStepProtection  = text{"Protection", "Schutz"}
+	textStepNext        = text{"What the next run would do", "Was der nächste Lauf täte"}
+	textMatchedBy       = text{"matched by", "zugeordnet durch"}
+	textSyncedThere     = text{"It is synced from on-premises Active Directory, and cannot be written.", "Es wird aus einem lokalen Active Directory abgeglichen und kann nicht geschrieben werden."}
+	textNotProtected    = text{"The account is not protected.", "Das Konto ist nicht geschützt."}
+	textWanted          = text{"Directory wants", "Verzeichnis will"}
+	textAgreed          = text{"Last agreed", "Zuletzt vereinbart"}
+	textAtMicrosoft     = text{"At Microsoft", "Bei Microsoft"}
+	textBecomes         = text{"Becomes of it", "Was daraus wird"}
+	textValues          = text{"Values", "Werte"}
+	textOutcomeEqual    = text{"equal", "gleich"}
+	textOutcomeWrite    = text{"is written", "wird geschrieben"}
+	textOutcomeReport   = text{"is reported", "wird gemeldet"}
+	textOutcomeKept     = text{"Microsoft keeps another", "Microsoft behält anderes"}
+	textOutcomeLeft     = text{"is left", "bleibt"}
+	textWouldBeHeld     = text{"A run of it would be held:", "Ein Lauf damit würde angehalten:"}
+)
+
+// What waits for other eyes; groups of the tenant; passwords; moves.
+var (
+	textProposal         = text{"Waits for somebody else to approve it", "Wartet auf die Genehmigung von jemand anderem"}
+	textLoosens          = text{"Settings that would become looser:", "Einstellungen, die gelockert würden:"}
+	textWouldLift        = text{"The protection of an account would be lifted for %s:", "Der Schutz eines Kontos würde aufgehoben für %s:"}
+	textApproveProposal  = text{"Approve", "Genehmigen"}
+	textDeclineProposal  = text{"Decline", "Ablehnen"}
+	textProposalStale    = text{"The settings have changed since: it must be proposed again.", "Die Einstellungen haben sich seitdem geändert: Es muss erneut vorgeschlagen werden."}
+	textFourEyesOwn      = text{"You proposed it: somebody else approves it. You may decline it.", "Sie haben es vorgeschlagen: Jemand anderes genehmigt es. Ablehnen dürfen Sie."}
+	textProposalApproved = text{"Approved; it is in force.", "Genehmigt; es gilt."}
+	textProposalDeclined = text{"Declined; nothing was changed.", "Abgelehnt; nichts wurde geändert."}
+	textTenantGroups     = text{"Groups of the tenant", "Gruppen des Mandanten"}
+	textTenantGroupsLead = text{"Read now. An export takes one over by its ID; none is ever taken by its name.", "Gerade gelesen. Ein Export übernimmt eine über ihre ID; keine wird je wegen ihres Namens genommen."}
+	textNameBegins       = text{"Name begins with", "Name beginnt mit"}
+	textNoTenantGroups   = text{"The tenant has no group like that.", "Der Mandant hat keine solche Gruppe."}
+	textKind             = text{"Kind", "Art"}
+	textNeverWritten     = text{"never written", "wird nie geschrieben"}
+	textExportedHere     = text{"exported here", "hier exportiert"}
+	textAdoptable        = text{"may be taken over", "kann übernommen werden"}
+	textAdoptGroup       = text{"Take over the tenant's group (its ID; optional)", "Gruppe des Mandanten übernehmen (ihre ID; freiwillig)"}
+	textAdoptGroupHelp   = text{"Empty, a new one is made. Needs bindery/approve as well.", "Leer wird eine neue angelegt. Braucht auch bindery/approve."}
+	textPasswordDots     = text{"Temporary password…", "Vorläufiges Passwort…"}
+	textPasswordTitle    = text{"Temporary password of %s", "Vorläufiges Passwort von %s"}
+	textPasswordMeans    = text{"It is shown once, to you, and that is on record. The person changes it at the first sign-in.", "Es wird einmal gezeigt, Ihnen, und das wird festgehalten. Die Person ändert es bei der ersten Anmeldung."}
+	textShowPassword     = text{"Show it once", "Einmal zeigen"}
+	textPasswordShown    = text{"The temporary password", "Das vorläufige Passwort"}
+	textPasswordOnce     = text{"It is gone when you leave this page.", "Es ist weg, wenn Sie diese Seite verlassen."}
+	textCopy             = text{"Copy", "Kopieren"}
+	textMoveDots         = text{"Move…", "Umziehen…"}
+	textMoveTitle        = text{"Move %s", "%s umziehen"}
+	textMoveMeans        = text{"From one connection to another, in one step: never in two tenants, never in none.", "Von einer Verbindung zu einer anderen, in einem Schritt: nie in zwei Mandanten, nie in keinem."}
+	textMoveTo           = text{"To the connection", "Zur Verbindung"}
+	textNewEmail         = text{"New e-mail address (optional)", "Neue E-Mail-Adresse (freiwillig)"}
+	textNewEmailHelp     = text{"Set in the same step, where the other tenant has another domain.", "Wird im selben Schritt gesetzt, wo der andere Mandant eine andere Domäne hat."}
+	textOldAccount       = text{"The old account", "Das alte Konto"}
+	textNewAccount       = text{"The new account", "Das neue Konto"}
+	textMoveNow          = text{"Move the user", "Benutzer umziehen"}
+	textMoved            = text{"The user moves. Where the old account is written first, the new binding follows it.", "Der Benutzer zieht um. Wo das alte Konto zuerst geschrieben wird, folgt die neue Bindung danach."}
+)
+
+// Files, and the comparison with Microsoft's log.
+var (
+	textLoadFile       = text{"Load a file", "Datei laden"}
+	textLoadLead       = text{"CSV, an Excel workbook or JSON lines. Separator, encoding and the names of columns are recognised, also those of exports of other systems.", "CSV, eine Excel-Mappe oder JSON-Zeilen. Trennzeichen, Kodierung und Spaltennamen werden erkannt, auch die aus Exporten anderer Systeme."}
+	textLoadLimits     = text{"By this form at most 4.2 MB; larger files, up to 100 MB, go by POST /v1/uploads. Good lines are kept, bad ones are told with their number.", "Über dieses Formular höchstens 4,2 MB; größere Dateien, bis 100 MB, gehen über POST /v1/uploads. Gute Zeilen gelten, schlechte werden mit ihrer Nummer genannt."}
+	textLoadWhat       = text{"It has", "Sie enthält"}
+	textFile           = text{"File", "Datei"}
+	textCheckOnly      = text{"Check only", "Nur prüfen"}
+	textLoadNow        = text{"Load it", "Laden"}
+	textChooseFile     = text{"Choose a file.", "Wählen Sie eine Datei."}
+	textFileTooLarge   = text{"What was sent is too large for a form. Nothing was loaded. Send the file by POST /v1/uploads.", "Das Gesendete ist für ein Formular zu groß. Nichts wurde geladen. Senden Sie die Datei über POST /v1/uploads."}
+	textAudit          = text{"Audit", "Abgleich der Protokolle"}
+	textAuditLead      = text{"What Bindery did, beside what Microsoft's own log says of the account that authorised it: of the last seven days.", "Was Bindery tat, neben dem, was Microsofts eigenes Protokoll über das autorisierende Konto sagt: der letzten sieben Tage."}
+	textSeenBy         = text{"Seen by", "Gesehen von"}
+	textOurLog         = text{"Bindery", "Bindery"}
+	textTheirLog       = text{"Microsoft's log", "Protokoll von Microsoft"}
+	textMatchBoth      = text{"both", "beiden"}
+	textMatchPossibly  = text{"both, possibly", "beiden, womöglich"}
+	textMatchOurs      = text{"only us", "nur uns"}
+	textMatchTheirs    = text{"only Microsoft", "nur Microsoft"}
+	textMatchUnchecked = text{"not checked", "nicht geprüft"}
+	textNoTheirLog     = text{"Microsoft's log could not be read", "Das Protokoll von Microsoft konnte nicht gelesen werden"}
+)
+
+// What was done.
+var (
+	textActivity     = text{"Activity", "Verlauf"}
+	textConnectionID = text{"Connection's ID", "ID der Verbindung"}
+	textFrom         = text{"From", "Von"}
+	textTo           = text{"Until", "Bis"}
+	textByDay        = text{"By day", "Nach Tagen"}
+	textDay          = text{"Day", "Tag"}
+	textAsTable      = text{"As a table", "Als Tabelle"}
+	textProof        = text{"Proof", "Nachweis"}
+	textProofMeans   = text{"Verifying reads every record and link of the chain: that nothing was changed, inserted or left out since it was written.", "Die Prüfung liest jeden Eintrag und jedes Glied der Kette: dass seit dem Schreiben nichts geändert, eingefügt oder weggelassen wurde."}
+	textVerify       = text{"Verify the chain", "Kette prüfen"}
+)
+
+// attributeWord is what people call an attribute of a user.
+func attributeWord(path string) (text, bool) {
+	switch path {
+	case "userName":
+		return text{"User name", "Benutzername"}, true
+	case "email":
+		return textEmail, true
+	case "alternateEmail":
+		return text{"Other e-mail", "Weitere E-Mail"}, true
+	case "givenName":
+		return text{"Given name", "Vorname"}, true
+	case "familyName":
+		return text{"Family name", "Nachname"}, true
+	case "displayName":
+		return text{"Display name", "Anzeigename"}, true
+	case "phones.work":
+		return text{"Phone at work", "Telefon, Arbeit"}, true
+	case "phones.mobile":
+		return text{"Mobile phone", "Mobiltelefon"}, true
+	case "workAddress.streetAddress":
+		return text{"Street", "Straße"}, true
+	case "workAddress.city":
+		return text{"City", "Ort"}, true
+	case "workAddress.state":
+		return text{"State or province", "Bundesland oder Provinz"}, true
+	case "workAddress.postalCode":
+		return text{"Postal code", "Postleitzahl"}, true
+	case "workAddress.country":
+		return text{"Country", "Land"}, true
+	case "department":
+		return textDepartment, true
+	case "jobTitle":
+		return text{"Job title", "Position"}, true
+	case "location":
+		return text{"Office", "Büro"}, true
+	case "company":
+		return text{"Company", "Firma"}, true
+	case "employeeId":
+		return text{"Employee ID", "Personalnummer"}, true
+	case "employeeType":
+		return text{"Employee type", "Art der Anstellung"}, true
+	case "costCenter":
+		return text{"Cost centre", "Kostenstelle"}, true
+	case "managerId":
+		return text{"Manager", "Vorgesetzte"}, true
+	case "usageLocation":
+		return text{"Usage location", "Nutzungsstandort"}, true
+	case "preferredLanguage":
+		return text{"Preferred language", "Bevorzugte Sprache"}, true
+	case "externalId":
+		return text{"External ID", "Externe ID"}, true
+	}
+	return text{}, false
+}
+
+// kindWord is what was done, in words; of what only a newer version does, false.
+func kindWord(k directory.AuditKind) (text, bool) {
+	switch k {
+	case directory.AuditCreateConnection:
+		return text{"connection made", "Verbindung angelegt"}, true
+	case directory.AuditEditConnection:
+		return text{"settings edited", "Einstellungen geändert"}, true
+	case directory.AuditAuthorizeConnection:
+		return text{"authorisation asked for", "Autorisierung veranlasst"}, true
+	case directory.AuditConfirmConnection:
+		return text{"tenant confirmed", "Mandant bestätigt"}, true
+	case directory.AuditClaimDomains:
+		return text{"domains claimed", "Domänen beansprucht"}, true
+	case directory.AuditReleaseDomain:
+		return text{"domain given up", "Domäne aufgegeben"}, true
+	case directory.AuditDeactivateConnection:
+		return text{"connection deactivated", "Verbindung beendet"}, true
+	case directory.AuditDeleteConnection:
+		return text{"connection removed", "Verbindung entfernt"}, true
+	case directory.AuditApproveProposal:
+		return text{"proposal approved", "Vorschlag genehmigt"}, true
+	case directory.AuditDeclineProposal:
+		return text{"proposal declined", "Vorschlag abgelehnt"}, true
+	case directory.AuditLiftProtection:
+		return text{"protection lifted", "Schutz aufgehoben"}, true
+	case directory.AuditEndLift:
+		return text{"protected again", "wieder geschützt"}, true
+	case directory.AuditCreateUser:
+		return text{"user made", "Benutzer angelegt"}, true
+	case directory.AuditEditUser:
+		return text{"user edited", "Benutzer geändert"}, true
+	case directory.AuditDeleteUser:
+		return text{"user deleted", "Benutzer gelöscht"}, true
+	case directory.AuditSuspendUser:
+		return text{"user suspended", "Benutzer stillgelegt"}, true
+	case directory.AuditActivateUser:
+		return text{"user activated", "Benutzer aktiviert"}, true
+	case directory.AuditRestoreUser:
+		return text{"user restored", "Benutzer wiederhergestellt"}, true
+	case directory.AuditMoveUser:
+		return text{"user moved", "Benutzer umgezogen"}, true
+	case directory.AuditShowPassword:
+		return text{"password shown", "Passwort gezeigt"}, true
+	case directory.AuditLoadUsers:
+		return text{"load of users begun", "Laden von Benutzern begonnen"}, true
+	case directory.AuditCreateUpload:
+		return text{"upload asked for", "Hochladen veranlasst"}, true
+	case directory.AuditCreateGroup:
+		return text{"group made", "Gruppe angelegt"}, true
+	case directory.AuditEditGroup:
+		return text{"group edited", "Gruppe geändert"}, true
+	case directory.AuditDeleteGroup:
+		return text{"group deleted", "Gruppe gelöscht"}, true
+	case directory.AuditRestoreGroup:
+		return text{"group restored", "Gruppe wiederhergestellt"}, true
+	case directory.AuditAddMembers:
+		return text{"members added", "Mitglieder hinzugefügt"}, true
+	case directory.AuditRemoveMembers:
+		return text{"members taken out", "Mitglieder herausgenommen"}, true
+	case directory.AuditLoadGroups:
+		return text{"load of groups begun", "Laden von Gruppen begonnen"}, true
+	case directory.AuditStartImport:
+		return text{"import begun", "Import begonnen"}, true
+	case directory.AuditBind:
+		return text{"user bound", "Benutzer verbunden"}, true
+	case directory.AuditRelease:
+		return text{"user released", "Benutzer freigegeben"}, true
+	case directory.AuditUseGroup:
+		return text{"use of a group said", "Nutzung einer Gruppe festgelegt"}, true
+	case directory.AuditEndGroupUse:
+		return text{"use of a group ended", "Nutzung einer Gruppe beendet"}, true
+	case directory.AuditLicenseUser:
+		return text{"licences of a user said", "Lizenzen eines Benutzers festgelegt"}, true
+	case directory.AuditPauseBinding:
+		return text{"paused", "angehalten"}, true
+	case directory.AuditResumeBinding:
+		return text{"resumed", "fortgesetzt"}, true
+	case directory.AuditAdoptAccount:
+		return text{"account chosen", "Konto bestimmt"}, true
+	case directory.AuditRetryBinding:
+		return text{"tried again", "erneut versucht"}, true
+	case directory.AuditRetryProblem:
+		return text{"problem tried again", "Problem erneut versucht"}, true
+	case directory.AuditStartRun:
+		return text{"run asked for", "Lauf veranlasst"}, true
+	case directory.AuditCancelRun:
+		return text{"run stopped", "Lauf angehalten"}, true
+	case directory.AuditApproveRun:
+		return text{"run approved", "Lauf genehmigt"}, true
+	case directory.AuditDeclineRun:
+		return text{"run declined", "Lauf abgelehnt"}, true
+	case directory.AuditUndoRun:
+		return text{"taking back asked for", "Rücknahme veranlasst"}, true
+	case directory.AuditVerifyActivity:
+		return text{"verification asked for", "Prüfung veranlasst"}, true
+	case directory.AuditCountLicences:
+		return text{"count of licences asked for", "Zählung von Lizenzen veranlasst"}, true
+	case directory.AuditCheckHealth:
+		return text{"check of health asked for", "Untersuchung veranlasst"}, true
+	case directory.AuditSignIn:
+		return text{"signed in at Microsoft", "bei Microsoft angemeldet"}, true
+	case directory.AuditRefuseSignIn:
+		return text{"sign-in refused", "Anmeldung abgewiesen"}, true
+	case directory.AuditExpireAuthorization:
+		return text{"unconfirmed sign-in deleted", "unbestätigte Anmeldung gelöscht"}, true
+	case directory.AuditLoseAuthorization:
+		return text{"authorisation lost", "Autorisierung verloren"}, true
+	case directory.AuditImport:
+		return text{"user imported", "Benutzer importiert"}, true
+	case directory.AuditLoad:
+		return text{"loaded", "geladen"}, true
+	case directory.AuditEndImport:
+		return text{"import ended", "Import beendet"}, true
+	case directory.AuditEndBind:
+		return text{"bulk binding ended", "Massenverbindung beendet"}, true
+	case directory.AuditEndLoad:
+		return text{"load ended", "Laden beendet"}, true
+	case directory.AuditEndCheck:
+		return text{"check ended", "Prüfung beendet"}, true
+	case directory.AuditEndPhotos:
+		return text{"pictures read", "Bilder gelesen"}, true
+	case directory.AuditEndVerify:
+		return text{"verification ended", "Prüfung des Verlaufs beendet"}, true
+	case directory.AuditEndRenew:
+		return text{"addresses renewed", "Adressen erneuert"}, true
+	case directory.AuditEndCount:
+		return text{"count ended", "Zählung beendet"}, true
+	}
+	return text{}, false
+}
