@@ -22,6 +22,10 @@ type (
 	JobID string
 	// SignInID names an admin's sign-in and the tokens that came of it ("sgn_…").
 	SignInID string
+	// ScimClientID names a client that pushes by SCIM ("scl_…").
+	ScimClientID string
+	// ScimTokenID names a token of such a client ("sct_…"); it is no secret.
+	ScimTokenID string
 	// TenantID is the Entra tenant's GUID (the claim "tid").
 	TenantID string
 	// AccountID is the object ID of a user in Microsoft Graph (the claim "oid").
@@ -74,6 +78,12 @@ func NewJobID(now time.Time) JobID { return JobID(newID("job_", now)) }
 
 // NewSignInID returns a fresh ID.
 func NewSignInID(now time.Time) SignInID { return SignInID(newID("sgn_", now)) }
+
+// NewScimClientID returns a fresh ID.
+func NewScimClientID(now time.Time) ScimClientID { return ScimClientID(newID("scl_", now)) }
+
+// NewScimTokenID returns a fresh ID.
+func NewScimTokenID(now time.Time) ScimTokenID { return ScimTokenID(newID("sct_", now)) }
 
 // newID is the prefix, 48 bits of Unix milliseconds, 24 of the nanoseconds
 // within, so that what follows each other in one process sorts so, and 56 random

@@ -1,0 +1,138 @@
+package scim
+
+import (
+	"errors"
+	"testing"
+)
+
+var users = newUserType(nil)
+
+// document reads a document of a test.
+func document(t testing.TB, s string) *object {
+	t.Helper()
+	o, err := readObject([]byte(s))
+	if err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	return o
+}
+
+const ann = `{"userName":"Ann@x.example","externalId":"A1","title":"CTO","active":true,"name":{"familyName":"Bee"},
+	"emails":[{"value":"ann@x.example","type":"work","primary":true},{"value":"p@x.example","type":"home"}],
+	"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"7","manager":{"value":"usr_2"}},
+	"meta":{"lastModified":"2026-11-29T12:00:00Z"}}`
+
+// The forms are those of section 5 of the reference, and of RFC 7644, 3.4.2.2.
+var filters = []struct {
+	filter string
+	holds  bool
+}{
+	{`userName eq "ann@x.example"`, true},
+	{`userName  eq  "ann@x.example"`, true},
+	{`username Eq "ANN@X.EXAMPLE"`, true},
+	{`userName eq ann@x.example`, true},
+	{`userName eq 'ann@x.example'`, true},
+	{`userName ne "ann@x.example"`, false},
+	{`userName sw "ann" and userName ew ".example" and userName co "@x"`, true},
+	{`externalId eq "A1"`, true},
+	{`externalId eq "a1"`, false},
+	{`externalId eq A1`, true},
+	{`urn:ietf:params:scim:schemas:core:2.0:User:userName eq "ann@x.example"`, true},
+	{`emails[type eq "work"].value eq "ann@x.example"`, true},
+	{`emails[type eq "home"].value eq "ann@x.example"`, false},
+	{`emails[type eq "WORK" and primary eq true]`, true},
+	{`emails[type eq "work"] and title eq "x"`, false},
+	{`emails[primary eq "True"].value eq "ann@x.example"`, true},
+	{`emails eq "p@x.example"`, true},
+	{`emails.value eq "p@x.example"`, true},
+	{`emails.type eq "other"`, false},
+	{`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq "7"`, true},
+	{`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.employeeNumber eq 7`, true},
+	{`employeeNumber eq "8"`, false},
+	{`manager eq "usr_2"`, true},
+	{`manager.value eq "usr_2" and userName pr`, true},
+	{`nickName pr or title pr`, true},
+	{`nickName eq null`, true},
+	{`title eq ""`, false},
+	{`not (active eq false)`, true},
+	{`(userName sw "a" or title pr) and not (active eq false)`, true},
+	{`userName eq "x" or userName eq "y" and title pr`, false},
+	{`active eq True`, true},
+	{`meta.lastModified gt "2026-11-29T12:00:00+01:00"`, true},
+	{`meta.lastModified lt "2026-11-29T12:00:00Z"`, false},
+	{`title ge "CTO" and title le "CTO" and not(title gt "CTO")`, true},
+	{`displayName eq "O\"Neill"`, false},
+}
+
+func TestFilter(t *testing.T) {
+	t.Parallel()
+	doc := document(t, ann)
+	for _, tt := range filters {
+		e, err := users.parseFilter(tt.filter)
+		if err != nil {
+			t.Errorf("%s: %v", tt.filter, err)
+			continue
+		}
+		if e.holds(doc) != tt.holds {
+			t.Errorf("%s (%s) is %v", tt.filter, e, !tt.holds)
+		}
+		again, err := users.parseFilter(e.String())
+		if err != nil || again.String() != e.String() {
+			t.Errorf("%s, printed: %s, read again: %v, %v", tt.filter, e, again, err)
+		}
+	}
+}
+
+func TestFilterRefused(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"", "userName", "userName eq", `userName eq "`, `userName is "x"`, `shoeSize eq "7"`, `email eq "x"`, `userName eq "x" and`, `(userName pr`,
+		`userName eq "x" y`, `emails[type eq "work"`, `emails[shoe eq "x"]`, `userName[type eq "x"]`, `emails[emails[type pr]]`, `not userName pr or`, `userName.x eq "y"`,
+		`urn:acme:User:badge eq "x"`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User eq "x"`, `userName eq )`, `userName eq "\q"`} {
+		_, err := users.parseFilter(s)
+		p, is := errors.AsType[*Problem](err)
+		if !is || p.Status != 400 || p.Type != typeInvalidFilter {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+}
+
+func FuzzFilter(f *testing.F) {
+	for _, tt := range filters {
+		f.Add(tt.filter)
+	}
+	doc := document(f, ann)
+	f.Fuzz(func(t *testing.T, s string) {
+		e, err := users.parseFilter(s)
+		if err != nil {
+			return
+		}
+		printed := e.String()
+		again, err := users.parseFilter(printed)
+		if len(printed) > maxFilter {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%q, printed %q: %v", s, printed, err)
+		}
+		if again.holds(doc) != e.holds(doc) || again.String() != printed {
+			t.Fatalf("%q, printed %q, read again %q", s, printed, again)
+		}
+	})
+}
+
+func FuzzPath(f *testing.F) {
+	for _, p := range []string{"active", "/displayName", "Name.GivenName", `emails[type eq "work"].value`, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department", `manager[value eq "x"]`, `members[value eq "x"]`} {
+		f.Add(p)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := users.parsePath(s)
+		if err != nil {
+			return
+		}
+		again, err := users.parsePath(p.String())
+		if len(p.String()) <= maxFilter && (err != nil || again.String() != p.String()) {
+			t.Fatalf("%q, printed %q, read again %q: %v", s, p, again, err)
+		}
+	})
+}

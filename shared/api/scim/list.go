@@ -1,0 +1,154 @@
+package scim
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	schemaList   = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+	schemaSearch = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+
+	defaultCount = 100
+	maxCount     = 500
+)
+
+// question is what a listing asks for (RFC 7644, 3.4.2; RFC 9865).
+type question struct {
+	filter expr // nil: all
+	// eq are those comparisons of the filter that must all hold and are of equality.
+	eq         []compare
+	names      []string // of the attributes that the filter is of, for the log
+	start      int      // startIndex
+	count      int
+	cursor     string
+	byCursor   bool
+	projection projection
+	// key tells the question from others, whose pages are not its own.
+	key string
+}
+
+// readQuery reads the parameters of a listing. Unknown ones mean nothing: Entra's flag is
+// left in its address.
+func (t *resourceType) readQuery(values url.Values, n *notes) (*question, error) {
+	q := &question{start: 1, count: defaultCount}
+	var err error
+	if s := values.Get("filter"); s != "" {
+		if q.filter, err = t.parseFilter(s); err != nil {
+			return nil, err
+		}
+		q.eq, q.names = conjuncts(q.filter, nil), attributesOf(q.filter, nil)
+		q.key = q.filter.String()
+	}
+	for name, to := range map[string]*int{"startIndex": &q.start, "count": &q.count} {
+		s := strings.TrimSpace(values.Get(name))
+		if s == "" {
+			continue
+		}
+		if *to, err = strconv.Atoi(s); err != nil {
+			keyword := typeInvalidValue
+			if name == "count" && values.Has("cursor") {
+				keyword = typeInvalidCount
+			}
+			return nil, badRequest(keyword, "The parameter %s must be a whole number.", name)
+		}
+	}
+	q.start = max(1, q.start)                // RFC 7644, 3.4.2.4: less than 1 is 1,
+	q.count = min(max(0, q.count), maxCount) // and less than 0 is 0
+	q.byCursor, q.cursor = values.Has("cursor"), values.Get("cursor")
+	q.projection, err = t.project(values["attributes"], values["excludedAttributes"], n)
+	return q, err
+}
+
+// readSearch makes parameters of the body of a search (RFC 7644, 3.4.3).
+func readSearch(body *object, n *notes) (url.Values, error) {
+	list, _ := body.get("schemas").([]any)
+	if !slices.ContainsFunc(list, func(s any) bool { return strings.EqualFold(plain(s), schemaSearch) }) {
+		if err := n.bend(typeInvalidSyntax, "the schemas do not name %s", schemaSearch); err != nil {
+			return nil, err
+		}
+	}
+	values := url.Values{}
+	for _, name := range []string{"filter", "startIndex", "count", "cursor", "attributes", "excludedAttributes"} {
+		switch v := body.get(name).(type) {
+		case nil:
+			if body.index(name) >= 0 && name == "cursor" {
+				values.Set(name, "")
+			}
+		case []any:
+			for _, e := range v {
+				values.Add(name, plain(e))
+			}
+		default:
+			values.Set(name, plain(v))
+		}
+	}
+	return values, nil
+}
+
+// conjuncts are the comparisons for equality without which a filter cannot hold.
+func conjuncts(e expr, list []compare) []compare {
+	switch e := e.(type) {
+	case both:
+		return conjuncts(e.b, conjuncts(e.a, list))
+	case compare:
+		if e.op == "eq" && e.value != nil && e.value != "" {
+			return append(list, e)
+		}
+	}
+	return list
+}
+
+func attributesOf(e expr, list []string) []string {
+	switch e := e.(type) {
+	case both:
+		return attributesOf(e.b, attributesOf(e.a, list))
+	case either:
+		return attributesOf(e.b, attributesOf(e.a, list))
+	case not:
+		return attributesOf(e.of, list)
+	case compare:
+		return append(list, e.of.String())
+	}
+	return list
+}
+
+// wanted is the text that an attribute must equal by the filter; ok is false where it
+// says nothing of that attribute. An element's filter is not looked at: whoever finds
+// somebody by this looks whether the filter holds.
+func (q *question) wanted(extension, attr, sub string) (text string, ok bool) {
+	for _, c := range q.eq {
+		if c.of.extension == extension && c.of.attr.name == attr && (c.of.leaf().name == sub || sub == "" && c.of.sub == nil) {
+			return plain(c.value), true
+		}
+	}
+	return "", false
+}
+
+// page is what a listing found.
+type page struct {
+	resources []*object
+	total     int
+	next      string // cursor; "" at the end, and of a listing by startIndex
+}
+
+// body is the page as it is answered.
+func (q *question) body(p page) *object {
+	o := &object{}
+	o.set("schemas", []any{schemaList})
+	o.set("totalResults", p.total)
+	o.set("itemsPerPage", len(p.resources))
+	if !q.byCursor {
+		o.set("startIndex", q.start)
+	} else if p.next != "" {
+		o.set("nextCursor", p.next)
+	}
+	list := make([]any, len(p.resources)) // [] when there is none: clients do not read null
+	for i, r := range p.resources {
+		list[i] = r
+	}
+	o.set("Resources", list)
+	return o
+}

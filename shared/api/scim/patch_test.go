@@ -1,0 +1,200 @@
+package scim
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+)
+
+const (
+	ent  = `"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"`
+	base = `{"userName":"u@x.example","title":"CEO","name":{"givenName":"G","familyName":"F"},"emails":[{"type":"work","value":"u@x.example","primary":true},{"type":"home","value":"h@x.example"}],` +
+		ent + `:{"department":"d","manager":{"value":"usr_9"}}}`
+)
+
+// Each of the operations of a PATCH in the forms that clients send, with the document that
+// it leaves of base: members that are not in want are as they were, null are gone.
+var patches = []struct {
+	name, ops, want string
+	refused         string // to a strict client; "" is the same
+}{
+	{"boolean", `{"op":"Replace","path":"active","value":false}`, `{"active":false}`, ""},
+	{"text False", `{"op":"Replace","path":"active","value":"False"}`, `{"active":false}`, typeInvalidValue},
+	{"list of one", `{"op":"replace","path":"active","value":[false]}`, `{"active":false}`, typeInvalidValue},
+	{"without path", `{"op":"replace","value":{"active":false}}`, `{"active":false}`, ""},
+	{"dotted and URN keys", `{"op":"replace","value":{"displayName":"B","name.givenName":"K","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber":"A"}}`,
+		`{"displayName":"B","name":{"givenName":"K","familyName":"F"},` + ent + `:{"department":"d","manager":{"value":"usr_9"},"employeeNumber":"A"}}`, ""},
+	{"extension object", `{"op":"add","value":{` + ent + `:{"employeeNumber":7}}}`, `{` + ent + `:{"department":"d","manager":{"value":"usr_9"},"employeeNumber":"7"}}`, typeInvalidValue},
+	{"core URN key", `{"op":"replace","value":{"urn:ietf:params:scim:schemas:core:2.0:User:active":false}}`, `{"active":false}`, ""},
+	{"manager as text", `{"op":"Add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":"usr_1"}`, `{` + ent + `:{"department":"d","manager":{"value":"usr_1"}}}`, typeInvalidValue},
+	{"manager as list", `{"op":"Add","path":"manager","value":[{"$ref":"http://x/Users/usr_1","value":"usr_1"}]}`, `{` + ent + `:{"department":"d","manager":{"value":"usr_1"}}}`, typeInvalidValue},
+	{"manager emptied", `{"op":"Replace","path":"manager","value":""}`, `{` + ent + `:{"department":"d"}}`, ""},
+	{"manager removed", `{"op":"remove","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"}`, `{` + ent + `:{"department":"d"}}`, ""},
+	{"manager removed by value", `{"op":"remove","path":"manager[value eq \"usr_9\"]"}`, `{` + ent + `:{"department":"d"}}`, ""},
+	{"another manager removed by value", `{"op":"remove","path":"manager[value eq \"usr_8\"]"}`, `{}`, typeNoTarget},
+	{"a phone by type", `{"op":"Add","path":"phoneNumbers[type eq \"work\"].value","value":"+49"}`, `{"phoneNumbers":[{"type":"work","value":"+49"}]}`, ""},
+	{"replace where nothing is", `{"op":"Replace","path":"phoneNumbers[type eq \"mobile\"].value","value":"+49 151"}`, `{"phoneNumbers":[{"type":"mobile","value":"+49 151"}]}`, typeNoTarget},
+	{"a part in another case", `{"op":"Add","path":"addresses[type eq \"other\"].Formatted","value":"B1"}`, `{"addresses":[{"type":"other","formatted":"B1"}]}`, ""},
+	{"a boolean in a filter, as text", `{"op":"Add","path":"roles[primary eq \"True\"].value","value":"admin"}`, `{"roles":[{"primary":true,"value":"admin"}]}`, ""},
+	{"primary as text", `{"op":"Replace","path":"emails[type eq \"home\"].primary","value":"True"}`,
+		`{"emails":[{"type":"work","value":"u@x.example","primary":false},{"type":"home","value":"h@x.example","primary":true}]}`, typeInvalidValue},
+	{"by primary", `{"op":"replace","path":"emails[primary eq true].value","value":"v@x.example"}`, `{"emails":[{"type":"work","value":"v@x.example","primary":true},{"type":"home","value":"h@x.example"}]}`, ""},
+	{"type in another case", `{"op":"replace","path":"emails[type eq \"WORK\"].value","value":"v@x.example"}`, `{"emails":[{"type":"work","value":"v@x.example","primary":true},{"type":"home","value":"h@x.example"}]}`, ""},
+	{"a filter as key", `{"op":"replace","value":{"emails[type eq \"work\"].value":"n@x.example"}}`, `{"emails":[{"type":"work","value":"n@x.example","primary":true},{"type":"home","value":"h@x.example"}]}`, ""},
+	{"a list added", `{"op":"add","path":"emails","value":[{"type":"other","value":"o@x.example","primary":true}]}`,
+		`{"emails":[{"type":"work","value":"u@x.example","primary":false},{"type":"home","value":"h@x.example"},{"type":"other","value":"o@x.example","primary":true}]}`, ""},
+	{"added again", `{"op":"add","path":"emails","value":[{"type":"home","value":"H@x.example"}]}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true},{"type":"home","value":"H@x.example"}]}`, ""},
+	{"a list replaced", `{"op":"replace","path":"emails","value":[{"value":"o@x.example"}]}`, `{"emails":[{"value":"o@x.example"}]}`, ""},
+	{"an element removed", `{"op":"remove","path":"emails[type eq \"home\"]"}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true}]}`, ""},
+	{"an element's only value removed", `{"op":"remove","path":"emails[type eq \"home\"].value"}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true}]}`, ""},
+	{"some removed by value", `{"op":"Remove","path":"emails","value":[{"value":"h@x.example"}]}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true}]}`, ""},
+	{"all removed", `{"op":"remove","path":"emails"}`, `{"emails":null}`, ""},
+	{"a complex attribute is merged", `{"op":"replace","path":"name","value":{"givenName":"K"}}`, `{"name":{"givenName":"K","familyName":"F"}}`, ""},
+	{"empty texts", `{"op":"replace","value":{"title":"","nickName":""}}`, `{"title":null}`, ""},
+	{"odd case", `{"op":"REPLACE","path":"Name.GivenName","value":"Zoë"}`, `{"name":{"givenName":"Zoë","familyName":"F"}}`, ""},
+	{"JSON Patch's path", `{"op":"replace","path":"/displayName","value":"D"}`, `{"displayName":"D"}`, ""},
+	{"dot after the URN", `{"op":"Add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department","value":"R&D"}`, `{` + ent + `:{"department":"R&D","manager":{"value":"usr_9"}}}`, ""},
+	{"an unknown extension", `{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:acme:2.0:User:badge","value":"x"}`, `{}`, typeInvalidPath},
+	{"read-only", `{"op":"replace","path":"id","value":"9"}`, `{}`, typeMutability},
+	{"groups are read-only", `{"op":"add","path":"groups","value":[{"value":"g"}]}`, `{}`, typeMutability},
+	{"a password", `{"op":"replace","path":"password","value":"secret"}`, `{}`, ""},
+	{"an extension removed", `{"op":"remove","path":` + ent + `}`, `{` + ent + `:null}`, ""},
+	{"two, the second of what the first made", `{"op":"add","path":"title","value":"A"},{"op":"remove","path":"title"}`, `{"title":null}`, ""},
+}
+
+func patched(t testing.TB, ops string, strict bool) (*object, *notes, error) {
+	t.Helper()
+	n := &notes{strict: strict}
+	list, err := readOperations(document(t, `{"schemas":["`+schemaPatch+`"],"Operations":[`+ops+`]}`), n)
+	if err != nil {
+		return nil, n, err
+	}
+	doc := document(t, base)
+	steps, err := users.steps(list, n)
+	if err == nil {
+		err = users.patch(doc, steps, n)
+	}
+	return doc, n, err
+}
+
+func TestPatch(t *testing.T) {
+	t.Parallel()
+	for _, tt := range patches {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			want := document(t, base)
+			for _, m := range document(t, tt.want).members {
+				want.set(m.name, m.value)
+			}
+			doc, notes, err := patched(t, tt.ops, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !equal(doc, want) {
+				t.Errorf("got %s\nwant %s", printed(t, doc), printed(t, want))
+			}
+			if (tt.refused != "") != (len(notes.list) > 0) && tt.name != "a password" {
+				t.Errorf("notes: %q", notes.list)
+			}
+			doc, _, err = patched(t, tt.ops, true)
+			p, is := errors.AsType[*Problem](err)
+			switch {
+			case tt.refused == "" && (err != nil || !equal(doc, want)):
+				t.Errorf("strict: %v", err)
+			case tt.refused != "" && (!is || p.Type != tt.refused || p.Status != 400):
+				t.Errorf("strict: %v, want %s", err, tt.refused)
+			}
+		})
+	}
+}
+
+func printed(t testing.TB, o *object) string {
+	t.Helper()
+	data, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestPatchRefused(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ ops, keyword string }{
+		{`{"op":"replace","path":"emails[type eq","value":"x"}`, typeInvalidPath},
+		{`{"op":"move","path":"title","value":"A"}`, typeInvalidSyntax},
+		{`{"op":"remove"}`, typeNoTarget},
+		{`{"op":"replace","value":"x"}`, typeInvalidValue},
+		{`{"op":"replace","path":"title"}`, typeInvalidValue},
+		{`{"op":"replace","path":"title","value":{"a":1}}`, typeInvalidValue},
+		{`{"op":"replace","path":"title","value":["a","b"]}`, typeInvalidValue},
+		{`{"op":"replace","path":"active","value":"maybe"}`, typeInvalidValue},
+		{`{"op":"replace","path":7,"value":"x"}`, typeInvalidPath},
+		{`"x"`, typeInvalidSyntax},
+	} {
+		_, _, err := patched(t, tt.ops, false)
+		if p, is := errors.AsType[*Problem](err); !is || p.Type != tt.keyword {
+			t.Errorf("%s: %v, want %s", tt.ops, err, tt.keyword)
+		}
+	}
+	for _, body := range []string{`{}`, `{"Operations":{}}`} {
+		if _, err := readOperations(document(t, body), &notes{}); err == nil {
+			t.Errorf("%s was taken", body)
+		}
+	}
+}
+
+// Whatever the operations, a document stays one that a PUT would leave as it is.
+func FuzzPatch(f *testing.F) {
+	for _, tt := range patches {
+		f.Add(tt.ops)
+	}
+	f.Fuzz(func(t *testing.T, ops string) {
+		body, err := readObject([]byte(`{"Operations":[` + ops + `]}`))
+		if err != nil {
+			return
+		}
+		n := &notes{}
+		list, err := readOperations(body, n)
+		if err != nil {
+			return
+		}
+		doc := document(t, base)
+		steps, err := users.steps(list, n)
+		if err != nil || users.patch(doc, steps, n) != nil {
+			return
+		}
+		again, err := users.normalise(doc, &notes{})
+		if err != nil || !equal(again, doc) {
+			t.Fatalf("%s made %s, which a PUT makes %s (%v)", ops, printed(t, doc), printed(t, again), err)
+		}
+	})
+}
+
+func FuzzDocument(f *testing.F) {
+	f.Add(ann)
+	f.Add(base)
+	f.Add(`{"a":[1,2.5e3,{"b":null}],"c":"<&>\u2028"}`)
+	f.Fuzz(func(t *testing.T, s string) {
+		o, err := readObject([]byte(s))
+		if err != nil {
+			return
+		}
+		again, err := readObject([]byte(printed(t, o)))
+		if err != nil || !equal(o, again) {
+			t.Fatalf("%q, written %q: %v", s, printed(t, o), err)
+		}
+		if doc, err := users.normalise(o, &notes{}); err == nil {
+			texts(userMapping, doc)
+		}
+	})
+}
+
+func TestReadObject(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"", "{", "[]", "7", `{"a":1}{}`, `{"a":1,"A":2}`, strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40), `{"a":1,}`} {
+		if _, err := readObject([]byte(s)); err == nil {
+			t.Errorf("%q was taken", s)
+		}
+	}
+}

@@ -1,0 +1,240 @@
+package scim
+
+import (
+	"strings"
+
+	"bindery/shared/directory"
+)
+
+// The schemas that are served.
+const (
+	schemaUser       = "urn:ietf:params:scim:schemas:core:2.0:User"
+	schemaEnterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	schemaBindery    = "urn:ietf:params:scim:schemas:extension:bindery:2.0:User"
+	schemaGroup      = "urn:ietf:params:scim:schemas:core:2.0:Group"
+)
+
+// attribute is what is declared of an attribute (RFC 7643, 7). Where a member is zero,
+// it is what most attributes are: a text, readWrite, returned by default, unique to
+// nobody, in any letter case.
+type attribute struct {
+	name       string
+	about      string
+	kind       string
+	multi      bool
+	required   bool
+	exact      bool // of a text: its letter case counts
+	mutability string
+	returned   string
+	uniqueness string
+	canonical  []string
+	references []string
+	sub        []*attribute
+}
+
+const (
+	kindBoolean   = "boolean"
+	kindComplex   = "complex"
+	kindReference = "reference"
+	kindDateTime  = "dateTime"
+	kindBinary    = "binary"
+
+	readOnly  = "readOnly"
+	immutable = "immutable"
+
+	returnedAlways  = "always"
+	returnedRequest = "request"
+)
+
+func (a *attribute) readOnly() bool { return a.mutability == readOnly }
+
+// child is a sub-attribute by its name, or nil.
+func (a *attribute) child(name string) *attribute { return attributeNamed(a.sub, name) }
+
+func attributeNamed(list []*attribute, name string) *attribute {
+	for _, a := range list {
+		if strings.EqualFold(a.name, name) {
+			return a
+		}
+	}
+	return nil
+}
+
+// schema is a schema with its attributes.
+type schema struct {
+	urn, name, about string
+	attributes       []*attribute
+}
+
+// resourceType is what there is to know of users, or of groups, as one client pushes
+// them.
+type resourceType struct {
+	name, endpoint, about string
+	core                  *schema
+	extensions            []*schema
+	// common are those of every resource, which no schema lists (RFC 7643, 3.1).
+	common []*attribute
+}
+
+var commonAttributes = []*attribute{
+	{name: "schemas", kind: kindReference, multi: true, returned: returnedAlways},
+	{name: "id", mutability: readOnly, returned: returnedAlways, exact: true},
+	{name: "externalId", exact: true},
+	{name: "meta", kind: kindComplex, mutability: readOnly, sub: []*attribute{
+		{name: "resourceType", mutability: readOnly}, {name: "created", kind: kindDateTime, mutability: readOnly},
+		{name: "lastModified", kind: kindDateTime, mutability: readOnly}, {name: "location", kind: kindReference, mutability: readOnly},
+		{name: "version", exact: true, mutability: readOnly},
+	}},
+}
+
+// found is an attribute with where it is.
+type found struct {
+	extension string // the URN of an extension; "" for the core schema
+	attr      *attribute
+}
+
+// lookup finds an attribute by its plain name: of the core schema, of all resources, or,
+// since clients leave URNs out, of an extension.
+func (t *resourceType) lookup(name string) (found, bool) {
+	if a := attributeNamed(t.core.attributes, name); a != nil {
+		return found{"", a}, true
+	}
+	if a := attributeNamed(t.common, name); a != nil {
+		return found{"", a}, true
+	}
+	for _, s := range t.extensions {
+		if a := attributeNamed(s.attributes, name); a != nil {
+			return found{s.urn, a}, true
+		}
+	}
+	return found{}, false
+}
+
+// schemaAt finds the schema whose URN a name begins with, and what stands behind it.
+// Some clients put a dot there instead of a colon.
+func (t *resourceType) schemaAt(name string) (s *schema, rest string) {
+	for _, s := range t.schemas() {
+		if len(name) < len(s.urn) || !strings.EqualFold(name[:len(s.urn)], s.urn) {
+			continue
+		}
+		rest := name[len(s.urn):]
+		if rest == "" || rest[0] == ':' || rest[0] == '.' {
+			return s, strings.TrimLeft(rest, ":.")
+		}
+	}
+	return nil, ""
+}
+
+func (t *resourceType) schemas() []*schema { return append([]*schema{t.core}, t.extensions...) }
+
+// extension is an extension by its URN, or nil.
+func (t *resourceType) extension(urn string) *schema {
+	for _, s := range t.extensions {
+		if strings.EqualFold(s.urn, urn) {
+			return s
+		}
+	}
+	return nil
+}
+
+func text(name, about string) *attribute { return &attribute{name: name, about: about} }
+
+// plural is a multi-valued attribute of the usual kind: values of some types, one of
+// which may be primary.
+func plural(name, about string, value *attribute, types ...string) *attribute {
+	return &attribute{name: name, about: about, kind: kindComplex, multi: true, sub: []*attribute{
+		value, text("display", "A name of the value, for people"), {name: "type", about: "What the value is for", canonical: types},
+		{name: "primary", about: "Whether it is the preferred one", kind: kindBoolean},
+	}}
+}
+
+var userAttributes = []*attribute{
+	{name: "userName", about: "The name that the user signs in with; unique, in any letter case", required: true, uniqueness: "server"},
+	{name: "name", about: "The parts of the name", kind: kindComplex, sub: []*attribute{
+		text("formatted", "The whole name; without displayName it is that"), text("familyName", ""), text("givenName", ""),
+		text("middleName", ""), text("honorificPrefix", ""), text("honorificSuffix", ""),
+	}},
+	text("displayName", "The name as it is shown"),
+	text("nickName", ""),
+	{name: "profileUrl", kind: kindReference, references: []string{"external"}},
+	text("title", "The job title"),
+	text("userType", "The kind of employment"),
+	{name: "preferredLanguage", about: "A language tag of BCP 47", canonical: []string{"de-DE", "en-GB", "en-US", "es-ES", "fr-FR", "it-IT", "ja-JP", "nl-NL", "pl-PL", "pt-BR"}},
+	text("locale", ""),
+	text("timezone", ""),
+	{name: "active", about: "Whether the user may sign in; false suspends the user", kind: kindBoolean},
+	required(plural("emails", "E-mail addresses: the primary one, else that of type work, else the first is the user's, and unique", &attribute{name: "value", required: true}, "work", "home", "other")),
+	plural("phoneNumbers", "Of type work and mobile", text("value", ""), "work", "home", "mobile", "fax", "pager", "other"),
+	plural("ims", "", text("value", "")),
+	plural("photos", "", &attribute{name: "value", kind: kindReference, references: []string{"external"}}, "photo", "thumbnail"),
+	{name: "addresses", about: "The one of type work is where the user works; formatted of type other is the office", kind: kindComplex, multi: true, sub: []*attribute{
+		text("formatted", ""), text("streetAddress", ""), text("locality", ""), text("region", ""), text("postalCode", ""), text("country", ""),
+		{name: "type", canonical: []string{"work", "home", "other"}}, {name: "primary", kind: kindBoolean},
+	}},
+	{name: "groups", about: "The groups that the user is directly in", kind: kindComplex, multi: true, mutability: readOnly, returned: returnedRequest, sub: []*attribute{
+		{name: "value", mutability: readOnly, exact: true}, {name: "$ref", kind: kindReference, references: []string{"Group"}, mutability: readOnly},
+		{name: "display", mutability: readOnly}, {name: "type", mutability: readOnly, canonical: []string{"direct"}},
+	}},
+	plural("entitlements", "", text("value", "")),
+	plural("roles", "", text("value", "")),
+	plural("x509Certificates", "", &attribute{name: "value", kind: kindBinary, exact: true}),
+}
+
+func required(a *attribute) *attribute {
+	a.required = true
+	return a
+}
+
+var enterpriseAttributes = []*attribute{
+	text("employeeNumber", ""), text("costCenter", ""), text("organization", "The company"), text("division", ""), text("department", ""),
+	{name: "manager", about: "Whom the user reports to: the id of a user", kind: kindComplex, sub: []*attribute{
+		{name: "value", exact: true}, {name: "$ref", kind: kindReference, references: []string{"User"}, mutability: readOnly},
+		{name: "displayName", mutability: readOnly},
+	}},
+}
+
+// usageLocations are offered for usageLocation, so that whoever makes up values from the
+// schema, as testers do, makes up countries.
+var usageLocations = []string{"AT", "AU", "BE", "BR", "CA", "CH", "DE", "DK", "ES", "FI", "FR", "GB", "IE", "IN", "IT", "JP", "NL", "NO", "PL", "SE", "US"}
+
+var binderyAttributes = []*attribute{
+	{name: "usageLocation", about: "The country in which licences are used, which Microsoft wants before it gives one", canonical: usageLocations},
+}
+
+var groupAttributes = []*attribute{
+	{name: "displayName", about: "The name; unique among groups, in any letter case", required: true, uniqueness: "server"},
+	{name: "members", about: "The users in the group", kind: kindComplex, multi: true, sub: []*attribute{
+		{name: "value", mutability: immutable, exact: true}, {name: "$ref", kind: kindReference, references: []string{"User"}, mutability: immutable},
+		{name: "display", mutability: readOnly}, {name: "type", mutability: immutable, canonical: []string{"User"}},
+	}},
+}
+
+// newUserType is the type of users as a client pushes them, with the attributes that its
+// own mapping adds.
+func newUserType(added []directory.ScimMapping) *resourceType {
+	t := &resourceType{
+		name: "User", endpoint: "/Users", about: "A person in the directory", common: commonAttributes,
+		core: &schema{schemaUser, "User", "A person in the directory", userAttributes},
+		extensions: []*schema{
+			{schemaEnterprise, "EnterpriseUser", "What an employer says of a person", enterpriseAttributes},
+			{schemaBindery, "BinderyUser", "What Bindery keeps besides", binderyAttributes},
+		},
+	}
+	for _, m := range added {
+		s := t.extension(m.Schema)
+		if s == nil {
+			s = &schema{m.Schema, m.Schema, "Attributes that this client's mapping names", nil}
+			t.extensions = append(t.extensions, s)
+		}
+		if attributeNamed(s.attributes, m.Attribute) == nil {
+			s.attributes = append(append([]*attribute(nil), s.attributes...), text(m.Attribute, "Kept as "+m.Path))
+		}
+	}
+	return t
+}
+
+// newGroupType is the type of groups.
+func newGroupType() *resourceType {
+	return &resourceType{name: "Group", endpoint: "/Groups", about: "A group of persons in the directory", common: commonAttributes,
+		core: &schema{schemaGroup, "Group", "A group of persons in the directory", groupAttributes}}
+}

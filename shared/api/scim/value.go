@@ -1,0 +1,348 @@
+package scim
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// notes are what a request was bent by, for the log. A strict client is refused instead.
+type notes struct {
+	strict bool
+	list   []string
+}
+
+// maxNotes bounds how much one request has in the log.
+const maxNotes = 50
+
+// bend notes that something was taken for what it means. The error, to a strict client,
+// is a *Problem with the keyword.
+func (n *notes) bend(keyword, format string, args ...any) error {
+	if n.strict {
+		return badRequest(keyword, "%s.", strings.ToUpper(format[:1])+fmt.Sprintf(format, args...)[1:])
+	}
+	n.tell(format, args...)
+	return nil
+}
+
+// tell notes what strict clients may do as well.
+func (n *notes) tell(format string, args ...any) {
+	s := fmt.Sprintf(format, args...)
+	if len(n.list) < maxNotes && !slices.Contains(n.list, s) {
+		n.list = append(n.list, s)
+	}
+}
+
+// normalise brings a body of POST or PUT to a document: members by the names that the
+// schemas have, values of their kinds, and none that say nothing. What the client cannot
+// write is left out.
+func (t *resourceType) normalise(body *object, n *notes) (*object, error) {
+	if err := n.checkSchemas(t, body); err != nil {
+		return nil, err
+	}
+	doc := &object{}
+	for _, m := range body.members {
+		if strings.EqualFold(m.name, "schemas") || ignored(m.name, n) {
+			continue
+		}
+		if s := t.extension(m.name); s != nil {
+			if err := t.mergeExtension(doc, s, m.value, n, typeInvalidSyntax); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		p, err := t.parsePath(m.name)
+		if err != nil || p.where != nil || p.whole != nil {
+			if err := n.bend(typeInvalidSyntax, "the attribute %q is not known and was ignored", shortened(m.name)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err := t.put(doc, p, m.value, n); err != nil {
+			return nil, err
+		}
+	}
+	return doc, nil
+}
+
+// ignored are members of bodies that no client means anything by.
+func ignored(name string, n *notes) bool {
+	if strings.EqualFold(name, "password") {
+		n.tell("the password was ignored: nobody keeps it")
+		return true
+	}
+	return false
+}
+
+// put stores one member of a body.
+func (t *resourceType) put(doc *object, p place, v any, n *notes) error {
+	if p.attr.readOnly() || p.sub != nil && p.sub.readOnly() {
+		return nil // RFC 7644, 3.3: what is read-only SHALL be ignored
+	}
+	of := p.attr
+	if p.sub != nil {
+		of = p.sub
+	}
+	v, err := n.value(p.target.String(), of, v)
+	if err != nil || v == nil {
+		return err
+	}
+	t.store(doc, p.target, v)
+	return nil
+}
+
+// store puts a value at an attribute of no filter; nil takes it away.
+func (t *resourceType) store(doc *object, of target, v any) {
+	holder := doc
+	if of.extension != "" {
+		holder = within(doc, of.extension, v != nil)
+	}
+	if of.sub != nil && holder != nil {
+		holder = within(holder, of.attr.name, v != nil)
+	}
+	switch {
+	case holder == nil:
+		return
+	case of.sub != nil:
+		holder.set(of.sub.name, v)
+	default:
+		holder.set(of.attr.name, v)
+	}
+	tidy(doc, of)
+}
+
+// tidy takes away the objects on the way to an attribute that hold nothing any more.
+func tidy(doc *object, of target) {
+	holder := doc
+	if of.extension != "" {
+		if holder, _ = doc.get(of.extension).(*object); holder == nil {
+			return
+		}
+	}
+	if o, is := holder.get(of.attr.name).(*object); is && len(o.members) == 0 {
+		holder.set(of.attr.name, nil)
+	}
+	if holder != doc && len(holder.members) == 0 {
+		doc.set(of.extension, nil)
+	}
+}
+
+// within is the object that a member is; where there is none and make says so, a new one.
+func within(o *object, name string, make bool) *object {
+	inner, _ := o.get(name).(*object)
+	if inner == nil && make {
+		inner = &object{}
+		o.set(name, inner)
+	}
+	return inner
+}
+
+// mergeExtension stores the members of an extension.
+func (t *resourceType) mergeExtension(doc *object, s *schema, v any, n *notes, keyword string) error {
+	if list, is := v.([]any); is && len(list) == 1 {
+		v = list[0]
+	}
+	o, ok := v.(*object)
+	if v == nil || v == "" {
+		return nil
+	}
+	if !ok {
+		return badRequest(typeInvalidValue, "The value of %s must be an object", s.urn)
+	}
+	for _, m := range o.members {
+		a := attributeNamed(s.attributes, m.name)
+		if a == nil {
+			if err := n.bend(keyword, "the attribute %q of %s is not known and was ignored", shortened(m.name), s.urn); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := t.put(doc, place{target: target{extension: s.urn, attr: a}}, m.value, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSchemas looks at what a body says it is. Unknown schemas mean nothing.
+func (n *notes) checkSchemas(t *resourceType, body *object) error {
+	list, is := body.get("schemas").([]any)
+	if !is || len(list) == 0 {
+		return n.bend(typeInvalidSyntax, "the body has no schemas")
+	}
+	for _, s := range list {
+		urn, _ := s.(string)
+		if known, rest := t.schemaAt(urn); known == nil || rest != "" {
+			if err := n.bend(typeInvalidSyntax, "the schema %q is not known and was ignored", shortened(urn)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// value brings a value to the kind of an attribute; nil says that it is none: null, "",
+// and [] all do. path is how the attribute is called in an error.
+func (n *notes) value(path string, a *attribute, v any) (any, error) {
+	if v == nil || v == "" {
+		return nil, nil
+	}
+	if a.multi {
+		return n.values(path, a, v)
+	}
+	if list, is := v.([]any); is {
+		switch len(list) {
+		case 0:
+			return nil, nil
+		case 1:
+			if err := n.bend(typeInvalidValue, "%s was sent as a list", path); err != nil {
+				return nil, err
+			}
+			return n.value(path, a, list[0])
+		}
+		return nil, badRequest(typeInvalidValue, "%s takes one value, and the request has %d.", path, len(list))
+	}
+	if a.kind == kindComplex {
+		return n.complex(path, a, v)
+	}
+	return n.simple(path, a, v)
+}
+
+// maxValues is how many values an attribute may have; members of groups are read apart.
+const maxValues = 100
+
+func (n *notes) values(path string, a *attribute, v any) (any, error) {
+	list, is := v.([]any)
+	if !is {
+		if err := n.bend(typeInvalidValue, "%s was not sent as a list", path); err != nil {
+			return nil, err
+		}
+		list = []any{v}
+	}
+	if len(list) > maxValues {
+		return nil, badRequest(typeInvalidValue, "%s has %d values; at most %d are kept.", path, len(list), maxValues)
+	}
+	var out []any
+	for _, v := range list {
+		if v == nil || v == "" {
+			continue
+		}
+		e, err := n.element(path, a, v)
+		if err != nil {
+			return nil, err
+		}
+		if e != nil {
+			out = append(out, e)
+		}
+	}
+	if out == nil {
+		return nil, nil
+	}
+	onePrimary(out, nil)
+	return out, nil
+}
+
+// element is one value of a multi-valued attribute.
+func (n *notes) element(path string, a *attribute, v any) (any, error) {
+	if a.kind != kindComplex {
+		return n.simple(path, a, v)
+	}
+	e, err := n.complex(path, a, v)
+	if o, is := e.(*object); is && says(o) {
+		return o, err
+	}
+	return nil, err
+}
+
+// says reports whether an element has more than what the value is for.
+func says(o *object) bool {
+	return slices.ContainsFunc(o.members, func(m member) bool {
+		return m.name != "type" && m.name != "primary" && m.name != "display" && m.name != "$ref"
+	})
+}
+
+// onePrimary leaves one element primary: that one, or else the first that is.
+func onePrimary(list []any, that *object) {
+	for _, v := range list {
+		o, is := v.(*object)
+		if !is || o.get("primary") != true {
+			continue
+		}
+		if that == nil {
+			that = o
+		}
+		if o != that {
+			o.set("primary", false)
+		}
+	}
+}
+
+// complex brings an object to the sub-attributes of an attribute. A plain value is that
+// of its sub-attribute value.
+func (n *notes) complex(path string, a *attribute, v any) (any, error) {
+	o, is := v.(*object)
+	if !is {
+		sub := a.child("value")
+		if sub == nil {
+			return nil, badRequest(typeInvalidValue, "%s must be an object.", path)
+		}
+		if err := n.bend(typeInvalidValue, "%s was sent as a plain value", path); err != nil {
+			return nil, err
+		}
+		o = &object{members: []member{{"value", v}}}
+	}
+	out := &object{}
+	for _, m := range o.members {
+		sub := a.child(m.name)
+		if sub == nil {
+			if err := n.bend(typeInvalidSyntax, "the attribute %q of %s is not known and was ignored", shortened(m.name), path); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if sub.readOnly() {
+			continue
+		}
+		v, err := n.value(path+"."+sub.name, sub, m.value)
+		if err != nil {
+			return nil, err
+		}
+		out.set(sub.name, v)
+	}
+	if len(out.members) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+func (n *notes) simple(path string, a *attribute, v any) (any, error) {
+	if o, is := v.(*object); is {
+		inner := o.get("value")
+		if _, deeper := inner.(*object); inner == nil || deeper {
+			return nil, badRequest(typeInvalidValue, "%s must not be an object.", path)
+		}
+		if err := n.bend(typeInvalidValue, "%s was sent as an object", path); err != nil {
+			return nil, err
+		}
+		return n.value(path, a, inner)
+	}
+	if a.kind == kindBoolean {
+		switch v := v.(type) {
+		case bool:
+			return v, nil
+		case string:
+			if yes, ok := truth(v); ok {
+				return yes, n.bend(typeInvalidValue, "%s was sent as text", path)
+			}
+		}
+		return nil, badRequest(typeInvalidValue, "%s must be true or false.", path)
+	}
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case json.Number, bool:
+		return plain(v), n.bend(typeInvalidValue, "%s was not sent as text", path)
+	}
+	return nil, badRequest(typeInvalidValue, "%s must be a text.", path)
+}

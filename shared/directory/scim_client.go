@@ -1,0 +1,66 @@
+package directory
+
+import "time"
+
+// ScimClient is an identity provider that pushes people and groups by SCIM, as an admin
+// has set it up. What it may do is no more than to feed the directory.
+type ScimClient struct {
+	ID   ScimClientID `json:"id"`
+	Name string       `json:"name"`
+	// Strict refuses what the RFCs of SCIM refuse; otherwise a request is bent to what it
+	// means, and the request log tells how.
+	Strict bool `json:"strict"`
+	// Paused answers every request with 503, until an admin lets the client go on.
+	Paused bool `json:"paused"`
+	// OwnOnly shows the client the users and groups that it has pushed, and no others.
+	OwnOnly bool `json:"ownOnly"`
+	// Mapping are attributes of the client's own schemas that feed custom attributes.
+	Mapping []ScimMapping `json:"mapping,omitempty"`
+	Created time.Time     `json:"created"`
+	Updated time.Time     `json:"updated"`
+	Version int64         `json:"version"`
+}
+
+// ScimMapping says that an attribute of an extension of SCIM feeds an attribute of users.
+type ScimMapping struct {
+	Schema    string `json:"schema"`    // URN of the extension
+	Attribute string `json:"attribute"` // a simple text
+	Path      string `json:"path"`      // in a user: "customAttributes.badge"
+}
+
+// ScimToken is what is kept of a token of a client: not the token itself, of which its
+// owner alone knows the secret.
+type ScimToken struct {
+	ID       ScimTokenID  `json:"id"`
+	ClientID ScimClientID `json:"clientId"`
+	// Hash is the SHA-256 of the secret, which has 256 random bits.
+	Hash    []byte    `json:"-"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+	// LastUsed is to the hour; the zero time says never.
+	LastUsed time.Time `json:"lastUsed,omitzero"`
+	// Revoked is when an admin ended it; nil for one that is alive until it expires.
+	Revoked *time.Time `json:"revoked,omitempty"`
+}
+
+// Alive reports whether the token opens anything at a moment.
+func (t *ScimToken) Alive(now time.Time) bool { return t.Revoked == nil && now.Before(t.Expires) }
+
+// ScimRequest is one request of a client, as the log keeps it for some days.
+type ScimRequest struct {
+	At       time.Time   `json:"at"`
+	TokenID  ScimTokenID `json:"tokenId,omitempty"`
+	Method   string      `json:"method"`
+	Path     string      `json:"path"` // below the client's own
+	Filter   []string    `json:"filter,omitempty"`
+	Status   int         `json:"status"`
+	ScimType string      `json:"scimType,omitempty"`
+	Detail   string      `json:"detail,omitempty"` // why it was refused
+	UserID   UserID      `json:"userId,omitempty"`
+	GroupID  GroupID     `json:"groupId,omitempty"`
+	// Changed are the attributes of the user, or of the group, that it changed.
+	Changed []string `json:"changed,omitempty"`
+	// Notes tell what was bent, ignored or not taken.
+	Notes        []string `json:"notes,omitempty"`
+	Milliseconds int64    `json:"milliseconds"`
+}
