@@ -20,6 +20,8 @@
 //	Uses.PutUse, DropUse              the use, with the group's list of who uses it
 //	Uses.Advance                      how far a use has been brought for members, with the records that
 //	                                  follow for them
+//	Users and Groups.CreatePushed,    the user or group, with what a client of SCIM has pushed of it, and the
+//	UpdatePushed                      externalId that leads there
 //	Groups.ChangeMembers              memberships with their group, the groups that were put into it or taken
 //	                                  out of it, and the count of nestings: no group is in itself
 //	  both                            the note that those who use the group are to be told (changed)
@@ -115,6 +117,18 @@
 //	                                     <group>
 //	memberships   PURGES                 <due at>#user#<user>, <due at>#group#<group>
 //	  to be ended
+//	SCIM client   SC#<client>            client           scim-clients / <client>
+//	  its tokens  SC#<client>            token#<token>
+//	  what it has SC#<client>            count#<user or group>#<shard>
+//	    pushed
+//	document      SD#user#<user>,        <client>         SO#<client>#<user or group>#<shard>
+//	  of a client SD#group#<group>                        / <user or group's ID>
+//	externalId    SX#<client>#<user or   externalId
+//	  of a client   group>#<externalId>
+//	place in a    SM#<client>#<hash of   <startIndex>
+//	  listing       the question>
+//	request of a  SR#<client>            <ms>#<request>
+//	  client
 //	photo         P#<user>               photo
 //	photo due     Q#<connection>#<epoch> <user>
 //	photo plan    C#<connection>         photos

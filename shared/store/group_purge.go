@@ -22,7 +22,8 @@ func purgeWrite(m directory.MemberRef, at time.Time) table.Write {
 }
 
 // PurgeMembers ends some memberships of one user or group that can no longer be
-// restored, and with the last of them takes such a group away. none says that there was
+// restored, and with the last of them takes such a group away, and what clients of SCIM
+// have pushed. none says that there was
 // nobody whose day has come. What it leaves undone it does when it is called again.
 func (s *Groups) PurgeMembers(ctx context.Context) (none bool, err error) {
 	page, err := s.db.table.Query(ctx, table.Query{Partition: purgesAt, Limit: 1})
@@ -45,6 +46,9 @@ func (s *Groups) PurgeMembers(ctx context.Context) (none bool, err error) {
 		writes = append(writes, purgeWrite(m, s.db.now().Add(purgeAgain)))
 	case goes:
 		if more, err := s.purge(ctx, m); err != nil || more {
+			return false, err
+		}
+		if err := s.db.purgeDocuments(ctx, m); err != nil {
 			return false, err
 		}
 		if id := m.Group(); id != "" {

@@ -121,6 +121,16 @@ const MaxNewGroups = 30
 // CreateGroups stores up to MaxNewGroups new groups at version 1 in one transaction,
 // all or none. *GroupNameTaken when a name is in use.
 func (s *Groups) CreateGroups(ctx context.Context, act directory.AuditEvent, groups ...*directory.Group) error {
+	return s.createGroups(ctx, act, nil, groups...)
+}
+
+// CreatePushed stores a new group, likewise, with the document that a client has pushed of
+// it. *ExternalIDTaken when the client has another group of that externalId.
+func (s *Groups) CreatePushed(ctx context.Context, act directory.AuditEvent, g *directory.Group, e *DocumentEdit) error {
+	return s.createGroups(ctx, act, e, g)
+}
+
+func (s *Groups) createGroups(ctx context.Context, act directory.AuditEvent, pushed *DocumentEdit, groups ...*directory.Group) error {
 	var writes []table.Write
 	for _, g := range groups {
 		g.Version, g.Edition = 1, 1
@@ -131,9 +141,20 @@ func (s *Groups) CreateGroups(ctx context.Context, act directory.AuditEvent, gro
 			writes = append(writes, table.Write{Put: &table.Item{Key: importedGroupKey(from.TenantID, from.GroupID), Strings: map[string]string{strGroup: string(g.ID)}}})
 		}
 	}
+	external := -1
+	if pushed != nil {
+		docs, at := s.db.documentWrites(pushed, false, true)
+		if at >= 0 {
+			external = len(writes) + at
+		}
+		writes = append(writes, docs...)
+	}
 	writes = append(writes, s.db.record(act, groupsSubject(groups...))...)
 	err := s.db.table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
+		if err := externalTaken(f, external); err != nil {
+			return err
+		}
 		for i, g := range groups {
 			if it := f[2*i+1]; it != nil {
 				return &GroupNameTaken{Name: g.Name, Owner: directory.GroupID(it.Strings[strGroup])}
@@ -276,6 +297,12 @@ func (s *Groups) ListGroups(ctx context.Context, cursor string, limit int, keep 
 // else was faster, of the members too; *GroupNameTaken. told reports that there is
 // somebody to be told of the edit (TellUsers).
 func (s *Groups) UpdateGroup(ctx context.Context, act directory.AuditEvent, old, g *directory.Group) (told bool, err error) {
+	return s.UpdatePushed(ctx, act, old, g, nil)
+}
+
+// UpdatePushed is UpdateGroup with the document that a client has pushed of the group, or
+// nil. ErrStale when that has changed since it was read, too; *ExternalIDTaken.
+func (s *Groups) UpdatePushed(ctx context.Context, act directory.AuditEvent, old, g *directory.Group, pushed *DocumentEdit) (told bool, err error) {
 	next := *g
 	next.Edition = old.Edition
 	next.Version = old.Version + 1
@@ -296,6 +323,14 @@ func (s *Groups) UpdateGroup(ctx context.Context, act directory.AuditEvent, old,
 	}
 	noted := s.db.changedWrites(&next, edits{whole: (old.Deleted == nil) != (next.Deleted == nil)})
 	writes = append(writes, noted...)
+	docs, external, err := s.db.documentsBeside(ctx, directory.GroupMember(g.ID), old.Deleted == nil, next.Deleted == nil, pushed)
+	if err != nil {
+		return false, err
+	}
+	if external >= 0 {
+		external += len(writes)
+	}
+	writes = append(writes, docs...)
 	edited := groupsSubject(&next)
 	edited.properties = groupChanges(old, &next)
 	writes = append(writes, s.db.record(act, edited)...)
@@ -303,6 +338,9 @@ func (s *Groups) UpdateGroup(ctx context.Context, act directory.AuditEvent, old,
 	if f, ok := failed(err); ok {
 		if it, hit := f[0]; hit && it == nil {
 			return false, fail("update group", table.ErrNotFound)
+		}
+		if err := externalTaken(f, external); err != nil {
+			return false, err
 		}
 		if it, hit := f[name]; hit && it != nil && len(f) == 1 {
 			return false, &GroupNameTaken{Name: next.Name, Owner: directory.GroupID(it.Strings[strGroup])}

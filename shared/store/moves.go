@@ -81,7 +81,7 @@ func (s *Bindings) move(ctx context.Context, act directory.AuditEvent, old, u *d
 		if err != nil {
 			return err
 		}
-		_, err = s.db.updateUser(ctx, act, old, u, it, true, writes...)
+		_, err = s.db.updateUser(ctx, act, old, u, it, true, nil, writes...)
 		if errors.Is(err, errBindingMoved) {
 			return fmt.Errorf("move: %w", directory.ErrStale)
 		}

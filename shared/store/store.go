@@ -20,6 +20,8 @@ type Table interface {
 type Store struct {
 	Users         *Users
 	Groups        *Groups
+	Documents     *Documents
+	ScimClients   *ScimClients
 	Uses          *Uses
 	Bindings      *Bindings
 	Marks         *Marks
@@ -64,7 +66,7 @@ func New(t Table, o Options) *Store {
 	}
 	d.table = sealing{counting{t, &d.calls}, d}
 	return &Store{
-		Users: &Users{d}, Groups: &Groups{d}, Uses: &Uses{d}, Bindings: &Bindings{d}, Marks: &Marks{d}, Counters: &Counters{d}, Claims: &Claims{d},
+		Users: &Users{d}, Groups: &Groups{d}, Documents: &Documents{d}, ScimClients: &ScimClients{d}, Uses: &Uses{d}, Bindings: &Bindings{d}, Marks: &Marks{d}, Counters: &Counters{d}, Claims: &Claims{d},
 		Connections: &Connections{d}, SignIns: &SignIns{d}, Sessions: &Sessions{d}, Leases: &Leases{d}, Protection: &Protection{d},
 		Runs: &Runs{d}, Jobs: &Jobs{d}, Audit: &Audit{d}, Chains: &Chains{d}, Photos: &Photos{d}, Quotas: &Quotas{d},
 		Notifications: &Notifications{d}, Schedule: &Schedule{d},

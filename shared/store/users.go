@@ -86,6 +86,16 @@ func takenBy(u *directory.User, slots map[int]string, f map[int]*table.Item) err
 // none; of imported ones no more than 19. *AddressTaken when an e-mail address or
 // a user name is in use.
 func (s *Users) CreateUsers(ctx context.Context, act directory.AuditEvent, users ...*directory.User) error {
+	return s.createUsers(ctx, act, nil, users...)
+}
+
+// CreatePushed stores a new user, likewise, with the document that a client has pushed of
+// it. *ExternalIDTaken when the client has another user of that externalId.
+func (s *Users) CreatePushed(ctx context.Context, act directory.AuditEvent, u *directory.User, e *DocumentEdit) error {
+	return s.createUsers(ctx, act, e, u)
+}
+
+func (s *Users) createUsers(ctx context.Context, act directory.AuditEvent, pushed *DocumentEdit, users ...*directory.User) error {
 	if err := s.db.takenEarlier(ctx, users...); err != nil {
 		return err
 	}
@@ -106,9 +116,20 @@ func (s *Users) CreateUsers(ctx context.Context, act directory.AuditEvent, users
 	if len(users) > 0 {
 		writes = append(writes, userCountWrite(users[0].ID, int64(len(users))))
 	}
+	external := -1
+	if pushed != nil {
+		docs, at := s.db.documentWrites(pushed, false, true)
+		if at >= 0 {
+			external = len(writes) + at
+		}
+		writes = append(writes, docs...)
+	}
 	writes = append(writes, s.db.record(act, usersSubject(users...))...)
 	err := s.db.table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
+		if err := externalTaken(f, external); err != nil {
+			return err
+		}
 		for i, u := range users {
 			if err := takenBy(u, slots[i], f); err != nil {
 				return err
@@ -233,12 +254,17 @@ const TombstoneLife = 30 * 24 * time.Hour
 // or "". ErrStale when somebody else was faster, also with a manager above the user;
 // *AddressTaken, *ManagerCycle.
 func (s *Users) UpdateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User) (directory.ConnectionID, error) {
+	return s.updateFound(ctx, act, old, u, nil)
+}
+
+// updateFound is UpdateUser, with what a client has pushed, or nil.
+func (s *Users) updateFound(ctx context.Context, act directory.AuditEvent, old, u *directory.User, pushed *DocumentEdit) (directory.ConnectionID, error) {
 	for {
 		b, bound, err := s.db.find(ctx, userBindingKey(u.ID))
 		if err != nil {
 			return "", fail("binding", err)
 		}
-		conn, err := s.db.updateUser(ctx, act, old, u, b, bound)
+		conn, err := s.db.updateUser(ctx, act, old, u, b, bound, pushed)
 		if errors.Is(err, errBindingMoved) {
 			continue
 		}
@@ -267,9 +293,15 @@ func (s *Users) UserToEdit(ctx context.Context, id directory.UserID) (Subject, e
 // UpdateRead is UpdateUser for whoever has read both together: while the binding is as it
 // was, it is not read again.
 func (s *Users) UpdateRead(ctx context.Context, act directory.AuditEvent, old *Subject, u *directory.User) (directory.ConnectionID, error) {
-	conn, err := s.db.updateUser(ctx, act, old.User, u, old.binding, old.Binding != nil)
+	return s.UpdatePushed(ctx, act, old, u, nil)
+}
+
+// UpdatePushed is UpdateRead with the document that a client has pushed of the user.
+// ErrStale when that has changed since it was read, too; *ExternalIDTaken.
+func (s *Users) UpdatePushed(ctx context.Context, act directory.AuditEvent, old *Subject, u *directory.User, pushed *DocumentEdit) (directory.ConnectionID, error) {
+	conn, err := s.db.updateUser(ctx, act, old.User, u, old.binding, old.Binding != nil, pushed)
 	if errors.Is(err, errBindingMoved) {
-		return s.UpdateUser(ctx, act, old.User, u)
+		return s.updateFound(ctx, act, old.User, u, pushed)
 	}
 	return conn, err
 }
@@ -309,9 +341,9 @@ func (d *db) claimWrites(ctx context.Context, old, next *directory.User, writes 
 	return writes, slots, nil
 }
 
-// updateUser stores a user. instead replaces the mark on the binding, and must
-// begin with the write of its row.
-func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b table.Item, bound bool, instead ...table.Write) (directory.ConnectionID, error) {
+// updateUser stores a user, with what a client has pushed of it, or nil. instead replaces
+// the mark on the binding, and must begin with the write of its row.
+func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b table.Item, bound bool, pushed *DocumentEdit, instead ...table.Write) (directory.ConnectionID, error) {
 	next := *u
 	next.Version = old.Version + 1
 	next.Updated = d.now().UTC()
@@ -360,11 +392,22 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 		return "", err
 	}
 	writes = append(writes, others...)
+	docs, external, err := d.documentsBeside(ctx, directory.UserMember(u.ID), old.Deleted == nil, next.Deleted == nil, pushed)
+	if err != nil {
+		return "", err
+	}
+	if external >= 0 {
+		external += len(writes)
+	}
+	writes = append(writes, docs...)
 	edited := usersSubject(&next)
 	edited.connection, edited.properties = conn, userChanges(old, &next)
 	writes = append(writes, d.record(act, edited)...)
 	err = d.table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
+		if err := externalTaken(f, external); err != nil {
+			return "", err
+		}
 		return "", editRefused(&next, f, slots, mark, beside, len(objects))
 	}
 	if err != nil {

@@ -94,6 +94,9 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"UsesAreEditedAsRead", testUses},
 		{"UsesAdvanceUnderTheLease", testUsesAdvance},
 		{"UsesAreSwept", testUsesSwept},
+		{"DocumentsGoWithTheirUsers", testDocuments},
+		{"DocumentsGoWithTheirGroups", testPushedGroups},
+		{"ScimClientsHaveTokens", testScimClients},
 		{"NestedMembersAreListedOnce", testNestedMembers},
 		{"NoUserIsAmongTheirManagers", testManagers},
 	} {

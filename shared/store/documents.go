@@ -1,0 +1,306 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// Documents are what clients of SCIM have pushed of users and groups, as they sent it:
+// one for each client and user or group. A document is written in the transaction that
+// writes its user or group, on the condition that neither has changed since it was read;
+// with it go the client's externalId, which leads to the user or group, and the count of
+// what the client has pushed. While a user or group is a tombstone, its documents stand in
+// no list; they go when its memberships do, once it can no longer be restored
+// (Groups.PurgeMembers).
+type Documents struct{ db *db }
+
+// Document is what one client has pushed of one user or group.
+type Document struct {
+	Client     directory.ScimClientID
+	Of         directory.MemberRef
+	ExternalID string // the client's own name of it; "" for none
+	Body       []byte
+	// Kept are the attributes whose texts in the body were not taken.
+	Kept             []string
+	Created, Updated time.Time
+	Version          int64 // 0 before it is stored
+}
+
+// ExternalIDTaken says that a client has another user or group of the same externalId.
+type ExternalIDTaken struct{ Owner directory.MemberRef }
+
+func (e *ExternalIDTaken) Error() string { return fmt.Sprintf("the externalId belongs to %s", e.Owner) }
+
+// Unwrap makes it a conflict.
+func (e *ExternalIDTaken) Unwrap() error { return directory.ErrConflict }
+
+// DocumentEdit is a document that is to be written with its user or group.
+type DocumentEdit struct {
+	Old, New *Document // Old is as it was read, of version 0 where there is none
+	// Freed had the externalId, and may lose it: it is no more.
+	Freed directory.MemberRef
+}
+
+// documentBody is a document as it is stored.
+type documentBody struct {
+	ExternalID string    `json:"externalId,omitempty"`
+	Body       []byte    `json:"body"`
+	Kept       []string  `json:"kept,omitempty"`
+	Created    time.Time `json:"created"`
+	Updated    time.Time `json:"updated"`
+}
+
+const (
+	strOf     = "of"     // whose an externalId is
+	numListed = "listed" // of a document that stands in the lists
+)
+
+func documentKey(c directory.ScimClientID, of directory.MemberRef) table.Key {
+	return table.Key{Partition: documentsOf(of), Sort: string(c)}
+}
+
+func documentsOf(of directory.MemberRef) string { return "SD#" + memberName(of) }
+
+func externalIDKey(c directory.ScimClientID, t directory.MemberType, id string) table.Key {
+	if len(id) > maxNameBytes {
+		sum := sha256.Sum256([]byte(id))
+		id = "sha256#" + hex.EncodeToString(sum[:])
+	}
+	return table.Key{Partition: "SX#" + string(c) + "#" + string(t) + "#" + id, Sort: "externalId"}
+}
+
+func pushedPartition(c directory.ScimClientID, t directory.MemberType, shard int) string {
+	return "SO#" + string(c) + "#" + string(t) + "#" + shardName(shard)
+}
+
+func pushedCountKey(c directory.ScimClientID, t directory.MemberType, shard int) table.Key {
+	return table.Key{Partition: "SC#" + string(c), Sort: "count#" + string(t) + "#" + shardName(shard)}
+}
+
+func documentItem(d *Document, listed bool) *table.Item {
+	it := &table.Item{Key: documentKey(d.Client, d.Of), Version: d.Version,
+		Body: encode(documentBody{d.ExternalID, d.Body, d.Kept, d.Created, d.Updated})}
+	if listed {
+		it.Index1 = table.Key{Partition: pushedPartition(d.Client, d.Of.Type, shardOf(d.Of.ID)), Sort: d.Of.ID}
+		it.Numbers = map[string]int64{numListed: 1}
+	}
+	return it
+}
+
+func decodeDocument(it table.Item) (Document, error) {
+	var b documentBody
+	err := decode(it, &b)
+	return Document{Client: directory.ScimClientID(it.Sort), Of: memberNamed(it.Partition[len("SD#"):]), ExternalID: b.ExternalID, Body: b.Body, Kept: b.Kept,
+		Created: b.Created, Updated: b.Updated, Version: it.Version}, err
+}
+
+// documentWrites are those of a document with the write of its user or group, which lives
+// then or does not. external is the place among them of the write that takes the
+// externalId, or -1.
+func (d *db) documentWrites(e *DocumentEdit, wasListed, listed bool) (writes []table.Write, external int) {
+	next := e.New
+	next.Version, next.Updated = e.Old.Version+1, d.now().UTC()
+	if e.Old.Version == 0 {
+		next.Created = next.Updated
+	} else {
+		next.Created = e.Old.Created
+	}
+	writes, external = []table.Write{{Put: documentItem(next, listed), If: unchanged(e.Old.Version)}}, -1
+	if next.ExternalID != "" && next.ExternalID != e.Old.ExternalID {
+		external = len(writes)
+		may := [][]table.Test{{table.StringIs(strOf, memberName(next.Of))}}
+		if e.Freed != (directory.MemberRef{}) {
+			may = append(may, []table.Test{table.StringIs(strOf, memberName(e.Freed))})
+		}
+		writes = append(writes, table.Write{
+			Put: &table.Item{Key: externalIDKey(next.Client, next.Of.Type, next.ExternalID), Strings: map[string]string{strOf: memberName(next.Of)}},
+			If:  table.Condition{Absent: true, AnyOf: may},
+		})
+	}
+	if e.Old.ExternalID != "" && e.Old.ExternalID != next.ExternalID {
+		k := externalIDKey(next.Client, next.Of.Type, e.Old.ExternalID)
+		writes = append(writes, table.Write{Delete: &k})
+	}
+	return append(writes, pushedCountWrites(next, wasListed, listed)...), external
+}
+
+func pushedCountWrites(d *Document, was, is bool) []table.Write {
+	if was == is {
+		return nil
+	}
+	n := int64(1)
+	if was {
+		n = -1
+	}
+	return []table.Write{{Update: &table.Update{Key: pushedCountKey(d.Client, d.Of.Type, shardOf(d.Of.ID)), AddNumbers: map[string]int64{numCount: n}}}}
+}
+
+// documentsBeside are the writes of documents that go with the edit of a user or group: of
+// the one that is pushed, and, where it is deleted or restored by that, of all others.
+func (d *db) documentsBeside(ctx context.Context, of directory.MemberRef, lived, lives bool, e *DocumentEdit) (writes []table.Write, external int, err error) {
+	external = -1
+	if e != nil {
+		writes, external = d.documentWrites(e, lived && e.Old.Version > 0, lives)
+	}
+	if lived == lives {
+		return writes, external, nil
+	}
+	for it, err := range d.list(ctx, table.Query{Partition: documentsOf(of)}) {
+		if err != nil {
+			return nil, -1, fail("documents", err)
+		}
+		doc, err := decodeDocument(it)
+		if err != nil {
+			return nil, -1, err
+		}
+		if e != nil && doc.Client == e.New.Client {
+			continue
+		}
+		doc.Version++
+		writes = append(writes, table.Write{Put: documentItem(&doc, lives), If: table.When(table.VersionIs(it.Version))})
+		writes = append(writes, pushedCountWrites(&doc, lived, lives)...)
+	}
+	return writes, external, nil
+}
+
+// externalTaken is the error of a write in which the externalId was refused, or nil.
+func externalTaken(f map[int]*table.Item, place int) error {
+	it, hit := f[place]
+	if !hit || it == nil {
+		return nil
+	}
+	return &ExternalIDTaken{memberNamed(it.Strings[strOf])}
+}
+
+// Document reads what a client has pushed of a user or group; version 0 when it has not.
+func (s *Documents) Document(ctx context.Context, c directory.ScimClientID, of directory.MemberRef) (Document, error) {
+	it, found, err := s.db.find(ctx, documentKey(c, of))
+	if err != nil || !found {
+		return Document{Client: c, Of: of}, fail("document", err)
+	}
+	return decodeDocument(it)
+}
+
+// DocumentsAmong reads what a client has pushed of some users or groups.
+func (s *Documents) DocumentsAmong(ctx context.Context, c directory.ScimClientID, of []directory.MemberRef) (map[directory.MemberRef]Document, error) {
+	keys := make([]table.Key, len(of))
+	for i, m := range of {
+		keys[i] = documentKey(c, m)
+	}
+	docs := make(map[directory.MemberRef]Document, len(of))
+	for it, err := range s.db.each(ctx, keys) {
+		if err != nil {
+			return nil, fail("documents", err)
+		}
+		doc, err := decodeDocument(it)
+		if err != nil {
+			return nil, err
+		}
+		docs[doc.Of] = doc
+	}
+	return docs, nil
+}
+
+// ByExternalID finds the user or group that a client has pushed under an externalId,
+// tombstones included; found says that there was one.
+func (s *Documents) ByExternalID(ctx context.Context, c directory.ScimClientID, t directory.MemberType, id string) (of directory.MemberRef, found bool, err error) {
+	k := externalIDKey(c, t, id)
+	if id == "" || k.Check() != nil {
+		return of, false, nil
+	}
+	it, found, err := s.db.find(ctx, k)
+	if err != nil || !found {
+		return of, false, fail("externalId", err)
+	}
+	return memberNamed(it.Strings[strOf]), true, nil
+}
+
+// Pushed lists the living users, or groups, that a client has pushed, in the order of the
+// other listings, from a cursor on.
+func (s *Documents) Pushed(ctx context.Context, c directory.ScimClientID, t directory.MemberType, cursor string, limit int) (list []Document, next string, err error) {
+	next, err = s.db.listShards(ctx, cursor, limit, func(shard int) table.Query {
+		return table.Query{Index: 1, Partition: pushedPartition(c, t, shard)}
+	}, func(it table.Item) error {
+		doc, err := decodeDocument(it)
+		list = append(list, doc)
+		return err
+	})
+	return list, next, err
+}
+
+// CountPushed returns how many living users, or groups, a client has pushed.
+func (s *Documents) CountPushed(ctx context.Context, c directory.ScimClientID, t directory.MemberType) (int, error) {
+	keys := make([]table.Key, shards)
+	for i := range keys {
+		keys[i] = pushedCountKey(c, t, i)
+	}
+	n := int64(0)
+	for it, err := range s.db.each(ctx, keys) {
+		if err != nil {
+			return 0, fail("count of what was pushed", err)
+		}
+		n += it.Numbers[numCount]
+	}
+	return int(n), nil
+}
+
+// CursorBehind is where a listing of users, of groups or of what was pushed goes on behind
+// one of them.
+func CursorBehind(id string) string { return fmt.Sprintf("%d:%s", shardOf(id), id) }
+
+// SaveDocument stores a document whose user, or group, stays as it was read: at a version,
+// of a group the edition. ErrStale when either has changed, *ExternalIDTaken.
+func (s *Documents) SaveDocument(ctx context.Context, version int64, e *DocumentEdit) error {
+	key := profileKey(e.New.Of.User())
+	if g := e.New.Of.Group(); g != "" {
+		key = groupKey(g)
+	}
+	next := *e.New
+	docs, external := s.db.documentWrites(&DocumentEdit{Old: e.Old, New: &next, Freed: e.Freed}, e.Old.Version > 0, true)
+	err := s.db.table.Write(ctx, slices.Concat(docs, []table.Write{{Check: &key, If: table.When(table.VersionIs(version))}})...)
+	if f, refused := failed(err); refused {
+		if err := externalTaken(f, external); err != nil {
+			return err
+		}
+		return fmt.Errorf("save document: %w", directory.ErrStale)
+	}
+	if err == nil {
+		*e.New = next
+	}
+	return fail("save document", err)
+}
+
+// purgeDocuments takes away what clients have pushed of a user or group that is no more.
+func (d *db) purgeDocuments(ctx context.Context, of directory.MemberRef) error {
+	for it, err := range d.list(ctx, table.Query{Partition: documentsOf(of)}) {
+		if err != nil {
+			return fail("documents", err)
+		}
+		doc, err := decodeDocument(it)
+		if err != nil {
+			return err
+		}
+		writes := []table.Write{{Delete: &it.Key}}
+		if doc.ExternalID != "" {
+			k := externalIDKey(doc.Client, of.Type, doc.ExternalID)
+			owner, found, err := d.find(ctx, k)
+			if err != nil {
+				return fail("externalId", err)
+			}
+			if found && owner.Strings[strOf] == memberName(of) {
+				writes = append(writes, table.Write{Delete: &k, If: table.When(table.StringIs(strOf, memberName(of)))})
+			}
+		}
+		if err := d.table.Write(ctx, writes...); err != nil && !refused(err) {
+			return fail("purge documents", err)
+		}
+	}
+	return nil
+}

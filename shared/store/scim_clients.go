@@ -1,0 +1,304 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// ScimClients are the clients that push by SCIM: how they were set up, their tokens, where
+// they are in listings, and their requests of the last days.
+type ScimClients struct{ db *db }
+
+func scimClientKey(c directory.ScimClientID) table.Key {
+	return table.Key{Partition: "SC#" + string(c), Sort: "client"}
+}
+
+const (
+	scimClientsAt = "scim-clients" // of index 1
+	tokenPrefix   = "token#"
+)
+
+func scimTokenKey(c directory.ScimClientID, t directory.ScimTokenID) table.Key {
+	return table.Key{Partition: "SC#" + string(c), Sort: tokenPrefix + string(t)}
+}
+
+func scimClientItem(c *directory.ScimClient) *table.Item {
+	return &table.Item{Key: scimClientKey(c.ID), Index1: table.Key{Partition: scimClientsAt, Sort: string(c.ID)}, Version: c.Version, Body: encode(c)}
+}
+
+func decodeScimClient(it table.Item) (directory.ScimClient, error) {
+	var c directory.ScimClient
+	err := decode(it, &c)
+	c.Version = it.Version
+	return c, err
+}
+
+// SaveScimClient stores a client over the version that it was read at, 0 for a new one.
+// ErrStale when somebody else was faster.
+func (s *ScimClients) SaveScimClient(ctx context.Context, act directory.AuditEvent, c *directory.ScimClient) error {
+	next := *c
+	next.Version++
+	next.Updated = s.db.now().UTC()
+	writes := append([]table.Write{{Put: scimClientItem(&next), If: unchanged(c.Version)}}, s.db.record(act, subject{detail: c.Name})...)
+	err := s.db.table.Write(ctx, writes...)
+	if refused(err) {
+		return fmt.Errorf("save SCIM client: %w", directory.ErrStale)
+	}
+	if err == nil {
+		*c = next
+	}
+	return fail("save SCIM client", err)
+}
+
+// ScimClient reads a client. ErrNotFound.
+func (s *ScimClients) ScimClient(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error) {
+	it, err := s.db.table.Get(ctx, scimClientKey(id))
+	if err != nil {
+		return directory.ScimClient{}, fail("SCIM client", err)
+	}
+	return decodeScimClient(it)
+}
+
+// ListScimClients lists the clients in the order of their IDs, oldest first.
+func (s *ScimClients) ListScimClients(ctx context.Context, after directory.ScimClientID, limit int) (list []directory.ScimClient, next directory.ScimClientID, err error) {
+	if err := checkPlace(string(after)); err != nil {
+		return nil, "", err
+	}
+	page, err := s.db.table.Query(ctx, table.Query{Index: 1, Partition: scimClientsAt, After: string(after), Limit: limit})
+	if err != nil {
+		return nil, "", fail("SCIM clients", err)
+	}
+	for _, it := range page.Items {
+		c, err := decodeScimClient(it)
+		if err != nil {
+			return nil, "", err
+		}
+		list = append(list, c)
+	}
+	if page.Next != "" && len(list) > 0 {
+		next = list[len(list)-1].ID
+	}
+	return list, next, nil
+}
+
+// DeleteScimClient deletes a client with its tokens: with the last transaction nothing
+// opens anything more. What it has pushed stays. ErrStale when somebody else was faster.
+func (s *ScimClients) DeleteScimClient(ctx context.Context, act directory.AuditEvent, c *directory.ScimClient) error {
+	key := scimClientKey(c.ID)
+	writes := append([]table.Write{{Delete: &key, If: table.When(table.VersionIs(c.Version))}}, s.db.record(act, subject{detail: c.Name})...)
+	err := s.db.table.Write(ctx, writes...)
+	if refused(err) {
+		return fmt.Errorf("delete SCIM client: %w", directory.ErrStale)
+	}
+	if err != nil {
+		return fail("delete SCIM client", err)
+	}
+	tokens, err := s.ScimTokens(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	for i := range tokens { // without their client they open nothing
+		k := scimTokenKey(c.ID, tokens[i].ID)
+		if err := s.db.table.Write(ctx, table.Write{Delete: &k}); err != nil {
+			return fail("delete SCIM token", err)
+		}
+	}
+	return nil
+}
+
+// scimTokenBody is a token as it is stored.
+type scimTokenBody struct {
+	directory.ScimToken
+	Hash []byte `json:"hash"`
+}
+
+const numUsed = "used" // of a token: the hour of its last use
+
+func scimTokenItem(t *directory.ScimToken) *table.Item {
+	it := &table.Item{Key: scimTokenKey(t.ClientID, t.ID), Body: encode(scimTokenBody{*t, t.Hash})}
+	if !t.LastUsed.IsZero() {
+		it.Numbers = map[string]int64{numUsed: millis(t.LastUsed)}
+	}
+	return it
+}
+
+func decodeScimToken(it table.Item) (directory.ScimToken, error) {
+	var b scimTokenBody
+	err := decode(it, &b)
+	t := b.ScimToken
+	t.Hash, t.LastUsed = b.Hash, fromMillis(it.Numbers[numUsed])
+	return t, err
+}
+
+// AddScimToken stores a new token of a client that is there. ErrNotFound.
+func (s *ScimClients) AddScimToken(ctx context.Context, act directory.AuditEvent, t *directory.ScimToken) error {
+	client := scimClientKey(t.ClientID)
+	writes := append([]table.Write{
+		{Put: scimTokenItem(t), If: table.Condition{Absent: true}},
+		{Check: &client, If: table.Condition{Present: true}},
+	}, s.db.record(act, subject{detail: string(t.ID)})...)
+	err := s.db.table.Write(ctx, writes...)
+	if refused(err) {
+		return fail("add SCIM token", table.ErrNotFound)
+	}
+	return fail("add SCIM token", err)
+}
+
+// RevokeScimToken ends a token. One that has ended stays as it is. ErrNotFound.
+func (s *ScimClients) RevokeScimToken(ctx context.Context, act directory.AuditEvent, c directory.ScimClientID, id directory.ScimTokenID) (directory.ScimToken, error) {
+	it, err := s.db.table.Get(ctx, scimTokenKey(c, id))
+	if err != nil {
+		return directory.ScimToken{}, fail("SCIM token", err)
+	}
+	t, err := decodeScimToken(it)
+	if err != nil || t.Revoked != nil {
+		return t, err
+	}
+	now := s.db.now().UTC()
+	t.Revoked = &now
+	writes := append([]table.Write{{Update: &table.Update{Key: it.Key, SetBody: scimTokenItem(&t).Body}, If: table.Condition{Present: true}}}, s.db.record(act, subject{detail: string(id)})...)
+	err = s.db.table.Write(ctx, writes...)
+	if refused(err) {
+		return t, fail("revoke SCIM token", table.ErrNotFound)
+	}
+	return t, fail("revoke SCIM token", err)
+}
+
+// ScimTokens are the tokens of a client, in the order of their IDs.
+func (s *ScimClients) ScimTokens(ctx context.Context, c directory.ScimClientID) ([]directory.ScimToken, error) {
+	var list []directory.ScimToken
+	for it, err := range s.db.list(ctx, table.Query{Partition: scimClientKey(c).Partition, Prefix: tokenPrefix}) {
+		if err != nil {
+			return nil, fail("SCIM tokens", err)
+		}
+		t, err := decodeScimToken(it)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, t)
+	}
+	return list, nil
+}
+
+// ScimAccess reads a client and one of its tokens in one call; nil for what is not there.
+// The names are from outside: what no key holds is not there.
+func (s *ScimClients) ScimAccess(ctx context.Context, c directory.ScimClientID, t directory.ScimTokenID) (*directory.ScimClient, *directory.ScimToken, error) {
+	keys := []table.Key{scimClientKey(c), scimTokenKey(c, t)}
+	if keys[0].Check() != nil || keys[1].Check() != nil {
+		return nil, nil, nil
+	}
+	items, err := s.db.table.GetMany(ctx, keys)
+	if err != nil {
+		return nil, nil, fail("access by SCIM", err)
+	}
+	var client *directory.ScimClient
+	var tok *directory.ScimToken
+	for _, it := range items {
+		if it.Key == keys[0] {
+			c, err := decodeScimClient(it)
+			if err != nil {
+				return nil, nil, err
+			}
+			client = &c
+			continue
+		}
+		t, err := decodeScimToken(it)
+		if err != nil {
+			return nil, nil, err
+		}
+		tok = &t
+	}
+	return client, tok, nil
+}
+
+// TouchScimToken notes the hour in which a token was used; once an hour is enough.
+func (s *ScimClients) TouchScimToken(ctx context.Context, t *directory.ScimToken) error {
+	hour := s.db.now().Truncate(time.Hour)
+	if !t.LastUsed.Before(hour) {
+		return nil
+	}
+	err := s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{Key: scimTokenKey(t.ClientID, t.ID), SetNumbers: map[string]int64{numUsed: millis(hour)}}, If: table.Condition{Present: true},
+	})
+	if refused(err) {
+		return nil
+	}
+	return fail("use of SCIM token", err)
+}
+
+// ScimRequestLife is how long the requests of a client are kept.
+const ScimRequestLife = 7 * 24 * time.Hour
+
+func scimRequestsAt(c directory.ScimClientID) string { return "SR#" + string(c) }
+
+// LogScimRequest keeps what a request was, for ScimRequestLife.
+func (s *ScimClients) LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest) error {
+	var tail [6]byte
+	rand.Read(tail[:])
+	item := table.Item{Key: table.Key{Partition: scimRequestsAt(c), Sort: place(r.At, hex.EncodeToString(tail[:]))}, Body: encode(r), Expires: r.At.Add(ScimRequestLife)}
+	return fail("log SCIM request", s.db.table.Write(ctx, table.Write{Put: &item}))
+}
+
+// ScimRequests lists the requests of a client, the newest first.
+func (s *ScimClients) ScimRequests(ctx context.Context, c directory.ScimClientID, cursor string, limit int) (list []directory.ScimRequest, next string, err error) {
+	if err := checkPlace(cursor); err != nil {
+		return nil, "", err
+	}
+	page, err := s.db.table.Query(ctx, table.Query{Partition: scimRequestsAt(c), After: cursor, Limit: limit, Backward: true})
+	if err != nil {
+		return nil, "", fail("SCIM requests", err)
+	}
+	for _, it := range page.Items {
+		if s.db.expired(it) {
+			continue
+		}
+		var r directory.ScimRequest
+		if err := decode(it, &r); err != nil {
+			return nil, "", err
+		}
+		list = append(list, r)
+	}
+	if page.Next != "" && len(page.Items) > 0 {
+		next = page.Items[len(page.Items)-1].Sort
+	}
+	return list, next, nil
+}
+
+func scimMarksAt(c directory.ScimClientID, question string) string {
+	sum := sha256.Sum256([]byte(question))
+	return "SM#" + string(c) + "#" + hex.EncodeToString(sum[:8])
+}
+
+// SaveScimMark notes for a while at which cursor a listing stands when it comes to an
+// index, for a client that pages by numbers.
+func (s *ScimClients) SaveScimMark(ctx context.Context, c directory.ScimClientID, question string, index int, cursor string, life time.Duration) error {
+	item := table.Item{Key: table.Key{Partition: scimMarksAt(c, question), Sort: fmt.Sprintf("%010d", index)}, Strings: map[string]string{"cursor": cursor}, Expires: s.db.now().Add(life)}
+	return fail("mark of a listing", s.db.table.Write(ctx, table.Write{Put: &item}))
+}
+
+// ScimMark finds the mark nearest below an index, or at it; index 0 says that there is
+// none.
+func (s *ScimClients) ScimMark(ctx context.Context, c directory.ScimClientID, question string, index int) (at int, cursor string, err error) {
+	q := table.Query{Partition: scimMarksAt(c, question), After: fmt.Sprintf("%010d", index+1), Limit: 1, Backward: true}
+	page, err := s.db.table.Query(ctx, q)
+	if err != nil {
+		return 0, "", fail("mark of a listing", err)
+	}
+	if len(page.Items) == 0 || s.db.expired(page.Items[0]) {
+		return 0, "", nil
+	}
+	it := page.Items[0]
+	var n int
+	if _, err := fmt.Sscanf(it.Sort, "%d", &n); err != nil {
+		return 0, "", fmt.Errorf("%w: %s/%s", ErrRecord, it.Partition, cmp.Or(it.Sort, "?"))
+	}
+	return n, it.Strings["cursor"], nil
+}

@@ -1,0 +1,231 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+const okta = directory.ScimClientID("scl_okta")
+
+// push is a document of a client, over the one that was read.
+func (s *suite) push(of directory.MemberRef, externalID, body string) *store.DocumentEdit {
+	s.Helper()
+	old, err := s.Documents.Document(s.Context(), okta, of)
+	s.must(err)
+	return &store.DocumentEdit{Old: &old, New: &store.Document{Client: okta, Of: of, ExternalID: externalID, Body: []byte(body), Kept: []string{"managerId"}}}
+}
+
+// pushed makes a user that a client has pushed.
+func (s *suite) pushed(address, externalID string) (directory.User, error) {
+	s.Helper()
+	u := directory.User{ID: directory.NewUserID(s.Now()), Source: directory.SourceSCIM}
+	u.Email, u.UserName, u.State = address, address, directory.StateActive
+	return u, s.Users.CreatePushed(s.Context(), quiet, &u, s.push(directory.UserMember(u.ID), externalID, `{"a":1}`))
+}
+
+// found demands who has an externalId, and how many users the client has pushed.
+func (s *suite) found(externalID string, want directory.UserID, pushed int) {
+	s.Helper()
+	of, found, err := s.Documents.ByExternalID(s.Context(), okta, directory.MemberUser, externalID)
+	s.must(err)
+	if found != (want != "") || of.User() != want {
+		s.Errorf("externalId %q leads to %v, %v; want %q", externalID, of, found, want)
+	}
+	n, err := s.Documents.CountPushed(s.Context(), okta, directory.MemberUser)
+	s.must(err)
+	var listed int
+	for cursor := ""; ; {
+		list, next, err := s.Documents.Pushed(s.Context(), okta, directory.MemberUser, cursor, 2)
+		s.must(err)
+		listed += len(list)
+		if cursor = next; next == "" {
+			break
+		}
+	}
+	if n != pushed || listed != pushed {
+		s.Errorf("%d users counted, %d listed, want %d", n, listed, pushed)
+	}
+}
+
+func testDocuments(s *suite) {
+	ctx := s.Context()
+	ann, err := s.pushed("ann@hq.example", "A1")
+	s.must(err)
+	s.found("A1", ann.ID, 1)
+	doc, err := s.Documents.Document(ctx, okta, directory.UserMember(ann.ID))
+	if s.must(err); doc.Version != 1 || doc.ExternalID != "A1" || string(doc.Body) != `{"a":1}` || len(doc.Kept) != 1 || doc.Created.IsZero() {
+		s.Errorf("%+v", doc)
+	}
+
+	// One externalId leads to one user, and all or nothing is written.
+	_, err = s.pushed("ben@hq.example", "A1")
+	if taken, is := errors.AsType[*store.ExternalIDTaken](err); !is || taken.Owner.User() != ann.ID {
+		s.Errorf("the same externalId again: %v", err)
+	}
+	ben, err := s.pushed("ben@hq.example", "")
+	s.must(err)
+	_, err = s.pushed("BEN@hq.example", "B1")
+	if _, is := errors.AsType[*store.AddressTaken](err); !is {
+		s.Errorf("the same address again: %v", err)
+	}
+	s.found("B1", "", 2)
+	if _, found, err := s.Documents.ByExternalID(ctx, "scl_other", directory.MemberUser, "A1"); found || err != nil {
+		s.Errorf("another client's: %v, %v", found, err)
+	}
+
+	// With the user, on the condition that both are as they were read.
+	sub, err := s.Users.UserToEdit(ctx, ann.ID)
+	s.must(err)
+	next := *sub.User
+	next.Department = "Sales"
+	edit := s.push(directory.UserMember(ann.ID), "A2", `{"a":2}`)
+	_, err = s.Users.UpdatePushed(ctx, quiet, &sub, &next, edit)
+	s.must(err)
+	s.found("A1", "", 2)
+	s.found("A2", ann.ID, 2)
+	sub.User = &next
+	later := next
+	later.Department = "Law"
+	_, err = s.Users.UpdatePushed(ctx, quiet, &sub, &later, edit) // of a document that has changed since
+	s.want(err, directory.ErrStale)
+	s.want(s.Documents.SaveDocument(ctx, next.Version-1, s.push(directory.UserMember(ann.ID), "A2", `{}`)), directory.ErrStale)
+	s.must(s.Documents.SaveDocument(ctx, next.Version, s.push(directory.UserMember(ann.ID), "A3", `{}`)))
+	s.found("A3", ann.ID, 2)
+	if err := s.Documents.SaveDocument(ctx, ben.Version, s.push(directory.UserMember(ben.ID), "A3", `{}`)); !errors.Is(err, directory.ErrConflict) {
+		s.Errorf("an externalId of somebody else: %v", err)
+	}
+
+	// A tombstone is in no list, and is found by its externalId, until it is no more.
+	for _, step := range []struct {
+		deleted bool
+		pushed  int
+	}{{true, 1}, {false, 2}, {true, 1}} {
+		read, err := s.Users.User(ctx, ann.ID)
+		s.must(err)
+		edited := read
+		if now := s.Now(); step.deleted {
+			edited.Deleted = &now
+		} else {
+			edited.Deleted = nil
+		}
+		_, err = s.Users.UpdateUser(ctx, quiet, &read, &edited)
+		s.must(err)
+		s.found("A3", ann.ID, step.pushed)
+	}
+	s.pass(store.TombstoneLife + time.Hour)
+	edit = s.push(directory.UserMember(ben.ID), "A3", `{"b":1}`)
+	edit.Freed = directory.UserMember(ann.ID)
+	s.must(s.Documents.SaveDocument(ctx, ben.Version, edit))
+	for none := false; !none; {
+		none, err = s.Groups.PurgeMembers(ctx)
+		s.must(err)
+	}
+	s.found("A3", ben.ID, 1)
+	doc, err = s.Documents.Document(ctx, okta, directory.UserMember(ann.ID))
+	if s.must(err); doc.Version != 0 {
+		s.Errorf("of a user who is no more: %+v", doc)
+	}
+}
+
+func testPushedGroups(s *suite) {
+	ctx := s.Context()
+	g := directory.Group{ID: directory.NewGroupID(s.Now()), GroupProfile: directory.GroupProfile{Name: "Eng"}, Source: directory.SourceSCIM}
+	of := directory.GroupMember(g.ID)
+	s.must(s.Groups.CreatePushed(ctx, quiet, &g, s.push(of, "G1", `{}`)))
+	other := directory.Group{ID: directory.NewGroupID(s.Now()), GroupProfile: directory.GroupProfile{Name: "Law"}}
+	err := s.Groups.CreatePushed(ctx, quiet, &other, s.push(directory.GroupMember(other.ID), "G1", `{}`))
+	if _, is := errors.AsType[*store.ExternalIDTaken](err); !is {
+		s.Errorf("the same externalId again: %v", err)
+	}
+	next := g
+	next.Name = "Engineering"
+	_, err = s.Groups.UpdatePushed(ctx, quiet, &g, &next, s.push(of, "G2", `{"g":2}`))
+	s.must(err)
+	s.must(s.Documents.SaveDocument(ctx, next.Edition, s.push(of, "G3", `{}`)))
+	if at, found, err := s.Documents.ByExternalID(ctx, okta, directory.MemberGroup, "G3"); err != nil || !found || at.Group() != g.ID {
+		s.Errorf("%v, %v, %v", at, found, err)
+	}
+	gone, now := next, s.Now()
+	gone.Deleted = &now
+	_, err = s.Groups.UpdateGroup(ctx, quiet, &next, &gone)
+	s.must(err)
+	if n, err := s.Documents.CountPushed(ctx, okta, directory.MemberGroup); err != nil || n != 0 {
+		s.Errorf("%d groups counted, %v", n, err)
+	}
+}
+
+func testScimClients(s *suite) {
+	ctx := s.Context()
+	c := directory.ScimClient{ID: okta, Name: "Okta", Created: s.Now(), Mapping: []directory.ScimMapping{{Schema: "urn:x", Attribute: "a", Path: "customAttributes.a"}}}
+	stale := c
+	s.must(s.ScimClients.SaveScimClient(ctx, quiet, &c))
+	s.want(s.ScimClients.SaveScimClient(ctx, quiet, &stale), directory.ErrStale)
+	c.Paused = true
+	s.must(s.ScimClients.SaveScimClient(ctx, quiet, &c))
+	read, err := s.ScimClients.ScimClient(ctx, okta)
+	if s.must(err); read.Version != 2 || !read.Paused || read.Name != "Okta" || len(read.Mapping) != 1 {
+		s.Errorf("%+v", read)
+	}
+	list, next, err := s.ScimClients.ListScimClients(ctx, "", 10)
+	if s.must(err); len(list) != 1 || next != "" || list[0].ID != okta {
+		s.Errorf("%v, %q", list, next)
+	}
+
+	t := directory.ScimToken{ID: "sct_1", ClientID: okta, Hash: []byte{0, 1, 255}, Created: s.Now(), Expires: s.Now().Add(time.Hour)}
+	s.must(s.ScimClients.AddScimToken(ctx, quiet, &t))
+	s.want(s.ScimClients.AddScimToken(ctx, quiet, &directory.ScimToken{ID: "sct_2", ClientID: "scl_nobody"}), directory.ErrNotFound)
+	s.must(s.ScimClients.TouchScimToken(ctx, &t))
+	client, token, err := s.ScimClients.ScimAccess(ctx, okta, "sct_1")
+	if s.must(err); client == nil || token == nil || string(token.Hash) != "\x00\x01\xff" || !token.LastUsed.Equal(s.Now().Truncate(time.Hour)) || !token.Alive(s.Now()) {
+		s.Errorf("%+v, %+v", client, token)
+	}
+	if _, token, err := s.ScimClients.ScimAccess(ctx, okta, "sct_2"); token != nil || err != nil {
+		s.Errorf("a token that is not there: %v, %v", token, err)
+	}
+	revoked, err := s.ScimClients.RevokeScimToken(ctx, quiet, okta, "sct_1")
+	if s.must(err); revoked.Alive(s.Now()) {
+		s.Error("a revoked token is alive")
+	}
+	if _, token, _ := s.ScimClients.ScimAccess(ctx, okta, "sct_1"); token == nil || token.Alive(s.Now()) || string(token.Hash) != "\x00\x01\xff" {
+		s.Errorf("a revoked token is read as %+v", token)
+	}
+	_, err = s.ScimClients.RevokeScimToken(ctx, quiet, okta, "sct_2")
+	s.want(err, directory.ErrNotFound)
+
+	for i := range 5 {
+		s.must(s.ScimClients.LogScimRequest(ctx, okta, &directory.ScimRequest{At: s.Now().Add(time.Duration(i) * time.Second), Method: "GET", Path: fmt.Sprint("/Users/", i), Status: 200}))
+	}
+	log, after, err := s.ScimClients.ScimRequests(ctx, okta, "", 2)
+	if s.must(err); len(log) != 2 || log[0].Path != "/Users/4" || after == "" {
+		s.Errorf("%v, %q", log, after)
+	}
+	log, after, err = s.ScimClients.ScimRequests(ctx, okta, after, 10)
+	if s.must(err); len(log) != 3 || log[0].Path != "/Users/2" || after != "" {
+		s.Errorf("%v, %q", log, after)
+	}
+
+	s.must(s.ScimClients.SaveScimMark(ctx, okta, "q", 101, "3:x", time.Hour))
+	s.must(s.ScimClients.SaveScimMark(ctx, okta, "q", 201, "5:x", time.Hour))
+	for index, want := range map[int]int{1: 0, 101: 101, 200: 101, 201: 201, 9000: 201} {
+		if at, cursor, err := s.ScimClients.ScimMark(ctx, okta, "q", index); err != nil || at != want || (cursor == "") != (want == 0) {
+			s.Errorf("the mark below %d is at %d, %q, %v; want %d", index, at, cursor, err, want)
+		}
+	}
+	if at, _, err := s.ScimClients.ScimMark(ctx, okta, "another", 201); err != nil || at != 0 {
+		s.Errorf("the mark of another question: %d, %v", at, err)
+	}
+	s.pass(time.Hour)
+	if at, _, err := s.ScimClients.ScimMark(ctx, okta, "q", 201); err != nil || at != 0 {
+		s.Errorf("an old mark: %d, %v", at, err)
+	}
+
+	s.want(s.ScimClients.DeleteScimClient(ctx, quiet, &stale), directory.ErrStale)
+	s.must(s.ScimClients.DeleteScimClient(ctx, quiet, &c))
+	if client, token, err := s.ScimClients.ScimAccess(ctx, okta, "sct_1"); client != nil || token != nil || err != nil {
+		s.Errorf("after the end: %v, %v, %v", client, token, err)
+	}
+}
