@@ -56,6 +56,7 @@ var arrows = []arrow{
 	{[]string{"shared/core/assign/assigntest"}, []string{"shared/directory"}, "a tenant in memory, for the tests of whoever reads one"},
 	{[]string{"shared/core/assign"}, []string{"shared/core/jobs", "shared/core/mapping", "shared/core/plan", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/seats"}, []string{"shared/core/assign", "shared/core/jobs", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/provision"}, []string{"shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/people"}, []string{"shared/core/assign", "shared/core/jobs", "shared/core/mapping", "shared/core/picture", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/connect"}, []string{"shared/core/incident", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/doctor"}, []string{"shared/core/incident", "shared/core/mapping", "shared/directory", "shared/store"}, coreAlone},
@@ -65,7 +66,7 @@ var arrows = []arrow{
 
 	{[]string{"shared/api/endpoint"}, nil, "how a request becomes a value and a value an answer, whatever is asked"},
 	{[]string{"shared/api/console"}, []string{"shared/directory"}, "the console is a client of /v1, with the admin's token: it knows the vocabulary, and no more of what the API does than any other client"},
-	{[]string{"shared/api/scim"}, []string{"shared/directory"}, "identity providers push people: the protocol, with none of the admins' API nor its framework"},
+	{[]string{"shared/api/scim"}, []string{"shared/core/people", "shared/core/provision", "shared/directory"}, "identity providers push people: the protocol, with none of the admins' API nor its framework"},
 	{[]string{"shared/api/admin"}, append([]string{"shared/api/endpoint", "shared/directory", "shared/store"}, core...), "the API shows what the core does; nothing below it knows HTTP"},
 
 	{[]string{"shared/store/storetest"}, []string{"shared/directory", "shared/store", "shared/table"}, "the suite knows the records and the table's contract, and no driver"},
@@ -128,7 +129,7 @@ var holders = []holder{
 	{[]string{"github.com/xuri/excelize/v2/..."}, []string{"shared/platform/workbook", "infra/..."}, false, "one package reads workbooks, and only reads them: what computes formulas would link every method of Microsoft's SDK"},
 	{[]string{"github.com/miekg/dns/..."}, []string{"shared/platform/resolver", "infra/..."}, false, "one package speaks DNS, so that only sync carries it"},
 	{[]string{"text/template", "html/template", "net/rpc"}, []string{"shared/table/tabletest", "infra/..."}, false, "linked with Microsoft's SDK, each makes a binary of 19 MB one of 37 MB: they call methods by name, so none can be left out"},
-	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot/...", "shared/core/connect", "shared/core/reconcile", "shared/core/jobs", "shared/core/assign", "shared/core/uses", "shared/core/people", "shared/core/doctor", "shared/core/audit", "shared/api/endpoint", "shared/api/admin", "shared/api/console", "shared/api/scim", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
+	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot/...", "shared/core/connect", "shared/core/reconcile", "shared/core/jobs", "shared/core/assign", "shared/core/uses", "shared/core/people", "shared/core/provision", "shared/core/doctor", "shared/core/audit", "shared/api/endpoint", "shared/api/admin", "shared/api/console", "shared/api/scim", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
 	{[]string{"os", "database/sql"}, []string{"shared/platform/ownfile", "shared/entra/entratest/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/upload", "shared/table/...", "shared/boot/lambda", "infra/..."}, false, "the environment and the disk belong to what starts a function, to the laptop's drivers and to the mains"},
 	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/store/storetest", "shared/platform/heads/headstest", "shared/platform/notify/notifytest", "shared/platform/queue/queuetest", "shared/platform/signer/signertest", "shared/platform/upload/uploadtest", "shared/platform/vault/vaulttest", "shared/entra/entratest/...", "shared/testworld", "infra/..."}, false, "test code stays out of the product"},
 	{[]string{"unsafe", "C"}, nil, true, "there is no need for it"},

@@ -39,6 +39,12 @@ const (
 	AuditRemoveMembers AuditKind = "remove-members"
 	AuditLoadGroups    AuditKind = "load-groups"
 
+	AuditCreateScimClient AuditKind = "create-scim-client"
+	AuditEditScimClient   AuditKind = "edit-scim-client"
+	AuditDeleteScimClient AuditKind = "delete-scim-client"
+	AuditCreateScimToken  AuditKind = "create-scim-token"
+	AuditRevokeScimToken  AuditKind = "revoke-scim-token"
+
 	AuditStartImport   AuditKind = "start-import"
 	AuditBind          AuditKind = "bind" // also what a job binds
 	AuditRelease       AuditKind = "release"

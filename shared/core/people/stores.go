@@ -12,23 +12,26 @@ import (
 // Stores are the records that this package works on, by concern. Each of its types
 // keeps those that it uses.
 type Stores struct {
-	Read        userReader
-	Find        userFinder
-	Write       userWriter
-	Groups      groupStore
-	Addresses   addressForms
-	Connections connectionReader
-	Bindings    bindingLister
-	Owners      owners
-	Pages       pageStore
-	Photos      photoRecords
-	PhotosDue   photosDue
-	PhotoPlans  photoPlans
+	Read         userReader
+	Find         userFinder
+	Write        userWriter
+	Groups       groupStore
+	Documents    documentStore
+	Pushed       pushedWriter
+	PushedGroups pushedGroupWriter
+	Addresses    addressForms
+	Connections  connectionReader
+	Bindings     bindingLister
+	Owners       owners
+	Pages        pageStore
+	Photos       photoRecords
+	PhotosDue    photosDue
+	PhotoPlans   photoPlans
 }
 
 // StoresOf are those of a store.
 func StoresOf(s *store.Store) Stores {
-	return Stores{Read: s.Users, Find: s.Users, Write: s.Users, Groups: s.Groups, Addresses: s.Users, Connections: s.Connections, Bindings: s.Bindings,
+	return Stores{Read: s.Users, Find: s.Users, Write: s.Users, Groups: s.Groups, Documents: s.Documents, Pushed: s.Users, PushedGroups: s.Groups, Addresses: s.Users, Connections: s.Connections, Bindings: s.Bindings,
 		Owners: s.Claims, Pages: s.Jobs, Photos: s.Photos, PhotosDue: s.Photos, PhotoPlans: s.Photos}
 }
 

@@ -1,0 +1,494 @@
+package scim
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"bindery/shared/core/people"
+	"bindery/shared/directory"
+)
+
+// groupCall is a request that is about groups.
+type groupCall struct{ *call }
+
+// pushedGroup is a group as a resource.
+type pushedGroup struct{ people.PushedGroup }
+
+func (g *pushedGroup) tag() string {
+	return tagOf(g.Group.Version, g.Group.MembersVersion, g.Document.Version)
+}
+
+const (
+	// maxAnswered is up to how many members a PATCH is answered with the group: of a large
+	// one that is pushed in portions, each would be answered with all before it.
+	maxAnswered = 500
+	// maxListed is how many members the groups of one page have together, at least of one
+	// group.
+	maxListed = 10_000
+	// maxShown is how many members a group is answered with at most: Lambda's answers are
+	// bounded.
+	maxShown = 30_000
+)
+
+// memberEdit is what a request wants of the members of a group.
+type memberEdit struct {
+	all         bool // whoever is not added leaves
+	add, remove []directory.UserID
+}
+
+func (e *memberEdit) empty() bool { return !e.all && len(e.add) == 0 && len(e.remove) == 0 }
+
+func (e *memberEdit) put(ids ...directory.UserID) {
+	for _, id := range ids {
+		e.remove = slices.DeleteFunc(e.remove, func(other directory.UserID) bool { return other == id })
+	}
+	e.add = append(e.add, ids...)
+}
+
+func (e *memberEdit) take(ids ...directory.UserID) {
+	gone := make(map[directory.UserID]bool, len(ids))
+	for _, id := range ids {
+		gone[id] = true
+	}
+	e.add = slices.DeleteFunc(e.add, func(id directory.UserID) bool { return gone[id] })
+	e.remove = append(e.remove, ids...)
+}
+
+// members reads the members that a value names. Groups in groups are left out.
+func (c groupCall) members(v any) ([]directory.UserID, error) {
+	list, is := v.([]any)
+	if !is && v != nil && v != "" {
+		if err := c.notes.bend(typeInvalidValue, "members was not sent as a list"); err != nil {
+			return nil, err
+		}
+		list = []any{v}
+	}
+	a := c.groups.core.attributes[slices.IndexFunc(c.groups.core.attributes, func(a *attribute) bool { return a.name == "members" })]
+	ids := make([]directory.UserID, 0, len(list))
+	for _, v := range list {
+		if v == nil || v == "" {
+			continue
+		}
+		e, err := c.notes.complex("members", a, v)
+		if err != nil {
+			return nil, err
+		}
+		o, _ := e.(*object)
+		switch id := o.text("value"); {
+		case id == "":
+			return nil, badRequest(typeInvalidValue, "A member has no value, which is the id of a user.")
+		case strings.EqualFold(o.text("type"), "Group"):
+			c.notes.tell("the member %q is a group and was left out: groups in groups are not taken", shortened(id))
+		default:
+			ids = append(ids, directory.UserID(id))
+		}
+	}
+	return ids, nil
+}
+
+// known has a strict client told of members who are not there; others are left out of
+// an edit anyway.
+func (c groupCall) known(ctx context.Context, ids []directory.UserID) error {
+	if !c.notes.strict {
+		return nil
+	}
+	valid := slices.DeleteFunc(slices.Clone(ids), func(id directory.UserID) bool { return !id.Valid() })
+	names, err := c.Pushes.Names(ctx, valid)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, there := names[id]; !there {
+			return badRequest(typeInvalidValue, "The member %q is no user.", shortened(string(id)))
+		}
+	}
+	return nil
+}
+
+func (c groupCall) create(ctx context.Context, body *object) (resource, error) {
+	doc, edit, _, err := c.groupBody(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")})
+	if err != nil {
+		return nil, err
+	}
+	return c.changed(ctx, r, edit)
+}
+
+// groupBody reads the body of a POST or PUT; said reports that it names members.
+func (c groupCall) groupBody(ctx context.Context, body *object) (doc *object, edit memberEdit, said bool, err error) {
+	members := body.get("members")
+	said = body.index("members") >= 0
+	body = body.clone()
+	body.set("members", nil)
+	if doc, err = c.groups.normalise(body, &c.notes); err != nil {
+		return nil, edit, said, err
+	}
+	if doc.text("displayName") == "" {
+		return nil, edit, said, badRequest(typeInvalidValue, "displayName is required.")
+	}
+	if edit.add, err = c.members(members); err == nil {
+		err = c.known(ctx, edit.add)
+	}
+	return doc, edit, said, err
+}
+
+// changed does what is wanted of the members of a group that was read or edited.
+func (c groupCall) changed(ctx context.Context, r people.GroupResult, edit memberEdit) (resource, error) {
+	id := r.Group.ID
+	c.log.GroupID, c.log.Changed = id, r.Changed
+	for _, note := range r.Notes {
+		c.notes.tell("%s", note)
+	}
+	g := &pushedGroup{r.PushedGroup}
+	if edit.empty() {
+		return g, nil
+	}
+	if edit.all {
+		now, err := c.Pushes.Members(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		stays := make(map[directory.UserID]bool, len(edit.add))
+		for _, u := range edit.add {
+			stays[u] = true
+		}
+		edit.remove = nil
+		for _, m := range now {
+			if !stays[m.User()] {
+				edit.remove = append(edit.remove, m.User())
+			}
+		}
+		if len(edit.add) == 0 && len(now) > 0 {
+			c.notes.tell("all %d members were taken out", len(now))
+		}
+	}
+	moved, notes, err := c.Pushes.ChangeMembers(ctx, c.by, id, edit.add, edit.remove)
+	for _, note := range notes {
+		c.notes.tell("%s", note)
+	}
+	if moved {
+		c.log.Changed = append(c.log.Changed, "members")
+	}
+	if err != nil {
+		return nil, err
+	}
+	g.PushedGroup, err = c.Pushes.GetGroup(ctx, &c.client, id)
+	return g, err
+}
+
+func (c groupCall) read(ctx context.Context, id string) (resource, error) {
+	c.log.GroupID = loggedGroup(id)
+	g, err := c.Pushes.GetGroup(ctx, &c.client, directory.GroupID(id))
+	return &pushedGroup{g}, err
+}
+
+func loggedGroup(id string) directory.GroupID {
+	if g := directory.GroupID(id); g.Valid() {
+		return g
+	}
+	return ""
+}
+
+func (c groupCall) replace(ctx context.Context, id string, body *object, fits fits) (resource, error) {
+	c.log.GroupID = loggedGroup(id)
+	doc, edit, said, err := c.groupBody(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	if !said {
+		c.notes.tell("members was left out, and stays as it is")
+	}
+	edit.all = said
+	r, err := c.Pushes.EditGroup(ctx, c.by, &c.client, directory.GroupID(id), func(now *people.PushedGroup) (people.GroupPush, error) {
+		return people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}, fits((&pushedGroup{*now}).tag())
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.changed(ctx, r, edit)
+}
+
+func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits fits) (resource, error) {
+	c.log.GroupID = loggedGroup(id)
+	steps, err := c.groups.steps(ops, &c.notes)
+	if err != nil {
+		return nil, err
+	}
+	var edit memberEdit
+	var others []step
+	for _, s := range steps {
+		if s.whole != nil || s.attr.name != "members" {
+			others = append(others, s)
+			continue
+		}
+		if err := c.memberStep(ctx, directory.GroupID(id), &edit, s); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.known(ctx, edit.add); err != nil {
+		return nil, err
+	}
+	r, err := c.Pushes.EditGroup(ctx, c.by, &c.client, directory.GroupID(id), func(now *people.PushedGroup) (people.GroupPush, error) {
+		if err := fits((&pushedGroup{*now}).tag()); err != nil {
+			return people.GroupPush{}, err
+		}
+		doc := obj("displayName", now.Group.Name)
+		if now.Document.ExternalID != "" {
+			doc.set("externalId", now.Document.ExternalID)
+		}
+		if err := c.groups.patch(doc, others, &c.notes); err != nil {
+			return people.GroupPush{}, err
+		}
+		if doc.text("displayName") == "" {
+			return people.GroupPush{}, badRequest(typeInvalidValue, "displayName is required and cannot be removed.")
+		}
+		return people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.changed(ctx, r, edit)
+}
+
+// memberStep is a step of a PATCH at the members.
+func (c groupCall) memberStep(ctx context.Context, id directory.GroupID, edit *memberEdit, s step) error {
+	var named []directory.UserID
+	if s.where != nil {
+		var err error
+		if named, err = c.chosen(ctx, id, s.where); err != nil {
+			return err
+		}
+	}
+	sent, err := c.members(s.value)
+	switch {
+	case err != nil:
+		return err
+	case s.op == "remove" && s.where != nil:
+		return c.take(ctx, id, edit, named)
+	case s.op == "remove" && len(sent) > 0: // Entra names those who leave in the value: never all
+		return c.take(ctx, id, edit, sent)
+	case s.op == "remove":
+		*edit = memberEdit{all: true}
+	case s.op == "replace" && s.where == nil:
+		*edit = memberEdit{all: true}
+		edit.put(sent...)
+	default:
+		edit.put(append(named, sent...)...)
+	}
+	return nil
+}
+
+// take takes members out. Of one who is none a strict client is told.
+func (c groupCall) take(ctx context.Context, id directory.GroupID, edit *memberEdit, ids []directory.UserID) error {
+	if c.notes.strict {
+		in, err := c.Pushes.AreMembers(ctx, id, ids)
+		if err != nil {
+			return err
+		}
+		for _, u := range ids {
+			if !in[u] && !slices.Contains(edit.add, u) {
+				return badRequest(typeNoTarget, "%q is no member.", shortened(string(u)))
+			}
+		}
+	}
+	edit.take(ids...)
+	return nil
+}
+
+// chosen are the members that a filter within brackets names.
+func (c groupCall) chosen(ctx context.Context, id directory.GroupID, e expr) ([]directory.UserID, error) {
+	if v, is := e.(compare); is && v.op == "eq" && v.of.attr.name == "value" {
+		return []directory.UserID{directory.UserID(plain(v.value))}, nil
+	}
+	now, err := c.Pushes.Members(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var ids []directory.UserID
+	for i := range now {
+		if e.holds(c.member(&now[i])) {
+			ids = append(ids, now[i].User())
+		}
+	}
+	return ids, nil
+}
+
+func (c groupCall) remove(ctx context.Context, id string, fits fits) error {
+	c.log.GroupID = loggedGroup(id)
+	return c.Pushes.DeleteGroup(ctx, c.by, &c.client, directory.GroupID(id), func(g *people.PushedGroup) error { return fits((&pushedGroup{*g}).tag()) })
+}
+
+func (c groupCall) member(m *people.Member) *object {
+	return obj("value", m.ID, "$ref", c.base+"/Users/"+m.ID, "display", m.Name, "type", "User")
+}
+
+// bare is a group without its members.
+func (c groupCall) bare(g *people.PushedGroup) *object {
+	o := obj("schemas", []any{schemaGroup}, "id", string(g.Group.ID))
+	if g.Document.ExternalID != "" {
+		o.set("externalId", g.Document.ExternalID)
+	}
+	o.set("displayName", g.Group.Name)
+	o.set("meta", c.meta(c.groups, string(g.Group.ID), g.Group.Created, g.Group.Updated, g.Document.Updated, (&pushedGroup{*g}).tag()))
+	return o
+}
+
+func (c groupCall) shown(ctx context.Context, r resource, p *projection) (*object, error) {
+	g := r.(*pushedGroup)
+	o := c.bare(&g.PushedGroup)
+	if !p.wants("members") || g.Group.Members == 0 {
+		return o, nil
+	}
+	if g.Group.Members > maxShown {
+		c.notes.tell("the group has %d members, which were left out of the answer", g.Group.Members)
+		return o, nil
+	}
+	members, err := c.Pushes.Members(ctx, g.Group.ID)
+	if err != nil || len(members) == 0 {
+		return o, err
+	}
+	list := make([]any, len(members))
+	for i := range members {
+		list[i] = c.member(&members[i])
+	}
+	o.set("members", list)
+	return o, nil
+}
+
+// memberValues are the users whose membership a filter asks for.
+func memberValues(e expr, ids []directory.UserID) ([]directory.UserID, error) {
+	switch e := e.(type) {
+	case both:
+		ids, err := memberValues(e.a, ids)
+		if err != nil {
+			return nil, err
+		}
+		return memberValues(e.b, ids)
+	case either:
+		return memberValues(both{e.a, e.b}, ids)
+	case not:
+		return memberValues(e.of, ids)
+	case compare:
+		if e.of.attr.name != "members" {
+			return ids, nil
+		}
+		if e.op != "eq" || e.of.where != nil || e.of.leaf().name != "value" || e.value == nil {
+			return nil, badRequest(typeInvalidFilter, "Of members a filter takes only members eq, with the id of a user.")
+		}
+		ids = append(ids, directory.UserID(plain(e.value)))
+	}
+	return ids, nil
+}
+
+func (c groupCall) list(ctx context.Context, q *question) (page, error) {
+	asked, err := memberValues(q.filter, nil)
+	if err != nil {
+		return page{}, err
+	}
+	holds := func(g *people.PushedGroup) (bool, error) {
+		if q.filter == nil {
+			return true, nil
+		}
+		o := c.bare(g)
+		if len(asked) > 0 {
+			in, err := c.Pushes.AreMembers(ctx, g.Group.ID, asked)
+			if err != nil {
+				return false, err
+			}
+			var members []any
+			for id := range in {
+				members = append(members, obj("value", string(id)))
+			}
+			o.set("members", members)
+		}
+		return q.filter.holds(o), nil
+	}
+	if k, exact, ok := groupKey(q); ok {
+		found, err := c.Pushes.FindGroups(ctx, &c.client, k)
+		if err != nil {
+			return page{}, err
+		}
+		var list []resource
+		for i := range found {
+			if fits, err := holds(&found[i]); err != nil {
+				return page{}, err
+			} else if fits || exact {
+				list = append(list, &pushedGroup{found[i]})
+			}
+		}
+		p := page{total: len(list)}
+		if q.start > len(list) {
+			return p, nil
+		}
+		list = list[q.start-1:]
+		p.resources, err = c.shownAll(ctx, list[:min(len(list), q.count)], &q.projection)
+		return p, err
+	}
+	list, p, err := c.walk(ctx, "groups", q, func(cursor string, limit int) ([]resource, string, error) {
+		return c.some(ctx, q, cursor, limit, holds)
+	}, func() (int, error) { return c.Pushes.CountGroups(ctx, &c.client) })
+	if err != nil {
+		return p, err
+	}
+	p.resources, err = c.shownAll(ctx, list, &q.projection)
+	return p, err
+}
+
+// some reads on in the list of groups.
+func (c groupCall) some(ctx context.Context, q *question, cursor string, limit int, holds func(*people.PushedGroup) (bool, error)) ([]resource, string, error) {
+	if cursor == beyond {
+		return nil, "", nil
+	}
+	found, next, err := c.Pushes.ListGroups(ctx, &c.client, cursor, limit, holds)
+	list := make([]resource, len(found))
+	for i := range found {
+		list[i] = &pushedGroup{found[i]}
+	}
+	return list, next, err
+}
+
+// groupKey is the key by which a question finds few groups at most; see userKey.
+func groupKey(q *question) (k people.GroupKey, exact, ok bool) {
+	_, alone := q.filter.(compare)
+	if v, is := q.wanted("", "id", ""); is {
+		return people.GroupKey{ID: directory.GroupID(v)}, false, true
+	}
+	if v, is := q.wanted("", "externalId", ""); is {
+		return people.GroupKey{ExternalID: v}, false, true
+	}
+	if v, is := q.wanted("", "displayName", ""); is {
+		return people.GroupKey{Name: v}, alone, true
+	}
+	if v, is := q.wanted("", "members", "value"); is {
+		return people.GroupKey{Member: directory.UserID(v)}, false, true
+	}
+	return k, false, false
+}
+
+// shownAll are the groups of a page. Where they have very many members together, it is
+// refused, as long as members are asked for.
+func (c groupCall) shownAll(ctx context.Context, groups []resource, p *projection) ([]*object, error) {
+	members := 0
+	list := make([]*object, len(groups))
+	for i, r := range groups {
+		if p.wants("members") {
+			members += r.(*pushedGroup).Group.Members
+		}
+		if members > maxListed && i > 0 {
+			return nil, &Problem{Status: http.StatusBadRequest, Type: typeTooMany,
+				Detail: fmt.Sprintf("The groups of the page have more than %d members together. Ask with excludedAttributes=members, or for fewer at once.", maxListed)}
+		}
+		o, err := c.shown(ctx, r, p)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = o
+	}
+	return list, nil
+}

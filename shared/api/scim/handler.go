@@ -1,0 +1,591 @@
+package scim
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bindery/shared/core/people"
+	"bindery/shared/core/provision"
+	"bindery/shared/directory"
+)
+
+// Clients knows who pushes; *provision.Clients does.
+type Clients interface {
+	Authenticate(ctx context.Context, id directory.ScimClientID, token string) (directory.ScimClient, directory.ScimTokenID, error)
+	Log(ctx context.Context, id directory.ScimClientID, r *directory.ScimRequest)
+	Mark(ctx context.Context, id directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
+	MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (int, string, error)
+}
+
+// Config is what the Handler stands on.
+type Config struct {
+	Pushes  *people.Pushes
+	Clients Clients
+	// PublicURL is where the paths begin, without a slash at its end.
+	PublicURL string
+	// RequestID is that of the request of a context, as the log has it; may be nil.
+	RequestID func(ctx context.Context) string
+	// PerSecond is how many requests of one client a process answers; 0 means PerSecond.
+	PerSecond int
+	Now       func() time.Time // nil means time.Now
+	Log       *slog.Logger     // nil means silence
+}
+
+const (
+	// Prefix begins every path: /scim/{client}/v2/….
+	Prefix = "/scim/"
+	root   = "/v2"
+
+	// MaxBody is how large a request's body may be, and maxDocument what is kept of it.
+	MaxBody     = 1 << 20
+	maxDocument = 64 << 10
+
+	// PerSecond is how many requests of one client a process answers in a second, unless
+	// Config says otherwise: twice what Entra ID sends, which a server must never throttle
+	// below.
+	PerSecond = 50
+	// wrongPerMinute is how many wrong tokens come from one address before it is kept
+	// waiting.
+	wrongPerMinute = 20
+)
+
+// Handler answers the requests of clients. It may be used by many goroutines.
+type Handler struct {
+	Config
+	clients, wrong *limiter
+}
+
+// New returns a Handler.
+func New(cfg Config) *Handler {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.PerSecond == 0 {
+		cfg.PerSecond = PerSecond
+	}
+	return &Handler{cfg, newLimiter(float64(cfg.PerSecond), 4*float64(cfg.PerSecond)), newLimiter(wrongPerMinute/60.0, wrongPerMinute)}
+}
+
+// call is one request on its way.
+type call struct {
+	*Handler
+	client        directory.ScimClient
+	by            directory.Caller
+	base          string // of addresses in answers
+	users, groups *resourceType
+	mapping       []mapped
+	notes         notes
+	log           directory.ScimRequest
+	request       *http.Request
+	body          []byte
+}
+
+// answer is what a request is answered with: an object, or nothing.
+type answer struct {
+	status   int
+	body     *object
+	etag     string
+	location string
+}
+
+// ServeHTTP answers a request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := h.Now()
+	c, err := h.open(r)
+	var a answer
+	if err == nil {
+		a, err = c.serve()
+	}
+	if err != nil {
+		p := h.problem(r.Context(), err)
+		h.refuse(w, p)
+		a.status = p.Status
+		if c != nil {
+			c.log.ScimType, c.log.Detail = p.Type, p.Detail
+		}
+	} else {
+		h.write(w, a)
+	}
+	if c == nil {
+		return
+	}
+	c.log.Status, c.log.Notes, c.log.Milliseconds = a.status, c.notes.list, h.Now().Sub(began).Milliseconds()
+	h.Clients.Log(r.Context(), c.client.ID, &c.log)
+}
+
+// open finds out whose a request is. What nobody is known for leaves no trace but in the
+// metrics of whatever runs the handler.
+func (h *Handler) open(r *http.Request) (*call, error) {
+	id, rest, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
+	rest, at := strings.CutPrefix("/"+rest, root)
+	if !strings.HasPrefix(r.URL.Path, Prefix) || !ok || !at || rest != "" && rest[0] != '/' {
+		return nil, &Problem{Status: http.StatusNotFound, Detail: "There is nothing at this path: the base address is /scim/{client}/v2."}
+	}
+	address, _, _ := net.SplitHostPort(r.RemoteAddr)
+	from := address + " " + id
+	if wait := h.wrong.wait(from, h.Now()); wait > 0 {
+		return nil, tooMany(wait)
+	}
+	token := ""
+	if scheme, t, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		token = strings.TrimSpace(t)
+	}
+	client, tokenID, err := h.Clients.Authenticate(r.Context(), directory.ScimClientID(id), token)
+	if errors.Is(err, provision.ErrNoAccess) {
+		h.wrong.take(from, h.Now())
+		return nil, &Problem{Status: http.StatusUnauthorized, Detail: "The request has no valid token of this client. Send one in the header Authorization: Bearer <token>."}
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &call{
+		Handler: h, client: client, request: r, base: h.PublicURL + Prefix + string(client.ID) + root,
+		by:    directory.Caller{Subject: string(client.ID), Client: client.Name, Source: directory.SourceSCIM},
+		users: newUserType(client.Mapping), groups: newGroupType(), mapping: mappingWith(client.Mapping),
+		notes: notes{strict: client.Strict},
+		log:   directory.ScimRequest{At: h.Now().UTC(), TokenID: tokenID, Method: r.Method, Path: shortened(or(rest, "/"))},
+	}
+	if h.RequestID != nil {
+		c.by.RequestID = h.RequestID(r.Context())
+	}
+	if client.Paused {
+		return c, &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 3600, Detail: "An admin has paused this client. Nothing was changed; try again later."}
+	}
+	if wait := h.clients.wait(string(client.ID), h.Now()); wait > 0 {
+		return c, tooMany(wait)
+	}
+	h.clients.take(string(client.ID), h.Now())
+	c.body, err = readBody(r)
+	c.request.URL = &url.URL{Path: rest, RawQuery: r.URL.RawQuery}
+	return c, err
+}
+
+func tooMany(wait time.Duration) *Problem {
+	return &Problem{Status: http.StatusTooManyRequests, RetryAfter: int(wait/time.Second) + 1, Detail: "There were too many requests. Nothing was changed; try again later."}
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	if err != nil {
+		return nil, badRequest(typeInvalidSyntax, "The body could not be read.")
+	}
+	if len(data) > MaxBody {
+		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body has more than %d bytes. Send fewer operations at once.", MaxBody)}
+	}
+	return data, nil
+}
+
+// serve finds the operation of a path.
+func (c *call) serve() (answer, error) {
+	path := strings.Trim(c.request.URL.Path, "/")
+	kind, id, single := strings.Cut(path, "/")
+	query, err := url.ParseQuery(c.request.URL.RawQuery)
+	if err != nil {
+		return answer{}, badRequest(typeInvalidSyntax, "The query cannot be read.")
+	}
+	types := []*resourceType{c.users, c.groups}
+	switch strings.ToLower(kind) {
+	case "users":
+		return c.resource(c.users, userCall{c}, id, single, query)
+	case "groups":
+		return c.resource(c.groups, groupCall{c}, id, single, query)
+	case "bulk", "me", ".search":
+		return answer{}, &Problem{Status: http.StatusNotImplemented, Detail: "/" + kind + " is not offered; see /ServiceProviderConfig."}
+	}
+	found, ok := discover(c.base, path, types)
+	if !ok {
+		return answer{}, &Problem{Status: http.StatusNotFound, Detail: "There is nothing at this path."}
+	}
+	if c.request.Method != http.MethodGet {
+		return answer{}, notAllowed("GET")
+	}
+	return answer{status: http.StatusOK, body: found}, nil
+}
+
+func notAllowed(methods string) *Problem {
+	return &Problem{Status: http.StatusMethodNotAllowed, Allow: methods, Detail: "This path takes " + methods + "."}
+}
+
+// resources are users, or groups.
+type resources interface {
+	list(ctx context.Context, q *question) (page, error)
+	create(ctx context.Context, body *object) (resource, error)
+	read(ctx context.Context, id string) (resource, error)
+	replace(ctx context.Context, id string, body *object, fits fits) (resource, error)
+	patch(ctx context.Context, id string, ops []operation, fits fits) (resource, error)
+	remove(ctx context.Context, id string, fits fits) error
+	// shown is the resource as it is answered, with what a projection asks for besides.
+	shown(ctx context.Context, r resource, p *projection) (*object, error)
+}
+
+// resource is a user or a group as it was read or left.
+type resource interface{ tag() string }
+
+// fits refuses an edit of another version than the client has seen (If-Match).
+type fits func(tag string) error
+
+// resource serves a path of a kind of resources: the list, a search or one of them.
+func (c *call) resource(t *resourceType, of resources, id string, single bool, query url.Values) (answer, error) {
+	ctx, method := c.request.Context(), c.request.Method
+	if strings.EqualFold(id, ".search") {
+		if method != http.MethodPost {
+			return answer{}, notAllowed("POST")
+		}
+		body, err := c.object()
+		if err == nil {
+			query, err = readSearch(body, &c.notes)
+		}
+		if err != nil {
+			return answer{}, err
+		}
+		return c.list(t, of, query)
+	}
+	if !single {
+		switch method {
+		case http.MethodGet:
+			return c.list(t, of, query)
+		case http.MethodPost:
+			body, err := c.object()
+			if err != nil {
+				return answer{}, err
+			}
+			r, err := of.create(ctx, body)
+			return c.show(t, of, query, http.StatusCreated, r, err)
+		}
+		return answer{}, notAllowed("GET, POST")
+	}
+	switch method {
+	case http.MethodGet:
+		r, err := of.read(ctx, id)
+		if err == nil && c.request.Header.Get("If-None-Match") != "" && oneOf(c.request.Header.Get("If-None-Match"), r.tag()) {
+			return answer{status: http.StatusNotModified, etag: r.tag()}, nil
+		}
+		return c.show(t, of, query, http.StatusOK, r, err)
+	case http.MethodPut:
+		body, err := c.object()
+		if err != nil {
+			return answer{}, err
+		}
+		r, err := of.replace(ctx, id, body, c.ifMatch)
+		return c.show(t, of, query, http.StatusOK, r, err)
+	case http.MethodPatch:
+		body, err := c.object()
+		if err != nil {
+			return answer{}, err
+		}
+		ops, err := readOperations(body, &c.notes)
+		if err != nil {
+			return answer{}, err
+		}
+		r, err := of.patch(ctx, id, ops, c.ifMatch)
+		if g, is := r.(*pushedGroup); err == nil && is && g.Group.Members > maxAnswered {
+			return answer{status: http.StatusNoContent, etag: r.tag()}, nil
+		}
+		return c.show(t, of, query, http.StatusOK, r, err)
+	case http.MethodDelete:
+		return answer{status: http.StatusNoContent}, of.remove(ctx, id, c.ifMatch)
+	}
+	return answer{}, notAllowed("GET, PUT, PATCH, DELETE")
+}
+
+// show answers with a resource.
+func (c *call) show(t *resourceType, of resources, query url.Values, status int, r resource, err error) (answer, error) {
+	if err != nil {
+		return answer{}, err
+	}
+	p, err := t.project(query["attributes"], query["excludedAttributes"], &c.notes)
+	if err != nil {
+		return answer{}, err
+	}
+	o, err := of.shown(c.request.Context(), r, &p)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{status, p.of(t, o), r.tag(), c.base + t.endpoint + "/" + o.text("id")}, nil
+}
+
+// list answers with what a question finds.
+func (c *call) list(t *resourceType, of resources, query url.Values) (answer, error) {
+	q, err := t.readQuery(query, &c.notes)
+	if err != nil {
+		return answer{}, err
+	}
+	c.log.Filter = q.names
+	p, err := of.list(c.request.Context(), q)
+	if err != nil {
+		return answer{}, err
+	}
+	for i, r := range p.resources {
+		p.resources[i] = q.projection.of(t, r)
+	}
+	return answer{status: http.StatusOK, body: q.body(p)}, nil
+}
+
+// object is the request's body as an object.
+func (c *call) object() (*object, error) {
+	o, err := readObject(c.body)
+	if err != nil {
+		return nil, badRequest(typeInvalidSyntax, "The body is no JSON object: %v.", err)
+	}
+	return o, nil
+}
+
+// ifMatch refuses an edit of another version than the client names.
+func (c *call) ifMatch(tag string) error {
+	if match := c.request.Header.Get("If-Match"); match != "" && !oneOf(match, tag) {
+		return &Problem{Status: http.StatusPreconditionFailed, Detail: "It has changed since it was read. Read it again and repeat the request."}
+	}
+	return nil
+}
+
+// oneOf compares versions as weak ones: a list of them, or *.
+func oneOf(list, tag string) bool {
+	return slices.ContainsFunc(strings.Split(list, ","), func(s string) bool {
+		s = strings.TrimSpace(s)
+		return s == "*" || strings.TrimPrefix(s, "W/") == strings.TrimPrefix(tag, "W/")
+	})
+}
+
+func tagOf(versions ...int64) string {
+	var b strings.Builder
+	for i, v := range versions {
+		if i > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(strconv.FormatInt(v, 10))
+	}
+	return `W/"` + b.String() + `"`
+}
+
+const contentType = "application/scim+json; charset=utf-8"
+
+func (h *Handler) write(w http.ResponseWriter, a answer) {
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	if a.etag != "" {
+		header.Set("ETag", a.etag)
+	}
+	if a.location != "" {
+		header.Set("Location", a.location)
+	}
+	if a.body == nil {
+		w.WriteHeader(a.status)
+		return
+	}
+	var b bytes.Buffer
+	if err := writeValue(&b, a.body); err != nil {
+		h.Log.Error("an answer could not be written", "error", err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	header.Set("Content-Type", contentType)
+	w.WriteHeader(a.status)
+	_, _ = w.Write(b.Bytes()) // the client is gone
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, p *Problem) {
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="bindery"`)
+	}
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	if p.Allow != "" {
+		w.Header().Set("Allow", p.Allow)
+	}
+	h.write(w, answer{status: p.Status, body: p.body()})
+}
+
+// problem is an error as a client is told it. What nobody foresaw is told by the ID of an
+// incident, under which the log has the rest.
+func (h *Handler) problem(ctx context.Context, err error) *Problem {
+	if p, is := errors.AsType[*Problem](err); is {
+		return p
+	}
+	switch {
+	case errors.Is(err, directory.ErrBusy), errors.Is(err, directory.ErrStale):
+		h.Log.WarnContext(ctx, "a SCIM request was busy", "error", err)
+		return &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 5, Detail: "Others edit the same at this moment. Nothing was changed; try again.", Cause: err}
+	case errors.Is(err, directory.ErrTooLarge):
+		return &Problem{Status: http.StatusBadRequest, Type: typeInvalidValue, Detail: "The values are too large together.", Cause: err}
+	}
+	r, is := errors.AsType[*directory.Refusal](err)
+	if !is {
+		incident := directory.NewIncident()
+		h.Log.ErrorContext(ctx, "a SCIM request failed", "incident", incident, "error", err)
+		return &Problem{Status: http.StatusInternalServerError, Detail: "The request could not be answered, through no fault of its own. The log of Bindery says why, under " + incident + ".", Cause: err}
+	}
+	p := &Problem{Status: http.StatusBadRequest, Type: typeInvalidValue, Cause: err}
+	switch {
+	case errors.Is(err, directory.ErrNotFound):
+		p.Status, p.Type = http.StatusNotFound, ""
+	case errors.Is(err, directory.ErrConflict):
+		p.Status, p.Type = http.StatusConflict, typeUniqueness
+	case errors.Is(err, directory.ErrForbidden):
+		p.Status, p.Type = http.StatusForbidden, ""
+	}
+	text := r.Detail
+	for _, f := range r.Fields {
+		text += fmt.Sprintf(" %s %s.", scimName(f.Field), f.Detail)
+	}
+	if r.Next != "" && len(r.Fields) == 0 {
+		text += " " + r.Next
+	}
+	p.Detail = text + " [" + r.Code + "]"
+	return p
+}
+
+// scimName is how a client calls an attribute of a user.
+func scimName(path string) string {
+	for i := range userMapping {
+		if m := &userMapping[i]; m.path == path {
+			s := m.from[0]
+			if s.sub != "" {
+				return s.attr + "." + s.sub
+			}
+			return s.attr
+		}
+	}
+	switch path {
+	case "state":
+		return "active"
+	case "name":
+		return "displayName"
+	}
+	return path
+}
+
+// cursorText is a place in a listing as a client of cursors holds it.
+type cursorText struct {
+	Place    string `json:"p"`
+	Question string `json:"q"`
+	Until    int64  `json:"u"`
+}
+
+// walk pages through a listing: by the client's cursor, or by numbers, for which it is
+// remembered where they are. some reads on from a place, up to a limit; total says how
+// many there are without a filter.
+func (c *call) walk(ctx context.Context, kind string, q *question, some func(cursor string, limit int) (list []resource, next string, err error), total func() (int, error)) ([]resource, page, error) {
+	p := page{total: q.start - 1}
+	if q.filter == nil {
+		n, err := total()
+		if err != nil {
+			return nil, p, err
+		}
+		p.total = n
+	}
+	if q.count == 0 {
+		return nil, p, nil
+	}
+	cursor, err := c.placeOf(ctx, kind, q, some)
+	if err != nil {
+		return nil, p, err
+	}
+	var list []resource
+	for range maxParts {
+		var part []resource
+		part, cursor, err = some(cursor, q.count-len(list))
+		if err != nil {
+			return nil, p, err
+		}
+		if list = append(list, part...); cursor == "" || len(list) >= q.count || q.filter != nil || q.byCursor {
+			break
+		}
+	}
+	if q.filter != nil {
+		p.total += len(list)
+		if cursor != "" {
+			p.total++ // there is more; how much, nobody has looked
+		}
+		if cursor != "" && len(list) < q.count && !q.byCursor {
+			return nil, p, badRequest(typeTooMany, "The filter would have to look at more than one request may. Ask by userName, externalId, id or emails.value with eq, or page by cursor.")
+		}
+	}
+	if cursor == "" {
+		return list, p, nil
+	}
+	if q.byCursor {
+		p.next, err = c.seal(kind, q, cursor)
+		return list, p, err
+	}
+	return list, p, c.Clients.Mark(ctx, c.client.ID, kind+q.key, q.start+len(list), cursor, cursorLife)
+}
+
+const (
+	// maxParts is how many reads make one page of a listing without a filter.
+	maxParts = 10
+	// maxSkipped is how many are skipped on the way to a startIndex that nobody has come
+	// to by pages.
+	maxSkipped = 20_000
+)
+
+// placeOf is where a question's page begins.
+func (c *call) placeOf(ctx context.Context, kind string, q *question, some func(cursor string, limit int) ([]resource, string, error)) (string, error) {
+	if q.byCursor {
+		return c.openCursor(kind, q)
+	}
+	if q.start == 1 {
+		return "", nil
+	}
+	at, cursor, err := c.Clients.MarkBelow(ctx, c.client.ID, kind+q.key, q.start)
+	if err != nil {
+		return "", err
+	}
+	at = max(1, at)
+	if q.start-at > maxSkipped {
+		return "", badRequest(typeTooMany, "No page of this listing was asked for that ends before %d. Page from the start, or by cursor.", q.start)
+	}
+	for at < q.start {
+		list, next, err := some(cursor, min(maxCount, q.start-at))
+		if err != nil {
+			return "", err
+		}
+		if next == "" {
+			return beyond, nil
+		}
+		at, cursor = at+len(list), next
+	}
+	return cursor, nil
+}
+
+// beyond is the place behind all others.
+const beyond = "end"
+
+func (c *call) seal(kind string, q *question, cursor string) (string, error) {
+	data, err := json.Marshal(cursorText{cursor, kind + q.key, c.Now().Add(cursorLife).Unix()})
+	return encoded(data), err
+}
+
+func (c *call) openCursor(kind string, q *question) (string, error) {
+	if q.cursor == "" {
+		return "", nil
+	}
+	var t cursorText
+	data, err := decoded(q.cursor)
+	if err == nil {
+		err = json.Unmarshal(data, &t)
+	}
+	switch {
+	case err != nil || t.Question != kind+q.key || cmp.Or(t.Place, beyond) == beyond:
+		return "", badRequest(typeInvalidCursor, "The cursor was not given out for this listing. Start it without one.")
+	case c.Now().Unix() > t.Until:
+		return "", badRequest(typeExpiredCursor, "The cursor is too old. Start the listing without one.")
+	}
+	return t.Place, nil
+}

@@ -1,0 +1,389 @@
+package scim
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"bindery/shared/core/people"
+	"bindery/shared/directory"
+)
+
+// userCall is a request that is about users.
+type userCall struct{ *call }
+
+// pushedUser is a user as a resource.
+type pushedUser struct{ people.PushedUser }
+
+func (u *pushedUser) tag() string { return tagOf(u.User.Version, u.Document.Version) }
+
+// documentOf is what the client has sent of a user.
+func documentOf(u *people.PushedUser) (*object, error) {
+	if u.Document.Version == 0 {
+		return &object{}, nil
+	}
+	return readObject(u.Document.Body)
+}
+
+// asShown is the document that the client sees: what it has sent, and what the user has.
+func (c *call) asShown(u *people.PushedUser) (*object, error) {
+	doc, err := documentOf(u)
+	if err != nil {
+		return nil, err
+	}
+	doc = overlay(c.mapping, doc, &u.User.Profile, u.Document.Kept, people.CleanText)
+	if u.Document.ExternalID != "" {
+		doc.set("externalId", u.Document.ExternalID)
+	}
+	return doc, nil
+}
+
+// pushOf is what a document means as an edit, without the edit.
+func pushOf(doc *object) (people.UserPush, error) {
+	doc = doc.clone()
+	p := people.UserPush{ExternalID: doc.text("externalId"), Edit: map[string]string{}}
+	doc.set("externalId", nil)
+	var b bytes.Buffer
+	if err := writeValue(&b, doc); err != nil {
+		return p, err
+	}
+	if p.Body = b.Bytes(); len(p.Body) > maxDocument {
+		return p, badRequest(typeInvalidValue, "The user has %d bytes; at most %d are kept.", len(p.Body), maxDocument)
+	}
+	return p, nil
+}
+
+func (c userCall) create(ctx context.Context, body *object) (resource, error) {
+	doc, err := c.users.normalise(body, &c.notes)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.requireName(doc); err != nil {
+		return nil, err
+	}
+	p, err := pushOf(doc)
+	if err != nil {
+		return nil, err
+	}
+	p.Edit = texts(c.mapping, doc)
+	r, err := c.Pushes.Create(ctx, c.by, &c.client, p, func(now *people.PushedUser) (people.UserPush, error) {
+		c.notes.tell("the user was there, and came back")
+		back, err := c.replaced(now, doc)
+		if _, said := p.Edit["state"]; !said {
+			back.Edit["state"] = string(directory.StateActive)
+		}
+		return back, err
+	})
+	return c.pushed(r, err)
+}
+
+// requireName has a user name in a document: without one the e-mail address is it.
+func (c *call) requireName(doc *object) error {
+	if doc.text("userName") != "" {
+		return nil
+	}
+	email := texts(c.mapping, doc)["email"]
+	if email == "" {
+		return badRequest(typeInvalidValue, "userName is required.")
+	}
+	doc.set("userName", email)
+	return c.notes.bend(typeInvalidValue, "userName was missing, and the e-mail address is it")
+}
+
+// replaced is what a whole document means for a user who is there (RFC 7644, 3.5.1). What
+// it leaves out is cleared only where the client has set it.
+func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, error) {
+	p, err := pushOf(doc)
+	if err != nil {
+		return p, err
+	}
+	stored, err := documentOf(now)
+	if err != nil {
+		return p, err
+	}
+	shown, err := c.asShown(now)
+	if err != nil {
+		return p, err
+	}
+	before, sent, after := texts(c.mapping, shown), texts(c.mapping, stored), texts(c.mapping, doc)
+	if doc.get("emails") == nil && before["email"] != before["userName"] {
+		delete(after, "email") // a user name is no address where there was one
+	}
+	for path, text := range differences(before, after) {
+		if text != "" || sent[path] != "" && now.User.Owners[path] == directory.SourceSCIM && path != "email" {
+			p.Edit[path] = text
+		}
+	}
+	again(p.Edit, after, now)
+	return p, nil
+}
+
+// again offers what was not taken before once more: a manager may be there by now.
+func again(edit, after map[string]string, now *people.PushedUser) {
+	for _, path := range now.Document.Kept {
+		if _, said := edit[path]; !said && after[path] != "" {
+			edit[path] = after[path]
+		}
+	}
+}
+
+func (c *call) pushed(r people.PushResult, err error) (resource, error) {
+	for _, note := range r.Notes {
+		c.notes.tell("%s", note)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.log.UserID, c.log.Changed = r.User.ID, r.Changed
+	return &pushedUser{r.PushedUser}, nil
+}
+
+func (c userCall) read(ctx context.Context, id string) (resource, error) {
+	c.log.UserID = loggedID(directory.UserID(id))
+	u, err := c.Pushes.Get(ctx, &c.client, directory.UserID(id))
+	return &pushedUser{u}, err
+}
+
+func loggedID(id directory.UserID) directory.UserID {
+	if id.Valid() {
+		return id
+	}
+	return ""
+}
+
+func (c userCall) replace(ctx context.Context, id string, body *object, fits fits) (resource, error) {
+	c.log.UserID = loggedID(directory.UserID(id))
+	doc, err := c.users.normalise(body, &c.notes)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.requireName(doc); err != nil {
+		return nil, err
+	}
+	return c.pushed(c.Pushes.Edit(ctx, c.by, &c.client, directory.UserID(id), func(now *people.PushedUser) (people.UserPush, error) {
+		if err := fits((&pushedUser{*now}).tag()); err != nil {
+			return people.UserPush{}, err
+		}
+		return c.replaced(now, doc)
+	}))
+}
+
+func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fits) (resource, error) {
+	c.log.UserID = loggedID(directory.UserID(id))
+	steps, err := c.users.steps(ops, &c.notes)
+	if err != nil {
+		return nil, err
+	}
+	return c.pushed(c.Pushes.Edit(ctx, c.by, &c.client, directory.UserID(id), func(now *people.PushedUser) (people.UserPush, error) {
+		if err := fits((&pushedUser{*now}).tag()); err != nil {
+			return people.UserPush{}, err
+		}
+		before, err := c.asShown(now)
+		if err != nil {
+			return people.UserPush{}, err
+		}
+		after := before.clone()
+		if err := c.users.patch(after, steps, &c.notes); err != nil {
+			return people.UserPush{}, err
+		}
+		if after.text("userName") == "" {
+			return people.UserPush{}, badRequest(typeInvalidValue, "userName is required and cannot be removed.")
+		}
+		p, err := pushOf(after)
+		if err != nil {
+			return p, err
+		}
+		meant := texts(c.mapping, after)
+		p.Edit = differences(texts(c.mapping, before), meant)
+		again(p.Edit, meant, now)
+		if equal(before, after) {
+			p.Body = now.Document.Body // nothing was asked: what others have set is not the client's by that
+		}
+		return p, nil
+	}))
+}
+
+func (c userCall) remove(ctx context.Context, id string, fits fits) error {
+	c.log.UserID = loggedID(directory.UserID(id))
+	return c.Pushes.Delete(ctx, c.by, &c.client, directory.UserID(id), func(u *people.PushedUser) error { return fits((&pushedUser{*u}).tag()) })
+}
+
+// shown is a user as it is answered.
+func (c userCall) shown(ctx context.Context, r resource, p *projection) (*object, error) {
+	list, err := c.shownAll(ctx, []*people.PushedUser{&r.(*pushedUser).PushedUser}, p)
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+func (c *call) shownAll(ctx context.Context, users []*people.PushedUser, p *projection) ([]*object, error) {
+	list := make([]*object, len(users))
+	var managers []directory.UserID
+	for i, u := range users {
+		o, err := c.whole(u)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = o
+		if m := managerOf(o); m != nil && p.wants("manager") {
+			managers = append(managers, directory.UserID(m.text("value")))
+		}
+		if p.asks("groups") {
+			if err := c.addGroups(ctx, o, u.User.ID); err != nil {
+				return nil, err
+			}
+		}
+	}
+	names := map[directory.UserID]string{}
+	if managers != nil {
+		slices.Sort(managers)
+		managers = slices.DeleteFunc(slices.Compact(managers), func(id directory.UserID) bool { return !id.Valid() })
+		var err error
+		if names, err = c.Pushes.Names(ctx, managers); err != nil {
+			return nil, err
+		}
+	}
+	for _, o := range list {
+		if m := managerOf(o); m != nil {
+			m.set("$ref", c.base+"/Users/"+m.text("value"))
+			if name := names[directory.UserID(m.text("value"))]; name != "" {
+				m.set("displayName", name)
+			}
+		}
+	}
+	return list, nil
+}
+
+func managerOf(o *object) *object {
+	extension, _ := o.get(schemaEnterprise).(*object)
+	m, _ := extension.get("manager").(*object)
+	return m
+}
+
+// whole is a user with everything but what others have of it.
+func (c *call) whole(u *people.PushedUser) (*object, error) {
+	doc, err := c.asShown(u)
+	if err != nil {
+		return nil, err
+	}
+	if doc.get("emails") == nil { // a client that sends none is shown the address all the same
+		for i := range c.mapping {
+			if m := &c.mapping[i]; m.path == "email" {
+				m.write(doc, u.User.Email)
+			}
+		}
+	}
+	schemas := []any{schemaUser}
+	for _, s := range c.users.extensions {
+		if doc.get(s.urn) != nil {
+			schemas = append(schemas, s.urn)
+		}
+	}
+	o := obj("schemas", schemas, "id", string(u.User.ID), "externalId", doc.get("externalId"))
+	for _, m := range doc.members {
+		o.set(m.name, m.value)
+	}
+	o.set("meta", c.meta(c.users, string(u.User.ID), u.User.Created, u.User.Updated, u.Document.Updated, (&pushedUser{*u}).tag()))
+	return o, nil
+}
+
+func (c *call) meta(t *resourceType, id string, created, updated, pushed time.Time, tag string) *object {
+	if pushed.After(updated) {
+		updated = pushed
+	}
+	return obj("resourceType", t.name, "created", stamp(created), "lastModified", stamp(updated), "location", c.base+t.endpoint+"/"+id, "version", tag)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func (c *call) addGroups(ctx context.Context, o *object, id directory.UserID) error {
+	groups, err := c.Pushes.FindGroups(ctx, &c.client, people.GroupKey{Member: id})
+	if err != nil || len(groups) == 0 {
+		return err
+	}
+	list := make([]any, len(groups))
+	for i := range groups {
+		g := &groups[i].Group
+		list[i] = obj("value", string(g.ID), "$ref", c.base+"/Groups/"+string(g.ID), "display", g.Name, "type", "direct")
+	}
+	o.set("groups", list)
+	return nil
+}
+
+// list lists users. A filter that must equal what one user at most has is a look-up; what
+// stands beside it is looked at of whom that finds.
+func (c userCall) list(ctx context.Context, q *question) (page, error) {
+	if slices.ContainsFunc(q.names, func(n string) bool {
+		return n == "groups" || n == "groups.value" || n == "groups.display" || n == "groups.$ref" || n == "groups.type"
+	}) {
+		return page{}, badRequest(typeInvalidFilter, "Users cannot be found by their groups. Ask for groups by members.value.")
+	}
+	holds := func(u *people.PushedUser) (bool, error) {
+		if q.filter == nil {
+			return true, nil
+		}
+		o, err := c.whole(u)
+		return err == nil && q.filter.holds(o), err
+	}
+	if k, exact, ok := userKey(q); ok {
+		found, err := c.Pushes.Find(ctx, &c.client, k)
+		if err != nil {
+			return page{}, err
+		}
+		var list []*people.PushedUser
+		for i := range found {
+			if fits, err := holds(&found[i]); err != nil {
+				return page{}, err
+			} else if fits || exact {
+				list = append(list, &found[i])
+			}
+		}
+		p := page{total: len(list)}
+		if q.start > len(list) || q.count == 0 {
+			return p, nil
+		}
+		p.resources, err = c.shownAll(ctx, list, &q.projection)
+		return p, err
+	}
+	list, p, err := c.walk(ctx, "users", q, func(cursor string, limit int) ([]resource, string, error) {
+		if cursor == beyond {
+			return nil, "", nil
+		}
+		found, next, err := c.Pushes.List(ctx, &c.client, cursor, limit, holds)
+		list := make([]resource, len(found))
+		for i := range found {
+			list[i] = &pushedUser{found[i]}
+		}
+		return list, next, err
+	}, func() (int, error) { return c.Pushes.Count(ctx, &c.client) })
+	if err != nil {
+		return p, err
+	}
+	users := make([]*people.PushedUser, len(list))
+	for i, r := range list {
+		users[i] = &r.(*pushedUser).PushedUser
+	}
+	p.resources, err = c.shownAll(ctx, users, &q.projection)
+	return p, err
+}
+
+// userKey is the key by which a question finds one user at most. exact says that it asks
+// for nothing else, so that whom the key finds is meant, in whatever spelling.
+func userKey(q *question) (k people.UserKey, exact, ok bool) {
+	_, alone := q.filter.(compare)
+	if v, is := q.wanted("", "id", ""); is {
+		return people.UserKey{ID: directory.UserID(v)}, false, true
+	}
+	if v, is := q.wanted("", "externalId", ""); is {
+		return people.UserKey{ExternalID: v}, false, true
+	}
+	if v, is := q.wanted("", "userName", ""); is {
+		return people.UserKey{UserName: v}, alone, true
+	}
+	if v, is := q.wanted("", "emails", "value"); is {
+		return people.UserKey{Email: v}, false, true
+	}
+	return k, false, false
+}

@@ -1,0 +1,389 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// pushedGroupWriter writes groups with what was pushed of them.
+type pushedGroupWriter interface {
+	CreatePushed(ctx context.Context, act directory.AuditEvent, g *directory.Group, e *store.DocumentEdit) error
+	UpdatePushed(ctx context.Context, act directory.AuditEvent, old, g *directory.Group, e *store.DocumentEdit) (told bool, err error)
+}
+
+// PushedGroup is a group as a client comes upon it.
+type PushedGroup struct {
+	Group    directory.Group
+	Document store.Document // of version 0 when the client has not pushed the group
+}
+
+// GroupPush is what a client wants of a group but for its members.
+type GroupPush struct {
+	Name       string // "" leaves it
+	ExternalID string
+}
+
+// GroupResult is what became of it.
+type GroupResult struct {
+	PushedGroup
+	Changed []string
+	Notes   []string
+}
+
+// groupDocument is the body of every group's document: all that is kept is the externalId.
+var groupDocument = []byte("{}")
+
+// CreateGroup makes a group. A group of the same externalId that is deleted stays so: its
+// members would come back, of whom the client says nothing.
+func (s *Pushes) CreateGroup(ctx context.Context, by directory.Caller, c *directory.ScimClient, p GroupPush) (GroupResult, error) {
+	of, known, err := s.documents.ByExternalID(ctx, c.ID, directory.MemberGroup, p.ExternalID)
+	if err != nil {
+		return GroupResult{}, err
+	}
+	if known {
+		switch g, err := s.groups.Get(ctx, of.Group()); {
+		case err != nil && !errors.Is(err, directory.ErrNotFound):
+			return GroupResult{}, err
+		case err == nil && g.Deleted == nil:
+			return GroupResult{}, externalIDTaken()
+		}
+	}
+	e, err := takeGroup(map[string]string{"name": p.Name, "externalId": p.ExternalID})
+	if err != nil {
+		return GroupResult{}, err
+	}
+	g, err := s.groups.compose(e, by.WritesAs())
+	if err != nil {
+		return GroupResult{}, err
+	}
+	g.EditedBy(by.Subject, s.groups.now())
+	doc := &store.DocumentEdit{Old: &store.Document{}, New: newDocument(c, directory.GroupMember(g.ID), p.ExternalID, groupDocument, nil), Freed: of}
+	if err := s.writeTo.CreatePushed(ctx, by.AuditEvent(directory.AuditCreateGroup), &g, doc); err != nil {
+		return GroupResult{}, pushTaken(err)
+	}
+	return GroupResult{PushedGroup{g, *doc.New}, groupPaths(&g.GroupProfile), nil}, nil
+}
+
+// takeGroup brings a client's texts to an edit of a group.
+func takeGroup(want map[string]string) (edit, error) {
+	e := edit{}
+	var faults []directory.FieldError
+	for _, path := range slices.Sorted(maps.Keys(want)) {
+		c := groupShape.clean(path, want[path])
+		if c.fault != "" {
+			faults = append(faults, directory.FieldError{Field: path, Detail: c.fault})
+		}
+		e[path] = c.text
+	}
+	return e, groupShape.invalid(faults)
+}
+
+// EditGroup lets change say what a client wants of a living group that it sees.
+func (s *Pushes) EditGroup(ctx context.Context, by directory.Caller, c *directory.ScimClient, id directory.GroupID, change func(now *PushedGroup) (GroupPush, error)) (GroupResult, error) {
+	for try := 0; ; try++ {
+		now, err := s.GetGroup(ctx, c, id)
+		if err != nil {
+			return GroupResult{}, err
+		}
+		p, err := change(&now)
+		if err != nil {
+			return GroupResult{}, err
+		}
+		r, err := s.pushGroup(ctx, by, c, &now, p)
+		if !errors.Is(err, directory.ErrStale) || try == maxTries {
+			return r, pushTaken(err)
+		}
+	}
+}
+
+func (s *Pushes) pushGroup(ctx context.Context, by directory.Caller, c *directory.ScimClient, now *PushedGroup, p GroupPush) (GroupResult, error) {
+	g, want := now.Group, map[string]string{}
+	out := GroupResult{PushedGroup: *now}
+	if p.Name != "" {
+		want["name"] = p.Name
+	}
+	if p.ExternalID != now.Document.ExternalID && (g.ExternalID == "" || g.ExternalID == now.Document.ExternalID) {
+		want["externalId"] = p.ExternalID
+	}
+	e, err := takeGroup(want)
+	if err != nil {
+		return out, err
+	}
+	for path, text := range e {
+		if owner, owned := g.Owners[path]; owned && owner != by.WritesAs() && groupText(&g.GroupProfile, path) != text {
+			delete(e, path)
+			out.Notes = append(out.Notes, fmt.Sprintf("%s: not taken, owned by %s", path, owner))
+		}
+	}
+	changed, err := e.applyGroup(&g, by.WritesAs())
+	if err != nil {
+		return out, err
+	}
+	for path := range e {
+		if groupText(&g.GroupProfile, path) != groupText(&now.Group.GroupProfile, path) {
+			out.Changed = append(out.Changed, path)
+		}
+	}
+	slices.Sort(out.Changed)
+	doc := &store.DocumentEdit{Old: &now.Document, New: newDocument(c, directory.GroupMember(g.ID), p.ExternalID, groupDocument, nil)}
+	if sameDocument(doc) {
+		doc = nil
+	}
+	switch {
+	case !changed && doc == nil:
+		return out, nil
+	case !changed:
+		if err := s.documents.SaveDocument(ctx, g.Edition, doc); err != nil {
+			return out, err
+		}
+	default:
+		g.EditedBy(by.Subject, s.groups.now())
+		told, err := s.writeTo.UpdatePushed(ctx, by.AuditEvent(directory.AuditEditGroup), &now.Group, &g, doc)
+		if err != nil {
+			return out, err
+		}
+		s.groups.tell(ctx, g.ID, told)
+	}
+	if out.Group = g; doc != nil {
+		out.Document = *doc.New
+	}
+	return out, nil
+}
+
+// DeleteGroup makes a living group that a client sees a tombstone, once check lets it.
+func (s *Pushes) DeleteGroup(ctx context.Context, by directory.Caller, c *directory.ScimClient, id directory.GroupID, check func(*PushedGroup) error) error {
+	now, err := s.GetGroup(ctx, c, id)
+	if err != nil {
+		return err
+	}
+	if err := check(&now); err != nil {
+		return err
+	}
+	return s.groups.Delete(ctx, by, id, 0)
+}
+
+// GetGroup reads a living group that a client sees.
+func (s *Pushes) GetGroup(ctx context.Context, c *directory.ScimClient, id directory.GroupID) (PushedGroup, error) {
+	found, err := s.groupsByID(ctx, c, []directory.GroupID{id})
+	if err != nil {
+		return PushedGroup{}, err
+	}
+	if len(found) == 0 {
+		return PushedGroup{}, noGroup(id)
+	}
+	return found[0], nil
+}
+
+func (s *Pushes) groupsByID(ctx context.Context, c *directory.ScimClient, ids []directory.GroupID) ([]PushedGroup, error) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id directory.GroupID) bool { return !id.Valid() })
+	groups, err := s.groups.groups.GroupsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return s.groupsWithDocuments(ctx, c, inOrder(ids, groups))
+}
+
+func (s *Pushes) groupsWithDocuments(ctx context.Context, c *directory.ScimClient, groups []directory.Group) ([]PushedGroup, error) {
+	refs := make([]directory.MemberRef, len(groups))
+	for i := range groups {
+		refs[i] = directory.GroupMember(groups[i].ID)
+	}
+	docs, err := s.documents.DocumentsAmong(ctx, c.ID, refs)
+	if err != nil {
+		return nil, err
+	}
+	var list []PushedGroup
+	for i := range groups {
+		if d := docs[refs[i]]; sees(c, groups[i].Deleted != nil, &d) {
+			list = append(list, PushedGroup{groups[i], d})
+		}
+	}
+	return list, nil
+}
+
+// GroupKey is what one group at most has, or few: those of a member.
+type GroupKey struct {
+	ID               directory.GroupID
+	ExternalID, Name string           // one of them
+	Member           directory.UserID // who is directly in it
+}
+
+// FindGroups finds the groups of a key that a client sees.
+func (s *Pushes) FindGroups(ctx context.Context, c *directory.ScimClient, k GroupKey) ([]PushedGroup, error) {
+	switch {
+	case k.ExternalID != "":
+		of, _, err := s.documents.ByExternalID(ctx, c.ID, directory.MemberGroup, k.ExternalID)
+		if err != nil || of.Group() == "" {
+			return nil, err
+		}
+		return s.groupsByID(ctx, c, []directory.GroupID{of.Group()})
+	case k.Name != "":
+		owners, err := s.groups.groups.GroupIDsByName(ctx, []string{k.Name})
+		if err != nil || len(owners) == 0 {
+			return nil, err
+		}
+		return s.groupsByID(ctx, c, slices.Collect(maps.Values(owners)))
+	case k.Member != "":
+		if !k.Member.Valid() {
+			return nil, nil
+		}
+		ids, err := s.GroupsOf(ctx, k.Member)
+		if err != nil {
+			return nil, err
+		}
+		return s.groupsByID(ctx, c, ids)
+	}
+	return s.groupsByID(ctx, c, []directory.GroupID{k.ID})
+}
+
+// GroupsOf are the groups in which a user is directly.
+func (s *Pushes) GroupsOf(ctx context.Context, id directory.UserID) ([]directory.GroupID, error) {
+	var all []directory.GroupID
+	for after := directory.GroupID(""); ; {
+		list, next, err := s.groups.groups.GroupsOf(ctx, directory.UserMember(id), after, 0)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, list...); next == "" {
+			return all, nil
+		}
+		after = next
+	}
+}
+
+// ListGroups lists the groups that a client sees and that keep accepts, as List does.
+func (s *Pushes) ListGroups(ctx context.Context, c *directory.ScimClient, cursor string, limit int, keep func(*PushedGroup) (bool, error)) (list []PushedGroup, next string, err error) {
+	for range maxLooked {
+		page, behind, err := s.groupPage(ctx, c, cursor, limit)
+		if err != nil {
+			return nil, "", err
+		}
+		for i := range page {
+			ok, err := keep(&page[i])
+			if err != nil {
+				return nil, "", err
+			}
+			if !ok {
+				continue
+			}
+			if list = append(list, page[i]); len(list) == limit && (i < len(page)-1 || behind != "") {
+				return list, store.CursorBehind(string(page[i].Group.ID)), nil
+			}
+		}
+		if cursor = behind; cursor == "" || len(list) >= limit {
+			break
+		}
+	}
+	return list, cursor, nil
+}
+
+func (s *Pushes) groupPage(ctx context.Context, c *directory.ScimClient, cursor string, limit int) ([]PushedGroup, string, error) {
+	if !c.OwnOnly {
+		p, err := s.groups.groups.ListGroups(ctx, cursor, limit, func(g *directory.Group) bool { return g.Deleted == nil })
+		if err != nil {
+			return nil, "", err
+		}
+		list, err := s.groupsWithDocuments(ctx, c, p.Groups)
+		return list, p.Next, err
+	}
+	docs, next, err := s.documents.Pushed(ctx, c.ID, directory.MemberGroup, cursor, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	ids := make([]directory.GroupID, len(docs))
+	for i := range docs {
+		ids[i] = docs[i].Of.Group()
+	}
+	list, err := s.groupsByID(ctx, c, ids)
+	return list, next, err
+}
+
+// maxCounted is how many groups are counted one by one.
+const maxCounted = 5000
+
+// CountGroups is how many groups a client sees, or, of more than maxCounted, at least.
+func (s *Pushes) CountGroups(ctx context.Context, c *directory.ScimClient) (int, error) {
+	if c.OwnOnly {
+		return s.documents.CountPushed(ctx, c.ID, directory.MemberGroup)
+	}
+	n := 0
+	for cursor := ""; n < maxCounted; {
+		p, err := s.groups.groups.ListGroups(ctx, cursor, 500, func(g *directory.Group) bool { return g.Deleted == nil })
+		if err != nil {
+			return 0, err
+		}
+		if n += len(p.Groups); p.Next == "" {
+			break
+		}
+		cursor = p.Next
+	}
+	return n, nil
+}
+
+// Members are the users who are directly in a group and not deleted, with their names, in
+// the order of their IDs.
+func (s *Pushes) Members(ctx context.Context, id directory.GroupID) ([]Member, error) {
+	var all []Member
+	for cursor := ""; ; {
+		p, err := s.groups.Members(ctx, id, MemberFilter{Type: directory.MemberUser}, cursor, 500)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, p.Members...); p.Next == "" {
+			return all, nil
+		}
+		cursor = p.Next
+	}
+}
+
+// AreMembers says who of some users is directly in a group.
+func (s *Pushes) AreMembers(ctx context.Context, id directory.GroupID, users []directory.UserID) (map[directory.UserID]bool, error) {
+	refs := make([]directory.MemberRef, 0, len(users))
+	for _, u := range users {
+		if u.Valid() {
+			refs = append(refs, directory.UserMember(u))
+		}
+	}
+	there, err := s.groups.groups.MembershipsAmong(ctx, id, refs)
+	in := make(map[directory.UserID]bool, len(there))
+	for m := range there {
+		in[m.User()] = true
+	}
+	return in, err
+}
+
+// ChangeMembers takes users out of a group and puts others in, in portions. Those who are
+// not there are left out, with a note each; what was done before an error stays, and is
+// unchanged when the call is repeated.
+func (s *Pushes) ChangeMembers(ctx context.Context, by directory.Caller, id directory.GroupID, add, remove []directory.UserID) (changed bool, notes []string, err error) {
+	for _, part := range []struct {
+		users []directory.UserID
+		edit  func(context.Context, directory.Caller, directory.GroupID, []directory.MemberRef, int64) (MembersEdited, error)
+	}{{remove, s.groups.RemoveMembers}, {add, s.groups.AddMembers}} {
+		var refs []directory.MemberRef
+		for _, u := range part.users {
+			if u.Valid() {
+				refs = append(refs, directory.UserMember(u))
+			} else {
+				notes = append(notes, fmt.Sprintf("the member %q is no user here and was left out", u))
+			}
+		}
+		for some := range slices.Chunk(refs, MaxMembers) {
+			done, err := part.edit(ctx, by, id, some, 0)
+			if err != nil {
+				return changed, notes, err
+			}
+			changed = changed || len(done.Done) > 0
+			for _, r := range done.Refused {
+				notes = append(notes, fmt.Sprintf("the member %s was left out: %s", r.UserID, r.Detail))
+			}
+		}
+	}
+	return changed, notes, nil
+}

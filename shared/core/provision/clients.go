@@ -1,0 +1,324 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Config is what Clients stand on.
+type Config struct {
+	Records records
+	Now     func() time.Time // nil means time.Now
+	Log     *slog.Logger     // nil means silence
+}
+
+// records keeps clients; *store.ScimClients does.
+type records interface {
+	SaveScimClient(ctx context.Context, act directory.AuditEvent, c *directory.ScimClient) error
+	ScimClient(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error)
+	ListScimClients(ctx context.Context, after directory.ScimClientID, limit int) ([]directory.ScimClient, directory.ScimClientID, error)
+	DeleteScimClient(ctx context.Context, act directory.AuditEvent, c *directory.ScimClient) error
+	AddScimToken(ctx context.Context, act directory.AuditEvent, t *directory.ScimToken) error
+	RevokeScimToken(ctx context.Context, act directory.AuditEvent, c directory.ScimClientID, id directory.ScimTokenID) (directory.ScimToken, error)
+	ScimTokens(ctx context.Context, c directory.ScimClientID) ([]directory.ScimToken, error)
+	ScimAccess(ctx context.Context, c directory.ScimClientID, t directory.ScimTokenID) (*directory.ScimClient, *directory.ScimToken, error)
+	TouchScimToken(ctx context.Context, t *directory.ScimToken) error
+	LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest) error
+	ScimRequests(ctx context.Context, c directory.ScimClientID, cursor string, limit int) ([]directory.ScimRequest, string, error)
+	SaveScimMark(ctx context.Context, c directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
+	ScimMark(ctx context.Context, c directory.ScimClientID, question string, index int) (int, string, error)
+}
+
+var _ records = (*store.ScimClients)(nil)
+
+// Clients keeps the clients that push by SCIM. It may be used by many goroutines.
+type Clients struct {
+	records records
+	now     func() time.Time
+	log     *slog.Logger
+}
+
+// New returns Clients.
+func New(cfg Config) *Clients {
+	c := &Clients{cfg.Records, cfg.Now, cfg.Log}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// ClientEdit is what an admin says of a client; nil members stay as they are.
+type ClientEdit struct {
+	Name    *string                  `json:"name,omitempty" maxLength:"100" doc:"What admins call it"`
+	Strict  *bool                    `json:"strict,omitempty" doc:"Refuse what the RFCs of SCIM refuse, instead of taking it for what it means"`
+	Paused  *bool                    `json:"paused,omitempty" doc:"Answer every request with 503, so that nothing is changed until the client may go on"`
+	OwnOnly *bool                    `json:"ownOnly,omitempty" doc:"Show the client the users and groups that it has pushed, and no others"`
+	Mapping *[]directory.ScimMapping `json:"mapping,omitempty" doc:"Attributes of the client's own schemas that feed custom attributes"`
+}
+
+func (e *ClientEdit) apply(c *directory.ScimClient) error {
+	if e.Name != nil {
+		c.Name = directory.TidyText(*e.Name)
+	}
+	set(&c.Strict, e.Strict)
+	set(&c.Paused, e.Paused)
+	set(&c.OwnOnly, e.OwnOnly)
+	if e.Mapping != nil {
+		c.Mapping = slices.Clone(*e.Mapping)
+	}
+	return check(c)
+}
+
+func set(to *bool, v *bool) {
+	if v != nil {
+		*to = *v
+	}
+}
+
+const (
+	maxMapping = 100
+	// customPrefix begins the paths that a mapping may feed: all others are mapped
+	// already.
+	customPrefix = "customAttributes."
+	// ownSchema is what a client's own schemas begin with.
+	ownSchema = "urn:"
+)
+
+func check(c *directory.ScimClient) error {
+	var faults []directory.FieldError
+	bad := func(field, detail string) {
+		faults = append(faults, directory.FieldError{Field: field, Detail: detail})
+	}
+	if n := utf8.RuneCountInString(c.Name); n == 0 || n > 100 {
+		bad("name", "must have 1 to 100 characters")
+	}
+	if strings.ContainsFunc(c.Name, unicode.IsControl) {
+		bad("name", "holds a control character")
+	}
+	if len(c.Mapping) > maxMapping {
+		bad("mapping", fmt.Sprintf("has %d entries; at most %d are allowed", len(c.Mapping), maxMapping))
+	}
+	for i, m := range c.Mapping {
+		field := fmt.Sprintf("mapping[%d]", i)
+		switch {
+		case !word(m.Schema, ":._-") || !strings.HasPrefix(m.Schema, ownSchema) || len(m.Schema) > 200:
+			bad(field+".schema", "must be a URN such as urn:ietf:params:scim:schemas:extension:acme:2.0:User")
+		case strings.Contains(strings.ToLower(m.Schema), ":schemas:core:"):
+			bad(field+".schema", "must be an extension: the core attributes are mapped already")
+		case !word(m.Attribute, "_-") || len(m.Attribute) > 64:
+			bad(field+".attribute", "must be letters and digits")
+		case !strings.HasPrefix(m.Path, customPrefix) || !word(strings.TrimPrefix(m.Path, customPrefix), "._-") || len(m.Path) > 64+len(customPrefix):
+			bad(field+".path", "must be a custom attribute such as customAttributes.badge")
+		}
+	}
+	if faults == nil {
+		return nil
+	}
+	r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidScimClient, "The SCIM client was not accepted and nothing was changed.", "Correct the members named in errors.")
+	r.Fields = faults
+	return r
+}
+
+// word reports whether a text is letters of ASCII, digits and some others.
+func word(s, others string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(others, r))
+	})
+}
+
+// Create makes a client. It has no token yet.
+func (s *Clients) Create(ctx context.Context, by directory.Caller, e ClientEdit) (directory.ScimClient, error) {
+	now := s.now().UTC()
+	c := directory.ScimClient{ID: directory.NewScimClientID(now), Created: now}
+	if err := e.apply(&c); err != nil {
+		return directory.ScimClient{}, err
+	}
+	return c, s.records.SaveScimClient(ctx, by.AuditEvent(directory.AuditCreateScimClient), &c)
+}
+
+// maxTries bounds how often an edit is made again because others were faster.
+const maxTries = 20
+
+// Edit edits a client. version, when not 0, is the one that the caller saw.
+func (s *Clients) Edit(ctx context.Context, by directory.Caller, id directory.ScimClientID, e ClientEdit, version int64) (directory.ScimClient, error) {
+	for try := 0; ; try++ {
+		c, err := s.Get(ctx, id)
+		if err != nil {
+			return c, err
+		}
+		if version != 0 && version != c.Version {
+			return c, moved(c.Version, version)
+		}
+		if err := e.apply(&c); err != nil {
+			return c, err
+		}
+		err = s.records.SaveScimClient(ctx, by.AuditEvent(directory.AuditEditScimClient), &c)
+		if !errors.Is(err, directory.ErrStale) || try == maxTries {
+			return c, err
+		}
+	}
+}
+
+func moved(is, seen int64) error {
+	return directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, fmt.Sprintf("The SCIM client has version %d, not %d.", is, seen), "Read it again and repeat the edit.")
+}
+
+// Get reads a client.
+func (s *Clients) Get(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error) {
+	c, err := s.records.ScimClient(ctx, id)
+	if errors.Is(err, directory.ErrNotFound) {
+		err = noClient(id)
+	}
+	return c, err
+}
+
+func noClient(id directory.ScimClientID) error {
+	return directory.Refuse(directory.ErrNotFound, directory.CodeScimClientNotFound, fmt.Sprintf("There is no SCIM client %q.", id), "")
+}
+
+// List lists the clients, oldest first.
+func (s *Clients) List(ctx context.Context, after string, limit int) ([]directory.ScimClient, string, error) {
+	list, next, err := s.records.ListScimClients(ctx, directory.ScimClientID(after), limit)
+	return list, string(next), err
+}
+
+// Delete deletes a client and ends its tokens. What it has pushed stays in the directory.
+func (s *Clients) Delete(ctx context.Context, by directory.Caller, id directory.ScimClientID, version int64) error {
+	for try := 0; ; try++ {
+		c, err := s.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if version != 0 && version != c.Version {
+			return moved(c.Version, version)
+		}
+		err = s.records.DeleteScimClient(ctx, by.AuditEvent(directory.AuditDeleteScimClient), &c)
+		if !errors.Is(err, directory.ErrStale) || try == maxTries {
+			return err
+		}
+	}
+}
+
+const (
+	// MaxTokens is how many tokens of a client may be alive.
+	MaxTokens = 5
+	// DefaultTokenDays is how long a token lives unless its maker says otherwise.
+	DefaultTokenDays = 365
+	maxTokenDays     = 730
+)
+
+// NewToken makes a token of a client, which is alive for some days; 0 means
+// DefaultTokenDays. The token itself is nowhere but in the answer.
+func (s *Clients) NewToken(ctx context.Context, by directory.Caller, id directory.ScimClientID, days int) (directory.ScimToken, directory.Secret, error) {
+	if days == 0 {
+		days = DefaultTokenDays
+	}
+	if days < 1 || days > maxTokenDays {
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidScimClient, "The token was not made.", "Correct the members named in errors.")
+		r.Fields = []directory.FieldError{{Field: "days", Detail: fmt.Sprintf("must be 1 to %d", maxTokenDays)}}
+		return directory.ScimToken{}, directory.Secret{}, r
+	}
+	tokens, err := s.Tokens(ctx, id)
+	if err != nil {
+		return directory.ScimToken{}, directory.Secret{}, err
+	}
+	now := s.now().UTC()
+	alive := slices.DeleteFunc(tokens, func(t directory.ScimToken) bool { return !t.Alive(now) })
+	if len(alive) >= MaxTokens {
+		return directory.ScimToken{}, directory.Secret{}, directory.Refuse(directory.ErrConflict, directory.CodeTooManyScimTokens,
+			fmt.Sprintf("The client has %d tokens that are alive.", len(alive)), "Revoke one that is no longer used.")
+	}
+	t := directory.ScimToken{ID: directory.NewScimTokenID(now), ClientID: id, Created: now, Expires: now.AddDate(0, 0, days)}
+	secret, hash := newToken(t.ID)
+	t.Hash = hash
+	err = s.records.AddScimToken(ctx, by.AuditEvent(directory.AuditCreateScimToken), &t)
+	if errors.Is(err, directory.ErrNotFound) {
+		err = noClient(id)
+	}
+	if err != nil {
+		return directory.ScimToken{}, directory.Secret{}, err
+	}
+	return t, secret, nil
+}
+
+// Tokens are those of a client, also those that have ended, oldest first.
+func (s *Clients) Tokens(ctx context.Context, id directory.ScimClientID) ([]directory.ScimToken, error) {
+	if _, err := s.Get(ctx, id); err != nil {
+		return nil, err
+	}
+	return s.records.ScimTokens(ctx, id)
+}
+
+// RevokeToken ends a token at once.
+func (s *Clients) RevokeToken(ctx context.Context, by directory.Caller, c directory.ScimClientID, id directory.ScimTokenID) (directory.ScimToken, error) {
+	t, err := s.records.RevokeScimToken(ctx, by.AuditEvent(directory.AuditRevokeScimToken), c, id)
+	if errors.Is(err, directory.ErrNotFound) {
+		err = directory.Refuse(directory.ErrNotFound, directory.CodeScimTokenNotFound, fmt.Sprintf("The client has no token %q.", id), "")
+	}
+	return t, err
+}
+
+// Requests lists the requests of a client, the newest first.
+func (s *Clients) Requests(ctx context.Context, id directory.ScimClientID, cursor string, limit int) ([]directory.ScimRequest, string, error) {
+	if _, err := s.Get(ctx, id); err != nil {
+		return nil, "", err
+	}
+	return s.records.ScimRequests(ctx, id, cursor, limit)
+}
+
+// ErrNoAccess says that a token opens nothing, whatever the reason: it is none, or wrong,
+// or of another client, or has ended.
+var ErrNoAccess = errors.New("no access")
+
+// Authenticate says whose a request is by the client that its path names and the token
+// that it brings. ErrNoAccess.
+func (s *Clients) Authenticate(ctx context.Context, id directory.ScimClientID, token string) (directory.ScimClient, directory.ScimTokenID, error) {
+	name, secret, ok := readToken(token)
+	if !ok {
+		return directory.ScimClient{}, "", ErrNoAccess
+	}
+	c, t, err := s.records.ScimAccess(ctx, id, name)
+	if err != nil {
+		return directory.ScimClient{}, "", err
+	}
+	if t == nil {
+		t = &directory.ScimToken{Hash: hashOf("")}
+	}
+	if fits := opens(secret, t.Hash); !fits || c == nil || !t.Alive(s.now()) {
+		return directory.ScimClient{}, "", ErrNoAccess
+	}
+	if err := s.records.TouchScimToken(ctx, t); err != nil {
+		s.log.Warn("the use of a token was not noted", "scimClientId", id, "scimTokenId", t.ID, "error", err)
+	}
+	return *c, t.ID, nil
+}
+
+// Log keeps what a request was. A request that was answered is not held up by that.
+func (s *Clients) Log(ctx context.Context, id directory.ScimClientID, r *directory.ScimRequest) {
+	if err := s.records.LogScimRequest(ctx, id, r); err != nil {
+		s.log.Warn("a request was not logged", "scimClientId", id, "error", err)
+	}
+}
+
+// Mark notes where a listing stands when it comes to an index; see store.ScimClients.
+func (s *Clients) Mark(ctx context.Context, id directory.ScimClientID, question string, index int, cursor string, life time.Duration) error {
+	return s.records.SaveScimMark(ctx, id, question, index, cursor, life)
+}
+
+// MarkBelow finds the mark nearest below an index.
+func (s *Clients) MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (int, string, error) {
+	return s.records.ScimMark(ctx, id, question, index)
+}
