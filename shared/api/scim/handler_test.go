@@ -1,0 +1,472 @@
+package scim
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bindery/shared/core/provision"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+var bridge = directory.Caller{Subject: "bridge", Source: directory.SourceAD}
+
+// Whoever is found is adopted by an edit; what comes back is what was.
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	manual, err := w.users.Create(t.Context(), ada, []byte(`{"email":"ann@x.example","department":"Sales"}`))
+	w.Must(err)
+	if total, list := results(w.want(200, "GET", `/Users?filter=userName+eq+"ANN@x.example"`, nil)); total != "1" || list[0].text("id") != string(manual.ID) {
+		t.Fatalf("%s, %v", total, list)
+	}
+	w.want(409, "POST", "/Users", `{"userName":"ann@x.example"}`)
+	r := w.want(200, "PATCH", "/Users/"+string(manual.ID), patchOf(`{"op":"add","path":"externalId","value":"A1"},{"op":"add","path":"title","value":"CTO"}`))
+	if r.body.text("externalId") != "A1" || r.body.text("title") != "CTO" {
+		t.Errorf("%s", r.Body)
+	}
+	if u := w.user(string(manual.ID)); u.Owners["jobTitle"] != directory.SourceSCIM || u.Owners["department"] != "" || u.ExternalID != "A1" || u.Source != directory.SourceManual {
+		t.Errorf("%+v", u)
+	}
+	// An edit of what is the same writes nothing.
+	before := w.user(string(manual.ID)).Version
+	tag := r.Header().Get("ETag")
+	if again := w.want(200, "PATCH", "/Users/"+string(manual.ID), patchOf(`{"op":"add","path":"title","value":"CTO"}`)); again.Header().Get("ETag") != tag || w.user(string(manual.ID)).Version != before {
+		t.Errorf("the same again: %s, %s", again.Header().Get("ETag"), again.Body)
+	}
+
+	// Deleted, and back by the externalId within its days: the same user.
+	w.want(204, "DELETE", "/Users/"+string(manual.ID), nil)
+	w.want(404, "GET", "/Users/"+string(manual.ID), nil)
+	if total, _ := results(w.want(200, "GET", `/Users?filter=externalId+eq+"A1"`, nil)); total != "0" {
+		t.Errorf("a tombstone is found")
+	}
+	if r = w.want(201, "POST", "/Users", `{"userName":"ann.b@x.example","externalId":"A1"}`); r.body.text("id") != string(manual.ID) || r.body.get("active") != true {
+		t.Errorf("%s", r.Body)
+	}
+	if u := w.user(string(manual.ID)); u.Deleted != nil || u.State != directory.StateActive || u.UserName != "ann.b@x.example" || u.Department != "Sales" || u.JobTitle != "" {
+		t.Errorf("came back as %+v", u)
+	}
+	w.want(409, "POST", "/Users", `{"userName":"other@x.example","externalId":"A1"}`)
+	if r := w.want(201, "POST", "/Users", `{"userName":"other@x.example","externalId":"a1"}`); r.body.text("id") == string(manual.ID) {
+		t.Error("the letter case of an externalId counts")
+	}
+
+	// The same address without the externalId is somebody else, and so is everybody once
+	// the days are over.
+	w.want(204, "DELETE", "/Users/"+string(manual.ID), nil)
+	if r := w.want(201, "POST", "/Users", `{"userName":"ann.b@x.example"}`); r.body.text("id") == string(manual.ID) {
+		t.Error("a tombstone came back without its externalId")
+	}
+	w.want(409, "POST", "/Users", `{"userName":"ann.b@x.example","externalId":"A1"}`) // the address is taken
+	w.Advance(store.TombstoneLife + time.Hour)
+	if r := w.want(201, "POST", "/Users", `{"userName":"ann.c@x.example","externalId":"A1"}`); r.body.text("id") == string(manual.ID) {
+		t.Error("a tombstone came back after its days")
+	}
+}
+
+// A 409 never tells whose a value is.
+func TestTakenTellsNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id := w.make("ann@x.example", `,"displayName":"Ann Secret"`)
+	other := w.make("ben@x.example")
+	for _, r := range []reply{
+		w.want(409, "POST", "/Users", `{"userName":"Ann@x.example"}`),
+		w.want(409, "PUT", "/Users/"+other, `{"userName":"ben@x.example","emails":[{"value":"ann@x.example"}]}`),
+		w.want(409, "PATCH", "/Users/"+other, patchOf(`{"op":"replace","path":"userName","value":"ann@x.example"}`)),
+	} {
+		if strings.Contains(r.Body.String(), id) || strings.Contains(r.Body.String(), "Secret") || r.body.text("scimType") != typeUniqueness {
+			t.Errorf("%s", r.Body)
+		}
+	}
+}
+
+func TestReplace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id := w.make("ann@x.example", `,"active":true,"title":"CTO","nickName":"A","emails":[{"type":"work","value":"ann.b@x.example"}]`)
+	_, err := w.users.Patch(t.Context(), ada, directory.UserID(id), []byte(`{"department":"Sales","location":"B1"}`), 0)
+	w.Must(err)
+	_, err = w.users.SetState(t.Context(), ada, directory.UserID(id), directory.StateSuspended, 0)
+	if err == nil {
+		t.Error("a state that SCIM owns was changed by hand")
+	}
+	// What the client leaves out it clears where it has set it; what others have set stays.
+	r := w.want(200, "PUT", "/Users/"+id, `{"userName":"ann@x.example"}`)
+	if u := w.user(id); u.JobTitle != "" || u.Department != "Sales" || u.Email != "ann.b@x.example" || u.State != directory.StateActive {
+		t.Errorf("%+v", u)
+	}
+	if strings.Contains(r.Body.String(), "nickName") || !strings.Contains(r.Body.String(), `"department":"Sales"`) || !strings.Contains(r.Body.String(), "ann.b@x.example") {
+		t.Errorf("%s", r.Body)
+	}
+	// What was read, sent back, changes nothing and makes nothing the client's.
+	version := w.user(id).Version
+	w.want(200, "PUT", "/Users/"+id, w.want(200, "GET", "/Users/"+id, nil).Body.String())
+	if u := w.user(id); u.Version != version || u.Owners["department"] != "" {
+		t.Errorf("after a PUT of what was read: %+v", u)
+	}
+	w.want(200, "PUT", "/Users/"+id, `{"userName":"ann@x.example","active":"False"}`)
+	if u := w.user(id); u.State != directory.StateSuspended {
+		t.Errorf("state %s", u.State)
+	}
+	w.want(200, "PUT", "/Users/"+id, `{"userName":"ann@x.example"}`)
+	if u := w.user(id); u.State != directory.StateSuspended {
+		t.Errorf("a PUT without active made it %s", u.State)
+	}
+	w.want(400, "PUT", "/Users/"+id, `{"title":"x"}`)
+	w.want(404, "PUT", "/Users/usr_nobody", `{"userName":"x@x.example"}`)
+}
+
+// What another source owns stays, and is told; the state is refused.
+func TestOwnedElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	u, err := w.users.Create(t.Context(), bridge, []byte(`{"email":"ann@x.example","department":"Sales","state":"active"}`))
+	w.Must(err)
+	r := w.want(200, "PATCH", "/Users/"+string(u.ID), patchOf(`{"op":"replace","value":{"`+schemaEnterprise+`:department":"Law","title":"CTO"}}`))
+	if !strings.Contains(r.Body.String(), `"department":"Sales"`) || !strings.Contains(r.Body.String(), `"title":"CTO"`) {
+		t.Errorf("%s", r.Body)
+	}
+	if log := w.lastRequest(); !slices.Contains(log.Notes, "department: not taken, owned by ad") || !slices.Equal(log.Changed, []string{"jobTitle"}) || log.UserID != u.ID {
+		t.Errorf("%+v", log)
+	}
+	w.want(403, "PATCH", "/Users/"+string(u.ID), patchOf(`{"op":"replace","path":"title","value":"x"},{"op":"replace","path":"active","value":false}`))
+	w.want(403, "DELETE", "/Users/"+string(u.ID), nil)
+	if got := w.user(string(u.ID)); got.State != directory.StateActive || got.Deleted != nil || got.JobTitle != "CTO" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What is no value of an attribute that a user does without is kept and not taken; a
+// manager is taken once there is one.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	boss := w.make("boss@x.example")
+	w.want(204, "DELETE", "/Users/"+boss, nil)
+	id := w.make("ann@x.example", `,"preferredLanguage":"rubbish!","`+schemaEnterprise+`":{"manager":"`+boss+`"}`)
+	if u := w.user(id); u.PreferredLanguage != "" || u.ManagerID != "" {
+		t.Errorf("%+v", u)
+	}
+	r := w.want(200, "GET", "/Users/"+id, nil)
+	if r.body.text("preferredLanguage") != "rubbish!" || managerOf(r.body).text("value") != boss {
+		t.Errorf("%s", r.Body)
+	}
+	_, err := w.users.Restore(t.Context(), directory.Caller{Subject: "x", Source: directory.SourceSCIM}, directory.UserID(boss), 0)
+	w.Must(err)
+	r = w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"title","value":"CTO"}`))
+	if u := w.user(id); string(u.ManagerID) != boss || managerOf(r.body).text("displayName") != "boss@x.example" || !strings.HasSuffix(managerOf(r.body).text("$ref"), "/v2/Users/"+boss) {
+		t.Errorf("%+v, %s", u, r.Body)
+	}
+	// In a circle it is left out, and everything else taken.
+	w.want(200, "PATCH", "/Users/"+boss, patchOf(`{"op":"add","path":"manager","value":"`+id+`"},{"op":"add","path":"title","value":"Boss"}`))
+	if u := w.user(boss); u.ManagerID != "" || u.JobTitle != "Boss" {
+		t.Errorf("%+v", u)
+	}
+	for _, ops := range []string{`{"op":"replace","path":"emails[type eq \"work\"].value","value":"no address"}`, `{"op":"replace","path":"title","value":"` + strings.Repeat("x", 300) + `"}`, `{"op":"remove","path":"userName"}`,
+		`{"op":"add","path":"nickName","value":"` + strings.Repeat("x", maxDocument) + `"}`} {
+		if r := w.want(400, "PATCH", "/Users/"+id, patchOf(ops)); r.body.text("scimType") != typeInvalidValue {
+			t.Errorf("%s", r.Body)
+		}
+	}
+}
+
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id := w.make("ann@x.example")
+	r := w.want(200, "GET", "/Users/"+id, nil)
+	tag := r.Header().Get("ETag")
+	if meta, _ := r.body.get("meta").(*object); meta.text("version") != tag || meta.text("location") != r.Header().Get("Location") || !strings.HasPrefix(tag, `W/"`) {
+		t.Errorf("%s, %v", r.Body, r.Header())
+	}
+	w.want(304, "GET", "/Users/"+id, nil, "If-None-Match", tag)
+	next := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"add","path":"nickName","value":"A"}`), "If-Match", `"x", `+tag).Header().Get("ETag")
+	if next == tag {
+		t.Error("what is kept of a user has no part in its version")
+	}
+	w.want(412, "PATCH", "/Users/"+id, patchOf(`{"op":"add","path":"nickName","value":"B"}`), "If-Match", tag)
+	w.want(412, "PUT", "/Users/"+id, `{"userName":"ann@x.example"}`, "If-Match", tag)
+	w.want(412, "DELETE", "/Users/"+id, nil, "If-Match", tag)
+	w.want(204, "DELETE", "/Users/"+id, nil, "If-Match", "*")
+	g := w.group("Eng")
+	tag = w.want(200, "GET", "/Groups/"+g, nil).Header().Get("ETag")
+	w.want(200, "PATCH", "/Groups/"+g, patchOf(`{"op":"replace","path":"displayName","value":"E"}`), "If-Match", tag)
+	w.want(412, "PATCH", "/Groups/"+g, patchOf(`{"op":"replace","path":"displayName","value":"F"}`), "If-Match", tag)
+}
+
+// paged reads a listing to its end, as a client does.
+func (w *world) paged(query string, byCursor bool) (names []string, requests int) {
+	w.Helper()
+	cursor, start := "", 1
+	for {
+		path := fmt.Sprintf("/Users?count=7&startIndex=%d%s", start, query)
+		if byCursor {
+			path = "/Users?count=7&cursor=" + cursor + query
+		}
+		r := w.want(200, "GET", path, nil)
+		requests++
+		total, list := results(r)
+		for _, o := range list {
+			names = append(names, o.text("userName"))
+		}
+		start += len(list)
+		if byCursor {
+			if cursor = r.body.text("nextCursor"); cursor == "" {
+				return names, requests
+			}
+		} else if fmt.Sprint(start-1) >= total && len(fmt.Sprint(start-1)) >= len(total) || len(list) == 0 {
+			return names, requests
+		}
+	}
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	for _, own := range []bool{false, true} {
+		w := newWorld(t, provision.ClientEdit{OwnOnly: &own})
+		var want, odd []string
+		for i := range 40 {
+			name := fmt.Sprintf("u%02d@x.example", i)
+			title := ""
+			if want = append(want, name); i%4 == 1 {
+				odd, title = append(odd, name), `,"title":"odd"`
+			}
+			w.make(name, title)
+		}
+		foreign, err := w.users.Create(t.Context(), ada, []byte(`{"email":"manual@x.example"}`))
+		w.Must(err)
+		if own {
+			w.want(404, "GET", "/Users/"+string(foreign.ID), nil)
+			w.want(404, "DELETE", "/Users/"+string(foreign.ID), nil)
+		} else {
+			want = append(want, "manual@x.example")
+		}
+		slices.Sort(want)
+		for _, byCursor := range []bool{false, true} {
+			got, _ := w.paged("", byCursor)
+			if slices.Sort(got); !slices.Equal(got, want) {
+				t.Errorf("own %v, by cursor %v: %v", own, byCursor, got)
+			}
+			got, _ = w.paged("&filter=title+eq+%22odd%22", byCursor)
+			if slices.Sort(got); !slices.Equal(got, odd) {
+				t.Errorf("filtered, own %v, by cursor %v: %v, want %v", own, byCursor, got, odd)
+			}
+		}
+		// Where nobody has come to by pages.
+		first := w.want(200, "GET", "/Users?startIndex=31&count=100&attributes=userName", nil)
+		if total, list := results(first); total != fmt.Sprint(len(want)) || len(list) != len(want)-30 {
+			t.Errorf("own %v: of %s %d from the 31st on", own, total, len(list))
+		}
+		if _, list := results(w.want(200, "GET", "/Users?startIndex=1000", nil)); len(list) != 0 {
+			t.Errorf("behind the end: %d", len(list))
+		}
+	}
+}
+
+func TestCursors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	for i := range 3 {
+		w.make(fmt.Sprintf("u%d@x.example", i))
+	}
+	cursor := w.want(200, "GET", "/Users?cursor&count=2", nil).body.text("nextCursor")
+	for path, keyword := range map[string]string{
+		"/Users?cursor=x!&count=2": typeInvalidCursor, "/Users?cursor=" + cursor + "&filter=title+pr": typeInvalidCursor, "/Groups?cursor=" + cursor: typeInvalidCursor,
+		"/Users?cursor&count=x": typeInvalidCount, "/Users?count=x": typeInvalidValue, "/Users?startIndex=a": typeInvalidValue,
+	} {
+		if r := w.want(400, "GET", path, nil); r.body.text("scimType") != keyword {
+			t.Errorf("%s: %s", path, r.Body)
+		}
+	}
+	w.Advance(2 * time.Hour)
+	if r := w.want(400, "GET", "/Users?count=2&cursor="+cursor, nil); r.body.text("scimType") != typeExpiredCursor {
+		t.Errorf("%s", r.Body)
+	}
+}
+
+// Whatever is wrong with a token, the answer is the same to the byte.
+func TestUnauthorized(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	good, client := w.token, w.client
+	other, foreign := w.newClient(provision.ClientEdit{Name: ptr("Entra")})
+	tokens, err := w.clients.Tokens(t.Context(), client.ID)
+	w.Must(err)
+	_, secret, err := w.clients.NewToken(t.Context(), ada, client.ID, 1)
+	w.Must(err)
+	expired := secret.Reveal()
+	w.want(200, "GET", "/Users", nil)
+	w.Advance(25 * time.Hour)
+	var bodies []string
+	for _, token := range []string{"", "x", good + "x", foreign, expired} {
+		w.token = token
+		r := w.want(401, "GET", "/Users", nil)
+		bodies = append(bodies, r.Body.String()+fmt.Sprint(r.Header()))
+	}
+	w.token = good
+	w.want(200, "GET", "/Users", nil)
+	w.client = other
+	r := w.want(401, "GET", "/Users", nil)
+	bodies = append(bodies, r.Body.String()+fmt.Sprint(r.Header()))
+	w.client = client
+	_, err = w.clients.RevokeToken(t.Context(), ada, client.ID, tokens[0].ID)
+	w.Must(err)
+	r = w.want(401, "GET", "/Users", nil)
+	bodies = append(bodies, r.Body.String()+fmt.Sprint(r.Header()))
+	if slices.Sort(bodies); len(slices.Compact(bodies)) != 1 {
+		t.Errorf("answers differ: %q", bodies)
+	}
+	for range wrongPerMinute {
+		w.send("GET", "/Users", nil)
+	}
+	if r := w.want(429, "GET", "/Users", nil); r.Header().Get("Retry-After") == "" {
+		t.Errorf("%v", r.Header())
+	}
+}
+
+func TestPausedAndLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	for i := range 5 * PerSecond {
+		r := w.send("GET", "/ServiceProviderConfig", nil)
+		if r.Code == 429 {
+			if i < 4*PerSecond || r.Header().Get("Retry-After") == "" {
+				t.Errorf("after %d: %v", i, r.Header())
+			}
+			break
+		}
+		w.Advance(-time.Millisecond) // all at once
+		if i == 5*PerSecond-1 {
+			t.Error("nothing was ever refused")
+		}
+	}
+	w.Advance(time.Minute)
+	_, err := w.clients.Edit(t.Context(), ada, w.client.ID, provision.ClientEdit{Paused: ptr(true)}, 0)
+	w.Must(err)
+	if r := w.want(503, "POST", "/Users", `{"userName":"ann@x.example"}`); r.Header().Get("Retry-After") != "3600" {
+		t.Errorf("%v", r.Header())
+	}
+	if log := w.lastRequest(); log.Status != 503 || log.TokenID == "" {
+		t.Errorf("%+v", log)
+	}
+}
+
+func TestStrict(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{Strict: ptr(true)})
+	user := func(more string) string {
+		return `{"schemas":["` + schemaUser + `"],"userName":"s@x.example","emails":[{"value":"s@x.example"}]` + more + `}`
+	}
+	id := w.want(201, "POST", "/Users", user(`,"password":"x","groups":[]`)).body.text("id")
+	g := w.group("Eng", id)
+	for _, tt := range []struct{ method, path, body, keyword string }{
+		{"POST", "/Users", `{"userName":"t@x.example"}`, typeInvalidSyntax},
+		{"POST", "/Users", user(`,"x_custom":"1"`), typeInvalidSyntax},
+		{"POST", "/Users", user(`,"active":"True"`), typeInvalidValue},
+		{"PATCH", "/Users/" + id, patchOf(`{"op":"replace","path":"id","value":"9"}`), typeMutability},
+		{"PATCH", "/Users/" + id, patchOf(`{"op":"replace","path":"urn:acme:User:badge","value":"9"}`), typeInvalidPath},
+		{"PATCH", "/Users/" + id, patchOf(`{"op":"replace","path":"phoneNumbers[type eq \"work\"].value","value":"9"}`), typeNoTarget},
+		{"PATCH", "/Users/" + id, patchOf(``), typeInvalidSyntax},
+		{"PATCH", "/Users/" + id, `{"Operations":[{"op":"replace","path":"title","value":"9"}]}`, typeInvalidSyntax},
+		{"PATCH", "/Groups/" + g, patchOf(`{"op":"add","path":"members","value":[{"value":"nobody"}]}`), typeInvalidValue},
+		{"PATCH", "/Groups/" + g, patchOf(`{"op":"remove","path":"members[value eq \"nobody\"]"}`), typeNoTarget},
+	} {
+		if r := w.want(400, tt.method, tt.path, tt.body); r.body.text("scimType") != tt.keyword {
+			t.Errorf("%s %s: %s, want %s", tt.method, tt.body, r.Body, tt.keyword)
+		}
+	}
+	if u := w.user(id); u.Version != 1 || !slices.Equal(w.in(g), []string{id}) {
+		t.Errorf("%+v", u)
+	}
+}
+
+func TestGroups(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	var ids []string
+	for i := range 30 {
+		ids = append(ids, w.make(fmt.Sprintf("u%02d@x.example", i)))
+	}
+	g := w.group("Eng", ids[:10]...)
+	w.want(409, "POST", "/Groups", `{"displayName":"ENG"}`)
+	r := w.want(200, "GET", "/Groups/"+g, nil)
+	if list := elements(r.body.get("members")); len(list) != 10 || list[0].text("display") == "" || list[0].text("$ref") == "" {
+		t.Errorf("%s", r.Body)
+	}
+	var values []string
+	for _, id := range ids {
+		values = append(values, `{"value":"`+id+`"}`)
+	}
+	// In whatever order, in several operations, with others who are not there.
+	slices.Reverse(values)
+	w.want(200, "PATCH", "/Groups/"+g, patchOf(`{"op":"add","path":"members","value":[`+strings.Join(values, ",")+`,{"value":"usr_x"},{"value":"grp_x","type":"Group"}]},{"op":"remove","path":"members[value eq \"`+ids[3]+`\"]"}`))
+	if got := w.in(g); len(got) != 29 || slices.Contains(got, ids[3]) {
+		t.Errorf("%d members", len(got))
+	}
+	if log := w.lastRequest(); len(log.Notes) < 2 || log.GroupID != directory.GroupID(g) || !slices.Equal(log.Changed, []string{"members"}) {
+		t.Errorf("%+v", log)
+	}
+	w.want(200, "PUT", "/Groups/"+g, `{"displayName":"Engineering","externalId":"G1"}`)
+	if got := w.in(g); len(got) != 29 {
+		t.Errorf("a PUT without members left %d", len(got))
+	}
+	w.want(200, "PUT", "/Groups/"+g, `{"displayName":"Engineering","externalId":"G1","members":[`+values[0]+`]}`)
+	if got := w.in(g); !slices.Equal(got, ids[29:]) {
+		t.Errorf("%v", got)
+	}
+	other := w.group("Law", ids[29], ids[0])
+	for filter, want := range map[string][]string{
+		`displayName eq "engineering"`: {g}, `externalId eq "G1"`: {g}, `externalId eq "g1"`: nil, `members eq "` + ids[0] + `"`: {other},
+		`id eq "` + g + `" and members eq "` + ids[29] + `"`: {g}, `id eq "` + g + `" and members.value eq "` + ids[0] + `"`: nil,
+		`displayName sw "l"`: {other}, `not (members eq "` + ids[0] + `")`: {g},
+	} {
+		_, list := results(w.want(200, "GET", "/Groups?excludedAttributes=members&filter="+strings.NewReplacer(" ", "+", `"`, "%22").Replace(filter), nil))
+		var got []string
+		for _, o := range list {
+			got = append(got, o.text("id"))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", filter, got, want)
+		}
+	}
+	w.want(400, "GET", "/Groups?filter=members+pr", nil)
+	if r := w.want(200, "GET", "/Users/"+ids[29]+"?attributes=groups", nil); len(elements(r.body.get("groups"))) != 2 {
+		t.Errorf("%s", r.Body)
+	}
+	w.want(204, "DELETE", "/Groups/"+g, nil)
+	w.want(404, "GET", "/Groups/"+g, nil)
+	if again := w.want(201, "POST", "/Groups", `{"displayName":"Engineering","externalId":"G1"}`); again.body.text("id") == g || len(w.in(again.body.text("id"))) != 0 {
+		t.Errorf("%s", again.Body)
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	for _, path := range []string{"/ServiceProviderConfig", "/ResourceTypes", "/ResourceTypes/User", "/Schemas", "/Schemas/" + schemaEnterprise} {
+		w.want(200, "GET", path, nil)
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
+			if r := w.want(405, method, path, "{}"); r.Header().Get("Allow") != "GET" {
+				t.Errorf("%s %s: %v", method, path, r.Header())
+			}
+		}
+	}
+	for _, path := range []string{"", "/", "/Nothing", "/Schemas/urn:x", "/ResourceTypes/Shoe", "/Users/nobody", "/Users/a/b", "/Groups/%00"} {
+		w.want(404, "GET", path, nil)
+	}
+	w.want(405, "PUT", "/Users", "{}")
+	w.want(405, "POST", "/Users/x", "{}")
+	w.want(413, "POST", "/Users", `{"userName":"`+strings.Repeat("x", MaxBody)+`"}`)
+	r := httptest.NewRecorder()
+	w.handler.ServeHTTP(r, httptest.NewRequestWithContext(t.Context(), "GET", "/scim/"+string(w.client.ID)+"/v3/Users", nil))
+	if r.Code != http.StatusNotFound {
+		t.Errorf("%d %s", r.Code, r.Body)
+	}
+}
