@@ -9,6 +9,7 @@ import (
 
 	"bindery/infra/apigateway"
 	"bindery/shared/api/console"
+	"bindery/shared/api/scim"
 	"bindery/shared/boot/lambda"
 	"bindery/shared/boot/web"
 	"bindery/shared/entra/entratest/inprocess"
@@ -40,6 +41,7 @@ func (s *Stack) gateway(cfg *Config) (http.Handler, error) {
 	if err := s.console(mux, cfg); err != nil {
 		return nil, err
 	}
+	s.scim(mux, cfg)
 	answer := lambda.Answer(api)
 	v1 := func(w http.ResponseWriter, r *http.Request) {
 		route := apigateway.Route{Key: r.Method + " /v1/{proxy+}", Invoke: answer}
@@ -95,6 +97,15 @@ func (s *Stack) console(mux *http.ServeMux, cfg *Config) error {
 	}
 	mux.Handle(ProviderPath+"/", provider)
 	return nil
+}
+
+// scim serves the clients that push people and groups, which bring tokens of their own.
+func (s *Stack) scim(mux *http.ServeMux, cfg *Config) {
+	p := s.Core.Parts()
+	answer := lambda.Answer(scim.New(scim.Config{Pushes: s.Core.Pushes, Clients: s.Core.ScimClients, PublicURL: cfg.PublicURL, RequestID: lambda.Gateway{}.RequestID, Now: p.Now, Log: p.Log}))
+	mux.HandleFunc(scim.Prefix, func(w http.ResponseWriter, r *http.Request) {
+		apigateway.Route{Key: r.Method + " /scim/{client}/v2/{proxy+}", Invoke: answer}.Serve(w, r)
+	})
 }
 
 // problem refuses a request before it is the API's.

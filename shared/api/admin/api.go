@@ -73,6 +73,7 @@ type Config struct {
 	Licences     Licences
 	Bindings     Bindings
 	Uses         Uses
+	ScimClients  ScimClients
 	Moves        Moves
 	Jobs         Jobs
 	Runs         Runs
@@ -120,6 +121,7 @@ func New(cfg Config) (*API, error) {
 	a.me()
 	a.users()
 	a.groups()
+	a.scimClients()
 	a.loads()
 	a.runs()
 	a.activity()

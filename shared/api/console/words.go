@@ -1025,6 +1025,16 @@ func kindWord(k directory.AuditKind) (text, bool) {
 		return text{"group edited", "Gruppe geändert"}, true
 	case directory.AuditDeleteGroup:
 		return text{"group deleted", "Gruppe gelöscht"}, true
+	case directory.AuditCreateScimClient:
+		return text{"SCIM client set up", "SCIM-Quelle eingerichtet"}, true
+	case directory.AuditEditScimClient:
+		return text{"SCIM client edited", "SCIM-Quelle geändert"}, true
+	case directory.AuditDeleteScimClient:
+		return text{"SCIM client deleted", "SCIM-Quelle gelöscht"}, true
+	case directory.AuditCreateScimToken:
+		return text{"token of a SCIM client made", "Token einer SCIM-Quelle erstellt"}, true
+	case directory.AuditRevokeScimToken:
+		return text{"token of a SCIM client revoked", "Token einer SCIM-Quelle widerrufen"}, true
 	case directory.AuditRestoreGroup:
 		return text{"group restored", "Gruppe wiederhergestellt"}, true
 	case directory.AuditAddMembers:

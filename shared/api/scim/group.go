@@ -371,7 +371,7 @@ func memberValues(e expr, ids []directory.UserID) ([]directory.UserID, error) {
 		}
 		return memberValues(e.b, ids)
 	case either:
-		return memberValues(both{e.a, e.b}, ids)
+		return memberValues(both(e), ids)
 	case not:
 		return memberValues(e.of, ids)
 	case compare:

@@ -323,19 +323,7 @@ func manyChosen(list []any, s step, n *notes) ([]any, error) {
 		}
 	}
 	if s.op == "remove" {
-		if len(chosen) == 0 {
-			return list, n.bend(typeNoTarget, "nothing was at %s", s)
-		}
-		for _, i := range slices.Backward(chosen) {
-			o := list[i].(*object).clone()
-			if s.sub != nil {
-				o.set(s.sub.name, nil)
-			}
-			if list[i] = o; s.sub == nil || !says(o) {
-				list = slices.Delete(list, i, i+1)
-			}
-		}
-		return list, nil
+		return removeChosen(list, chosen, s, n)
 	}
 	if len(chosen) == 0 {
 		if s.op == "replace" && s.where != nil {
@@ -363,6 +351,23 @@ func manyChosen(list []any, s step, n *notes) ([]any, error) {
 		list = clone(list).([]any)
 		i := slices.IndexFunc(list, func(v any) bool { return equal(v, last) })
 		onePrimary(list, list[i].(*object))
+	}
+	return list, nil
+}
+
+// removeChosen takes values away, or a part of each; what says nothing then goes as well.
+func removeChosen(list []any, chosen []int, s step, n *notes) ([]any, error) {
+	if len(chosen) == 0 {
+		return list, n.bend(typeNoTarget, "nothing was at %s", s)
+	}
+	for _, i := range slices.Backward(chosen) {
+		o := list[i].(*object).clone()
+		if s.sub != nil {
+			o.set(s.sub.name, nil)
+		}
+		if list[i] = o; s.sub == nil || !says(o) {
+			list = slices.Delete(list, i, i+1)
+		}
 	}
 	return list, nil
 }

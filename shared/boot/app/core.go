@@ -13,6 +13,7 @@ import (
 	"bindery/shared/core/jobs"
 	"bindery/shared/core/passwords"
 	"bindery/shared/core/people"
+	"bindery/shared/core/provision"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/runs"
 	"bindery/shared/core/schedule"
@@ -27,6 +28,8 @@ type Core struct {
 	Connect      *connect.Service
 	Users        *people.Users
 	Groups       *people.Groups
+	Pushes       *people.Pushes
+	ScimClients  *provision.Clients
 	Loads        *people.Loads
 	Imports      *people.Imports
 	Photos       *people.Photos
@@ -127,6 +130,8 @@ func (c *Core) joinPeople() {
 	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store.Jobs, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
 	c.Users = people.NewUsers(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Groups = people.NewGroups(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Pushes = people.NewPushes(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.ScimClients = provision.New(provision.Config{Records: p.Store.ScimClients, Now: p.Now, Log: p.Log})
 	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(p.Store), Now: p.Now,
 		Open: func(_ context.Context, conn *directory.Connection) (assign.Tenant, error) { return c.open(conn) }})
 	c.TenantGroups = assign.NewGroupCandidates(assign.GroupCandidatesConfig{Stores: assign.StoresOf(p.Store),

@@ -1,0 +1,160 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+
+	"bindery/shared/core/provision"
+	"bindery/shared/directory"
+)
+
+// ScimClients keeps the clients that push by SCIM; *provision.Clients does.
+type ScimClients interface {
+	Create(ctx context.Context, by directory.Caller, e provision.ClientEdit) (directory.ScimClient, error)
+	Edit(ctx context.Context, by directory.Caller, id directory.ScimClientID, e provision.ClientEdit, version int64) (directory.ScimClient, error)
+	Get(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error)
+	List(ctx context.Context, after string, limit int) ([]directory.ScimClient, string, error)
+	Delete(ctx context.Context, by directory.Caller, id directory.ScimClientID, version int64) error
+	NewToken(ctx context.Context, by directory.Caller, id directory.ScimClientID, days int) (directory.ScimToken, directory.Secret, error)
+	Tokens(ctx context.Context, id directory.ScimClientID) ([]directory.ScimToken, error)
+	RevokeToken(ctx context.Context, by directory.Caller, c directory.ScimClientID, id directory.ScimTokenID) (directory.ScimToken, error)
+	Requests(ctx context.Context, id directory.ScimClientID, cursor string, limit int) ([]directory.ScimRequest, string, error)
+}
+
+// ScimClientPath names a client in a path.
+type ScimClientPath struct {
+	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the client"`
+}
+
+// ScimClientView is a client as the API shows it.
+type ScimClientView struct {
+	directory.ScimClient
+	BasePath string `json:"basePath" doc:"Where the client pushes to, below the address of this API"`
+}
+
+type scimClientOutput struct {
+	ETag string `header:"ETag"`
+	Body ScimClientView
+}
+
+type createdScimClient struct {
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Body     ScimClientView
+}
+
+// NewScimToken is the body of a new token.
+type NewScimToken struct {
+	Days int `json:"days,omitempty" minimum:"1" maximum:"730" doc:"How long it lives; 365 by default."`
+}
+
+// IssuedScimToken is the answer to a new token, the only one that has the token itself.
+type IssuedScimToken struct {
+	directory.ScimToken
+	Token string `json:"token" doc:"The token. It is shown this once, and kept nowhere."`
+}
+
+func viewScimClient(c directory.ScimClient) ScimClientView {
+	return ScimClientView{c, "/scim/" + string(c.ID) + "/v2"}
+}
+
+const scimTokenText = "The answer alone has the token itself: of its secret a hash is kept. A client may have several that are alive, so that the next is put to use before the last is revoked."
+
+func (a *API) scimClients() {
+	register(a, operation{id: "createScimClient", method: http.MethodPost, path: "/v1/scim-clients", scope: ScopeAdmin, status: 201,
+		summary: "Set up a client that pushes people and groups by SCIM", more: "It has no token yet.", body: schema[provision.ClientEdit](a)}, a.createScimClient)
+	register(a, operation{id: "listScimClients", method: http.MethodGet, path: "/v1/scim-clients", scope: ScopeRead,
+		summary: "List the clients that push by SCIM, oldest first"}, a.listScimClients)
+	register(a, operation{id: "getScimClient", method: http.MethodGet, path: "/v1/scim-clients/{id}", scope: ScopeRead,
+		summary: "Read a client that pushes by SCIM"}, a.getScimClient)
+	register(a, operation{id: "editScimClient", method: http.MethodPatch, path: "/v1/scim-clients/{id}", scope: ScopeAdmin,
+		summary: "Edit a client, or pause it", body: schema[provision.ClientEdit](a), types: patchTypes}, a.editScimClient)
+	register(a, operation{id: "deleteScimClient", method: http.MethodDelete, path: "/v1/scim-clients/{id}", scope: ScopeAdmin,
+		summary: "Delete a client with its tokens", more: "What it has pushed stays in the directory."}, a.deleteScimClient)
+	register(a, operation{id: "createScimToken", method: http.MethodPost, path: "/v1/scim-clients/{id}/tokens", scope: ScopeAdmin, status: 201,
+		summary: "Make a token of a client", more: scimTokenText, body: schema[NewScimToken](a), optional: true}, a.createScimToken)
+	register(a, operation{id: "listScimTokens", method: http.MethodGet, path: "/v1/scim-clients/{id}/tokens", scope: ScopeRead,
+		summary: "List the tokens of a client, without the tokens themselves", more: "Those that have expired or were revoked are among them."}, a.listScimTokens)
+	register(a, operation{id: "revokeScimToken", method: http.MethodDelete, path: "/v1/scim-clients/{id}/tokens/{tokenId}", scope: ScopeAdmin, status: 200,
+		summary: "Revoke a token of a client: from here on it opens nothing"}, a.revokeScimToken)
+	register(a, operation{id: "listScimRequests", method: http.MethodGet, path: "/v1/scim-clients/{id}/requests", scope: ScopeRead,
+		summary: "List the requests of a client of the last seven days, the newest first",
+		more:    "Each with what it was answered, what of the user or group it changed, and how it was bent to what it means."}, a.listScimRequests)
+}
+
+func (a *API) createScimClient(ctx context.Context, by Caller, in *sent[provision.ClientEdit]) (*createdScimClient, error) {
+	c, err := a.ScimClients.Create(ctx, by.Caller, in.body)
+	return &createdScimClient{etagOf(c.Version), "/v1/scim-clients/" + string(c.ID), viewScimClient(c)}, err
+}
+
+func (a *API) listScimClients(ctx context.Context, _ Caller, in *struct{ Paging }) (*listOutput[ScimClientView], error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]ScimClientView, string, error) {
+		list, next, err := a.ScimClients.List(ctx, in.Next, limit)
+		views := make([]ScimClientView, len(list))
+		for i := range list {
+			views[i] = viewScimClient(list[i])
+		}
+		return views, next, err
+	})
+}
+
+func (a *API) getScimClient(ctx context.Context, _ Caller, in *ScimClientPath) (*scimClientOutput, error) {
+	c, err := a.ScimClients.Get(ctx, directory.ScimClientID(in.ID))
+	return &scimClientOutput{etagOf(c.Version), viewScimClient(c)}, err
+}
+
+// scimClientEditing is what every edit of a client takes.
+type scimClientEditing struct {
+	ScimClientPath
+	IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the version that is edited; without it the edit goes onto whatever is there"`
+}
+
+func (a *API) editScimClient(ctx context.Context, by Caller, in *struct {
+	scimClientEditing
+	sent[provision.ClientEdit]
+}) (*scimClientOutput, error) {
+	version, err := parseIfMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.ScimClients.Edit(ctx, by.Caller, directory.ScimClientID(in.ID), in.body, version)
+	return &scimClientOutput{etagOf(c.Version), viewScimClient(c)}, err
+}
+
+func (a *API) deleteScimClient(ctx context.Context, by Caller, in *scimClientEditing) (*struct{}, error) {
+	version, err := parseIfMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.ScimClients.Delete(ctx, by.Caller, directory.ScimClientID(in.ID), version)
+}
+
+func (a *API) createScimToken(ctx context.Context, by Caller, in *struct {
+	ScimClientPath
+	sent[NewScimToken]
+}) (*output[IssuedScimToken], error) {
+	t, secret, err := a.ScimClients.NewToken(ctx, by.Caller, directory.ScimClientID(in.ID), in.body.Days)
+	return &output[IssuedScimToken]{IssuedScimToken{t, secret.Reveal()}}, err
+}
+
+func (a *API) listScimTokens(ctx context.Context, _ Caller, in *ScimClientPath) (*output[list[directory.ScimToken]], error) {
+	tokens, err := a.ScimClients.Tokens(ctx, directory.ScimClientID(in.ID))
+	return &output[list[directory.ScimToken]]{list[directory.ScimToken]{Items: orEmpty(tokens)}}, err
+}
+
+func (a *API) revokeScimToken(ctx context.Context, by Caller, in *struct {
+	ScimClientPath
+	TokenID string `path:"tokenId" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the token"`
+}) (*output[directory.ScimToken], error) {
+	t, err := a.ScimClients.RevokeToken(ctx, by.Caller, directory.ScimClientID(in.ID), directory.ScimTokenID(in.TokenID))
+	return &output[directory.ScimToken]{t}, err
+}
+
+func (a *API) listScimRequests(ctx context.Context, _ Caller, in *struct {
+	ScimClientPath
+	Paging
+}) (*listOutput[directory.ScimRequest], error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.ScimRequest, string, error) {
+		return a.ScimClients.Requests(ctx, directory.ScimClientID(in.ID), in.Next, limit)
+	})
+}

@@ -1,0 +1,51 @@
+package admin
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// A token is shown once, and nowhere else; what is edited is seen at once.
+func TestScimClients(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.want(422, "invalid-scim-client", "POST", "/v1/scim-clients", `{"name":""}`)
+	w.want(422, "invalid-scim-client", "POST", "/v1/scim-clients", `{"name":"Okta","mapping":[{"schema":"urn:x","attribute":"a","path":"email"}]}`)
+	a := w.want(201, "", "POST", "/v1/scim-clients", `{"name":"Okta","ownOnly":true}`)
+	id, path := a.text("id"), "/v1/scim-clients/"+a.text("id")
+	if a.text("basePath") != "/scim/"+id+"/v2" || a.header.Get("Location") != path || a.body["ownOnly"] != true || a.body["strict"] != false {
+		t.Errorf("%s, %v", a.raw, a.header)
+	}
+	w.want(412, "version-mismatch", "PATCH", path, `{"paused":true}`, "If-Match", `"7"`)
+	if a = w.want(200, "", "PATCH", path, `{"paused":true}`, "If-Match", a.header.Get("ETag")); a.body["paused"] != true || a.text("name") != "Okta" {
+		t.Errorf("%s", a.raw)
+	}
+	w.want(400, "invalid-body", "PATCH", path, `{"shoe":true}`)
+
+	issued := w.want(201, "", "POST", path+"/tokens", "")
+	token := issued.text("token")
+	if !strings.HasPrefix(token, "bsc_") || strings.Contains(issued.raw, "hash") {
+		t.Errorf("%s", issued.raw)
+	}
+	w.want(400, "invalid-body", "POST", path+"/tokens", `{"days":0}`)
+	for _, read := range []string{path, path + "/tokens", "/v1/scim-clients", path + "/requests", "/v1/activity"} {
+		if a := w.want(200, "", "GET", read, ""); strings.Contains(a.raw, token) || strings.Contains(a.raw, token[len(token)-30:]) || strings.Contains(a.raw, "hash") {
+			t.Errorf("%s shows a token: %s", read, a.raw)
+		}
+	}
+	var list struct {
+		Items []struct{ ID, Revoked string }
+	}
+	if a = w.want(200, "", "DELETE", path+"/tokens/"+issued.text("id"), ""); a.text("revoked") == "" {
+		t.Errorf("%s", a.raw)
+	}
+	if err := json.Unmarshal([]byte(w.want(200, "", "GET", path+"/tokens", "").raw), &list); err != nil || len(list.Items) != 1 || list.Items[0].Revoked == "" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	w.want(404, "scim-token-not-found", "DELETE", path+"/tokens/sct_x", "")
+	w.want(204, "", "DELETE", path, "")
+	w.want(404, "scim-client-not-found", "GET", path, "")
+	w.want(404, "scim-client-not-found", "POST", path+"/tokens", "")
+	w.want(404, "scim-client-not-found", "GET", path+"/requests", "")
+}
