@@ -100,7 +100,7 @@ var arrows = []arrow{
 	{[]string{"shared/boot/web"}, []string{"shared/api/admin", "shared/boot/app", "shared/core/attention", "shared/core/protect", "shared/core/safety"}, "the API's framework is linked only by the functions that have an API"},
 	{[]string{"shared/testworld"}, []string{"shared/directory", "shared/store", "shared/table/memory"}, "what tests of the core and the API work on: records in memory, and no use that is made of them"},
 	{[]string{"events"}, nil, "samples are data"},
-	{[]string{"functions/..."}, []string{"shared/api/console", "shared/boot/app", "shared/boot/lambda", "shared/boot/web", "shared/core/connect", "shared/core/people", "shared/entra", "shared/platform/resolver", "shared/platform/workbook"}, "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
+	{[]string{"functions/..."}, []string{"shared/api/console", "shared/api/scim", "shared/boot/app", "shared/boot/lambda", "shared/boot/web", "shared/core/connect", "shared/core/people", "shared/entra", "shared/platform/resolver", "shared/platform/workbook"}, "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
 	{[]string{"infra/..."}, []string{"shared/...", "events", "infra/..."}, "infra joins everything, and nothing joins infra"},
 }
 

@@ -93,6 +93,7 @@ func TestSymbols(t *testing.T) {
 	whole := map[string][]string{
 		"admin":          {"service/s3.(*Client).GetObject", "excelize/v2.(*File).Rows", "core/reconcile.(*planner).explain", "core/connect.(*Service).Confirm"},
 		"sync":           {"service/s3.(*Client).PutObject", "core/reconcile.(*invocation).step", "core/reconcile.(*flight).send", "core/doctor.(*Doctor).Check"},
+		"scim":           {"api/scim.(*Handler).ServeHTTP", "core/people.(*Pushes).Create"},
 		"console":        {"api/console.(*Console).ServeHTTP", "maragu.dev/gomponents"},
 		"oauth-callback": {"msgraph-sdk-go/models.(*Organization)", "core/connect.(*Service).ServeSignIn"},
 	}
@@ -108,6 +109,10 @@ func TestSymbols(t *testing.T) {
 		"console": {
 			"text/template.(*Template).Execute": "its pages are no templates: the library that makes them uses one function of html/template, and the linker leaves the rest out",
 			"core/reconcile.(*planner).explain": "it has everything from /v1",
+		},
+		"scim": {
+			"core/reconcile.(*invocation).step": "it wakes sync, and only sync works on runs",
+			"core/people.(*Loads).Load":         "files of users are others' to read",
 		},
 		"sync": {"core/connect.(*Service).ServeSignIn": "who signs in at Microsoft comes back to oauth-callback"},
 	}

@@ -24,8 +24,8 @@ type need struct {
 
 var (
 	// every has a log, and works; all seal what they do.
-	every  = []app.Function{app.Admin, app.Console, app.Deactivate, app.LoadFiles, app.OAuthCallback, app.Schedule, app.Sync}
-	all    = []app.Function{app.Admin, app.Deactivate, app.LoadFiles, app.OAuthCallback, app.Schedule, app.Sync}
+	every  = []app.Function{app.Admin, app.Console, app.Deactivate, app.LoadFiles, app.OAuthCallback, app.Schedule, app.Scim, app.Sync}
+	all    = []app.Function{app.Admin, app.Deactivate, app.LoadFiles, app.OAuthCallback, app.Schedule, app.Scim, app.Sync}
 	logsIn = []app.Function{app.Admin, app.OAuthCallback, app.Schedule, app.Sync}
 	// most are behind a token, the schedule or a queue; the callback is open to all.
 	most     = []app.Function{app.Admin, app.Deactivate, app.LoadFiles, app.Schedule, app.Sync}
@@ -37,6 +37,8 @@ var (
 var needs = []need{
 	{"writes its own log", every, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{"own log"}},
 	{"reads records by key and by prefix", []app.Function{app.Admin, app.Deactivate, app.Schedule, app.Sync}, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}, []string{"Table"}},
+	{"reads and writes what is pushed, by partitions (TestScimKeys)", []app.Function{app.Scim}, []string{"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}, []string{"Table"}},
+	{"lists users, groups and what a client has pushed", []app.Function{app.Scim}, []string{"dynamodb:Query"}, []string{"Table/index/index1"}},
 	{"reads records by key", []app.Function{app.LoadFiles}, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem"}, []string{"Table"}},
 	{"reads which groups are above one (TestLoadKeys)", []app.Function{app.LoadFiles}, []string{"dynamodb:Query"}, []string{"Table"}},
 	{"lists connections, runs, bindings, users", []app.Function{app.Admin, app.Deactivate, app.Schedule, app.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index1"}},
@@ -46,7 +48,7 @@ var needs = []need{
 	{"holds users, connections and leases still while it writes what depends on them", []app.Function{app.Admin, app.LoadFiles, app.Sync}, []string{"dynamodb:ConditionCheckItem"}, []string{"Table"}},
 	{"the table and the secrets lie under this key: DynamoDB opens the table's own key with it in the caller's name, Secrets Manager a secret's", every, []string{"kms:Decrypt"}, []string{"Key"}},
 	{"Secrets Manager makes a key for each version of a secret", logsIn, []string{"kms:GenerateDataKey"}, []string{"Key"}},
-	{"wakes sync", []app.Function{app.Admin, app.LoadFiles, app.OAuthCallback, app.Schedule, app.Sync}, []string{"sqs:SendMessage"}, []string{"WorkQueue"}},
+	{"wakes sync", []app.Function{app.Admin, app.LoadFiles, app.OAuthCallback, app.Schedule, app.Scim, app.Sync}, []string{"sqs:SendMessage"}, []string{"WorkQueue"}},
 	{"wakes load", []app.Function{app.Admin, app.LoadFiles, app.Schedule, app.Sync}, []string{"sqs:SendMessage"}, []string{"LoadQueue"}},
 	{"asks for a sweep", []app.Function{app.Admin, app.Deactivate, app.Schedule}, []string{"sqs:SendMessage"}, []string{"SweepQueue"}},
 	{"is woken by its queue", []app.Function{app.Sync}, []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{"WorkQueue"}},

@@ -88,7 +88,7 @@ func TestFunctions(t *testing.T) {
 	for folder, f := range functions(t, tmpl) {
 		memory := 256
 		switch app.Function(folder) {
-		case app.Sync, app.LoadFiles, app.Schedule, app.Console:
+		case app.Sync, app.LoadFiles, app.Schedule, app.Console, app.Scim:
 			memory = 512
 		case app.Admin:
 			memory = 1024
@@ -241,7 +241,7 @@ func triggerOf(t *testing.T, name string) string {
 // openRoute reports whether a route is of pages, to which a browser brings no token: those
 // around a sign-in, and the console's.
 func openRoute(key string) bool {
-	return strings.HasPrefix(key, "GET /oauth/") || strings.HasPrefix(key, "GET /console") || key == "POST /console/{proxy+}"
+	return strings.HasPrefix(key, "GET /oauth/") || strings.HasPrefix(key, "GET /console") || key == "ANY /scim/{client}/v2/{proxy+}" || key == "POST /console/{proxy+}"
 }
 
 // Every route but those of pages asks for a token; the sample events agree.
@@ -295,7 +295,7 @@ func TestQueues(t *testing.T) {
 				t.Errorf("%s: nothing raises an alarm for it", dead)
 			}
 		}
-		if slices.Contains([]string{"admin", "console", "oauth-callback"}, folder) && timeout > 29 {
+		if slices.Contains([]string{"admin", "console", "oauth-callback", "scim"}, folder) && timeout > 29 {
 			t.Errorf("%s: Timeout = %d, and API Gateway ends a call after 30 s", folder, timeout)
 		}
 	}

@@ -27,6 +27,7 @@ const (
 	Deactivate    Function = "deactivate"
 	Admin         Function = "admin"
 	Console       Function = "console"
+	Scim          Function = "scim"
 )
 
 // Microsoft's own addresses, used unless others are allowed and set.
@@ -165,16 +166,16 @@ func (v variable) usedBy(f Function) bool {
 // Who uses what. A function gets no variable, and in template.yaml no right,
 // that it has no use for.
 var (
-	every      = []Function{Admin, Console, Deactivate, LoadFiles, OAuthCallback, Schedule, Sync}
-	seals      = []Function{Admin, Deactivate, LoadFiles, OAuthCallback, Schedule, Sync} // what they do
+	every      = []Function{Admin, Console, Deactivate, LoadFiles, OAuthCallback, Schedule, Scim, Sync}
+	seals      = []Function{Admin, Deactivate, LoadFiles, OAuthCallback, Schedule, Scim, Sync} // what they do
 	showsPages = []Function{Console}
-	hasAddress = []Function{Admin, Console, OAuthCallback}
+	hasAddress = []Function{Admin, Console, OAuthCallback, Scim}
 	graph      = []Function{Admin, OAuthCallback, Sync}                       // call Microsoft Graph
 	logsIn     = []Function{Admin, OAuthCallback, Schedule, Sync}             // call the identity platform
 	tokens     = []Function{Admin, Deactivate, OAuthCallback, Schedule, Sync} // deactivate only deletes them
 	authorises = []Function{Admin, OAuthCallback}
 	writesRuns = []Function{Admin, Sync}
-	wakesSync  = []Function{Admin, LoadFiles, OAuthCallback, Schedule, Sync}
+	wakesSync  = []Function{Admin, LoadFiles, OAuthCallback, Schedule, Scim, Sync}
 	wakesLoad  = []Function{Admin, LoadFiles, Schedule, Sync}
 	// tellsAdmins link what was done and tell admins.
 	tellsAdmins = []Function{Schedule, Sync}
