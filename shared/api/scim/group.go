@@ -72,6 +72,10 @@ func (c groupCall) members(v any) ([]directory.UserID, error) {
 		if v == nil || v == "" {
 			continue
 		}
+		if o, is := v.(*object); is {
+			v = o.clone()
+			v.(*object).set("display", nil) // Okta's name of the user, who has one
+		}
 		e, err := c.notes.complex("members", a, v)
 		if err != nil {
 			return nil, err
@@ -325,7 +329,7 @@ func (c groupCall) remove(ctx context.Context, id string, fits fits) error {
 }
 
 func (c groupCall) member(m *people.Member) *object {
-	return obj("value", m.ID, "$ref", c.base+"/Users/"+m.ID, "display", m.Name, "type", "User")
+	return obj("value", m.ID, "$ref", c.base+"/Users/"+m.ID, "type", "User")
 }
 
 // bare is a group without its members.

@@ -57,6 +57,8 @@ const (
 	// Config says otherwise: twice what Entra ID sends, which a server must never throttle
 	// below.
 	PerSecond = 50
+	// burst is for how many seconds a client may have saved what it did not send.
+	burst = 20
 	// wrongPerMinute is how many wrong tokens come from one address before it is kept
 	// waiting.
 	wrongPerMinute = 20
@@ -79,7 +81,7 @@ func New(cfg Config) *Handler {
 	if cfg.PerSecond == 0 {
 		cfg.PerSecond = PerSecond
 	}
-	return &Handler{cfg, newLimiter(float64(cfg.PerSecond), 4*float64(cfg.PerSecond)), newLimiter(wrongPerMinute/60.0, wrongPerMinute)}
+	return &Handler{cfg, newLimiter(float64(cfg.PerSecond), burst*float64(cfg.PerSecond)), newLimiter(wrongPerMinute/60.0, wrongPerMinute)}
 }
 
 // call is one request on its way.

@@ -334,16 +334,16 @@ func TestUnauthorized(t *testing.T) {
 func TestPausedAndLimited(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, provision.ClientEdit{})
-	for i := range 5 * PerSecond {
+	for i := range 2 * burst * PerSecond {
 		r := w.send("GET", "/ServiceProviderConfig", nil)
 		if r.Code == 429 {
-			if i < 4*PerSecond || r.Header().Get("Retry-After") == "" {
+			if i < burst*PerSecond || r.Header().Get("Retry-After") == "" {
 				t.Errorf("after %d: %v", i, r.Header())
 			}
 			break
 		}
 		w.Advance(-time.Millisecond) // all at once
-		if i == 5*PerSecond-1 {
+		if i == 2*burst*PerSecond-1 {
 			t.Error("nothing was ever refused")
 		}
 	}
@@ -397,7 +397,7 @@ func TestGroups(t *testing.T) {
 	g := w.group("Eng", ids[:10]...)
 	w.want(409, "POST", "/Groups", `{"displayName":"ENG"}`)
 	r := w.want(200, "GET", "/Groups/"+g, nil)
-	if list := elements(r.body.get("members")); len(list) != 10 || list[0].text("display") == "" || list[0].text("$ref") == "" {
+	if list := elements(r.body.get("members")); len(list) != 10 || list[0].text("$ref") == "" {
 		t.Errorf("%s", r.Body)
 	}
 	var values []string

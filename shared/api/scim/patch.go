@@ -144,6 +144,9 @@ func (t *resourceType) do(doc *object, s step, n *notes) error {
 			return badRequest(typeInvalidValue, "The value of %s must be an object.", s.whole.urn)
 		}
 		for _, m := range o.members {
+			if strings.EqualFold(m.name, "schemas") {
+				continue
+			}
 			inner, err := t.step(s.op, s.whole.urn+":"+m.name, m.value, true, n)
 			if err == nil {
 				err = t.patch(doc, inner, n)

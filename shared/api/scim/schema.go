@@ -205,7 +205,7 @@ var groupAttributes = []*attribute{
 	{name: "displayName", about: "The name; unique among groups, in any letter case", required: true, uniqueness: "server"},
 	{name: "members", about: "The users in the group", kind: kindComplex, multi: true, sub: []*attribute{
 		{name: "value", mutability: immutable, exact: true}, {name: "$ref", kind: kindReference, references: []string{"User"}, mutability: immutable},
-		{name: "display", mutability: readOnly}, {name: "type", mutability: immutable, canonical: []string{"User"}},
+		{name: "type", mutability: immutable, canonical: []string{"User"}},
 	}},
 }
 

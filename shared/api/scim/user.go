@@ -247,10 +247,12 @@ func (c *call) shownAll(ctx context.Context, users []*people.PushedUser, p *proj
 	}
 	for _, o := range list {
 		if m := managerOf(o); m != nil {
-			m.set("$ref", c.base+"/Users/"+m.text("value"))
-			if name := names[directory.UserID(m.text("value"))]; name != "" {
-				m.set("displayName", name)
+			name, there := names[directory.UserID(m.text("value"))]
+			if !there {
+				continue // whom the client has named too early
 			}
+			m.set("$ref", c.base+"/Users/"+m.text("value"))
+			m.set("displayName", name)
 		}
 	}
 	return list, nil

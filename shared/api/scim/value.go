@@ -151,6 +151,9 @@ func (t *resourceType) mergeExtension(doc *object, s *schema, v any, n *notes, k
 		return badRequest(typeInvalidValue, "The value of %s must be an object", s.urn)
 	}
 	for _, m := range o.members {
+		if strings.EqualFold(m.name, "schemas") { // some libraries name an extension in itself
+			continue
+		}
 		a := attributeNamed(s.attributes, m.name)
 		if a == nil {
 			if err := n.bend(keyword, "the attribute %q of %s is not known and was ignored", shortened(m.name), s.urn); err != nil {
