@@ -12,8 +12,8 @@ import (
 func main() { lambda.Main(app.Scim, wire) }
 
 func wire(a *app.AWS) (lambda.Handler, error) {
-	core := app.NewCore(a.Parts)
+	pushes, clients := app.Provisioning(a.Parts)
 	return lambda.Handler{HTTP: scim.New(scim.Config{
-		Pushes: core.Pushes, Clients: core.ScimClients, PublicURL: a.Config.PublicBaseURL, RequestID: lambda.Gateway{}.RequestID, Log: a.Log,
+		Pushes: pushes, Clients: clients, PublicURL: a.Config.PublicBaseURL, RequestID: lambda.Gateway{}.RequestID, Log: a.Log,
 	})}, nil
 }

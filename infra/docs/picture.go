@@ -30,31 +30,33 @@ type note struct {
 
 const (
 	pictureWidth  = 1000
-	pictureHeight = 430
+	pictureHeight = 490
 	rowHeight     = 44
 )
 
 var boxes = []box{
-	{"", 254, 18, 182, 248, "group", ""}, // all functions use the table
+	{"", 254, 18, 182, 308, "group", ""}, // all functions use the table
 
 	{"an admin's browser", 20, 30, 170, rowHeight, "caller", ""},
 	{"console", 20, 90, 170, rowHeight, "function", ""},
 	{"an admin's client", 20, 150, 170, rowHeight, "caller", ""},
 	{"EventBridge", 20, 210, 170, rowHeight, "service", "every five minutes"},
+	{"an identity provider", 20, 270, 170, rowHeight, "caller", ""},
 
 	{"oauth-callback", 270, 30, 150, rowHeight, "function", ""},
 	{"admin", 270, 90, 150, rowHeight, "function", ""},
 	{"deactivate", 270, 150, 150, rowHeight, "function", ""},
 	{"schedule", 270, 210, 150, rowHeight, "function", ""},
+	{"scim", 270, 270, 150, rowHeight, "function", ""},
 
 	{"SQS", 500, 120, 110, rowHeight, "service", "wake-ups"},
 	{"sync", 690, 120, 110, rowHeight, "function", ""},
 	{"load", 600, 190, 90, rowHeight, "function", ""},
 	{"Microsoft Graph", 850, 120, 130, rowHeight, "caller", "$batch"},
 
-	{"DynamoDB", 270, 296, 250, rowHeight, "service", "users, bindings, runs, changes"},
-	{"Secrets Manager", 540, 296, 160, rowHeight, "service", "tokens"},
-	{"KMS, S3", 720, 296, 260, rowHeight, "service", "seals, heads of chains, uploads"},
+	{"DynamoDB", 270, 356, 250, rowHeight, "service", "users, bindings, runs, changes"},
+	{"Secrets Manager", 540, 356, 160, rowHeight, "service", "tokens"},
+	{"KMS, S3", 720, 356, 260, rowHeight, "service", "seals, heads of chains, uploads"},
 }
 
 var lines = []line{
@@ -65,32 +67,35 @@ var lines = []line{
 	{points: [][2]int{{230, 172}, {230, 112}, {270, 112}}},
 	{points: [][2]int{{230, 112}, {230, 172}, {270, 172}}},
 	{points: [][2]int{{190, 232}, {270, 232}}},
+	{points: [][2]int{{190, 292}, {270, 292}}},
 
 	{points: [][2]int{{420, 52}, {460, 52}, {460, 142}, {500, 142}}},
 	{points: [][2]int{{420, 112}, {460, 112}, {460, 142}, {500, 142}}},
 	{points: [][2]int{{420, 172}, {460, 172}, {460, 142}, {500, 142}}},
 	{points: [][2]int{{420, 232}, {460, 232}, {460, 142}, {500, 142}}},
+	{points: [][2]int{{420, 292}, {460, 292}, {460, 142}, {500, 142}}},
 
 	{points: [][2]int{{610, 142}, {690, 142}}},
 	{points: [][2]int{{555, 164}, {555, 212}, {600, 212}}},
-	{points: [][2]int{{645, 234}, {645, 280}}},
+	{points: [][2]int{{645, 234}, {645, 340}}},
 	{points: [][2]int{{800, 142}, {850, 142}}, both: true},
 	{points: [][2]int{{745, 120}, {745, 84}, {555, 84}, {555, 120}}},
 
-	{points: [][2]int{{345, 266}, {345, 296}}, both: true},
-	{points: [][2]int{{745, 164}, {745, 280}, {480, 280}, {480, 296}}, both: true},
-	{points: [][2]int{{620, 280}, {620, 296}}},
-	{points: [][2]int{{745, 280}, {850, 280}, {850, 296}}},
+	{points: [][2]int{{345, 326}, {345, 356}}, both: true},
+	{points: [][2]int{{745, 164}, {745, 340}, {480, 340}, {480, 356}}, both: true},
+	{points: [][2]int{{620, 340}, {620, 356}}},
+	{points: [][2]int{{745, 340}, {850, 340}, {850, 356}}},
 }
 
 var notes = []note{
 	{230, 44, "/oauth", "middle"},
 	{115, 86, "/console", "start"},
 	{230, 104, "/v1", "middle"},
+	{230, 284, "/scim", "middle"},
 	{650, 76, "the next slice, at once or delayed", "middle"},
 	{980, 184, "only sync writes there;", "end"},
 	{980, 200, "admin, oauth-callback read", "end"},
-	{20, 372, "one slice of sync, while it holds the connection's lease", "start"},
+	{20, 432, "one slice of sync, while it holds the connection's lease", "start"},
 }
 
 // steps are what one slice of sync does, in its order.
@@ -132,7 +137,7 @@ func Picture() string {
 	for _, n := range notes {
 		drawText(&b, n.x, n.y, n.text, n.anchor, "small")
 	}
-	const left, top, width, gap = 20, 384, 116, 24
+	const left, top, width, gap = 20, 444, 116, 24
 	for i, name := range steps {
 		x := left + i*(width+gap)
 		drawBox(&b, box{name: name, x: x, y: top, w: width, h: 32, class: "step"})

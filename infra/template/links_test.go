@@ -113,6 +113,7 @@ func TestSymbols(t *testing.T) {
 		"scim": {
 			"core/reconcile.(*invocation).step": "it wakes sync, and only sync works on runs",
 			"core/people.(*Loads).Load":         "files of users are others' to read",
+			"core/doctor.(*Doctor).Check":       "it pushes people, and nothing else",
 		},
 		"sync": {"core/connect.(*Service).ServeSignIn": "who signs in at Microsoft comes back to oauth-callback"},
 	}

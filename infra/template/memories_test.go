@@ -24,6 +24,7 @@ var locks = map[string]string{
 	"shared/core/mapping/locale.go":       "names of countries, read once from a table of the program",
 	"shared/directory/pattern.go":         "patterns of the program, each compiled once",
 	"shared/core/audit/chain_publish.go":  "what went wrong with the heads of one tick",
+	"shared/api/scim/limit.go":            "how fast a client of this process was in the last seconds",
 	"shared/api/admin/api.go":             "the description, made once, of the types of the program",
 	"shared/store/calls.go":               "whether there was a call of the table between two moments of an invocation",
 	"shared/store/packed.go":              "memory of the packer, which begins anew with each body",

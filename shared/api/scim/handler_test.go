@@ -177,6 +177,23 @@ func TestKept(t *testing.T) {
 	}
 }
 
+// Active can be removed, which changes no user, and is shown once it is sent again.
+func TestActiveRemoved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id := w.make("ann@x.example", `,"active":true`)
+	for range 2 {
+		r := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"remove","path":"active"}`))
+		if u := w.user(id); u.State != directory.StateActive || u.Version != 1 || r.body.index("active") >= 0 {
+			t.Errorf("%s: %s", u.State, r.Body)
+		}
+	}
+	r := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"active","value":false}`))
+	if u := w.user(id); u.State != directory.StateSuspended || r.body.get("active") != false {
+		t.Errorf("%s: %s", u.State, r.Body)
+	}
+}
+
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, provision.ClientEdit{})

@@ -187,6 +187,9 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 		if err := c.users.patch(after, steps, &c.notes); err != nil {
 			return people.UserPush{}, err
 		}
+		if before.index("active") >= 0 && after.index("active") < 0 {
+			after.members = append(after.members, member{"active", nil})
+		}
 		if after.text("userName") == "" {
 			return people.UserPush{}, badRequest(typeInvalidValue, "userName is required and cannot be removed.")
 		}

@@ -13,7 +13,7 @@ func TestStart(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Start(%s) = %v", f, err)
 		}
-		if a.Parts.Store == nil || a.Parts.Vault == nil || (a.queue.Work == nil) != (f == Deactivate || f == Console) || (a.queue.Loads == nil) != (f == Deactivate || f == OAuthCallback || f == Console) || (a.queue.Sweeps == nil) != (f == OAuthCallback || f == Sync || f == LoadFiles || f == Console) {
+		if a.Parts.Store == nil || a.Parts.Vault == nil || (a.queue.Work == nil) != (f == Deactivate || f == Console) || (a.queue.Loads == nil) != (f == Deactivate || f == OAuthCallback || f == Console || f == Scim) || (a.queue.Sweeps == nil) != (f == OAuthCallback || f == Sync || f == LoadFiles || f == Console || f == Scim) {
 			t.Errorf("Start(%s): store %v, vault %v, work %v, loads %v, sweep %v", f, a.Parts.Store != nil, a.Parts.Vault != nil, a.queue.Work != nil, a.queue.Loads != nil, a.queue.Sweeps != nil)
 		}
 	}

@@ -130,8 +130,7 @@ func (c *Core) joinPeople() {
 	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store.Jobs, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
 	c.Users = people.NewUsers(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Groups = people.NewGroups(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
-	c.Pushes = people.NewPushes(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
-	c.ScimClients = provision.New(provision.Config{Records: p.Store.ScimClients, Now: p.Now, Log: p.Log})
+	c.Pushes, c.ScimClients = Provisioning(p)
 	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(p.Store), Now: p.Now,
 		Open: func(_ context.Context, conn *directory.Connection) (assign.Tenant, error) { return c.open(conn) }})
 	c.TenantGroups = assign.NewGroupCandidates(assign.GroupCandidatesConfig{Stores: assign.StoresOf(p.Store),
@@ -163,6 +162,13 @@ func (c *Core) joinPeople() {
 		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew, directory.JobVerify: c.Activity.Verifier.Verify,
 		directory.JobLicences: c.Seats.Count,
 	}})
+}
+
+// Provisioning is what identity providers need of the core, for a function that has
+// nothing else of it.
+func Provisioning(p Parts) (*people.Pushes, *provision.Clients) {
+	return people.NewPushes(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: wakes{p.Queue}, Now: p.Now, Log: p.Log}),
+		provision.New(provision.Config{Records: p.Store.ScimClients, Now: p.Now, Log: p.Log})
 }
 
 // runStarter starts runs for who binds and releases users.
