@@ -14,6 +14,7 @@ import (
 	"bindery/shared/core/people"
 	"bindery/shared/core/provision"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 	"bindery/shared/testworld"
 )
 
@@ -26,6 +27,7 @@ type world struct {
 	client  directory.ScimClient
 	token   string
 	handler *Handler
+	counted *counted
 }
 
 var ada = directory.Caller{Subject: "ada"}
@@ -42,6 +44,8 @@ func ptr[T any](v T) *T { return &v }
 func newWorld(t *testing.T, e provision.ClientEdit) *world {
 	t.Helper()
 	w := &world{World: testworld.New(t)}
+	w.counted = &counted{Table: w.Table}
+	w.Store = store.New(w.counted, store.Options{Now: w.Now})
 	cfg := people.UsersConfig{Stores: people.StoresOf(w.Store), Wake: noWaker{}, Now: w.Now}
 	w.pushes, w.users = people.NewPushes(cfg), people.NewUsers(cfg)
 	w.clients = provision.New(provision.Config{Records: w.Store.ScimClients, Now: w.Now})
