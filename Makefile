@@ -27,6 +27,9 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CFN_LINT    := cfn-lint==1.58.0
 SAM_TRANSFORM := aws-sam-translator==1.115.0
 SCHEMATHESIS := 4.32.5
+SCIM_TESTER  := 0.5.2
+SCIM_CLI     := 0.6.0
+SCIM_SANITY  := 0.7.4
 AXE          := axe-playwright-python==0.1.8
 
 # What test-aws runs: every contract that has a driver for AWS, the main job over
@@ -34,7 +37,7 @@ AXE          := axe-playwright-python==0.1.8
 AWS_PACKAGES := ./shared/table/dynamodb ./shared/store/storetest ./shared/platform/vault ./shared/platform/queue ./shared/platform/signer ./shared/platform/notify ./shared/platform/upload ./shared/platform/heads
 AWS_JOBS     := ./infra/demo ./infra/local ./infra/stack ./infra/template -run "AWS|TestBinaries"
 
-.PHONY: help demo run m365 test test-race test-api test-aws test-lambda lambda-story test-browser screens bench scenario lint fmt-check vet golangci vuln build validate deploy entra-app setup token smoke clean sdk-notice
+.PHONY: help demo run m365 test test-race test-api test-scim test-aws test-lambda lambda-story test-browser screens bench scenario lint fmt-check vet golangci vuln build validate deploy entra-app setup token smoke clean sdk-notice
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -72,6 +75,16 @@ test-api: sdk-notice ## three minutes of requests that Schemathesis makes up fro
 	$(MAKE) --no-print-directory $(BUILD)/schemathesis/ready-$(SCHEMATHESIS); \
 	BINDERY_SCHEMATHESIS='$(abspath $(BUILD))/schemathesis/bin/st' BINDERY_SCHEMATHESIS_SECONDS='$(FOR)' \
 	  $(GO) test ./infra/local -run '^TestSchemathesis$$' -count=1 -v -timeout 20m
+
+$(BUILD)/scim/ready-$(SCIM_TESTER)-$(SCIM_CLI)-$(SCIM_SANITY):
+	@rm -rf $(BUILD)/scim; python3 -m venv $(BUILD)/scim
+	@$(BUILD)/scim/bin/pip install --quiet scim2-tester==$(SCIM_TESTER) scim2-cli==$(SCIM_CLI) scim-sanity==$(SCIM_SANITY)
+	@touch $@
+
+test-scim: sdk-notice ## hold SCIM to the RFCs by two testers that others wrote (needs Python)
+	@if ! command -v python3 >/dev/null; then echo "test-scim: skipped, it needs python3"; [ "$${CI:-}" != true ]; exit; fi; \
+	$(MAKE) --no-print-directory $(BUILD)/scim/ready-$(SCIM_TESTER)-$(SCIM_CLI)-$(SCIM_SANITY); \
+	BINDERY_SCIM_TOOLS='$(abspath $(BUILD))/scim/bin' $(GO) test ./infra/local -run '^TestScimTools$$' -count=1 -v
 
 test-aws: sdk-notice ## the same contracts on DynamoDB Local, ElasticMQ and moto (needs Java, Maven and Python)
 	@infra/aws-local/with.sh test-aws bash -euc '$(GO) test -count=1 $(AWS_PACKAGES); $(GO) test -count=1 $(AWS_JOBS)'
