@@ -30,8 +30,8 @@ type question struct {
 	key string
 }
 
-// readQuery reads the parameters of a listing. Unknown ones mean nothing: Entra's flag is
-// left in its address.
+// readQuery reads the parameters of a listing. Unknown ones mean nothing: Entra's flag
+// (aadOptscim062020) is left in its address.
 func (t *resourceType) readQuery(values url.Values, n *notes) (*question, error) {
 	q := &question{start: 1, count: defaultCount}
 	var err error
