@@ -82,6 +82,11 @@ func NewSignInID(now time.Time) SignInID { return SignInID(newID("sgn_", now)) }
 // NewScimClientID returns a fresh ID.
 func NewScimClientID(now time.Time) ScimClientID { return ScimClientID(newID("scl_", now)) }
 
+// ScimClientOf is the client that a subject of edits is; false for anybody else.
+func ScimClientOf(subject string) (ScimClientID, bool) {
+	return ScimClientID(subject), strings.HasPrefix(subject, "scl_")
+}
+
 // NewScimTokenID returns a fresh ID.
 func NewScimTokenID(now time.Time) ScimTokenID { return ScimTokenID(newID("sct_", now)) }
 

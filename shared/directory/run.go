@@ -222,6 +222,7 @@ type HeldFact struct {
 	Then  int    `json:"then,omitempty"`
 	Now   int    `json:"now,omitempty"`
 	Limit int    `json:"limit,omitempty"`
+	Name  string `json:"name,omitempty"` // of whom it is about
 }
 
 // The codes of HeldFact.
@@ -233,6 +234,7 @@ const (
 	HeldSettingsChanged = "settings-changed" // the first plan since then touches many users
 	HeldGuardLoosened   = "guard-loosened"   // by the guard as it was before it was loosened
 	HeldRolesUnreadable = "roles-unreadable" // who is protected is not known
+	HeldPushed          = "pushed"           // a client of SCIM has made edits that the run comes from; holds nothing by itself
 )
 
 // WaveOutcome is what became of one wave of a run.

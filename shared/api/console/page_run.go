@@ -370,6 +370,8 @@ func (v *visit) heldFact(f directory.HeldFact) g.Node {
 		return v.say(textHeldLoosened)
 	case directory.HeldRolesUnreadable:
 		return v.say(textHeldRoles)
+	case directory.HeldPushed:
+		return g.Group([]g.Node{g.Text("SCIM: "), data(f.Name)})
 	}
 	return code(f.Code)
 }

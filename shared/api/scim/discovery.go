@@ -114,7 +114,7 @@ func discover(base, what string, types []*resourceType) (answer *object, ok bool
 	var list []*object
 	var ids []string
 	switch strings.ToLower(kind) {
-	case "serviceproviderconfig", "serviceproviderconfigs":
+	case "serviceproviderconfig", "serviceproviderconfigs", "serviceconfiguration": // the last is what Microsoft's tests call it
 		return serviceProviderConfig(base), !single
 	case "resourcetypes":
 		for _, t := range types {

@@ -214,7 +214,7 @@ var groupAttributes = []*attribute{
 func newUserType(added []directory.ScimMapping) *resourceType {
 	t := &resourceType{
 		name: "User", endpoint: "/Users", about: "A person in the directory", common: commonAttributes,
-		core: &schema{schemaUser, "User", "A person in the directory", userAttributes},
+		core: &schema{schemaUser, "User", "User Account", userAttributes},
 		extensions: []*schema{
 			{schemaEnterprise, "EnterpriseUser", "What an employer says of a person", enterpriseAttributes},
 			{schemaBindery, "BinderyUser", "What Bindery keeps besides", binderyAttributes},

@@ -1,8 +1,10 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -22,6 +24,7 @@ type guard struct {
 	runs     runStore
 	counts   countStore
 	users    userStore
+	clients  scimClientStore
 	bindings bindingStore
 	calls    callCounter
 }
@@ -62,6 +65,9 @@ func (g *guard) check(ctx context.Context, t *task) (done bool, err error) {
 	if held != nil && g.queue.alone(r.ID) {
 		return false, errNotAlone
 	}
+	if err := g.namePushers(ctx, r, held); err != nil {
+		return false, err
+	}
 	if held != nil { // it may become part of another run, and is kept as it was planned
 		if err := g.record(ctx, t); err != nil {
 			return false, err
@@ -92,6 +98,28 @@ func (g *guard) check(ctx context.Context, t *task) (done bool, err error) {
 		t.at.Clean = false // what is sent from here on is known from its results only
 	}
 	return false, g.record(ctx, t, notes...)
+}
+
+// namePushers tells, of a run that is held, which clients of SCIM have made edits that it
+// comes from: a wrong scope there suspends hundreds, and the client is what to stop.
+func (g *guard) namePushers(ctx context.Context, r *store.RunRecord, held *directory.Held) error {
+	if held == nil {
+		return nil
+	}
+	for _, by := range r.EditedBy {
+		id, is := directory.ScimClientOf(by)
+		if !is {
+			continue
+		}
+		c, err := g.clients.ScimClient(ctx, id)
+		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+			return err
+		}
+		name := cmp.Or(c.Name, by) // one that was deleted meanwhile
+		held.Facts = append(held.Facts, directory.HeldFact{Code: directory.HeldPushed, Name: name})
+		held.Reasons = append(held.Reasons, fmt.Sprintf("the SCIM client %q has made edits that the run comes from; PATCH /v1/scim-clients/%s with paused true stops it", name, by))
+	}
+	return nil
 }
 
 // record stores a run with what there is of its plan that is not stored yet.

@@ -92,6 +92,7 @@ type Stores struct {
 	Standings   standingStore
 	Counts      countStore
 	Users       userStore
+	Clients     scimClientStore
 	Rounds      roundStore
 	Seen        seenStore
 	Quota       quota.App
@@ -104,7 +105,7 @@ func StoresOf(s *store.Store) Stores {
 	return Stores{
 		Leases: s.Leases, Connections: s.Connections, Runs: s.Runs, OpenRuns: s.Runs, Chunks: s.Runs, Journal: s.Runs,
 		Marks: s.Marks, Bindings: s.Bindings, Accounts: accountStores{s.Claims, s.Bindings, s.Users}, Standings: s.Bindings,
-		Counts: s.Counters, Users: s.Users, Rounds: s.Leases, Seen: s.Runs, Quota: s.Quotas, Protections: s.Protection, Calls: s,
+		Counts: s.Counters, Users: s.Users, Clients: s.ScimClients, Rounds: s.Leases, Seen: s.Runs, Quota: s.Quotas, Protections: s.Protection, Calls: s,
 	}
 }
 
@@ -215,6 +216,11 @@ type countStore interface {
 	BoundAccounts(ctx context.Context, id directory.ConnectionID, epoch int64) (store.Accounts, error)
 	CountAccounts(ctx context.Context, l *store.Lease, a store.Accounts, all, gained int) error
 	BoundObjects(ctx context.Context, kind directory.Kind, id directory.ConnectionID, epoch int64) (bound, inTenant int, err error)
+}
+
+// scimClientStore says what admins call a client that pushes users.
+type scimClientStore interface {
+	ScimClient(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error)
 }
 
 // userStore is the users themselves.
