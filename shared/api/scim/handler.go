@@ -95,6 +95,7 @@ type call struct {
 	notes         notes
 	log           directory.ScimRequest
 	request       *http.Request
+	path          string // below the client's base address
 	body          []byte
 }
 
@@ -139,25 +140,19 @@ func (h *Handler) open(r *http.Request) (*call, error) {
 	if !strings.HasPrefix(r.URL.Path, Prefix) || !ok || !at || rest != "" && rest[0] != '/' {
 		return nil, &Problem{Status: http.StatusNotFound, Detail: "There is nothing at this path: the base address is /scim/{client}/v2."}
 	}
-	address, _, _ := net.SplitHostPort(r.RemoteAddr)
-	from := address + " " + id
-	if wait := h.wrong.wait(from, h.Now()); wait > 0 {
-		return nil, tooMany(wait)
-	}
 	token := ""
 	if scheme, t, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
 		token = strings.TrimSpace(t)
 	}
 	client, tokenID, err := h.Clients.Authenticate(r.Context(), directory.ScimClientID(id), token)
 	if errors.Is(err, provision.ErrNoAccess) {
-		h.wrong.take(from, h.Now())
-		return nil, &Problem{Status: http.StatusUnauthorized, Detail: "The request has no valid token of this client. Send one in the header Authorization: Bearer <token>."}
+		return nil, h.noAccess(r, id)
 	}
 	if err != nil {
 		return nil, err
 	}
 	c := &call{
-		Handler: h, client: client, request: r, base: h.PublicURL + Prefix + string(client.ID) + root,
+		Handler: h, client: client, request: r, path: rest, base: h.PublicURL + Prefix + string(client.ID) + root,
 		by:    directory.Caller{Subject: string(client.ID), Client: client.Name, Source: directory.SourceSCIM},
 		users: newUserType(client.Mapping), groups: newGroupType(), mapping: mappingWith(client.Mapping),
 		notes: notes{strict: client.Strict},
@@ -174,8 +169,20 @@ func (h *Handler) open(r *http.Request) (*call, error) {
 	}
 	h.clients.take(string(client.ID), h.Now())
 	c.body, err = readBody(r)
-	c.request.URL = &url.URL{Path: rest, RawQuery: r.URL.RawQuery}
 	return c, err
+}
+
+// noAccess refuses a request without a token of the client. Whoever has one is never kept
+// waiting for the sake of others who have not: identity providers share their addresses.
+func (h *Handler) noAccess(r *http.Request, client string) *Problem {
+	address, _, _ := net.SplitHostPort(r.RemoteAddr)
+	from := address + " " + shortened(client)
+	h.Log.WarnContext(r.Context(), "a SCIM request without a valid token", "scimClientId", shortened(client))
+	if wait := h.wrong.wait(from, h.Now()); wait > 0 {
+		return tooMany(wait)
+	}
+	h.wrong.take(from, h.Now())
+	return &Problem{Status: http.StatusUnauthorized, Detail: "The request has no valid token of this client. Send one in the header Authorization: Bearer <token>."}
 }
 
 func tooMany(wait time.Duration) *Problem {
@@ -195,7 +202,7 @@ func readBody(r *http.Request) ([]byte, error) {
 
 // serve finds the operation of a path.
 func (c *call) serve() (answer, error) {
-	path := strings.Trim(c.request.URL.Path, "/")
+	path := strings.Trim(c.path, "/")
 	kind, id, single := strings.Cut(path, "/")
 	query, err := url.ParseQuery(c.request.URL.RawQuery)
 	if err != nil {
@@ -380,6 +387,7 @@ const contentType = "application/scim+json; charset=utf-8"
 func (h *Handler) write(w http.ResponseWriter, a answer) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
 	if a.etag != "" {
 		header.Set("ETag", a.etag)
 	}

@@ -340,12 +340,16 @@ func TestUnauthorized(t *testing.T) {
 	if slices.Sort(bodies); len(slices.Compact(bodies)) != 1 {
 		t.Errorf("answers differ: %q", bodies)
 	}
+	_, secret, err = w.clients.NewToken(t.Context(), ada, client.ID, 1)
+	w.Must(err)
 	for range wrongPerMinute {
 		w.send("GET", "/Users", nil)
 	}
 	if r := w.want(429, "GET", "/Users", nil); r.Header().Get("Retry-After") == "" {
 		t.Errorf("%v", r.Header())
 	}
+	w.token = secret.Reveal()
+	w.want(200, "GET", "/Users", nil) // from the same address
 }
 
 func TestPausedAndLimited(t *testing.T) {
@@ -485,5 +489,35 @@ func TestRoutes(t *testing.T) {
 	w.handler.ServeHTTP(r, httptest.NewRequestWithContext(t.Context(), "GET", "/scim/"+string(w.client.ID)+"/v3/Users", nil))
 	if r.Code != http.StatusNotFound {
 		t.Errorf("%d %s", r.Code, r.Body)
+	}
+}
+
+// A filter on what is no key finds the few among many, a page at a time, or says that it
+// would have to look at too many; it never says that there is nobody.
+func TestFiltersLook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	w.handler.clients = newLimiter(1e9, 1e9)
+	const users = 1700
+	var last *directory.User
+	for n := range users {
+		u := &directory.User{ID: directory.NewUserID(w.Now()), Source: directory.SourceManual}
+		u.Email = fmt.Sprintf("u%d@x.example", n)
+		u.UserName, u.State = u.Email, directory.StateActive
+		if last = u; n == users/2 {
+			u.JobTitle = "CEO"
+		}
+		w.Must(w.Store.Users.CreateUsers(t.Context(), directory.AuditEvent{}, u))
+	}
+	r := w.send("GET", "/Users?count=1&filter=title+eq+%22CEO%22", nil)
+	if total, _ := results(r); r.Code == 200 && total == "0" || r.Code == 400 && r.body.text("scimType") != typeTooMany {
+		t.Errorf("%d %s", r.Code, r.Body)
+	}
+	found, requests := w.paged("&filter=title+eq+%22CEO%22", true)
+	if len(found) != 1 || requests > 4 {
+		t.Errorf("by cursor %v, in %d requests", found, requests)
+	}
+	if total, list := results(w.want(200, "GET", "/Users?filter=id+eq+%22"+string(last.ID)+"%22+and+title+eq+%22CEO%22", nil)); total != "0" || len(list) != 0 {
+		t.Errorf("of one who is found by ID and is no CEO: %s", total)
 	}
 }

@@ -411,14 +411,18 @@ func (s *Pushes) Find(ctx context.Context, c *directory.ScimClient, k UserKey) (
 	return s.byID(ctx, c, []directory.UserID{id})
 }
 
-// maxLooked is how many pages one call of List looks at.
-const maxLooked = 8
+const (
+	// maxLooked is how many pages one call of List looks at, and lookedAtOnce how large
+	// they are once the first has not been enough.
+	maxLooked    = 8
+	lookedAtOnce = 200
+)
 
 // List lists the users whom a client sees and whom keep accepts, from a cursor on, in a
 // stable order. A page may hold fewer than limit and still have a next.
 func (s *Pushes) List(ctx context.Context, c *directory.ScimClient, cursor string, limit int, keep func(*PushedUser) (bool, error)) (list []PushedUser, next string, err error) {
-	for range maxLooked {
-		page, behind, err := s.page(ctx, c, cursor, limit)
+	for n := range maxLooked {
+		page, behind, err := s.page(ctx, c, cursor, pageSize(n, limit))
 		if err != nil {
 			return nil, "", err
 		}
@@ -439,6 +443,13 @@ func (s *Pushes) List(ctx context.Context, c *directory.ScimClient, cursor strin
 		}
 	}
 	return list, cursor, nil
+}
+
+func pageSize(n, limit int) int {
+	if n == 0 {
+		return limit
+	}
+	return max(limit, lookedAtOnce)
 }
 
 // page is one page of users whom a client sees.

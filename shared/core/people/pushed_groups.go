@@ -259,8 +259,8 @@ func (s *Pushes) GroupsOf(ctx context.Context, id directory.UserID) ([]directory
 
 // ListGroups lists the groups that a client sees and that keep accepts, as List does.
 func (s *Pushes) ListGroups(ctx context.Context, c *directory.ScimClient, cursor string, limit int, keep func(*PushedGroup) (bool, error)) (list []PushedGroup, next string, err error) {
-	for range maxLooked {
-		page, behind, err := s.groupPage(ctx, c, cursor, limit)
+	for n := range maxLooked {
+		page, behind, err := s.groupPage(ctx, c, cursor, pageSize(n, limit))
 		if err != nil {
 			return nil, "", err
 		}
