@@ -208,6 +208,37 @@ func (s *Documents) DocumentsAmong(ctx context.Context, c directory.ScimClientID
 	return docs, nil
 }
 
+// UsersPushed reads those of some users that are there, tombstones included, each with what
+// a client has pushed of it, in one call of the table for each fifty.
+func (s *Documents) UsersPushed(ctx context.Context, c directory.ScimClientID, ids []directory.UserID) (map[directory.UserID]directory.User, map[directory.UserID]Document, error) {
+	keys := make([]table.Key, 0, 2*len(ids))
+	for _, id := range ids {
+		keys = append(keys, profileKey(id), documentKey(c, directory.UserMember(id)))
+	}
+	users, docs := make(map[directory.UserID]directory.User, len(ids)), make(map[directory.UserID]Document, len(ids))
+	for it, err := range s.db.each(ctx, keys) {
+		switch {
+		case err != nil:
+			return nil, nil, fail("users with documents", err)
+		case s.db.expired(it):
+			continue
+		case it.Sort != profileKey("").Sort:
+			doc, err := decodeDocument(it)
+			if err != nil {
+				return nil, nil, err
+			}
+			docs[doc.Of.User()] = doc
+			continue
+		}
+		u, err := decodeUser(it)
+		if err != nil {
+			return nil, nil, err
+		}
+		users[u.ID] = u
+	}
+	return users, docs, nil
+}
+
 // ByExternalID finds the user or group that a client has pushed under an externalId,
 // tombstones included; found says that there was one.
 func (s *Documents) ByExternalID(ctx context.Context, c directory.ScimClientID, t directory.MemberType, id string) (of directory.MemberRef, found bool, err error) {

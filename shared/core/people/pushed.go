@@ -36,6 +36,7 @@ type Pushes struct {
 // documentStore reads and writes what clients have pushed.
 type documentStore interface {
 	Document(ctx context.Context, c directory.ScimClientID, of directory.MemberRef) (store.Document, error)
+	UsersPushed(ctx context.Context, c directory.ScimClientID, ids []directory.UserID) (map[directory.UserID]directory.User, map[directory.UserID]store.Document, error)
 	DocumentsAmong(ctx context.Context, c directory.ScimClientID, of []directory.MemberRef) (map[directory.MemberRef]store.Document, error)
 	ByExternalID(ctx context.Context, c directory.ScimClientID, t directory.MemberType, id string) (directory.MemberRef, bool, error)
 	Pushed(ctx context.Context, c directory.ScimClientID, t directory.MemberType, cursor string, limit int) ([]store.Document, string, error)
@@ -352,11 +353,17 @@ func (s *Pushes) Get(ctx context.Context, c *directory.ScimClient, id directory.
 // byID reads those of some users whom a client sees, in the order of ids.
 func (s *Pushes) byID(ctx context.Context, c *directory.ScimClient, ids []directory.UserID) ([]PushedUser, error) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id directory.UserID) bool { return !id.Valid() })
-	users, err := s.users.read.UsersByID(ctx, ids)
+	users, docs, err := s.documents.UsersPushed(ctx, c.ID, ids)
 	if err != nil {
 		return nil, err
 	}
-	return s.withDocuments(ctx, c, inOrder(ids, users))
+	var list []PushedUser
+	for _, u := range inOrder(ids, users) {
+		if d := docs[u.ID]; sees(c, u.Deleted != nil, &d) {
+			list = append(list, PushedUser{u, d})
+		}
+	}
+	return list, nil
 }
 
 func (s *Pushes) withDocuments(ctx context.Context, c *directory.ScimClient, users []directory.User) ([]PushedUser, error) {

@@ -61,6 +61,11 @@ func testDocuments(s *suite) {
 		s.Errorf("%+v", doc)
 	}
 
+	users, docs, err := s.Documents.UsersPushed(ctx, okta, []directory.UserID{ann.ID, "usr_nobody"})
+	if s.must(err); len(users) != 1 || users[ann.ID].Email != ann.Email || len(docs) != 1 || docs[ann.ID].ExternalID != "A1" {
+		s.Errorf("%v, %v", users, docs)
+	}
+
 	// One externalId leads to one user, and all or nothing is written.
 	_, err = s.pushed("ben@hq.example", "A1")
 	if taken, is := errors.AsType[*store.ExternalIDTaken](err); !is || taken.Owner.User() != ann.ID {
