@@ -371,7 +371,7 @@ func (v *visit) heldFact(f directory.HeldFact) g.Node {
 	case directory.HeldRolesUnreadable:
 		return v.say(textHeldRoles)
 	case directory.HeldPushed:
-		return g.Group([]g.Node{g.Text("SCIM: "), data(f.Name)})
+		return v.say(textHeldPushed, f.Name)
 	}
 	return code(f.Code)
 }

@@ -287,6 +287,7 @@ var (
 	textHeldIncomplete = text{"The tenant could not be read to the end.", "Der Mandant konnte nicht zu Ende gelesen werden."}
 	textHeldSettings   = text{"The settings have changed, and the first plan since then touches %s accounts.", "Die Einstellungen haben sich geändert, und der erste Plan seitdem betrifft %s Konten."}
 	textHeldLoosened   = text{"The guard was loosened a short time ago, and would have held this before.", "Der Wächter wurde vor Kurzem gelockert und hätte dies vorher angehalten."}
+	textHeldPushed     = text{"The changes come from what an identity provider has pushed by SCIM: %s.", "Die Änderungen kommen aus dem, was ein Identitätsanbieter per SCIM übertragen hat: %s."}
 	textHeldRoles      = text{"Who is protected by a role cannot be read.", "Wer durch eine Rolle geschützt ist, lässt sich nicht lesen."}
 	textWaveFailed     = text{"Wave %s went wrong: %s sent, %s failed, %s read back otherwise than written.", "Welle %s ging schief: %s gesendet, %s gescheitert, %s anders zurückgelesen als geschrieben."}
 	textFourEyes       = text{"You asked for this, or edited what it comes from: by the rule of four eyes somebody else approves it. You may decline it.", "Sie haben dies veranlasst oder bearbeitet, woraus es entstand: Nach dem Vier-Augen-Prinzip genehmigt es jemand anderes. Ablehnen dürfen Sie."}
