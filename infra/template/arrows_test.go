@@ -64,10 +64,11 @@ var arrows = []arrow{
 	{[]string{"shared/core/attention"}, []string{"shared/core/connect", "shared/core/doctor", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/safety"}, []string{"shared/directory", "shared/store"}, coreAlone},
 
+	{[]string{"shared/api/claims"}, nil, "what a token grants, whatever is asked with it"},
 	{[]string{"shared/api/endpoint"}, nil, "how a request becomes a value and a value an answer, whatever is asked"},
 	{[]string{"shared/api/console"}, []string{"shared/directory"}, "the console is a client of /v1, with the admin's token: it knows the vocabulary, and no more of what the API does than any other client"},
-	{[]string{"shared/api/scim"}, []string{"shared/core/people", "shared/core/provision", "shared/directory"}, "identity providers push people: the protocol, with none of the admins' API nor its framework"},
-	{[]string{"shared/api/admin"}, append([]string{"shared/api/endpoint", "shared/directory", "shared/store"}, core...), "the API shows what the core does; nothing below it knows HTTP"},
+	{[]string{"shared/api/scim"}, []string{"shared/api/claims", "shared/core/people", "shared/core/provision", "shared/directory"}, "identity providers push people: the protocol, with none of the admins' API nor its framework"},
+	{[]string{"shared/api/admin"}, append([]string{"shared/api/claims", "shared/api/endpoint", "shared/directory", "shared/store"}, core...), "the API shows what the core does; nothing below it knows HTTP"},
 
 	{[]string{"shared/store/storetest"}, []string{"shared/directory", "shared/store", "shared/table"}, "the suite knows the records and the table's contract, and no driver"},
 	{[]string{"shared/store"}, []string{"shared/directory", "shared/table"}, "store knows records and the table's contract, no driver and no use that is made of them"},

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"bindery/shared/api/claims"
 	"bindery/shared/directory"
 )
 
@@ -105,7 +106,7 @@ func refuseSource(s directory.Source) *Problem {
 // not touch must not be open to it because of how its scope is spelt.
 func readCaller(claim Claims) (Caller, *Problem) {
 	subject, _ := claim("sub")
-	c := Caller{Scopes: scopesOf(claim)}
+	c := Caller{Scopes: claims.ScopesOf(claim)}
 	c.Subject = subject
 	c.Source = directory.SourceManual
 	c.Approve = c.has(ScopeApprove)

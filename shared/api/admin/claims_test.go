@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bindery/shared/api/claims"
 )
 
 func TestScopesOfClaims(t *testing.T) {
@@ -42,7 +44,7 @@ func TestScopesOfClaims(t *testing.T) {
 		{"another name", map[string]string{"scopes": ScopeRead, "Scope": ScopeRead, "permissions": ScopeRead}, nil},
 		{"other letters", map[string]string{"scope": "Bindery/Approve"}, []string{"Bindery/Approve"}},
 	} {
-		got := scopesOf(func(name string) (string, bool) {
+		got := claims.ScopesOf(func(name string) (string, bool) {
 			text, there := tt.claims[name]
 			return text, there
 		})
