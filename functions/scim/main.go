@@ -14,6 +14,6 @@ func main() { lambda.Main(app.Scim, wire) }
 func wire(a *app.AWS) (lambda.Handler, error) {
 	pushes, clients := app.Provisioning(a.Parts)
 	return lambda.Handler{HTTP: scim.New(scim.Config{
-		Pushes: pushes, Clients: clients, PublicURL: a.Config.PublicBaseURL, RequestID: lambda.Gateway{}.RequestID, Log: a.Log,
+		Pushes: pushes, Clients: clients, PublicURL: a.Config.PublicBaseURL, Claims: lambda.Gateway{}.Claims, RequestID: lambda.Gateway{}.RequestID, Log: a.Log,
 	})}, nil
 }

@@ -28,7 +28,7 @@ import (
 
 // runDocuments are the documents whose commands are run, one after another in
 // one shell: each may use what the ones before it made.
-var runDocuments = []string{"shared/api/admin/WALK.md", "shared/core/audit/README.md"}
+var runDocuments = []string{"shared/api/admin/WALK.md", "shared/core/audit/README.md", "shared/api/scim/README.md"}
 
 // documentedAPI is where the documents say that the local stack is.
 const documentedAPI = "http://localhost:8080"

@@ -102,9 +102,18 @@ func (s *Stack) console(mux *http.ServeMux, cfg *Config) error {
 // scim serves the clients that push people and groups, which bring tokens of their own.
 func (s *Stack) scim(mux *http.ServeMux, cfg *Config) {
 	p := s.Core.Parts()
-	answer := lambda.Answer(scim.New(scim.Config{Pushes: s.Core.Pushes, Clients: s.Core.ScimClients, PublicURL: cfg.PublicURL, RequestID: lambda.Gateway{}.RequestID, Now: p.Now, Log: p.Log}))
+	answer := lambda.Answer(scim.New(scim.Config{Pushes: s.Core.Pushes, Clients: s.Core.ScimClients, PublicURL: cfg.PublicURL, Claims: lambda.Gateway{}.Claims, RequestID: lambda.Gateway{}.RequestID, Now: p.Now, Log: p.Log}))
 	mux.HandleFunc(scim.Prefix, func(w http.ResponseWriter, r *http.Request) {
-		apigateway.Route{Key: r.Method + " /scim/{client}/v2/{proxy+}", Invoke: answer}.Serve(w, r)
+		apigateway.Route{Key: "ANY /scim/{client}/v2/{proxy+}", Invoke: answer}.Serve(w, r)
+	})
+	mux.HandleFunc(scim.Prefix+"{client}/oauth/v2/{path...}", func(w http.ResponseWriter, r *http.Request) {
+		claims, err := s.Tokens.Verify(bearer(r))
+		if err != nil {
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			apigateway.Refuse(w, http.StatusUnauthorized, "Unauthorized")
+			return
+		}
+		apigateway.Route{Key: "ANY /scim/{client}/oauth/v2/{proxy+}", Claims: apigateway.Claims(claims), Invoke: answer}.Serve(w, r)
 	})
 }
 

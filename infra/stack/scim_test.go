@@ -38,6 +38,25 @@ func TestScimFeedsTheDirectory(t *testing.T) {
 	if w := push(issued.Text("token")); w.Code != http.StatusCreated {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
+	byClaims := func(token string) int {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:8080/scim/"+client.Text("id")+"/oauth/v2/Users", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		return w.Code
+	}
+	feeds, err := s.Tokens.Issue("okta", "bindery/source.scim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := byClaims(feeds); got != http.StatusOK {
+		t.Errorf("by a JWT that feeds: %d", got)
+	}
+	for _, other := range []string{s.AdminToken(), issued.Text("token"), ""} {
+		if got := byClaims(other); got != http.StatusUnauthorized {
+			t.Errorf("by another token: %d", got)
+		}
+	}
 	users, err := c.Get(t.Context(), "/v1/users?email=ann@corp.example")
 	if err != nil || len(users.List("items")) != 1 || users.List("items")[0].Text("source") != "scim" {
 		t.Fatalf("%v, %v", users, err)
@@ -47,7 +66,7 @@ func TestScimFeedsTheDirectory(t *testing.T) {
 		t.Errorf("%v, %v", acts, err)
 	}
 	log, err := c.Get(t.Context(), "/v1/scim-clients/"+client.Text("id")+"/requests")
-	if err != nil || len(log.List("items")) != 1 || log.List("items")[0].Text("path") != "/Users" {
+	if err != nil || len(log.List("items")) != 2 || log.List("items")[0].Text("path") != "/Users" {
 		t.Errorf("%v, %v", log, err)
 	}
 }

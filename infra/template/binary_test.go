@@ -48,6 +48,7 @@ var outcomes = map[string]outcome{
 	"scim.list-users":          {401, ""},
 	"scim.create-user":         {401, ""},
 	"scim.other-path":          {404, ""},
+	"scim.by-claims":           {401, ""},
 	"oauth-callback.code":      {400, ""},
 	"oauth-callback.denied":    {400, ""},
 	"oauth-callback.start":     {400, ""},

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"bindery/shared/api/claims"
 	"bindery/shared/core/people"
 	"bindery/shared/core/provision"
 	"bindery/shared/directory"
@@ -25,6 +26,7 @@ import (
 // Clients knows who pushes; *provision.Clients does.
 type Clients interface {
 	Authenticate(ctx context.Context, id directory.ScimClientID, token string) (directory.ScimClient, directory.ScimTokenID, error)
+	Get(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error)
 	Log(ctx context.Context, id directory.ScimClientID, r *directory.ScimRequest)
 	Mark(ctx context.Context, id directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
 	MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (int, string, error)
@@ -36,6 +38,9 @@ type Config struct {
 	Clients Clients
 	// PublicURL is where the paths begin, without a slash at its end.
 	PublicURL string
+	// Claims are those of the token of a request that a gateway has let in on one of the
+	// paths for that (tokenRoot); nil when it has none.
+	Claims func(ctx context.Context) claims.Claims
 	// RequestID is that of the request of a context, as the log has it; may be nil.
 	RequestID func(ctx context.Context) string
 	// PerSecond is how many requests of one client a process answers; 0 means PerSecond.
@@ -48,6 +53,9 @@ const (
 	// Prefix begins every path: /scim/{client}/v2/….
 	Prefix = "/scim/"
 	root   = "/v2"
+	// tokenRoot is in the place of root for those who bring a JWT, which the gateway
+	// checks: it takes the scope bindery/source.scim.
+	tokenRoot = "/oauth/v2"
 
 	// MaxBody is how large a request's body may be, and maxDocument what is kept of it.
 	MaxBody     = 1 << 20
@@ -136,9 +144,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // metrics of whatever runs the handler.
 func (h *Handler) open(r *http.Request) (*call, error) {
 	id, rest, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
-	rest, at := strings.CutPrefix("/"+rest, root)
+	rest, byClaims := strings.CutPrefix("/"+rest, tokenRoot)
+	at := byClaims
+	if !at {
+		rest, at = strings.CutPrefix(rest, root)
+	}
 	if !strings.HasPrefix(r.URL.Path, Prefix) || !ok || !at || rest != "" && rest[0] != '/' {
 		return nil, &Problem{Status: http.StatusNotFound, Detail: "There is nothing at this path: the base address is /scim/{client}/v2."}
+	}
+	if !directory.UserID(id).Valid() { // nobody can have such an ID
+		return nil, h.noAccess(r, id)
+	}
+	if byClaims {
+		return h.byClaims(r, id, rest)
 	}
 	token := ""
 	if scheme, t, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
@@ -151,6 +169,42 @@ func (h *Handler) open(r *http.Request) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
+	return h.begin(r, client, tokenID, root, rest)
+}
+
+// byClaims is open for a request whose token the gateway has checked.
+func (h *Handler) byClaims(r *http.Request, id, rest string) (*call, error) {
+	var claim claims.Claims
+	if h.Claims != nil {
+		claim = h.Claims(r.Context())
+	}
+	if claim == nil || !onlyScim(claims.ScopesOf(claim)) {
+		return nil, h.noAccess(r, id)
+	}
+	client, err := h.Clients.Get(r.Context(), directory.ScimClientID(id))
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil, h.noAccess(r, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h.begin(r, client, "", tokenRoot, rest)
+}
+
+// onlyScim reports whether a token feeds the directory as SCIM, and as nothing else: one
+// that speaks for two sources speaks for none.
+func onlyScim(scopes []string) bool {
+	sources := 0
+	for _, s := range scopes {
+		if strings.HasPrefix(strings.ToLower(s), "bindery/source.") {
+			sources++
+		}
+	}
+	return sources == 1 && slices.Contains(scopes, "bindery/source.scim")
+}
+
+// begin is a request of a client that is known.
+func (h *Handler) begin(r *http.Request, client directory.ScimClient, tokenID directory.ScimTokenID, root, rest string) (*call, error) {
 	c := &call{
 		Handler: h, client: client, request: r, path: rest, base: h.PublicURL + Prefix + string(client.ID) + root,
 		by:    directory.Caller{Subject: string(client.ID), Client: client.Name, Source: directory.SourceSCIM},
@@ -168,7 +222,8 @@ func (h *Handler) open(r *http.Request) (*call, error) {
 		return c, tooMany(wait)
 	}
 	h.clients.take(string(client.ID), h.Now())
-	c.body, err = readBody(r)
+	body, err := readBody(r)
+	c.body = body
 	return c, err
 }
 

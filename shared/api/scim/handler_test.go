@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/api/claims"
 	"bindery/shared/core/provision"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -350,6 +352,47 @@ func TestUnauthorized(t *testing.T) {
 	}
 	w.token = secret.Reveal()
 	w.want(200, "GET", "/Users", nil) // from the same address
+}
+
+// A gateway's claims open a client's own path for them, when they feed as SCIM and as
+// nothing else; they open nothing of the other paths, nor these without them.
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	var scope string
+	w.handler.Claims = func(context.Context) claims.Claims {
+		if scope == "" {
+			return nil
+		}
+		return func(name string) (string, bool) { return scope, name == "scope" }
+	}
+	get := func(path string) (int, string) {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
+		rec := httptest.NewRecorder()
+		w.handler.ServeHTTP(rec, r)
+		return rec.Code, rec.Body.String()
+	}
+	id := w.make("ann@x.example")
+	own := "/scim/" + string(w.client.ID)
+	for _, tt := range []struct {
+		scope, path string
+		status      int
+	}{
+		{"bindery/source.scim", own + "/oauth/v2/Users/" + id, 200},
+		{"bindery/read bindery/source.scim", own + "/oauth/v2/Users", 200},
+		{"bindery/source.scim", own + "/v2/Users", 401},
+		{"bindery/source.scim", "/scim/scl_nobody/oauth/v2/Users", 401},
+		{"bindery/source.scim", own + "/oauth/Users", 404},
+		{"bindery/source.scim bindery/source.ad", own + "/oauth/v2/Users", 401},
+		{"bindery/Source.scim", own + "/oauth/v2/Users", 401},
+		{"bindery/admin bindery/write", own + "/oauth/v2/Users", 401},
+		{"", own + "/oauth/v2/Users", 401},
+	} {
+		scope = tt.scope
+		if status, body := get(tt.path); status != tt.status || status == 200 && !strings.Contains(body, "/oauth/v2/Users/"+id) {
+			t.Errorf("%q at %s: %d %s", tt.scope, tt.path, status, body)
+		}
+	}
 }
 
 func TestPausedAndLimited(t *testing.T) {
