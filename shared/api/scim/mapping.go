@@ -309,7 +309,7 @@ func overlay(rows []mapped, doc *object, p *directory.Profile, kept []string, cl
 	for i := range rows {
 		m := &rows[i]
 		living, sent := textOf(p, m.path), m.read(doc)
-		if m.path == "email" && sent == "" {
+		if m.path == "email" && sent == "" && p.AlternateEmail == "" { // beside another one it must be there
 			sent = doc.text("userName")
 		}
 		if living == "" && slices.Contains(kept, m.path) || living == clean(m.path, sent) {
