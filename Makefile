@@ -29,6 +29,7 @@ SAM_TRANSFORM := aws-sam-translator==1.115.0
 SCHEMATHESIS := 4.32.5
 SCIM_TESTER  := 0.5.2
 SCIM_CLI     := 0.6.0
+SCIM_CLIENT  := 0.13.2
 SCIM_SANITY  := 0.7.4
 AXE          := axe-playwright-python==0.1.8
 
@@ -76,14 +77,14 @@ test-api: sdk-notice ## three minutes of requests that Schemathesis makes up fro
 	BINDERY_SCHEMATHESIS='$(abspath $(BUILD))/schemathesis/bin/st' BINDERY_SCHEMATHESIS_SECONDS='$(FOR)' \
 	  $(GO) test ./infra/local -run '^TestSchemathesis$$' -count=1 -v -timeout 20m
 
-$(BUILD)/scim/ready-$(SCIM_TESTER)-$(SCIM_CLI)-$(SCIM_SANITY):
+$(BUILD)/scim/ready-$(SCIM_TESTER)-$(SCIM_CLI)-$(SCIM_CLIENT)-$(SCIM_SANITY):
 	@rm -rf $(BUILD)/scim; python3 -m venv $(BUILD)/scim
-	@$(BUILD)/scim/bin/pip install --quiet scim2-tester==$(SCIM_TESTER) scim2-cli==$(SCIM_CLI) scim-sanity==$(SCIM_SANITY)
+	@$(BUILD)/scim/bin/pip install --quiet scim2-tester==$(SCIM_TESTER) scim2-cli==$(SCIM_CLI) scim2-client==$(SCIM_CLIENT) scim-sanity==$(SCIM_SANITY)
 	@touch $@
 
 test-scim: sdk-notice ## hold SCIM to the RFCs by two testers that others wrote (needs Python)
 	@if ! command -v python3 >/dev/null; then echo "test-scim: skipped, it needs python3"; [ "$${CI:-}" != true ]; exit; fi; \
-	$(MAKE) --no-print-directory $(BUILD)/scim/ready-$(SCIM_TESTER)-$(SCIM_CLI)-$(SCIM_SANITY); \
+	$(MAKE) --no-print-directory $(BUILD)/scim/ready-$(SCIM_TESTER)-$(SCIM_CLI)-$(SCIM_CLIENT)-$(SCIM_SANITY); \
 	BINDERY_SCIM_TOOLS='$(abspath $(BUILD))/scim/bin' $(GO) test ./infra/local -run '^TestScimTools$$' -count=1 -v
 
 test-aws: sdk-notice ## the same contracts on DynamoDB Local, ElasticMQ and moto (needs Java, Maven and Python)

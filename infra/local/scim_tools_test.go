@@ -26,8 +26,9 @@ var scimDeviations = map[string]string{
 }
 
 // TestScimTools has what others wrote hold SCIM to the RFCs: scim2-tester, which makes its
-// requests from our schemas, and scim-sanity; for a strict and for a tolerant client. It
-// runs where BINDERY_SCIM_TOOLS names the folder of the programs (make test-scim).
+// requests from our schemas, and scim-sanity. A client of others, scim2-client, works with
+// it. Each for a strict and for a tolerant client of ours, where BINDERY_SCIM_TOOLS names
+// the folder of the programs (make test-scim).
 func TestScimTools(t *testing.T) {
 	tools := os.Getenv("BINDERY_SCIM_TOOLS")
 	if tools == "" {
@@ -70,6 +71,11 @@ func TestScimTools(t *testing.T) {
 				if out = bytes.ReplaceAll(out, []byte(issued.Text("token")), []byte("(token)")); good < atLeast || t.Failed() {
 					t.Errorf("%s: %d checks are good, want at least %d:\n%s", program, good, atLeast, out)
 				}
+			}
+			foreign := exec.CommandContext(t.Context(), filepath.Join(tools, "python"), "testdata/scim_client.py")
+			foreign.Env = append(os.Environ(), "SCIM_BASE="+base, "SCIM_TOKEN="+issued.Text("token"))
+			if out, err := foreign.CombinedOutput(); err != nil {
+				t.Errorf("scim2-client: %v: %s", err, bytes.ReplaceAll(out, []byte(issued.Text("token")), []byte("(token)")))
 			}
 			run(regexp.MustCompile(`(?m)^[A-Z]+ \w+`), 130, "scim", "-u", base, "test")
 			run(regexp.MustCompile(`(?m)^ *\[[A-Z]+\] .*$`), 20, "scim-sanity", "probe", base, "--token", issued.Text("token"), mode, "--i-accept-side-effects")

@@ -24,7 +24,7 @@ func (g *pushedGroup) tag() string {
 const (
 	// maxAnswered is up to how many members a PATCH is answered with the group: of a large
 	// one that is pushed in portions, each would be answered with all before it.
-	maxAnswered = 500
+	maxAnswered = 100
 	// maxListed is how many members the groups of one page have together, at least of one
 	// group.
 	maxListed = 10_000
