@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"bindery/infra/stack"
+	"bindery/infra/stacktest"
+)
+
+// pusher is an identity provider that pushes to the stack.
+type pusher struct {
+	o           *stacktest.World
+	id          string
+	base, token string
+}
+
+func newPusher(o *stacktest.World, name string) *pusher {
+	client := o.Post("/v1/scim-clients", stack.Object{"name": name})
+	id := client.Text("id")
+	return &pusher{o, id, client.Text("basePath"), o.Post("/v1/scim-clients/"+id+"/tokens", nil).Text("token")}
+}
+
+// send sends a request that must be answered with a status, and returns the id of whom it
+// is about.
+func (p *pusher) send(status int, method, path, body string) string {
+	p.o.Helper()
+	r := httptest.NewRequestWithContext(p.o.Context(), method, "http://localhost"+p.base+path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+p.token)
+	w := httptest.NewRecorder()
+	p.o.Stack.Handler().ServeHTTP(w, r)
+	if w.Code != status {
+		p.o.Fatalf("%s %s %s: %d %s", method, path, body, w.Code, w.Body)
+	}
+	_, id, _ := strings.Cut(w.Body.String(), `"id":"`)
+	id, _, _ = strings.Cut(id, `"`)
+	return id
+}
+
+func (p *pusher) patch(id, value string) {
+	p.o.Helper()
+	p.send(http.StatusOK, "PATCH", "/Users/"+id, `{"Operations":[{"op":"replace","value":`+value+`}]}`)
+}
+
+// TestQuestionIdentityProvider: can Okta or Entra ID say who comes and goes? By SCIM: a
+// joiner, a mover, a leaver and a comeback reach Microsoft 365, and a mass deactivation is
+// held, with the client named, until somebody has looked.
+func TestQuestionIdentityProvider(t *testing.T) {
+	o := stacktest.New(t)
+	tenant := o.Tenant("corp.example")
+	conn := o.Connect("corp.example", tenant, nil)
+	okta := newPusher(o, "Okta")
+	const people = 30
+	ids := make([]string, people)
+	for i := range ids {
+		ids[i] = okta.send(http.StatusCreated, "POST", "/Users", fmt.Sprintf(`{"userName":"u%d@corp.example","externalId":"00u%d","active":true,"displayName":"U %d","name":{"givenName":"U","familyName":"%d"}}`, i, i, i, i))
+	}
+	o.Bind(conn, ids...)
+	for _, id := range ids {
+		o.Binding(conn, id, "in-sync")
+	}
+	is := func(upn, property string, want any) func() bool {
+		return func() bool { return fmt.Sprint(o.Account(tenant, upn)[property]) == fmt.Sprint(want) }
+	}
+	okta.patch(ids[0], `{"name.familyName":"Moved"}`)
+	o.Wait("the mover's name", is("u0@corp.example", "surname", "Moved"))
+	okta.patch(ids[0], `{"active":"False"}`)
+	o.Wait("the leaver's block", is("u0@corp.example", "accountEnabled", false))
+	if back := okta.send(http.StatusCreated, "POST", "/Users", `{"userName":"u0@corp.example","externalId":"00u0"}`); back != ids[0] {
+		t.Errorf("somebody else came back: %s", back)
+	}
+	o.Wait("the comeback", is("u0@corp.example", "accountEnabled", true))
+
+	for _, id := range ids {
+		okta.patch(id, `{"active":false}`)
+	}
+	var held stack.Object
+	o.Wait("the mass deactivation to be held", func() bool {
+		for _, r := range o.Get("/v1/connections/" + conn + "/runs").List("items") {
+			if r.Text("state") == "held" {
+				held = r
+			}
+		}
+		return held != nil
+	})
+	if why := fmt.Sprint(o.Get("/v1/runs/" + held.Text("id"))["held"]); !strings.Contains(why, `"Okta"`) || !strings.Contains(why, okta.id) {
+		t.Errorf("held for %s", why)
+	}
+	enabled := 0
+	for i := range ids {
+		if is(fmt.Sprintf("u%d@corp.example", i), "accountEnabled", true)() {
+			enabled++
+		}
+	}
+	if enabled < people-10 {
+		t.Errorf("of %d accounts %d are left enabled", people, enabled)
+	}
+	if _, err := o.API.Patch(t.Context(), "/v1/scim-clients/"+okta.id, stack.Object{"paused": true}); err != nil {
+		t.Fatal(err)
+	}
+	okta.send(http.StatusServiceUnavailable, "GET", "/Users", "")
+}
