@@ -411,7 +411,7 @@ func fill(o *object, e expr) {
 		fill(o, e.a)
 		fill(o, e.b)
 	case compare:
-		if e.op != "eq" || e.value == nil || e.of.attr.readOnly() {
+		if e.op != "eq" || e.value == nil || e.value == "" || e.of.attr.readOnly() {
 			return
 		}
 		v := any(plain(e.value))
