@@ -82,7 +82,7 @@ func (s *Stack) console(mux *http.ServeMux, cfg *Config) error {
 	inside := inprocess.Transport(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }))
 	pages, err := console.New(console.Config{
 		PublicURL: cfg.PublicURL, Issuer: cfg.PublicURL + ProviderPath, ClientID: ConsoleClient, Scopes: AdminScopes,
-		Login: inside, API: inside, Sessions: s.Core.Parts().Store.Sessions, Environment: "laptop", Log: cfg.Log,
+		Login: inside, API: inside, Sessions: s.Core.Parts().Store.Sessions, Environment: "laptop", RequestID: lambda.Gateway{}.RequestID, Log: cfg.Log,
 	})
 	if err != nil {
 		return err

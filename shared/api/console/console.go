@@ -40,8 +40,10 @@ type Config struct {
 	Sessions Sessions
 	// Environment names the installation in the frame of every page; may be empty.
 	Environment string
-	Now         func() time.Time // nil means time.Now
-	Log         *slog.Logger     // nil: silent
+	// RequestID is the ID of a request, by which the log names it; nil: there is none.
+	RequestID func(ctx context.Context) string
+	Now       func() time.Time // nil means time.Now
+	Log       *slog.Logger     // nil: silent
 }
 
 // Console answers requests below /console.
@@ -147,6 +149,7 @@ var routes = []route{
 	{method: "GET", path: "/console/{$}", scope: scopeRead, do: homePage},
 	{method: "GET", path: "/console", scope: scopeRead, do: homePage},
 	{method: "GET", path: "/console/me", do: mePage},
+	{method: "GET", path: "/console/search", scope: scopeRead, do: searchPage},
 
 	{method: "GET", path: "/console/connections", scope: scopeRead, do: connectionsPage},
 	{method: "GET", path: "/console/connections/new", scope: scopeAdmin, do: newConnectionPage},

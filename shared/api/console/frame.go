@@ -129,6 +129,8 @@ func (v *visit) header(p view) g.Node {
 	}
 	return h.Header(h.Class("top"), brand,
 		h.Nav(v.label(textNavigation), h.Ul(items...)),
+		h.Form(h.Method("get"), h.Action("/console/search"), h.Class("find"), h.Role("search"), v.label(textSearchAll),
+			h.Input(h.Type("search"), h.Name("text"), v.label(textSearchAll), h.Placeholder(v.lang.say(textSearch)), h.MaxLength("200"), h.Value(v.searched()))),
 		v.environment(),
 		h.Details(h.Class("menu"), h.Summary(data(v.s.Name)),
 			h.Div(
@@ -182,8 +184,27 @@ func (v *visit) back() string {
 	return v.address()
 }
 
+// searched is what the search of the frame was asked for, while its page is shown.
+func (v *visit) searched() string {
+	if v.route.path != "/console/search" {
+		return ""
+	}
+	return clean(v.r.URL.Query().Get("text"))
+}
+
+// footer names the request, so that whoever asks for help and whoever reads the log speak
+// of the same one.
 func (v *visit) footer() g.Node {
-	return h.Footer(h.Class("foot"), h.P(g.Text("Bindery"), g.If(v.s != nil, g.Group([]g.Node{g.Text(" · "), h.Span(h.Class("keyhelp"), v.say(textKeys))}))))
+	items := []g.Node{g.Text("Bindery")}
+	if v.c.cfg.RequestID != nil {
+		if id := v.c.cfg.RequestID(v.ctx); id != "" {
+			items = append(items, g.Text(" · "), v.say(textRequestID), g.Text(" "), code(id))
+		}
+	}
+	if v.s != nil {
+		items = append(items, h.Span(h.Class("keyhelp"), g.Text(" · "), v.say(textKeys)))
+	}
+	return h.Footer(h.Class("foot"), h.P(items...))
 }
 
 // flashBox tells what the act before this page did, with the way back.

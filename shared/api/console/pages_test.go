@@ -262,6 +262,14 @@ func TestGoldenPages(t *testing.T) {
 		"user-new":         {directory.RunDone, "/console/users/new", nil, 200},
 		"user-delete":      {directory.RunDone, "/console/users/usr_1/delete", nil, 200},
 		"user-explain":     {directory.RunDone, "/console/users/usr_1/explain?connection=con_1", nil, 200},
+		"search":           {directory.RunDone, "/console/search?text=ann@contoso.example", nil, 200},
+		"search-contoso":   {directory.RunDone, "/console/search?text=Contoso", nil, 200},
+		"search-nobody":    {directory.RunDone, "/console/search?text=nobody", nil, 200},
+		"search-empty":     {directory.RunDone, "/console/search", nil, 200},
+		"search-too-long":  {directory.RunDone, "/console/search?text=" + strings.Repeat("x", 201), nil, 400},
+		"search-late": {directory.RunDone, "/console/search?text=ann", func(*world) map[string]any {
+			return map[string]any{"GET /v1/users": problem{Status: 503}}
+		}, 200},
 		"groups":           {directory.RunDone, "/console/groups", nil, 200},
 		"group":            {directory.RunDone, "/console/groups/grp_1", nil, 200},
 		"group-nested":     {directory.RunDone, "/console/groups/grp_1?nested=true", nil, 200},

@@ -22,6 +22,7 @@ var (
 	textThemeDark   = text{"Dark", "Dunkel"}
 	textMe          = text{"You and this console", "Sie und diese Konsole"}
 	textSignOut     = text{"Sign out", "Abmelden"}
+	textSearchAll   = text{"Search users, groups and connections", "Benutzer, Gruppen und Verbindungen suchen"}
 	textKeys        = text{"Keys: ?", "Tasten: ?"}
 	textCopied      = text{"Copied", "Kopiert"}
 	textWorking     = text{"Working…", "Wird erledigt…"}
@@ -40,6 +41,14 @@ var (
 	textNo          = text{"no", "nein"}
 	textUnknown     = text{"not known", "nicht bekannt"}
 	textNever       = text{"never", "nie"}
+)
+
+// Searching in all places.
+var (
+	textFoundFor            = text{"Found for “%s”", "Gefunden zu „%s“"}
+	textNothingSearched     = text{"Type a part of a name, an address or an ID into the search above. The ID of a run or of a job leads to its page.", "Geben Sie oben einen Teil eines Namens, eine Adresse oder eine ID ein. Die ID eines Laufs oder eines Auftrags führt zu seiner Seite."}
+	textSearchTooLong       = text{"The text is longer than anything that could be found by it. Search for a part of a name, an address or an ID.", "Der Text ist länger als alles, was sich damit finden ließe. Suchen Sie nach einem Teil eines Namens, einer Adresse oder einer ID."}
+	textNoConnectionMatches = text{"No connection is like that.", "Keine Verbindung ist so."}
 )
 
 // Times.

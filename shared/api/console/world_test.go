@@ -140,7 +140,7 @@ func newWorld(t *testing.T, scopes ...string) *world {
 	}
 	w.rows = &rows{list: map[string]row{}, now: w.clock}
 	w.c, err = New(Config{PublicURL: publicURL, Issuer: issuerURL, ClientID: "console", Scopes: allScopes, Login: transport{http.HandlerFunc(w.issuer)}, API: transport{http.HandlerFunc(w.v1)},
-		Sessions: w.rows, Environment: "test", Now: w.clock, Log: slog.New(slog.NewTextHandler(&w.log, nil)), AuthParams: url.Values{"audience": {"bindery"}}})
+		Sessions: w.rows, Environment: "test", RequestID: func(context.Context) string { return "req-1" }, Now: w.clock, Log: slog.New(slog.NewTextHandler(&w.log, nil)), AuthParams: url.Values{"audience": {"bindery"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

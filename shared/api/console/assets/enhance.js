@@ -145,7 +145,7 @@ document.addEventListener('keydown', e => {
   switch (e.key) {
     case 'g': lead = 'g'; setTimeout(() => { lead = '' }, 1500); break
     case '?': location.assign('/console/me#keys'); break
-    case '/': { const box = $('input[type=search]'); if (box) { e.preventDefault(); box.focus() } break }
+    case '/': { const box = $('#main input[type=search]') || $('input[type=search]'); if (box) { e.preventDefault(); box.focus() } break }
     case 'j': row(1); break
     case 'k': row(-1); break
     case 'x': { const box = $('tr.at input[type=checkbox]'); if (box) box.click(); break }
