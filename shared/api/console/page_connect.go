@@ -33,7 +33,7 @@ func faultOf(p *problem, member string) string {
 		return ""
 	}
 	for _, f := range p.Errors {
-		if f.Field == member {
+		if f.Field == member || strings.HasPrefix(f.Field, member+".") {
 			return f.Detail
 		}
 	}

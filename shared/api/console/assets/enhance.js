@@ -114,6 +114,12 @@ document.addEventListener('submit', e => {
   }
 })
 
+// Who leaves a form with what is not saved is asked.
+let unsaved = false
+document.addEventListener('input', e => { if (e.target.form && 'ask' in e.target.form.dataset) unsaved = true })
+document.addEventListener('submit', () => { unsaved = false })
+addEventListener('beforeunload', e => { if (unsaved) e.preventDefault() })
+
 // Back shows what was there, not a button that was pressed.
 addEventListener('pageshow', e => { if (e.persisted) location.reload() })
 addEventListener('popstate', () => location.reload())

@@ -1,0 +1,197 @@
+package console
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"bindery/shared/directory"
+)
+
+// everySetting has a value for each key that settings know, other than without one.
+func everySetting() directory.Settings {
+	limit := directory.Limit{Count: new(3), Share: new(0.5), Count24h: new(4), Share24h: new(0.25), Count7d: new(50), Share7d: new(0.75), By: []directory.Dimension{directory.ByDomain}}
+	scoped := limit
+	scoped.CountGroup, scoped.ShareGroup = new(7), new(0.1)
+	return directory.Settings{
+		Attributes:    map[string]directory.AttributeRule{"department": {Export: true, Clear: true}, "extensionAttribute3": {Export: true, From: "badge"}},
+		DomainMap:     map[string]string{"here.example": "there.example", "old.example": "new.example"},
+		DefaultDomain: "rest.example", Interval: directory.Duration(7 * time.Minute), Mode: directory.ModeApprove,
+		ForeignChange: map[string]directory.ForeignPolicy{"default": "report", "department": "revert", "groups": "report", "members": "revert", "manager": "report", "licences": "report"},
+		OnRelease:     "restore", OnDelete: "delete", OnSoftDeleted: "restore", InitialAccess: "temporary-password",
+		AdoptedUserPrincipalName: directory.AdoptedNameEmail, TemporaryPasswordHours: 5,
+		Import:    directory.ImportSettings{Attributes: []string{"jobTitle", "department"}, State: directory.StateStaged, Photos: true},
+		Guard:     map[directory.Effect]directory.Limit{directory.EffectBlock: limit, directory.EffectMemberRemove: scoped},
+		Breaker:   directory.BreakerSettings{Over: new(10), Failures: new(0.3), Mismatches: new(0.01)},
+		Protected: []string{"boss@corp.example", "root@corp.example"}, ProtectGroups: new(false), AuditLog: true, AllowGoDaddy: true, UpdateMailNickname: true,
+		Manager: directory.ManagerSettings{Export: true, Clear: true}, Groups: true, Licences: true, DefaultUsageLocation: "CH", KeepBeforeDays: 12, FourEyes: true,
+	}
+}
+
+func withSettings(t *testing.T, s directory.Settings) *world {
+	t.Helper()
+	if err := s.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	w := runWorld(t, directory.RunDone)
+	c := contoso(w.now)
+	c.Settings = s
+	w.tell(map[string]any{"GET /v1/connections/con_1": c})
+	return w
+}
+
+// filled is what a browser sends of the form that goes to an address.
+func (a answered) filled(action string) url.Values {
+	a.Helper()
+	doc, err := html.Parse(strings.NewReader(a.body))
+	if err != nil {
+		a.Fatal(err)
+	}
+	values := url.Values{}
+	var walk func(n *html.Node, within bool)
+	walk = func(n *html.Node, within bool) {
+		attr := map[string]string{}
+		for _, at := range n.Attr {
+			attr[at.Key] = at.Val
+		}
+		_, checked := attr["checked"]
+		switch within = within || n.Data == "form" && attr["action"] == action; {
+		case !within || attr["name"] == "":
+		case n.Data == "textarea" && n.FirstChild != nil:
+			values.Add(attr["name"], n.FirstChild.Data)
+		case n.Data == "textarea":
+			values.Add(attr["name"], "")
+		case n.Data == "select":
+			chosen, first := "", true
+			for o := range n.ChildNodes() {
+				value, is := "", first
+				for _, at := range o.Attr {
+					switch at.Key {
+					case "value":
+						value = at.Val
+					case "selected":
+						is = true
+					}
+				}
+				if is {
+					chosen = value
+				}
+				first = false
+			}
+			values.Add(attr["name"], chosen)
+		case n.Data == "input" && (attr["type"] == "checkbox" || attr["type"] == "radio"):
+			if checked {
+				values.Add(attr["name"], attr["value"])
+			}
+		case n.Data == "input":
+			values.Add(attr["name"], attr["value"])
+		}
+		for c := range n.ChildNodes() {
+			walk(c, within)
+		}
+	}
+	walk(doc, false)
+	return values
+}
+
+const settingsAt = "/console/connections/con_1/settings"
+
+// Whoever saves the form of settings as it stands changes nothing, whatever is set.
+func TestSettingsAsTheyStand(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]directory.Settings{"none": {}, "every": everySetting()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := withSettings(t, s)
+			form := w.get(settingsAt).filled(settingsAt)
+			if len(form) < 50 {
+				t.Fatalf("the form has %d fields", len(form))
+			}
+			if a := w.send(http.MethodPost, settingsAt, form); a.code != http.StatusSeeOther || len(w.told()) != 0 {
+				t.Errorf("answered %d, called %v", a.code, w.told())
+			}
+		})
+	}
+}
+
+// Every key of settings has a field.
+func TestEverySettingHasAField(t *testing.T) {
+	t.Parallel()
+	s := everySetting()
+	of := reflect.ValueOf(s)
+	for i := range of.NumField() {
+		if of.Field(i).IsZero() {
+			t.Errorf("this test has no value for %s", of.Type().Field(i).Name)
+		}
+	}
+	raw, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all tree
+	if err := json.Unmarshal(raw, &all); err != nil {
+		t.Fatal(err)
+	}
+	form := withSettings(t, s).get(settingsAt).filled(settingsAt)
+	var look func(at string, v any)
+	look = func(at string, v any) {
+		if m, inner := v.(tree); inner && at != "domainMap" {
+			for name, v := range m {
+				look(strings.TrimPrefix(at+"."+name, "."), v)
+			}
+			return
+		}
+		if off, isSwitch := v.(bool); !form.Has(at) && (!isSwitch || off) {
+			t.Errorf("%s has no field", at)
+		}
+	}
+	look("", all)
+}
+
+// What is changed in the form, and that alone, is what is changed.
+func TestSettingsChanged(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		of   directory.Settings
+		set  map[string][]string // nil: not sent, as a box without its tick
+		want string              // the settings of the merge patch
+	}{
+		"a domain":         {everySetting(), map[string][]string{"domainMap": {" here.example= else.example \r\n\r\nthird.example = fourth.example\r\n"}}, `{"domainMap":{"here.example":"else.example","old.example":null,"third.example":"fourth.example"}}`},
+		"a bad domain":     {directory.Settings{}, map[string][]string{"domainMap": {"here.example"}}, `{"domainMap":{"here.example":""}}`},
+		"a list":           {everySetting(), map[string][]string{"protected": {"root@corp.example\r\n"}}, `{"protected":["root@corp.example"]}`},
+		"a list in order":  {everySetting(), map[string][]string{"protected": {"root@corp.example\r\nboss@corp.example"}}, ``},
+		"no list":          {everySetting(), map[string][]string{"protected": {""}}, `{"protected":null}`},
+		"ticks":            {everySetting(), map[string][]string{"import.attributes": {"department"}}, `{"import":{"attributes":["department"]}}`},
+		"no ticks":         {everySetting(), map[string][]string{"import.attributes": nil}, `{"import":{"attributes":null}}`},
+		"by":               {everySetting(), map[string][]string{"guard.block.by": {"department", "domain"}, "guard.rename.by": {"domain"}}, `{"guard":{"block":{"by":["department","domain"]},"rename":{"by":["domain"]}}}`},
+		"a week":           {directory.Settings{}, map[string][]string{"guard.delete.count7d": {"9"}, "guard.delete.share24h": {"0,5"}}, `{"guard":{"delete":{"count7d":9,"share24h":0.5}}}`},
+		"no number":        {everySetting(), map[string][]string{"breaker.over": {""}, "keepBeforeDays": {"many"}}, `{"breaker":{"over":null},"keepBeforeDays":"many"}`},
+		"odd numbers":      {directory.Settings{}, map[string][]string{"breaker.over": {"NaN"}, "breaker.failures": {"Inf"}}, `{"breaker":{"failures":"Inf","over":"NaN"}}`},
+		"as the rest":      {everySetting(), map[string][]string{"foreignChange.department": {""}, "foreignChange.jobTitle": {"report"}}, `{"foreignChange":{"department":null,"jobTitle":"report"}}`},
+		"no text":          {everySetting(), map[string][]string{"defaultDomain": {" "}, "attributes.extensionAttribute3.from": {""}}, `{"attributes":{"extensionAttribute3":{"from":null}},"defaultDomain":null}`},
+		"a switch goes on": {directory.Settings{}, map[string][]string{"auditLog": {"true"}, "protectGroups": nil}, `{"auditLog":true,"protectGroups":false}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := withSettings(t, tt.of)
+			form := w.get(settingsAt).filled(settingsAt)
+			maps.Copy(form, tt.set)
+			w.send(http.MethodPost, settingsAt, form)
+			want := []string{`PATCH /v1/connections/con_1 {"settings":` + tt.want + `}`}
+			if tt.want == "" {
+				want = nil
+			}
+			if got := w.told(); !slices.Equal(got, want) {
+				t.Errorf("called %v, want %v", got, want)
+			}
+		})
+	}
+}
