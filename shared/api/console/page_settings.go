@@ -226,7 +226,28 @@ func (v *visit) readSettings() (settingsOf, error) {
 	return s, err
 }
 
-// settingsPage is the form of a connection's settings.
+// The parts of the settings, each a form of its own: whoever sees a hundred and fifty fields
+// at once sees none.
+const (
+	partGeneral    = "general"
+	partProperties = "properties"
+	partGuard      = "guard"
+)
+
+// part is which part of the settings is looked at, or sent.
+func (v *visit) part() string {
+	return asked(v.r.FormValue("part"), partGeneral, partProperties, partGuard)
+}
+
+// settingsAt is the address of a part of a connection's settings.
+func settingsAt(id directory.ConnectionID, part string) string {
+	if part == partGeneral {
+		part = ""
+	}
+	return query(here("connections", string(id), "settings"), "part", part)
+}
+
+// settingsPage is a form of a connection's settings.
 func settingsPage(v *visit) (answer, error) {
 	s, err := v.readSettings()
 	if err != nil {
@@ -238,20 +259,31 @@ func settingsPage(v *visit) (answer, error) {
 // settingsView is the form with the values that now tells.
 func (v *visit) settingsView(s *settingsOf, now func(path string) string, p *problem) answer {
 	var sections []g.Node
-	for _, section := range settingSections {
-		var rows []g.Node
-		for _, row := range section.rows {
-			rows = append(rows, v.settingField(row, now(row.path), faultOf(p, "settings."+row.path)))
+	part := v.part()
+	switch part {
+	case partProperties:
+		sections = append(sections, v.exportFields(now))
+	case partGuard:
+		sections = append(sections, v.guardFields(now, p))
+	default:
+		for _, section := range settingSections {
+			var rows []g.Node
+			for _, row := range section.rows {
+				rows = append(rows, v.settingField(row, now(row.path), faultOf(p, "settings."+row.path)))
+			}
+			sections = append(sections, h.Section(h.H2(v.say(section.title)), h.Div(h.Class("fields"), g.Group(rows))))
 		}
-		sections = append(sections, h.Section(h.H2(v.say(section.title)), h.Div(h.Class("fields"), g.Group(rows))))
 	}
-	sections = append(sections, v.exportFields(now), v.guardFields(now, p))
+	var parts []g.Node
+	for _, o := range []option{{partGeneral, textSettingsGeneral}, {partProperties, textSettingsExport}, {partGuard, textSettingsGuard}} {
+		parts = append(parts, h.Li(h.A(h.Href(settingsAt(s.ID, o.value)), g.If(o.value == part, h.Aria("current", "page")), v.say(o.name))))
+	}
 	buttons := g.Node(h.Div(h.Class("row decide"), h.Button(h.Type("submit"), h.Name("preview"), h.Value("1"), h.Class("primary"), v.say(textTryFirst)), h.Button(h.Type("submit"), v.say(textSave)), link(here("connections", string(s.ID)), h.Class("button"), v.say(textNotYet))))
 	if !v.s.has(scopeAdmin) {
 		buttons = v.lacking(scopeAdmin, textSave)
 	}
-	page := v.ofConnection(&s.connection, "/settings", g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("faint"), v.say(textSettingsLead)),
-		h.Form(h.Method("post"), h.Action(here("connections", string(s.ID), "settings")), h.Data("busy", ""), h.Data("ask", ""), g.Group(sections), buttons), v.asCall("PATCH", apiPath("connections", string(s.ID))))
+	page := v.ofConnection(&s.connection, "/settings", h.Nav(h.Class("parts"), v.label(textSettingsParts), h.Ul(parts...)), g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("faint"), v.say(textSettingsLead)),
+		h.Form(h.Method("post"), h.Action(here("connections", string(s.ID), "settings")), h.Data("busy", ""), h.Data("ask", ""), hidden("part", part), g.Group(sections), buttons), v.asCall("PATCH", apiPath("connections", string(s.ID))))
 	if p != nil {
 		page.status = p.Status
 	}
@@ -391,31 +423,17 @@ func (v *visit) limit(count int, share float64) g.Node {
 // does not have.
 func (v *visit) settingsPatch(old tree) tree {
 	patch := settingsPatch{old: old, form: v.r.PostForm, patch: tree{}}
-	for _, section := range settingSections {
-		for _, row := range section.rows {
-			patch.setting(row)
-		}
-	}
-	for _, a := range slices.Concat(exportable(false), exportable(true)) {
-		at := "attributes." + a.Property
-		if a.Export == directory.UseBySetting {
-			patch.boolean(at+".export", false)
-			if a.Clearable {
-				patch.boolean(at+".clear", false)
+	switch v.part() {
+	case partProperties:
+		patch.properties()
+	case partGuard:
+		patch.guard()
+	default:
+		for _, section := range settingSections {
+			for _, row := range section.rows {
+				patch.setting(row)
 			}
 		}
-		patch.field(at + ".from")
-		patch.field("foreignChange." + a.Property)
-	}
-	for _, e := range directory.GuardedEffects {
-		at := "guard." + string(e)
-		for _, m := range guardMembers {
-			patch.number(at + m.count)
-			patch.number(at + m.share)
-		}
-		patch.number(at + ".countGroup")
-		patch.number(at + ".shareGroup")
-		patch.list(at+".by", v.r.PostForm[at+".by"])
 	}
 	return patch.patch
 }
@@ -425,6 +443,33 @@ type settingsPatch struct {
 	old   tree
 	form  url.Values
 	patch tree
+}
+
+func (p *settingsPatch) properties() {
+	for _, a := range slices.Concat(exportable(false), exportable(true)) {
+		at := "attributes." + a.Property
+		if a.Export == directory.UseBySetting {
+			p.boolean(at+".export", false)
+			if a.Clearable {
+				p.boolean(at+".clear", false)
+			}
+		}
+		p.field(at + ".from")
+		p.field("foreignChange." + a.Property)
+	}
+}
+
+func (p *settingsPatch) guard() {
+	for _, e := range directory.GuardedEffects {
+		at := "guard." + string(e)
+		for _, m := range guardMembers {
+			p.number(at + m.count)
+			p.number(at + m.share)
+		}
+		p.number(at + ".countGroup")
+		p.number(at + ".shareGroup")
+		p.list(at+".by", p.form[at+".by"])
+	}
 }
 
 func (p *settingsPatch) setting(row setting) {
@@ -532,7 +577,7 @@ func saveSettings(v *visit) (answer, error) {
 		return nil, err
 	}
 	patch := v.settingsPatch(s.Settings)
-	back := here("connections", string(s.ID), "settings")
+	back := settingsAt(s.ID, v.part())
 	typed := func(path string) string {
 		if v.r.PostForm.Has(path) {
 			return strings.Join(v.r.PostForm[path], "\n")

@@ -270,28 +270,30 @@ func TestGoldenPages(t *testing.T) {
 		"search-late": {directory.RunDone, "/console/search?text=ann", func(*world) map[string]any {
 			return map[string]any{"GET /v1/users": problem{Status: 503}}
 		}, 200},
-		"groups":         {directory.RunDone, "/console/groups", nil, 200},
-		"group":          {directory.RunDone, "/console/groups/grp_1", nil, 200},
-		"group-nested":   {directory.RunDone, "/console/groups/grp_1?nested=true", nil, 200},
-		"group-edit":     {directory.RunDone, "/console/groups/grp_1/edit", nil, 200},
-		"group-delete":   {directory.RunDone, "/console/groups/grp_1/delete", nil, 200},
-		"uses":           {directory.RunDone, "/console/connections/con_1/groups", nil, 200},
-		"use":            {directory.RunDone, "/console/connections/con_1/groups/grp_1", nil, 200},
-		"use-none":       {directory.RunDone, "/console/connections/con_1/groups/grp_2", nil, 200},
-		"licences":       {directory.RunDone, "/console/connections/con_1/licences", nil, 200},
-		"protection":     {directory.RunDone, "/console/connections/con_1/protection", nil, 200},
-		"lift":           {directory.RunDone, "/console/connections/con_1/protection/5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", nil, 200},
-		"jobs":           {directory.RunDone, "/console/jobs", nil, 200},
-		"job":            {directory.RunDone, "/console/jobs/job_1", nil, 200},
-		"activity":       {directory.RunDone, "/console/activity", nil, 200},
-		"settings":       {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
-		"load":           {directory.RunDone, "/console/users/load", nil, 200},
-		"audit":          {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
-		"proposals":      {directory.RunDone, "/console/connections/con_1", proposals, 200},
-		"home-proposals": {directory.RunDone, "/console", proposals, 200},
-		"tenant-groups":  {directory.RunDone, "/console/connections/con_1/tenant-groups", nil, 200},
-		"password":       {directory.RunDone, "/console/users/usr_1/password", nil, 200},
-		"move":           {directory.RunDone, "/console/users/usr_1/move", nil, 200},
+		"groups":           {directory.RunDone, "/console/groups", nil, 200},
+		"group":            {directory.RunDone, "/console/groups/grp_1", nil, 200},
+		"group-nested":     {directory.RunDone, "/console/groups/grp_1?nested=true", nil, 200},
+		"group-edit":       {directory.RunDone, "/console/groups/grp_1/edit", nil, 200},
+		"group-delete":     {directory.RunDone, "/console/groups/grp_1/delete", nil, 200},
+		"uses":             {directory.RunDone, "/console/connections/con_1/groups", nil, 200},
+		"use":              {directory.RunDone, "/console/connections/con_1/groups/grp_1", nil, 200},
+		"use-none":         {directory.RunDone, "/console/connections/con_1/groups/grp_2", nil, 200},
+		"licences":         {directory.RunDone, "/console/connections/con_1/licences", nil, 200},
+		"protection":       {directory.RunDone, "/console/connections/con_1/protection", nil, 200},
+		"lift":             {directory.RunDone, "/console/connections/con_1/protection/5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", nil, 200},
+		"jobs":             {directory.RunDone, "/console/jobs", nil, 200},
+		"job":              {directory.RunDone, "/console/jobs/job_1", nil, 200},
+		"activity":         {directory.RunDone, "/console/activity", nil, 200},
+		"settings":         {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
+		"settings-written": {directory.RunDone, "/console/connections/con_1/settings?part=properties", nil, 200},
+		"settings-guard":   {directory.RunDone, "/console/connections/con_1/settings?part=guard", nil, 200},
+		"load":             {directory.RunDone, "/console/users/load", nil, 200},
+		"audit":            {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
+		"proposals":        {directory.RunDone, "/console/connections/con_1", proposals, 200},
+		"home-proposals":   {directory.RunDone, "/console", proposals, 200},
+		"tenant-groups":    {directory.RunDone, "/console/connections/con_1/tenant-groups", nil, 200},
+		"password":         {directory.RunDone, "/console/users/usr_1/password", nil, 200},
+		"move":             {directory.RunDone, "/console/users/usr_1/move", nil, 200},
 		"refused": {directory.RunDone, "/console/connections", func(*world) map[string]any {
 			return map[string]any{"GET /v1/connections": problem{Status: 500, Code: "internal", Detail: "It could not be answered.", NextStep: "Try again.", Incident: "inc-1"}}
 		}, 500},
@@ -496,7 +498,9 @@ func TestActs(t *testing.T) {
 		"count":         {"/console/connections/con_1/licences/count", nil, "POST /v1/connections/con_1/licences/count", "/console/jobs/job_1"},
 		"lift":          {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair"}, `POST /v1/connections/con_1/protection/a-1/lift {"minutes":30,"reason":"repair"}`, "/console/connections/con_1/protection"},
 		"end a lift":    {"/console/connections/con_1/protection/a-1/end", nil, "DELETE /v1/connections/con_1/protection/a-1/lift", "/console/connections/con_1/protection"},
-		"settings":      {"/console/connections/con_1/settings", []string{"mode", "approve", "interval", "15m0s", "onDelete", "block", "protectGroups", "true", "attributes.jobTitle.export", "true", "guard.block.count", "9", "guard.block.share", "0,2", "guard.rename.count", ""}, `PATCH /v1/connections/con_1 {"settings":{"attributes":{"jobTitle":{"export":true}},"guard":{"block":{"count":9,"share":0.2}},"mode":"approve"}}`, "/console/connections/con_1/settings"},
+		"settings":      {"/console/connections/con_1/settings", []string{"mode", "approve", "interval", "15m0s", "onDelete", "block", "protectGroups", "true", "keepBeforeDays", ""}, `PATCH /v1/connections/con_1 {"settings":{"mode":"approve"}}`, "/console/connections/con_1/settings"},
+		"properties":    {"/console/connections/con_1/settings", []string{"part", "properties", "attributes.jobTitle.export", "true"}, `PATCH /v1/connections/con_1 {"settings":{"attributes":{"jobTitle":{"export":true}}}}`, "/console/connections/con_1/settings?part=properties"},
+		"guard":         {"/console/connections/con_1/settings", []string{"part", "guard", "guard.block.count", "9", "guard.block.share", "0,2", "guard.rename.count", ""}, `PATCH /v1/connections/con_1 {"settings":{"guard":{"block":{"count":9,"share":0.2}}}}`, "/console/connections/con_1/settings?part=guard"},
 		"no settings":   {"/console/connections/con_1/settings", []string{"mode", "automatic", "protectGroups", "true"}, "", "/console/connections/con_1/settings"},
 		"try settings":  {"/console/connections/con_1/settings", []string{"preview", "1", "mode", "approve", "protectGroups", "true"}, `POST /v1/connections/con_1/runs {"dryRun":true,"full":true,"settings":{"mode":"approve"}}`, "/console/runs/run_1"},
 		"approve it":    {"/console/connections/con_1/proposals/p-1/approve", nil, "POST /v1/connections/con_1/proposals/p-1/approve", "/console/connections/con_1"},
@@ -688,12 +692,15 @@ func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 	w := runWorld(t, directory.RunDone)
 	w.tell(map[string]any{"PATCH /v1/connections/con_1": problem{Status: 403, Code: "needs-approve", Detail: "It loosens.", Errors: []directory.FieldError{{Field: "settings.onDelete", Detail: "is looser"}, {Field: "settings.guard.block.count", Detail: "is looser"}}}})
-	a := w.post("/console/connections/con_1/settings", "onDelete", "delete", "protectGroups", "true", "guard.block.count", "900", "attributes.jobTitle.export", "true")
+	a := w.post("/console/connections/con_1/settings", "onDelete", "delete", "protectGroups", "true", "import.attributes", "jobTitle", "list", "import.attributes")
 	a.sound("settings")
 	if a.code != 403 {
 		t.Errorf("%d", a.code)
 	}
-	a.has("needs-approve", `value="900"`, `value="delete" selected`, "is looser", `name="attributes.jobTitle.export" value="true" checked`)
+	a.has("needs-approve", `value="delete" selected`, "is looser", `name="import.attributes" value="jobTitle" checked`)
+	a = w.post("/console/connections/con_1/settings", "part", "guard", "guard.block.count", "900")
+	a.sound("guard")
+	a.has("needs-approve", `value="900"`, "is looser")
 }
 
 // Two who edit one user at once: the second sees both versions, and decides.

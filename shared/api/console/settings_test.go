@@ -102,7 +102,9 @@ func (a answered) filled(action string) url.Values {
 	return values
 }
 
-const settingsAt = "/console/connections/con_1/settings"
+const settingsForm = "/console/connections/con_1/settings"
+
+var settingsParts = []string{partGeneral, partProperties, partGuard}
 
 // Whoever saves the form of settings as it stands changes nothing, whatever is set.
 func TestSettingsAsTheyStand(t *testing.T) {
@@ -111,12 +113,14 @@ func TestSettingsAsTheyStand(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := withSettings(t, s)
-			form := w.get(settingsAt).filled(settingsAt)
-			if len(form) < 50 {
-				t.Fatalf("the form has %d fields", len(form))
-			}
-			if a := w.send(http.MethodPost, settingsAt, form); a.code != http.StatusSeeOther || len(w.told()) != 0 {
-				t.Errorf("answered %d, called %v", a.code, w.told())
+			for _, part := range settingsParts {
+				form := w.get(settingsForm + "?part=" + part).filled(settingsForm)
+				if len(form) < 20 {
+					t.Fatalf("the form %s has %d fields", part, len(form))
+				}
+				if a := w.send(http.MethodPost, settingsForm, form); a.code != http.StatusSeeOther || len(w.told()) != 0 {
+					t.Errorf("%s: answered %d, called %v", part, a.code, w.told())
+				}
 			}
 		})
 	}
@@ -140,7 +144,10 @@ func TestEverySettingHasAField(t *testing.T) {
 	if err := json.Unmarshal(raw, &all); err != nil {
 		t.Fatal(err)
 	}
-	form := withSettings(t, s).get(settingsAt).filled(settingsAt)
+	form, w := url.Values{}, withSettings(t, s)
+	for _, part := range settingsParts {
+		maps.Copy(form, w.get(settingsForm+"?part="+part).filled(settingsForm))
+	}
 	var look func(at string, v any)
 	look = func(at string, v any) {
 		if m, inner := v.(tree); inner && at != "domainMap" {
@@ -154,6 +161,17 @@ func TestEverySettingHasAField(t *testing.T) {
 		}
 	}
 	look("", all)
+}
+
+// fieldOf is the part in which a field is.
+func fieldOf(name string) string {
+	switch {
+	case strings.HasPrefix(name, "guard."):
+		return partGuard
+	case strings.HasPrefix(name, "attributes."), name == "foreignChange.department", name == "foreignChange.jobTitle":
+		return partProperties
+	}
+	return partGeneral
 }
 
 // What is changed in the form, and that alone, is what is changed.
@@ -176,15 +194,22 @@ func TestSettingsChanged(t *testing.T) {
 		"no number":        {everySetting(), map[string][]string{"breaker.over": {""}, "keepBeforeDays": {"many"}}, `{"breaker":{"over":null},"keepBeforeDays":"many"}`},
 		"odd numbers":      {directory.Settings{}, map[string][]string{"breaker.over": {"NaN"}, "breaker.failures": {"Inf"}}, `{"breaker":{"failures":"Inf","over":"NaN"}}`},
 		"as the rest":      {everySetting(), map[string][]string{"foreignChange.department": {""}, "foreignChange.jobTitle": {"report"}}, `{"foreignChange":{"department":null,"jobTitle":"report"}}`},
-		"no text":          {everySetting(), map[string][]string{"defaultDomain": {" "}, "attributes.extensionAttribute3.from": {""}}, `{"attributes":{"extensionAttribute3":{"from":null}},"defaultDomain":null}`},
+		"no text":          {everySetting(), map[string][]string{"defaultDomain": {" "}}, `{"defaultDomain":null}`},
+		"no source":        {everySetting(), map[string][]string{"attributes.extensionAttribute3.from": {""}}, `{"attributes":{"extensionAttribute3":{"from":null}}}`},
 		"a switch goes on": {directory.Settings{}, map[string][]string{"auditLog": {"true"}, "protectGroups": nil}, `{"auditLog":true,"protectGroups":false}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := withSettings(t, tt.of)
-			form := w.get(settingsAt).filled(settingsAt)
-			maps.Copy(form, tt.set)
-			w.send(http.MethodPost, settingsAt, form)
+			for _, part := range settingsParts {
+				form := w.get(settingsForm + "?part=" + part).filled(settingsForm)
+				for name, values := range tt.set {
+					if fieldOf(name) == part {
+						form[name] = values
+					}
+				}
+				w.send(http.MethodPost, settingsForm, form)
+			}
 			want := []string{`PATCH /v1/connections/con_1 {"settings":` + tt.want + `}`}
 			if tt.want == "" {
 				want = nil

@@ -737,6 +737,8 @@ var (
 	textSettingsRuns           = text{"Runs", "Abgleich"}
 	textSettingsLeavers        = text{"Leavers", "Wer geht"}
 	textSettingsAccounts       = text{"Written accounts", "Geschriebene Konten"}
+	textSettingsParts          = text{"Parts of the settings", "Teile der Einstellungen"}
+	textSettingsGeneral        = text{"General", "Allgemein"}
 	textSettingsDomains        = text{"Domains", "Domänen"}
 	textSettingsProtection     = text{"Protected accounts", "Geschützte Konten"}
 	textSettingsPermissions    = text{"Permissions of the next authorisation", "Berechtigungen der nächsten Autorisierung"}
