@@ -1,7 +1,10 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -368,7 +371,7 @@ func (v *visit) useWords(u *groupUse) g.Node {
 		list = append(list, h.Li(v.say(kind), exact))
 	}
 	for _, l := range u.Licences {
-		list = append(list, h.Li(v.say(textUseLicence), g.Text(" "), code(l.SKU)))
+		list = append(list, h.Li(v.say(textUseLicence), g.Text(" "), code(l.SKU), g.If(l.Via == directory.LicenceViaGroup, h.Small(v.say(textViaGroup)))))
 	}
 	return h.Ul(h.Class("bare"), g.Group(list))
 }
@@ -399,7 +402,7 @@ func (v *visit) useState(u *groupUse) g.Node {
 func usePage(v *visit) (answer, error) {
 	id, group := v.id(), v.r.PathValue("group")
 	cons, groups := ask[connection](v, apiPath("connections", id)), ask[directory.Group](v, apiPath("groups", group))
-	uses := ask[groupUse](v, apiPath("connections", id, "groups", group))
+	uses, list := ask[groupUse](v, apiPath("connections", id, "groups", group)), v.askProducts(id)
 	c, err := cons.get()
 	if err != nil {
 		return nil, err
@@ -413,38 +416,36 @@ func usePage(v *visit) (answer, error) {
 		return nil, err
 	}
 	used := err == nil
-	return v.useView(&c, &x, &u, used, nil), nil
+	return v.useView(&c, &x, &u, list, used, nil), nil
 }
 
 // useView is the page of a use. Its form has what u says; with a forecast it is the page
 // before saving.
-func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, used bool, p *problem) answer {
+func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, list later[products], used bool, p *problem) answer {
 	at := here("connections", string(c.ID), "groups", string(x.ID))
 	pick := func(name, value string, now bool, caption text) g.Node {
 		return h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name(name), h.Value(value), g.If(now, h.Checked())), h.Span(v.say(caption)))
 	}
-	adopt := ""
-	export, members, ends := "", string(directory.MembersAdd), string(directory.ExportKeep)
+	var e directory.ExportRule
 	if u.Export != nil {
-		export, adopt = string(u.Export.Kind), string(u.Export.Adopt)
-		if u.Export.Members != "" {
-			members = string(u.Export.Members)
-		}
-		if u.Export.OnRelease != "" {
-			ends = string(u.Export.OnRelease)
-		}
+		e = *u.Export
 	}
-	var skus []string
-	for _, l := range u.Licences {
-		skus = append(skus, l.SKU)
+	e.Members, e.Nested, e.OnRelease = cmp.Or(e.Members, directory.MembersAdd), cmp.Or(e.Nested, directory.NestedFlatten), cmp.Or(e.OnRelease, directory.ExportKeep)
+	released := ""
+	if u.Select != nil {
+		released = string(u.Select.OnRelease)
 	}
 	fields := []g.Node{
-		h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("select"), h.Value("1"), g.If(u.Select != nil, h.Checked())), h.Span(v.say(textSelectMeans))),
-		h.FieldSet(h.Legend(v.say(textExport)), pick("export", "", export == "", textExportNone), pick("export", string(directory.ExportSecurity), export == string(directory.ExportSecurity), textUseSecurity), pick("export", string(directory.ExportMicrosoft365), export == string(directory.ExportMicrosoft365), textUseMicrosoft365)),
-		v.field("adopt", textAdoptGroup, textAdoptGroupHelp, adopt, faultOf(p, "export.adopt")),
-		h.FieldSet(h.Legend(v.say(textMembersThere)), pick("members", string(directory.MembersAdd), members == string(directory.MembersAdd), textMembersAdd), pick("members", string(directory.MembersExact), members == string(directory.MembersExact), textMembersExact)),
-		h.FieldSet(h.Legend(v.say(textWhenItEnds)), pick("ends", string(directory.ExportKeep), ends == string(directory.ExportKeep), textEndsKeep), pick("ends", string(directory.ExportEmpty), ends == string(directory.ExportEmpty), textEndsEmpty), pick("ends", string(directory.ExportRestore), ends == string(directory.ExportRestore), textEndsRestore), pick("ends", string(directory.ExportDelete), ends == string(directory.ExportDelete), textEndsDelete)),
-		v.field("skus", textLicencesOf, textLicencesOfHelp, strings.Join(skus, ", "), ""),
+		h.FieldSet(h.Legend(v.say(textMembersHere)), h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("select"), h.Value("1"), g.If(u.Select != nil, h.Checked())), h.Span(v.say(textSelectMeans))),
+			h.Label(v.say(textWhoLeaves), h.Select(h.Name("released"), v.choices([]option{{"", textAsTheSettingsSay}, {"keep", textReleasedKept}, {"block", textReleasedBlocked}, {"restore", textReleasedRestored}}, released)))),
+		h.FieldSet(h.Legend(v.say(textExport)), pick("export", "", e.Kind == "", textExportNone), pick("export", string(directory.ExportSecurity), e.Kind == directory.ExportSecurity, textUseSecurity), pick("export", string(directory.ExportMicrosoft365), e.Kind == directory.ExportMicrosoft365, textUseMicrosoft365),
+			h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("welcome"), h.Value("1"), g.If(e.WelcomeMail, h.Checked())), h.Span(v.say(textWelcomeMail)))),
+		v.field("adopt", textAdoptGroup, textAdoptGroupHelp, string(e.Adopt), faultOf(p, "export.adopt")),
+		h.P(link(here("connections", string(c.ID), "tenant-groups"), v.say(textTenantGroups))),
+		h.FieldSet(h.Legend(v.say(textMembersThere)), pick("members", string(directory.MembersAdd), e.Members == directory.MembersAdd, textMembersAdd), pick("members", string(directory.MembersExact), e.Members == directory.MembersExact, textMembersExact)),
+		h.FieldSet(h.Legend(v.say(textGroupsInIt)), pick("nested", string(directory.NestedFlatten), e.Nested == directory.NestedFlatten, textNestedFlatten), pick("nested", string(directory.NestedKeep), e.Nested == directory.NestedKeep, textNestedKeep)),
+		h.FieldSet(h.Legend(v.say(textWhenItEnds)), pick("ends", string(directory.ExportKeep), e.OnRelease == directory.ExportKeep, textEndsKeep), pick("ends", string(directory.ExportEmpty), e.OnRelease == directory.ExportEmpty, textEndsEmpty), pick("ends", string(directory.ExportRestore), e.OnRelease == directory.ExportRestore, textEndsRestore), pick("ends", string(directory.ExportDelete), e.OnRelease == directory.ExportDelete, textEndsDelete)),
+		v.licenceFields(u.Licences, list),
 	}
 	status := 0
 	if p != nil {
@@ -454,7 +455,7 @@ func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, used boo
 	if u.Forecast != nil {
 		buttons = h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)), h.Button(h.Type("submit"), h.Name("preview"), h.Value("1"), v.say(textTryAgain)), link(at, h.Class("button"), v.say(textNotYet)))
 	}
-	form := g.Node(h.Form(h.Method("post"), h.Action(at), h.Class("stack"), h.Data("busy", ""), g.Group(fields), buttons))
+	form := g.Node(h.Form(h.Method("post"), h.Action(at), h.Class("stack use"), h.Data("busy", ""), h.Data("ask", ""), g.Group(fields), buttons))
 	if !v.s.has(scopeAdmin) {
 		form = v.lacking(scopeAdmin, textSave)
 	}
@@ -496,23 +497,100 @@ func (v *visit) forecastBox(f *forecast) g.Node {
 		h.Ul(g.Map(f.Notes, func(s string) g.Node { return h.Li(v.sentence(s)) })...))
 }
 
+// products are those of a tenant.
+type products struct {
+	Products []product `json:"products"`
+}
+
+func (v *visit) askProducts(connection string) later[products] {
+	return ask[products](v, apiPath("connections", connection, "licences"))
+}
+
+// licenceFields are the licences that a use gives: each product of the tenant, and what the
+// use names besides.
+func (v *visit) licenceFields(rules []directory.LicenceRule, list later[products]) g.Node {
+	have, err := list.get()
+	give, product, free, via, left, first := column{head: textGive}, column{head: textProduct}, column{head: textFree, num: true}, column{head: textVia}, column{head: textServicesLeft}, column{head: textPriority}
+	var rows []g.Node
+	row := func(rule directory.LicenceRule, given bool, name string, seats g.Node) {
+		priority := ""
+		if rule.Priority != 0 {
+			priority = strconv.Itoa(rule.Priority)
+		}
+		rows = append(rows, h.Tr(v.cell(give, h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name("sku"), h.Value(rule.SKU), g.If(given, h.Checked()), v.label(textGiveThis, rule.SKU)))),
+			v.cell(product, h.Span(h.Class("who"), data(name)), h.Small(code(rule.SKU))), v.cell(free, seats),
+			v.cell(via, h.Select(h.Name("via "+rule.SKU), v.label(textViaOf, rule.SKU), v.choices([]option{{"", textViaUser}, {string(directory.LicenceViaGroup), textViaGroup}}, strings.TrimPrefix(string(rule.Via), string(directory.LicenceViaUser))))),
+			v.cell(left, h.Input(h.Type("text"), h.Name("left "+rule.SKU), h.Value(strings.Join(rule.DisabledPlans, ", ")), h.AutoComplete("off"), v.label(textServicesLeftOf, rule.SKU))),
+			v.cell(first, h.Input(h.Type("text"), g.Attr("inputmode", "numeric"), h.Class("limit"), h.Name("priority "+rule.SKU), h.Value(priority), h.AutoComplete("off"), v.label(textPriorityOf, rule.SKU)))))
+	}
+	named := map[string]bool{}
+	for i := range have.Products {
+		p := &have.Products[i]
+		rule, given := directory.LicenceRule{SKU: p.PartNumber}, false
+		for _, r := range rules {
+			if r.SKU == p.PartNumber || r.SKU == string(p.SKU) {
+				rule, given = r, true
+				named[r.SKU] = true
+			}
+		}
+		if given || p.Assignable {
+			row(rule, given, p.Name, v.number(p.Seats.Free))
+		}
+	}
+	for _, r := range rules {
+		if !named[r.SKU] {
+			row(r, true, r.SKU, dash())
+		}
+	}
+	var parts []g.Node
+	if len(rows) > 0 {
+		parts = append(parts, v.table(textLicencesOf, []column{give, product, free, via, left, first}, rows))
+	}
+	if err != nil {
+		parts = append(parts, h.P(h.Class("faint"), v.say(textProductsUnread)), v.field("skus", textMoreLicences, textLicencesOfHelp, "", ""))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, h.P(h.Class("faint"), v.say(textNoProducts)))
+	}
+	return h.Div(append([]g.Node{h.H3(v.say(textLicencesOf)), h.P(h.Class("faint"), v.say(textLicenceRulesMean))}, parts...)...)
+}
+
+// licenceRules are those of a form; bad is the product whose priority is no number.
+func licenceRules(f url.Values) (list []directory.LicenceRule, bad string) {
+	for _, sku := range f["sku"] {
+		rule := directory.LicenceRule{SKU: sku, DisabledPlans: listed(f.Get("left " + sku)), Via: directory.LicenceVia(asked(f.Get("via "+sku), "", string(directory.LicenceViaGroup)))}
+		if priority := strings.TrimSpace(f.Get("priority " + sku)); priority != "" {
+			var err error
+			if rule.Priority, err = strconv.Atoi(priority); err != nil {
+				bad = sku
+			}
+		}
+		list = append(list, rule)
+	}
+	for _, sku := range listed(f.Get("skus")) {
+		list = append(list, directory.LicenceRule{SKU: sku})
+	}
+	return list, bad
+}
+
 // saveUse says what a connection does with a group, or only shows what would follow.
 func saveUse(v *visit) (answer, error) {
 	f, id, group := v.r.PostForm, v.id(), v.r.PathValue("group")
 	var u groupUse
 	body := map[string]any{}
 	if f.Get("select") == "1" {
-		u.Select = &directory.SelectRule{}
+		u.Select = &directory.SelectRule{OnRelease: directory.ReleasePolicy(f.Get("released"))}
 		body["select"] = u.Select
 	}
 	if kind := asked(f.Get("export"), "", string(directory.ExportSecurity), string(directory.ExportMicrosoft365)); kind != "" {
 		u.Export = &directory.ExportRule{Kind: directory.ExportKind(kind), Adopt: directory.AccountID(strings.TrimSpace(f.Get("adopt"))), Members: directory.MemberPolicy(asked(f.Get("members"), string(directory.MembersAdd), string(directory.MembersExact))),
-			OnRelease: directory.ExportRelease(asked(f.Get("ends"), string(directory.ExportKeep), string(directory.ExportEmpty), string(directory.ExportRestore), string(directory.ExportDelete)))}
+			Nested:      directory.NestedPolicy(asked(f.Get("nested"), string(directory.NestedFlatten), string(directory.NestedKeep))),
+			OnRelease:   directory.ExportRelease(asked(f.Get("ends"), string(directory.ExportKeep), string(directory.ExportEmpty), string(directory.ExportRestore), string(directory.ExportDelete))),
+			WelcomeMail: f.Get("welcome") == "1"}
 		body["export"] = u.Export
 	}
-	for _, sku := range listed(f.Get("skus")) {
-		u.Licences = append(u.Licences, directory.LicenceRule{SKU: sku})
-	}
+	var bad string
+	u.Licences, bad = licenceRules(f)
 	if len(u.Licences) > 0 {
 		body["licences"] = u.Licences
 	}
@@ -522,7 +600,12 @@ func saveUse(v *visit) (answer, error) {
 		path += "?dryRun=true"
 	}
 	var out groupUse
-	_, err := v.call(v.ctx, http.MethodPut, path, body, &out)
+	var err error
+	if bad != "" {
+		err = &problem{Status: http.StatusUnprocessableEntity, Detail: v.lang.say(textPriorityNoNumber, clean(bad))}
+	} else {
+		_, err = v.call(v.ctx, http.MethodPut, path, body, &out)
+	}
 	p, ours := asProblem(err)
 	switch {
 	case err == nil && !preview:
@@ -539,7 +622,7 @@ func saveUse(v *visit) (answer, error) {
 		return nil, err
 	}
 	u.Forecast = out.Forecast
-	return v.useView(&c, &x, &u, false, p), nil
+	return v.useView(&c, &x, &u, v.askProducts(id), false, p), nil
 }
 
 // endUse ends what a connection does with a group.
@@ -552,11 +635,12 @@ func endUse(v *visit) (answer, error) {
 
 // product is a product of the tenant's, with its seats.
 type product struct {
-	Name       string `json:"name"`
-	PartNumber string `json:"skuPartNumber"`
-	Status     string `json:"capabilityStatus"`
-	Detail     string `json:"detail"`
-	Assignable bool   `json:"assignable"`
+	SKU        directory.SKUID `json:"skuId"`
+	Name       string          `json:"name"`
+	PartNumber string          `json:"skuPartNumber"`
+	Status     string          `json:"capabilityStatus"`
+	Detail     string          `json:"detail"`
+	Assignable bool            `json:"assignable"`
 	Seats      struct {
 		Enabled int `json:"enabled"`
 		Used    int `json:"used"`
@@ -571,10 +655,7 @@ type product struct {
 // licencesPage shows the products of a tenant: seats, and what Bindery gave.
 func licencesPage(v *visit) (answer, error) {
 	id := v.id()
-	type products struct {
-		Products []product `json:"products"`
-	}
-	cons, list := ask[connection](v, apiPath("connections", id)), ask[products](v, apiPath("connections", id, "licences"))
+	cons, list := ask[connection](v, apiPath("connections", id)), v.askProducts(id)
 	c, err := cons.get()
 	if err != nil {
 		return nil, err

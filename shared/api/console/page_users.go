@@ -173,19 +173,23 @@ func userPage(v *visit) (answer, error) {
 		v.asCall("GET", apiPath("users", id))}}, nil
 }
 
+// noPicture is the picture of whoever has none: an empty one, which lets the initials
+// under it be seen where a browser would draw a torn sign of an error.
+var noPicture = picture{"image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"/>`}
+
 // photo hands on a user's picture: from our own address, as the policy of content wants it.
 func photo(v *visit) (answer, error) {
 	var body string
 	header, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id(), "photo"), nil, &body, "Accept", "image/*")
 	if is(err, http.StatusNotFound) {
-		return nothing{http.StatusNotFound}, nil
+		return noPicture, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	kind := header.Get("Content-Type")
 	if kind != "image/jpeg" && kind != "image/png" { // what the API keeps
-		return nothing{http.StatusNotFound}, nil
+		return noPicture, nil
 	}
 	return picture{kind, body}, nil
 }

@@ -220,3 +220,42 @@ func TestSettingsChanged(t *testing.T) {
 		})
 	}
 }
+
+// Whoever saves what a connection does with a group as it stands changes nothing of it.
+func TestUseAsItStands(t *testing.T) {
+	t.Parallel()
+	const at = "/console/connections/con_1/groups/grp_1"
+	for name, products := range map[string]any{
+		"products": products{[]product{{SKU: "06ebc4ee", PartNumber: "SPE_E5", Assignable: true}, {SKU: "05e9a617", PartNumber: "SPE_E3", Name: "Microsoft 365 E3", Assignable: true}}},
+		"unread":   problem{Status: 409, Code: "scope-missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunDone)
+			w.tell(map[string]any{"GET /v1/connections/con_1/licences": products, "PUT /v1/connections/con_1/groups/grp_1": groupUse{},
+				"GET /v1/connections/con_1/groups/grp_1": groupUse{GroupID: "grp_1", Select: &directory.SelectRule{OnRelease: directory.ReleaseBlock},
+					Export: &directory.ExportRule{Kind: directory.ExportMicrosoft365, Members: directory.MembersExact, Nested: directory.NestedKeep, Adopt: "t-1", OnRelease: directory.ExportRestore, WelcomeMail: true},
+					Licences: []directory.LicenceRule{
+						{SKU: "05e9a617", DisabledPlans: []string{"SWAY", "YAMMER_ENTERPRISE"}, Via: directory.LicenceViaGroup, Priority: 5}, {SKU: "GONE"}}}})
+			w.send(http.MethodPost, at, w.get(at).filled(at))
+			want := `PUT /v1/connections/con_1/groups/grp_1 {"export":{"kind":"microsoft365","members":"exact","nested":"keep","adopt":"t-1","onRelease":"restore","welcomeMail":true},` +
+				`"licences":[{"sku":"05e9a617","disabledPlans":["SWAY","YAMMER_ENTERPRISE"],"via":"group","priority":5},{"sku":"GONE"}],"select":{"onRelease":"block"}}`
+			if got := w.told(); !slices.Equal(got, []string{want}) {
+				t.Errorf("called %v, want %s", got, want)
+			}
+		})
+	}
+}
+
+// A priority that is no number is refused before anything is called, and what was typed
+// stays.
+func TestPriorityNoNumber(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	a := w.post("/console/connections/con_1/groups/grp_1", "select", "1", "sku", "SPE_E3", "priority SPE_E3", "first", "left SPE_E3", "SWAY")
+	a.sound("use")
+	if a.code != http.StatusUnprocessableEntity || len(w.told()) > 0 {
+		t.Errorf("%d, called %v", a.code, w.told())
+	}
+	a.has("The priority of SPE_E3", `value="SWAY"`, `value="SPE_E3" checked`)
+}
