@@ -204,6 +204,8 @@ var routes = []route{
 	{method: "GET", path: "/console/users", scope: scopeRead, do: usersPage},
 	{method: "GET", path: "/console/users/load", scope: scopeWrite, do: loadPage},
 	{method: "POST", path: "/console/users/load", scope: scopeWrite, file: true, do: load},
+	{method: "GET", path: "/console/users/many", scope: scopeWrite, do: manyPage},
+	{method: "POST", path: "/console/users/many", scope: scopeWrite, do: doMany},
 	{method: "GET", path: "/console/users/new", scope: scopeWrite, do: newUserPage},
 	{method: "POST", path: "/console/users/new", scope: scopeWrite, do: newUser},
 	{method: "GET", path: "/console/users/{id}", scope: scopeRead, do: userPage},

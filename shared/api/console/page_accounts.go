@@ -440,6 +440,12 @@ func bind(v *visit) (answer, error) {
 	if len(users) == 0 {
 		return v.done(here("connections", v.id(), "bind"), v.lang.say(textNameUsers)), nil
 	}
+	return v.bindUsers(v.id(), users)
+}
+
+// bindUsers binds users through a connection: those who are refused are told by name, and
+// the others' first run is shown.
+func (v *visit) bindUsers(con string, users []string) (answer, error) {
 	var out struct {
 		Bound   []directory.UserID      `json:"bound"`
 		Refused []directory.RefusedItem `json:"refused"`
@@ -447,17 +453,17 @@ func bind(v *visit) (answer, error) {
 			ID string `json:"id"`
 		} `json:"dryRun"`
 	}
-	if _, err := v.call(v.ctx, http.MethodPost, path, map[string]any{"userIds": users}, &out); err != nil {
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", con, "bindings"), map[string]any{"userIds": users}, &out); err != nil {
 		return nil, err
 	}
 	if len(out.Refused) > 0 {
 		what, why := column{head: textWhat}, column{head: textWhy}
-		return view{title: v.lang.count(countBound, len(out.Bound)), section: "/console/connections", crumbs: []crumb{{here("connections", v.id(), "members"), v.say(textMembers)}}, body: []g.Node{
+		return view{title: v.lang.count(countBound, len(out.Bound)), section: "/console/connections", crumbs: []crumb{{here("connections", con, "members"), v.say(textMembers)}}, body: []g.Node{
 			h.H2(v.count(countRefused, len(out.Refused))), v.table(textRefusedItems, []column{what, why}, g.Map(out.Refused, func(r directory.RefusedItem) g.Node {
 				return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
-			})), h.P(link(here("connections", v.id(), "runs"), h.Class("button primary"), v.say(textLookAtRuns)))}}, nil
+			})), h.P(link(here("connections", con, "runs"), h.Class("button primary"), v.say(textLookAtRuns)))}}, nil
 	}
-	to := here("connections", v.id(), "members")
+	to := here("connections", con, "members")
 	if out.DryRun != nil {
 		to = here("runs", out.DryRun.ID)
 	}

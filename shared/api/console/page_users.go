@@ -3,6 +3,9 @@ package console
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -62,44 +65,185 @@ type option struct {
 	name  text
 }
 
-// usersPage lists the users of the directory.
-func usersPage(v *visit) (answer, error) {
-	q := v.r.URL.Query()
-	text, state, source := parameter(q.Get("text")), parameter(q.Get("state")), parameter(q.Get("source"))
-	deleted := ""
+// userFilter is which users are looked at, as /v1 names the parameters.
+type userFilter struct{ text, state, source, deleted string }
+
+// userFilter reads the filter off the address, or off a form that brings it.
+func (v *visit) userFilter() userFilter {
+	q := v.values()
 	if q.Get("deleted") == "true" {
-		deleted, state, source, text = "true", "", "", ""
+		return userFilter{deleted: "true"}
 	}
-	at := query("/v1/users", "text", text, "state", state, "source", source, "deleted", deleted)
-	var list page[directory.User]
-	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/users", "limit", "50", "text", text, "state", state, "source", source, "deleted", deleted, "next", q.Get("next")), nil, &list); err != nil {
+	return userFilter{parameter(q.Get("text")), parameter(q.Get("state")), parameter(q.Get("source")), ""}
+}
+
+// values are what the address says, and of a form what stands in it as well.
+func (v *visit) values() url.Values {
+	if v.r.Form != nil {
+		return v.r.Form
+	}
+	return v.r.URL.Query()
+}
+
+func (f userFilter) any() bool { return f != userFilter{} }
+
+// of is the address of a page of these users at /v1.
+func (f userFilter) of(more ...string) string {
+	return query("/v1/users", append(f.pairs(), more...)...)
+}
+
+func (f userFilter) pairs() []string {
+	return []string{"text", f.text, "state", f.state, "source", f.source, "deleted", f.deleted}
+}
+
+// fields hand the filter on in a form.
+func (f userFilter) fields() (list []g.Node) {
+	pairs := f.pairs()
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			list = append(list, hidden(pairs[i], pairs[i+1]))
+		}
+	}
+	return list
+}
+
+const (
+	// usersPerPage is how many users a page shows.
+	usersPerPage = 50
+	// searchCalls is how often a search goes on by itself while it finds nobody: a call of
+	// /v1 looks at a bounded number of users.
+	searchCalls = 10
+)
+
+// findUsers reads a page of users. Where a search has found nobody yet, it goes on; what
+// it comes to when it must stop has a next.
+func (v *visit) findUsers(f userFilter, next string) (page[directory.User], error) {
+	for range searchCalls {
+		var list page[directory.User]
+		_, err := v.call(v.ctx, http.MethodGet, f.of("limit", itoa(usersPerPage), "next", next), nil, &list)
+		if p, ours := asProblem(err); ours && p.late && next != v.r.URL.Query().Get("next") {
+			break // what was looked at need not be looked at again
+		}
+		if err != nil || len(list.Items) > 0 || list.Next == "" {
+			return list, err
+		}
+		next = list.Next
+	}
+	return page[directory.User]{Next: next}, nil
+}
+
+// usersPage lists the users of the directory, to look at and to choose of.
+func usersPage(v *visit) (answer, error) {
+	q, f := v.r.URL.Query(), v.userFilter()
+	chosen, ok := v.picked()
+	if !ok {
+		return v.refusal(http.StatusBadRequest, textTooManyPicked, v.lang.number(mostPicked)), nil
+	}
+	if onward := q.Get("go"); q.Has("c") || onward != "" { // a page of ticks was left: they go into the address
+		from, next, _ := cut(onward)
+		return redirect{v.with("c", "", "go", "", "whom", "", "from", from, "next", next, "s", chosen.String())}, nil
+	}
+	type count struct {
+		Users int `json:"users"`
+	}
+	var all later[count]
+	if !f.any() {
+		all = ask[count](v, "/v1/users:count")
+	}
+	list, err := v.findUsers(f, q.Get("next"))
+	if err != nil {
 		return nil, err
 	}
-	search := h.Form(h.Method("get"), h.Action("/console/users"), h.Class("row search"), h.Role("search"),
-		h.Label(v.say(textSearch), h.Input(h.Type("search"), h.Name("text"), h.Value(text), h.MaxLength("100"))),
-		v.choose("state", state, textStatus, option{string(directory.StateActive), textUserActive}, option{string(directory.StateSuspended), textUserSuspended}, option{string(directory.StateStaged), textUserStaged}),
-		v.choose("source", source, textSource, option{string(directory.SourceManual), textSourceManual}, option{string(directory.SourceSCIM), textSourceSCIM}, option{string(directory.SourceAD), textSourceAD}, option{string(directory.SourceM365), textSourceM365}),
+	search := h.Form(h.Method("get"), h.Action("/console/users"), h.Class("row search"), h.Role("search"), g.If(len(chosen) > 0, hidden("s", chosen.String())),
+		h.Label(v.say(textSearch), h.Input(h.Type("search"), h.Name("text"), h.Value(f.text), h.MaxLength("100"))),
+		v.choose("state", f.state, textStatus, option{string(directory.StateActive), textUserActive}, option{string(directory.StateSuspended), textUserSuspended}, option{string(directory.StateStaged), textUserStaged}),
+		v.choose("source", f.source, textSource, option{string(directory.SourceManual), textSourceManual}, option{string(directory.SourceSCIM), textSourceSCIM}, option{string(directory.SourceAD), textSourceAD}, option{string(directory.SourceM365), textSourceM365}),
 		h.Button(h.Type("submit"), v.say(textShow)), link("/console/users", v.say(textShowAll)), link("/console/users?deleted=true", v.say(textDeletedUsers)))
-	name, email, status, source2, updated := column{head: textName}, column{head: textEmail}, column{head: textStatus}, column{head: textSource}, column{head: textUpdated}
-	rows := g.Map(list.Items, func(u directory.User) g.Node {
+	from := max(1, number0(q.Get("from")))
+	body := g.Node(nil)
+	switch {
+	case len(list.Items) > 0:
+		rows := v.say(textRows, v.lang.number(from), v.lang.number(from+len(list.Items)-1))
+		if !f.any() {
+			if n, err := all.get(); err == nil && n.Users >= from+len(list.Items)-1 {
+				rows = v.say(textRowsOf, v.lang.number(from), v.lang.number(from+len(list.Items)-1), v.lang.number(n.Users))
+			}
+		}
+		body = v.userList(f, list, chosen, from, h.P(h.Class("faint rows"), rows))
+	case list.Next != "":
+		body = v.empty(textNothingYetSearchOn, h.P(v.say(textSearchedIn)), h.P(link(v.with("next", list.Next), h.Class("button"), v.say(textSearchOn))))
+	case q.Get("next") != "":
+		body = v.empty(textNoMoreUsers, h.P(link(v.with("next", "", "from", ""), h.Class("button"), v.say(textFirstPage))))
+	case f.deleted != "":
+		body = v.empty(textNoDeletedUsers)
+	case f.any():
+		body = v.empty(textNoUsersMatch, h.P(v.say(textSearchedIn)), h.P(link("/console/users", v.say(textShowAll))))
+	default:
+		body = v.empty(textNoUsers, h.P(link("/console/connections", v.say(textConnections)), g.Text(" · "), link("/console/users/load", v.say(textLoadFile))))
+	}
+	return view{title: v.lang.say(textUsers), section: "/console/users", head: []g.Node{v.linkButton(scopeWrite, "/console/users/new", textAddUser, ""), v.linkButton(scopeWrite, "/console/users/load", textLoadFile, "")}, body: []g.Node{search, body, v.asCall("GET", f.of())}}, nil
+}
+
+// number0 reads a number of an address; 0 for what is none.
+func number0(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > 1e9 {
+		return 0
+	}
+	return n
+}
+
+// userList is a page of users. Who may write chooses of them, and the choice survives the
+// pages: it goes along in the address.
+func (v *visit) userList(f userFilter, list page[directory.User], chosen picked, from int, rows g.Node) g.Node {
+	choosing := v.s.has(scopeWrite) && f.deleted == ""
+	name, userName, email, status, source, updated := column{head: textName}, column{head: textUserName}, column{head: textEmail}, column{head: textStatus}, column{head: textSource}, column{head: textUpdated}
+	columns := []column{name, userName, email, status, source, updated}
+	choose := column{head: textChoose}
+	if choosing {
+		columns = append([]column{choose}, columns...)
+	}
+	elsewhere := slices.Clone(chosen)
+	trs := g.Map(list.Items, func(u directory.User) g.Node {
 		t, word := stateWord(u.State)
 		if u.Deleted != nil {
 			t, word = toneBad, textUserDeleted
 		}
-		return h.Tr(v.cell(name, link(here("users", string(u.ID)), h.Class("who"), data(displayName(&u))), g.If(u.Department != "", h.Small(data(u.Department)))), v.cell(email, data(u.Email)),
-			v.cell(status, v.badge(t, word)), v.cell(source2, v.say(sourceWord(u.Source))), v.cell(updated, v.ago(u.Updated)))
+		box := g.Node(dash())
+		if pickable(u.ID) {
+			ticked := slices.Contains(chosen, u.ID)
+			elsewhere = slices.DeleteFunc(elsewhere, func(id directory.UserID) bool { return id == u.ID })
+			box = h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name("c"), h.Value(string(u.ID)), g.If(ticked, h.Checked()), v.label(textChooseThis, clean(displayName(&u)))))
+		}
+		return h.Tr(g.If(choosing, v.cell(choose, box)), v.cell(name, h.Span(h.Class("person"), v.initials(&u), h.Span(link(here("users", string(u.ID)), h.Class("who"), data(displayName(&u))), g.If(u.Department != "", h.Small(data(u.Department)))))),
+			v.cell(userName, data(u.UserName)), v.cell(email, data(u.Email)), v.cell(status, v.badge(t, word)), v.cell(source, v.say(sourceWord(u.Source))), v.cell(updated, v.ago(u.Updated)))
 	})
-	body := g.Node(h.Div(v.table(textUsers, []column{name, email, status, source2, updated}, rows), v.pager(list.Next)))
-	switch {
-	case len(list.Items) > 0:
-	case list.Next != "": // a search looks at so many users a call
-		body = v.empty(textNothingYetSearchOn, h.P(link(v.with("next", list.Next), h.Class("button"), v.say(textSearchOn))))
-	case text+state+source+deleted != "":
-		body = v.empty(textNoUsersMatch)
-	default:
-		body = v.empty(textNoUsers)
+	table := v.table(textUsers, columns, trs)
+	on := from + len(list.Items)
+	if !choosing {
+		now := v.r.URL.Query().Get("next")
+		return h.Div(rows, table, g.If(now != "" || list.Next != "", h.Nav(h.Class("pager"), v.label(textPages),
+			g.If(now != "", link(v.with("next", "", "from", ""), h.Class("button"), v.say(textFirstPage))),
+			g.If(list.Next != "", link(v.with("next", list.Next, "from", itoa(on)), h.Class("button"), v.say(textNextPage))))))
 	}
-	return view{title: v.lang.say(textUsers), section: "/console/users", head: []g.Node{v.linkButton(scopeWrite, "/console/users/new", textAddUser, ""), v.linkButton(scopeWrite, "/console/users/load", textLoadFile, "")}, body: []g.Node{search, body, v.asCall("GET", at)}}, nil
+	many := func(act manyAct) g.Node {
+		return h.Button(h.Type("submit"), h.FormAction("/console/users/many"), h.Name("do"), h.Value(act.name), v.say(act.dots))
+	}
+	whole := textAllOfThem
+	if f.any() {
+		whole = textAllThatMatch
+	}
+	return h.Form(h.Method("get"), h.Action("/console/users"), h.Class("chooser"), h.Data("select", ""), g.If(len(elsewhere) > 0, hidden("s", elsewhere.String())), g.Group(f.fields()), hidden("from", itoa(from)), g.If(v.r.URL.Query().Get("next") != "", hidden("next", v.r.URL.Query().Get("next"))),
+		h.Div(h.Class("bar"),
+			h.Label(h.Class("tick all"), h.Input(h.Type("checkbox"), h.Data("all", "")), v.say(textAllOfPage)),
+			h.Span(h.Class("chosen"), h.Span(h.Data("count", ""), h.Data("elsewhere", itoa(len(elsewhere))), g.If(len(chosen) > 0, v.count(countChosen, len(chosen)))),
+				g.If(len(chosen) > 0, g.Group([]g.Node{g.Text(" "), link(v.with("s", ""), h.Data("clear", ""), v.say(textClear))}))),
+			h.Label(h.Class("beside"), v.say(textWhom), h.Select(h.Name("whom"), h.Option(h.Value("chosen"), v.say(textTheChosen)), h.Option(h.Value("filter"), v.say(whole)))),
+			many(manyActs[0]), many(manyActs[1]), many(manyActs[2])),
+		rows, table,
+		h.Div(h.Class("pager"),
+			g.If(v.r.URL.Query().Get("next") != "", h.Button(h.Type("submit"), h.Name("go"), h.Value("1"), v.say(textFirstPage))),
+			g.If(list.Next != "", h.Button(h.Type("submit"), h.Name("go"), h.Value(itoa(on)+" "+list.Next), v.say(textNextPage)))))
 }
 
 // userBinding is what a user is bound by.
@@ -190,16 +334,26 @@ func photo(v *visit) (answer, error) {
 	return picture{kind, body}, nil
 }
 
-// avatar is a user's picture, over the first letters of their name.
-func (v *visit) avatar(u *directory.User) g.Node {
-	letters := ""
+// initialsOf are the first letters of a user's name.
+func initialsOf(u *directory.User) string {
+	var letters []rune
 	for _, word := range strings.Fields(clean(displayName(u))) {
 		r, _ := utf8.DecodeRuneInString(word)
-		if len(letters) < 8 && unicode.IsLetter(r) {
-			letters += string(unicode.ToUpper(r))
+		if len(letters) < 2 && unicode.IsLetter(r) {
+			letters = append(letters, unicode.ToUpper(r))
 		}
 	}
-	return h.Span(h.Class("avatar"), h.Aria("hidden", "true"), g.Text(string([]rune(letters)[:min(2, len([]rune(letters)))])), h.Img(h.Src(here("users", string(u.ID), "photo")), h.Alt(""), h.Width("44"), h.Height("44")))
+	return string(letters)
+}
+
+// avatar is a user's picture, over the first letters of their name.
+func (v *visit) avatar(u *directory.User) g.Node {
+	return h.Span(h.Class("avatar"), h.Aria("hidden", "true"), g.Text(initialsOf(u)), h.Img(h.Src(here("users", string(u.ID), "photo")), h.Alt(""), h.Width("44"), h.Height("44")))
+}
+
+// initials stand for a picture in a list: fifty pictures would be fifty calls of /v1.
+func (v *visit) initials(u *directory.User) g.Node {
+	return h.Span(h.Class("avatar small"), h.Aria("hidden", "true"), g.Text(initialsOf(u)))
 }
 
 // userActs are what can be done about a user. Each says what follows.

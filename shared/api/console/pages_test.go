@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +159,18 @@ func people(now time.Time) map[string]any {
 	return map[string]any{
 		"GET /v1/users": func(r *http.Request) any {
 			switch q := r.URL.Query(); {
+			case q.Get("id") != "":
+				var p page[directory.User]
+				for id := range strings.SplitSeq(q.Get("id"), ",") {
+					u := ann(now)
+					u.ID, u.DisplayName, u.Email = directory.UserID(id), "Ann "+strings.TrimPrefix(id, "usr_"), id+"@contoso.example"
+					p.Items = append(p.Items, u)
+				}
+				return p
+			case q.Get("text") == "many":
+				return crowd(now, q.Get("next"), 260)
+			case q.Get("text") == "crowd":
+				return crowd(now, q.Get("next"), 6000)
 			case q.Get("deleted") == "true":
 				return page[directory.User]{Items: []directory.User{deleted}}
 			case q.Get("text") == "nobody":
@@ -167,6 +180,7 @@ func people(now time.Time) map[string]any {
 			}
 			return page[directory.User]{Items: []directory.User{ann(now)}, Next: "on"}
 		},
+		"GET /v1/users:count": map[string]int{"users": 104217},
 		"GET /v1/users/usr_1": ann(now), "GET /v1/users/usr_2": ann(now), "GET /v1/users/usr_3": ann(now), "GET /v1/users/usr_9": deleted,
 		"GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{b, "Contoso"}}}, "GET /v1/users/usr_9/bindings": page[userBinding]{},
 		"GET /v1/users/usr_2/bindings": page[userBinding]{}, "GET /v1/users/usr_3/bindings": page[userBinding]{},
@@ -195,6 +209,27 @@ func people(now time.Time) map[string]any {
 			{ID: "a-2", UserPrincipalName: "ann@contoso.example", Verdict: "bound", UserID: "usr_1"},
 			{ID: "a-3", UserPrincipalName: "admin@contoso.example", Enabled: true, Verdict: "excluded", Detail: "The account is protected."}}},
 	}
+}
+
+// crowd is a page of up to 500 of so many users.
+func crowd(now time.Time, next string, of int) page[directory.User] {
+	var p page[directory.User]
+	from, _ := strconv.Atoi(next)
+	for i := from; i < of && i < from+500; i++ {
+		u := ann(now)
+		u.ID, u.Email, u.DisplayName = directory.UserID(fmt.Sprintf("usr_c%d", i)), fmt.Sprintf("c%d@contoso.example", i), fmt.Sprintf("Cy %d", i)
+		switch i % 10 {
+		case 0:
+			u.State = directory.StateSuspended
+		case 1:
+			u.Owners = map[string]directory.Source{"state": directory.SourceAD}
+		}
+		p.Items = append(p.Items, u)
+	}
+	if from+500 < of {
+		p.Next = strconv.Itoa(from + 500)
+	}
+	return p
 }
 
 // Each page in each state is as it was looked at, in English; and sound in both languages.
@@ -253,6 +288,14 @@ func TestGoldenPages(t *testing.T) {
 		"problem":          {directory.RunDone, "/console/connections/con_1/problems/paused-leaver", nil, 200},
 		"health":           {directory.RunDone, "/console/connections/con_1/health", nil, 200},
 		"users":            {directory.RunDone, "/console/users", nil, 200},
+		"users-picked":     {directory.RunDone, "/console/users?s=1.x7&from=51&next=on", nil, 200},
+		"users-no-more":    {directory.RunDone, "/console/users?text=nobody&next=on", nil, 200},
+		"many-suspend":     {directory.RunDone, "/console/users/many?do=suspend&s=1.x7", nil, 200},
+		"many-activate":    {directory.RunDone, "/console/users/many?do=activate&s=1.x7", nil, 200},
+		"many-bind":        {directory.RunDone, "/console/users/many?do=bind&s=1.x7", nil, 200},
+		"many-none":        {directory.RunDone, "/console/users/many?do=suspend", nil, 200},
+		"many-filter":      {directory.RunDone, "/console/users/many?do=suspend&whom=filter&text=many", nil, 200},
+		"many-too-many":    {directory.RunDone, "/console/users/many?do=suspend&whom=filter&text=crowd", nil, 200},
 		"users-none-match": {directory.RunDone, "/console/users?text=nobody", nil, 200},
 		"users-search-on":  {directory.RunDone, "/console/users?text=far", nil, 200},
 		"users-deleted":    {directory.RunDone, "/console/users?deleted=true", nil, 200},
@@ -428,6 +471,144 @@ func TestApprove(t *testing.T) {
 	}
 }
 
+// Ticks survive the pages of the users' list, taking one off too, and lead to an act about
+// just them.
+func TestPicked(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	for path, want := range map[string]string{
+		"/console/users?s=x7&c=usr_1&c=usr_x8&from=1&go=51+on&text=a": "/console/users?from=51&next=on&s=x7.1.x8&text=a",
+		"/console/users?s=x7&from=51&next=on&go=1":                    "/console/users?from=1&s=x7",
+		"/console/users?c=usr_1&whom=chosen":                          "/console/users?s=1",
+		"/console/users/many?do=bind&whom=chosen&s=x7&c=usr_1&next=a": "/console/users/many?do=bind&s=x7.1&whom=chosen",
+	} {
+		if a := w.get(path); a.to != want {
+			t.Errorf("%s led to %d %q, want %q", path, a.code, a.to, want)
+		}
+	}
+	for _, bad := range []string{"s=X", "s=.", "s=a..b", "c=con_1", "c=usr_../x", "c=usr_", "s=" + strings.Repeat("a.", 61) + strings.Repeat("a", 61), "s=" + strings.Join(strings.Fields(strings.Repeat("a ", 2)), ".") + "." + manyIDs(101)} {
+		for _, path := range []string{"/console/users?", "/console/users/many?"} {
+			if a := w.get(path + bad); a.code != http.StatusBadRequest {
+				t.Errorf("%s%s: %d", path, bad, a.code)
+			}
+		}
+	}
+	if p, ok := parsePicked(manyIDs(mostPicked)); !ok || p.String() != manyIDs(mostPicked) {
+		t.Errorf("%d users: %v", mostPicked, ok)
+	}
+	// With all that may be ticked, an address and the Referer of the next stay below what
+	// API Gateway takes.
+	if long := 2 * len(w.get("/console/users?c=usr_1&s="+manyIDs(mostPicked-1)).to); long > 7000 {
+		t.Errorf("%d bytes", long)
+	}
+}
+
+// manyIDs are as many IDs as users have, of their length.
+func manyIDs(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("%026d", i)
+	}
+	return strings.Join(list, ".")
+}
+
+func FuzzPicked(f *testing.F) {
+	for _, s := range []string{"", "1.x7", "a", ".", "A", "a.a"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, ok := parsePicked(s)
+		if !ok {
+			return
+		}
+		again, ok := parsePicked(p.String())
+		if !ok || !slices.Equal(p, again) || len(p) > mostPicked || slices.ContainsFunc(p, func(id directory.UserID) bool { return !pickable(id) }) {
+			t.Fatalf("%q is %v, and again %v", s, p, again)
+		}
+	})
+}
+
+// What is done about many users is what was shown: as many, and nobody of whom another
+// source says the state.
+func TestMany(t *testing.T) {
+	t.Parallel()
+	const two = "POST /v1/users/usr_1/suspend; POST /v1/users/usr_x7/suspend"
+	for name, tt := range map[string]struct {
+		form  []string
+		calls string // "": nothing is called
+		to    string
+		says  string
+	}{
+		"suspend two":       {[]string{"do", "suspend", "s", "1.x7", "count", "2"}, two, "/console/users", "2 users are suspended."},
+		"from a filter":     {[]string{"do", "suspend", "s", "1.x7", "count", "2", "state", "active"}, two, "/console/users?state=active", "Take it back"},
+		"other number":      {[]string{"do", "suspend", "s", "1.x7", "count", "3"}, "", "", "about other users by now"},
+		"no number":         {[]string{"do", "suspend", "s", "1.x7"}, "", "", "about other users by now"},
+		"active already":    {[]string{"do", "activate", "s", "1.x7", "count", "2"}, "", "", "2 more are active already"},
+		"nobody":            {[]string{"do", "suspend", "count", "0"}, "", "", "Nobody is ticked"},
+		"no choice":         {[]string{"do", "suspend", "s", "../1", "count", "1"}, "", "", "At most 100"},
+		"too many":          {[]string{"do", "suspend", "whom", "filter", "text", "crowd", "count", "5000"}, "", "", "At most 5,000"},
+		"bind":              {[]string{"do", "bind", "s", "1.x7", "count", "2", "connection", "con_1"}, `POST /v1/connections/con_1/bindings {"userIds":["usr_1","usr_x7"]}`, "/console/connections/con_1/members", "users are bound"},
+		"bind too many":     {[]string{"do", "bind", "whom", "filter", "text", "crowd", "count", "5000"}, "", "", "At most 500"},
+		"bind by a filter":  {[]string{"do", "bind", "whom", "filter", "text", "many", "count", "260", "connection", "con_1"}, "POST /v1/connections/con_1/bindings", "/console/connections/con_1/members", ""},
+		"suspend by filter": {[]string{"do", "suspend", "whom", "filter", "text", "many", "count", "208"}, "POST /v1/users:load", "/console/jobs/job_1", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunDone)
+			w.tell(map[string]any{"POST /v1/users/usr_1/suspend": nil, "POST /v1/users/usr_x7/suspend": nil, "POST /v1/users:load": job{Job: directory.Job{ID: "job_1"}},
+				"POST /v1/connections/con_1/bindings": map[string]any{"bound": []string{"usr_1", "usr_x7"}}})
+			a := w.post("/console/users/many", tt.form...)
+			told := w.told()
+			slices.Sort(told)
+			got := strings.Join(told, "; ")
+			if whole := strings.Contains(tt.calls, "{") || strings.Contains(tt.calls, ";"); whole && got != tt.calls || !whole && !strings.HasPrefix(got, tt.calls) || tt.calls == "" && got != "" {
+				t.Errorf("calls %.300q, want %q", got, tt.calls)
+			}
+			if a.to != tt.to {
+				t.Errorf("%d to %q, want %q", a.code, a.to, tt.to)
+			}
+			if tt.to != "" {
+				a = w.get(tt.to)
+			}
+			a.sound(name)
+			a.has(tt.says)
+			if name == "suspend by filter" {
+				if n := strings.Count(got, `"state":"suspended"`); n != 208 || strings.Contains(got, "c0@") || strings.Contains(got, "c1@") {
+					t.Errorf("%d lines: %.300s", n, got)
+				}
+			}
+		})
+	}
+	// Who is refused is named, and who may have been done too; the others are done.
+	w := runWorld(t, directory.RunDone)
+	w.tell(map[string]any{"POST /v1/users/usr_1/suspend": nil, "POST /v1/users/usr_2/suspend": problem{Status: 409, Code: "owned-elsewhere", Detail: "AD owns it."}, "POST /v1/users/usr_3/suspend": problem{Status: 504, Code: "late"}})
+	a := w.post("/console/users/many", "do", "suspend", "s", "1.2.3", "count", "3")
+	a.sound("refused")
+	a.has("1 user is suspended", "2 refused", "AD owns it.", "owned-elsewhere", "Ann 2", "Ann 3")
+}
+
+// A search that finds nobody goes on by itself, ten times, and then says so.
+func TestSearchOn(t *testing.T) {
+	t.Parallel()
+	for _, found := range []int{0, 9, 10} {
+		w := runWorld(t, directory.RunDone)
+		n := 0
+		w.tell(map[string]any{"GET /v1/users": func(*http.Request) any {
+			if n++; n == found {
+				return page[directory.User]{Items: []directory.User{ann(w.now)}}
+			}
+			return page[directory.User]{Next: fmt.Sprint("after-", n)}
+		}})
+		a := w.get("/console/users?text=x")
+		if n != max(found, searchCalls*min(1, 1-min(1, found))) {
+			t.Errorf("found at %d: %d calls", found, n)
+		}
+		if want := found > 0; strings.Contains(a.body, "ann@contoso.example") != want || strings.Contains(a.body, "next=after-10") == want {
+			t.Errorf("found at %d: %.2000s", found, a.body)
+		}
+	}
+}
+
 // A run that somebody has decided about meanwhile is not decided about again.
 func TestNotHeldAnyMore(t *testing.T) {
 	t.Parallel()
@@ -566,7 +747,7 @@ func TestHostileNames(t *testing.T) {
 			"GET /v1/connections/con_1/accounts":   page[candidate]{Items: []candidate{{ID: directory.AccountID(name), UserPrincipalName: name, DisplayName: name, Verdict: name, Detail: name}}},
 			"GET /v1/activity":                     page[entry]{Items: []entry{{At: w.now, Kind: name, UserID: directory.UserID(name), By: name, Reason: name, Error: name, RequestID: name, RunID: directory.RunID(name)}}},
 			"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": name, "reason": name}}}})
-		for _, path := range []string{"/console/users", "/console/users/usr_1", "/console/users/usr_1/edit", "/console/users/usr_1/delete", "/console/connections/con_1/members", "/console/connections/con_1/accounts", "/console/connections/con_1/problems", "/console/connections/con_1/protection",
+		for _, path := range []string{"/console/users", "/console/users?s=1.x7", "/console/users/many?do=suspend&s=1", "/console/users/many?do=bind&whom=filter", "/console/users/usr_1", "/console/users/usr_1/edit", "/console/users/usr_1/delete", "/console/connections/con_1/members", "/console/connections/con_1/accounts", "/console/connections/con_1/problems", "/console/connections/con_1/protection",
 			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1/edit", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/decline",
 			"/console/runs/run_1?department=" + url.QueryEscape(string([]rune(name)[:min(len([]rune(name)), 100)])) + "&next=" + url.QueryEscape(name[:min(len(name), 100)])} {
 			a := w.get(path)

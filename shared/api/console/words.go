@@ -599,7 +599,7 @@ var (
 	textSourceM365           = text{"imported", "importiert"}
 	textDeletedUsers         = text{"Deleted users", "Gelöschte Benutzer"}
 	textNoUsers              = text{"The directory has no users yet. Import the accounts of a tenant, or add users.", "Das Verzeichnis hat noch keine Benutzer. Importieren Sie die Konten eines Mandanten, oder legen Sie Benutzer an."}
-	textNoUsersMatch         = text{"No user is like that. Searched in: names, addresses, IDs.", "Kein Benutzer ist so. Gesucht wurde in: Namen, Adressen, IDs."}
+	textNoUsersMatch         = text{"No user is like that.", "Kein Benutzer ist so."}
 	textAddUser              = text{"Add a user", "Benutzer anlegen"}
 	textUserMade             = text{"The user is made.", "Der Benutzer ist angelegt."}
 	textEdit                 = text{"Edit", "Bearbeiten"}
@@ -636,6 +636,53 @@ var (
 	textNothingWasDone       = text{"Nothing was done in this time.", "In dieser Zeit wurde nichts getan."}
 	textBy                   = text{"By", "Von"}
 	textTheRunItself         = text{"the run", "der Lauf"}
+)
+
+// The list of users, and acts about many of them.
+var (
+	textUserName           = text{"User name", "Benutzername"}
+	textRows               = text{"Rows %s–%s", "Zeilen %s–%s"}
+	textRowsOf             = text{"Rows %s–%s of about %s", "Zeilen %s–%s von etwa %s"}
+	textSearchedIn         = text{"Searched in: names, addresses, IDs.", "Gesucht wurde in: Namen, Adressen, IDs."}
+	textNoMoreUsers        = text{"There are no more users in this list.", "In dieser Liste gibt es keine weiteren Benutzer."}
+	textNoDeletedUsers     = text{"Nobody is deleted who could be restored.", "Niemand ist gelöscht, der sich wiederherstellen ließe."}
+	textTooManyPicked      = text{"At most %s users may be ticked one by one. Narrow the list by a filter, and take all that match it.", "Höchstens %s Benutzer lassen sich einzeln auswählen. Grenzen Sie die Liste durch einen Filter ein und nehmen Sie alle, auf die er passt."}
+	textClear              = text{"Clear", "Auswahl aufheben"}
+	textWhom               = text{"Whom", "Wen"}
+	textTheChosen          = text{"those ticked", "die Ausgewählten"}
+	textAllThatMatch       = text{"all that match the filter", "alle, auf die der Filter passt"}
+	textAllOfThem          = text{"all users", "alle Benutzer"}
+	textSuspendDots        = text{"Suspend…", "Stilllegen…"}
+	textActivateDots       = text{"Activate…", "Aktivieren…"}
+	textBindDots           = text{"Bind…", "Verbinden…"}
+	countSuspendAsk        = number{text{"Suspend %s user?", "%s Benutzer stilllegen?"}, text{"Suspend %s users?", "%s Benutzer stilllegen?"}}
+	countActivateAsk       = number{text{"Activate %s user?", "%s Benutzer aktivieren?"}, text{"Activate %s users?", "%s Benutzer aktivieren?"}}
+	countBindAsk           = number{text{"Bind %s user?", "%s Benutzer verbinden?"}, text{"Bind %s users?", "%s Benutzer verbinden?"}}
+	countSuspendDo         = number{text{"Suspend %s user", "%s Benutzer stilllegen"}, text{"Suspend %s users", "%s Benutzer stilllegen"}}
+	countActivateDo        = number{text{"Activate %s user", "%s Benutzer aktivieren"}, text{"Activate %s users", "%s Benutzer aktivieren"}}
+	countBindDo            = number{text{"Bind %s user", "%s Benutzer verbinden"}, text{"Bind %s users", "%s Benutzer verbinden"}}
+	countSuspended         = number{text{"%s user is suspended. The bound account follows.", "%s Benutzer ist stillgelegt. Das verbundene Konto folgt."}, text{"%s users are suspended. Bound accounts follow.", "%s Benutzer sind stillgelegt. Verbundene Konten folgen."}}
+	countActivated         = number{text{"%s user is active. The bound account follows.", "%s Benutzer ist aktiv. Das verbundene Konto folgt."}, text{"%s users are active. Bound accounts follow.", "%s Benutzer sind aktiv. Verbundene Konten folgen."}}
+	countSuspendedAlready  = number{text{"%s more is suspended already, and stays so.", "%s weiterer ist schon stillgelegt und bleibt es."}, text{"%s more are suspended already, and stay so.", "%s weitere sind schon stillgelegt und bleiben es."}}
+	countActiveAlready     = number{text{"%s more is active already, and stays so.", "%s weiterer ist schon aktiv und bleibt es."}, text{"%s more are active already, and stay so.", "%s weitere sind schon aktiv und bleiben es."}}
+	countOwnedBy           = number{text{"%s more is left alone: the state comes from %s, and is changed there.", "%s weiterer bleibt, wie er ist: Der Zustand kommt von %s und wird dort geändert."}, text{"%s more are left alone: their state comes from %s, and is changed there.", "%s weitere bleiben, wie sie sind: Ihr Zustand kommt von %s und wird dort geändert."}}
+	countMoreUsers         = number{text{"and %s more", "und %s weiterer"}, text{"and %s more", "und %s weitere"}}
+	textNobodyPicked       = text{"Nobody is ticked. Tick users in the list, or take all that match its filter.", "Niemand ist ausgewählt. Wählen Sie Benutzer in der Liste aus, oder nehmen Sie alle, auf die ihr Filter passt."}
+	textNobodyToChange     = text{"There is nobody for whom this would change anything.", "Es gibt niemanden, bei dem das etwas ändern würde."}
+	textTooMany            = text{"More users than one act takes", "Mehr Benutzer, als auf einmal gehen"}
+	textTooManyMore        = text{"At most %s at once. Narrow the list by a filter; or, for whole lists, load a file or bind all users on the page of the connection.", "Höchstens %s auf einmal. Grenzen Sie die Liste durch einen Filter ein; ganze Listen gehen auch als Datei, und alle Benutzer verbindet die Seite der Verbindung."}
+	textNothingDoneYet     = text{"Nothing has been done yet.", "Noch ist nichts geschehen."}
+	textWhatFollows        = text{"What follows at Microsoft", "Was bei Microsoft folgt"}
+	textManySuspendMeans   = text{"The accounts that are bound are blocked, and their sessions end. Nothing is deleted, and activating lifts the block again. The guard holds the run where it is more than its limits allow.", "Die verbundenen Konten werden gesperrt, und ihre Sitzungen enden. Nichts wird gelöscht, und Aktivieren hebt die Sperre wieder auf. Der Wächter hält den Lauf an, wo es mehr ist, als seine Grenzen erlauben."}
+	textManyActivateMeans  = text{"The block of bound accounts is lifted, where it was ours. A block that others made stays.", "Die Sperre verbundener Konten wird aufgehoben, wo sie von uns war. Eine Sperre von anderen bleibt."}
+	textManyJob            = text{"So many are done by a job: its page shows how far it is, and whom it refused. It may be left.", "So viele erledigt ein Auftrag: Seine Seite zeigt, wie weit er ist und wen er abgewiesen hat. Sie kann verlassen werden."}
+	textWritesWithin       = text{"writes by itself, within seconds, at the latest in %s", "schreibt von selbst, binnen Sekunden, spätestens in %s"}
+	textWaitsForApproval   = text{"nothing is written until somebody approves the run", "nichts wird geschrieben, bis jemand den Lauf genehmigt"}
+	textNoActiveConnection = text{"No connection is active: nothing is written anywhere.", "Keine Verbindung ist aktiv: Nirgends wird etwas geschrieben."}
+	textThroughWhich       = text{"Through which connection", "Über welche Verbindung"}
+	textOtherNumber        = text{"It is about other users by now. Nothing was done.", "Es geht inzwischen um andere Benutzer. Nichts wurde ausgeführt."}
+	textOtherNumberMore    = text{"Somebody has changed users since this page was made. Here is what it would come to now.", "Jemand hat Benutzer geändert, seit diese Seite entstand. Hier steht, was es jetzt wäre."}
+	textTakeItBack         = text{"Take it back…", "Zurücknehmen…"}
 )
 
 // Groups, and what connections do with them.
