@@ -138,6 +138,7 @@ func people(now time.Time) map[string]any {
 	paused := binding{UserID: "usr_2", ConnectionID: "con_1", Status: directory.BindingPaused, Created: true}
 	waits := binding{UserID: "usr_3", ConnectionID: "con_1", UserPrincipalName: "cy@contoso.example", Status: directory.BindingPending, ExpectedBy: now.Add(4 * time.Minute), Release: directory.ReleaseBlock}
 	var e explanation
+	e.Bound = true
 	e.Summary = "The next run would write the job title."
 	e.Address.Email, e.Address.Mapped, e.Address.DomainMap = "ann@contoso.example", "ann@m365.contoso.example", "contoso.example"
 	e.Account.State, e.Account.UserPrincipalName, e.Account.MatchedBy = "bound", "ann@m365.contoso.example", "id"
@@ -155,7 +156,8 @@ func people(now time.Time) map[string]any {
 	did := page[entry]{Items: []entry{
 		{ID: "a", At: now.Add(-time.Hour), Kind: "change", RunID: runID, UserID: "usr_1", UserPrincipalName: "ann@contoso.example", Effect: directory.EffectUpdate, State: directory.ChangeApplied, RequestID: "8f3c", By: "ada", ApprovedBy: "ben",
 			Properties: []directory.PropertyChange{{Name: "department", Before: directory.StringValue("Sales"), After: directory.StringValue("Research")}}},
-		{ID: "b", At: now.Add(-2 * time.Hour), Kind: "edit-user", UserID: "usr_1", By: "ada", Reason: "edited department"}}}
+		{ID: "b", At: now.Add(-2 * time.Hour), Kind: "edit-user", UserID: "usr_1", By: "ada", Reason: "edited department", Source: directory.SourceSCIM, APIRequestID: "r-7", JobID: "job_1"},
+		{ID: "c", At: now.Add(-3 * time.Hour), Kind: "add-members", GroupIDs: []directory.GroupID{"grp_1"}, ConnectionID: "con_1", By: "ada"}}}
 	return map[string]any{
 		"GET /v1/users": func(r *http.Request) any {
 			switch q := r.URL.Query(); {
@@ -182,7 +184,7 @@ func people(now time.Time) map[string]any {
 		},
 		"GET /v1/users:count": map[string]int{"users": 104217},
 		"GET /v1/users/usr_1": ann(now), "GET /v1/users/usr_2": ann(now), "GET /v1/users/usr_3": ann(now), "GET /v1/users/usr_9": deleted,
-		"GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{b, "Contoso"}}}, "GET /v1/users/usr_9/bindings": page[userBinding]{},
+		"GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{binding: b, ConnectionName: "Contoso"}}}, "GET /v1/users/usr_9/bindings": page[userBinding]{},
 		"GET /v1/users/usr_2/bindings": page[userBinding]{}, "GET /v1/users/usr_3/bindings": page[userBinding]{},
 		"GET /v1/users/usr_1/groups": page[userGroup]{Items: []userGroup{{GroupID: "grp_1", Name: "Sales", Direct: true}}}, "GET /v1/users/usr_9/groups": page[userGroup]{},
 		"GET /v1/users/usr_2/groups": page[userGroup]{}, "GET /v1/users/usr_3/groups": page[userGroup]{},
@@ -304,29 +306,36 @@ func TestGoldenPages(t *testing.T) {
 		"user-edit":        {directory.RunDone, "/console/users/usr_1/edit", nil, 200},
 		"user-new":         {directory.RunDone, "/console/users/new", nil, 200},
 		"user-delete":      {directory.RunDone, "/console/users/usr_1/delete", nil, 200},
-		"user-explain":     {directory.RunDone, "/console/users/usr_1/explain?connection=con_1", nil, 200},
-		"groups":           {directory.RunDone, "/console/groups", nil, 200},
-		"group":            {directory.RunDone, "/console/groups/grp_1", nil, 200},
-		"group-nested":     {directory.RunDone, "/console/groups/grp_1?nested=true", nil, 200},
-		"group-edit":       {directory.RunDone, "/console/groups/grp_1/edit", nil, 200},
-		"group-delete":     {directory.RunDone, "/console/groups/grp_1/delete", nil, 200},
-		"uses":             {directory.RunDone, "/console/connections/con_1/groups", nil, 200},
-		"use":              {directory.RunDone, "/console/connections/con_1/groups/grp_1", nil, 200},
-		"use-none":         {directory.RunDone, "/console/connections/con_1/groups/grp_2", nil, 200},
-		"licences":         {directory.RunDone, "/console/connections/con_1/licences", nil, 200},
-		"protection":       {directory.RunDone, "/console/connections/con_1/protection", nil, 200},
-		"lift":             {directory.RunDone, "/console/connections/con_1/protection/5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", nil, 200},
-		"jobs":             {directory.RunDone, "/console/jobs", nil, 200},
-		"job":              {directory.RunDone, "/console/jobs/job_1", nil, 200},
-		"activity":         {directory.RunDone, "/console/activity", nil, 200},
-		"settings":         {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
-		"load":             {directory.RunDone, "/console/users/load", nil, 200},
-		"audit":            {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
-		"proposals":        {directory.RunDone, "/console/connections/con_1", proposals, 200},
-		"home-proposals":   {directory.RunDone, "/console", proposals, 200},
-		"tenant-groups":    {directory.RunDone, "/console/connections/con_1/tenant-groups", nil, 200},
-		"password":         {directory.RunDone, "/console/users/usr_1/password", nil, 200},
-		"move":             {directory.RunDone, "/console/users/usr_1/move", nil, 200},
+		"user-explain-not-bound": {directory.RunDone, "/console/users/usr_1/explain?connection=con_2", func(*world) map[string]any {
+			return map[string]any{"GET /v1/users/usr_1/explain": explanation{Summary: "The user is bound through another connection."}}
+		}, 200},
+		"user-explain-manager": {directory.RunDone, "/console/users/usr_1/explain?connection=con_1&about=manager", nil, 200},
+		"user-late": {directory.RunDone, "/console/users/usr_1", func(w *world) map[string]any {
+			return map[string]any{"GET /v1/users/usr_1/bindings": problem{Status: 503}, "GET /v1/activity": problem{Status: 403, Code: "missing-scope"}, "GET /v1/users/usr_1": shownUser{ann(w.now), true}}
+		}, 200},
+		"user-explain":   {directory.RunDone, "/console/users/usr_1/explain?connection=con_1", nil, 200},
+		"groups":         {directory.RunDone, "/console/groups", nil, 200},
+		"group":          {directory.RunDone, "/console/groups/grp_1", nil, 200},
+		"group-nested":   {directory.RunDone, "/console/groups/grp_1?nested=true", nil, 200},
+		"group-edit":     {directory.RunDone, "/console/groups/grp_1/edit", nil, 200},
+		"group-delete":   {directory.RunDone, "/console/groups/grp_1/delete", nil, 200},
+		"uses":           {directory.RunDone, "/console/connections/con_1/groups", nil, 200},
+		"use":            {directory.RunDone, "/console/connections/con_1/groups/grp_1", nil, 200},
+		"use-none":       {directory.RunDone, "/console/connections/con_1/groups/grp_2", nil, 200},
+		"licences":       {directory.RunDone, "/console/connections/con_1/licences", nil, 200},
+		"protection":     {directory.RunDone, "/console/connections/con_1/protection", nil, 200},
+		"lift":           {directory.RunDone, "/console/connections/con_1/protection/5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", nil, 200},
+		"jobs":           {directory.RunDone, "/console/jobs", nil, 200},
+		"job":            {directory.RunDone, "/console/jobs/job_1", nil, 200},
+		"activity":       {directory.RunDone, "/console/activity", nil, 200},
+		"settings":       {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
+		"load":           {directory.RunDone, "/console/users/load", nil, 200},
+		"audit":          {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
+		"proposals":      {directory.RunDone, "/console/connections/con_1", proposals, 200},
+		"home-proposals": {directory.RunDone, "/console", proposals, 200},
+		"tenant-groups":  {directory.RunDone, "/console/connections/con_1/tenant-groups", nil, 200},
+		"password":       {directory.RunDone, "/console/users/usr_1/password", nil, 200},
+		"move":           {directory.RunDone, "/console/users/usr_1/move", nil, 200},
 		"refused": {directory.RunDone, "/console/connections", func(*world) map[string]any {
 			return map[string]any{"GET /v1/connections": problem{Status: 500, Code: "internal", Detail: "It could not be answered.", NextStep: "Try again.", Incident: "inc-1"}}
 		}, 500},
@@ -742,7 +751,7 @@ func TestHostileNames(t *testing.T) {
 		u.DisplayName, u.Email, u.Department, u.CustomAttributes = name, name, name, map[string]string{"x": name}
 		x := sales(w.now)
 		x.Name, x.Description = name, name
-		w.tell(map[string]any{"GET /v1/users": page[directory.User]{Items: []directory.User{u}}, "GET /v1/users/usr_1": u, "GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{b, name}}}, "GET /v1/connections/con_1/bindings": page[binding]{Items: []binding{b}},
+		w.tell(map[string]any{"GET /v1/users": page[directory.User]{Items: []directory.User{u}}, "GET /v1/users/usr_1": u, "GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{binding: b, ConnectionName: name}}}, "GET /v1/connections/con_1/bindings": page[binding]{Items: []binding{b}},
 			"GET /v1/groups": page[directory.Group]{Items: []directory.Group{x}}, "GET /v1/groups/grp_1": x, "GET /v1/groups/grp_1/members": page[member]{Items: []member{{Type: directory.MemberUser, ID: "usr_1", Name: name, Email: name}}},
 			"GET /v1/connections/con_1/accounts":   page[candidate]{Items: []candidate{{ID: directory.AccountID(name), UserPrincipalName: name, DisplayName: name, Verdict: name, Detail: name}}},
 			"GET /v1/activity":                     page[entry]{Items: []entry{{At: w.now, Kind: name, UserID: directory.UserID(name), By: name, Reason: name, Error: name, RequestID: name, RunID: directory.RunID(name)}}},

@@ -272,6 +272,11 @@ func partly[T any](v *visit, l later[T], show func(T) g.Node) g.Node {
 	if err == nil {
 		return show(value)
 	}
+	return v.missing(err)
+}
+
+// missing is a part of a page that did not come.
+func (v *visit) missing(err error) g.Node {
 	p, ours := errors.AsType[*problem](err)
 	switch {
 	case ours && p.Status == http.StatusForbidden:

@@ -622,7 +622,6 @@ var (
 	textDeleteMeans          = text{"The bound account is blocked and its sessions end, or what the connection's settings say of deleted users.", "Das verbundene Konto wird gesperrt und seine Sitzungen enden, oder was die Einstellungen der Verbindung für gelöschte Benutzer sagen."}
 	textDeleteBack           = text{"The user can be restored for 30 days. The address is free at once.", "Der Benutzer lässt sich 30 Tage lang wiederherstellen. Die Adresse ist sofort frei."}
 	textUserDeletedNow       = text{"Deleted. It can be restored for 30 days.", "Gelöscht. Wiederherstellen geht 30 Tage lang."}
-	textOwnedBy              = text{"from", "von"}
 	textNowIs                = text{"Somebody made it:", "Jemand machte daraus:"}
 	textBothVersions         = text{"What you typed stands in the fields, what it is by now beneath. Saving takes what stands in the fields.", "In den Feldern steht, was Sie eingegeben haben, darunter, was es inzwischen ist. Speichern übernimmt die Felder."}
 	textChangedMeanwhile     = text{"Somebody changed it meanwhile", "Jemand hat es inzwischen geändert"}
@@ -636,6 +635,10 @@ var (
 	textNothingWasDone       = text{"Nothing was done in this time.", "In dieser Zeit wurde nichts getan."}
 	textBy                   = text{"By", "Von"}
 	textTheRunItself         = text{"the run", "der Lauf"}
+	textTheJobItself         = text{"the job", "der Auftrag"}
+	textEditThere            = text{"from %s; edit it there", "von %s; dort bearbeiten"}
+	textManagerGone          = text{"deleted: nobody is manager until another one is named", "gelöscht: Niemand ist vorgesetzt, bis jemand anderes genannt wird"}
+	textManagerThere         = text{"Manager at Microsoft", "Vorgesetzte bei Microsoft"}
 )
 
 // The list of users, and acts about many of them.
@@ -863,27 +866,36 @@ var (
 
 // Why a user's account is as it is.
 var (
-	textExplain         = text{"Why?", "Warum?"}
-	textExplainTitle    = text{"Why is it so? %s", "Warum ist es so? %s"}
-	textStepInDirectory = text{"In the directory", "Im Verzeichnis"}
-	textStepAddress     = text{"Address becomes a sign-in name", "Adresse wird Anmeldename"}
-	textStepAccount     = text{"Account at Microsoft", "Konto bei Microsoft"}
-	textStepProtection  = text{"Protection", "Schutz"}
-	textStepNext        = text{"What the next run would do", "Was der nächste Lauf täte"}
-	textMatchedBy       = text{"matched by", "zugeordnet durch"}
-	textSyncedThere     = text{"It is synced from on-premises Active Directory, and cannot be written.", "Es wird aus einem lokalen Active Directory abgeglichen und kann nicht geschrieben werden."}
-	textNotProtected    = text{"The account is not protected.", "Das Konto ist nicht geschützt."}
-	textWanted          = text{"Directory wants", "Verzeichnis will"}
-	textAgreed          = text{"Last agreed", "Zuletzt vereinbart"}
-	textAtMicrosoft     = text{"At Microsoft", "Bei Microsoft"}
-	textBecomes         = text{"Becomes of it", "Was daraus wird"}
-	textValues          = text{"Values", "Werte"}
-	textOutcomeEqual    = text{"equal", "gleich"}
-	textOutcomeWrite    = text{"is written", "wird geschrieben"}
-	textOutcomeReport   = text{"is reported", "wird gemeldet"}
-	textOutcomeKept     = text{"Microsoft keeps another", "Microsoft behält anderes"}
-	textOutcomeLeft     = text{"is left", "bleibt"}
-	textWouldBeHeld     = text{"A run of it would be held:", "Ein Lauf damit würde angehalten:"}
+	textExplain          = text{"Why?", "Warum?"}
+	textExplainTitle     = text{"Why is it so? %s", "Warum ist es so? %s"}
+	textStepInDirectory  = text{"In the directory", "Im Verzeichnis"}
+	textStepAddress      = text{"Address becomes a sign-in name", "Adresse wird Anmeldename"}
+	textStepAccount      = text{"Account at Microsoft", "Konto bei Microsoft"}
+	textStepProtection   = text{"Protection", "Schutz"}
+	textStepNext         = text{"What the next run would do", "Was der nächste Lauf täte"}
+	textByDomainMap      = text{"by the setting of domains", "durch die Einstellung der Domänen"}
+	textAccountBound     = text{"the bound account", "das verbundene Konto"}
+	textAccountAdoptable = text{"is there, and is taken over", "ist da und wird übernommen"}
+	textAccountAbsent    = text{"is not there yet", "ist noch nicht da"}
+	textAccountMissing   = text{"the bound account is gone", "das verbundene Konto ist weg"}
+	textAccountDeleted   = text{"deleted at Microsoft", "bei Microsoft gelöscht"}
+	textAccountContested = text{"not to be taken without a decision", "nicht ohne Entscheidung zu übernehmen"}
+	textMayBeOlder       = text{"What was read may be older than our last write.", "Was gelesen wurde, kann älter sein als unser letztes Schreiben."}
+	textSignsInElsewhere = text{"The person signs in elsewhere (a guest, or an external account).", "Die Person meldet sich anderswo an (ein Gast oder externes Konto)."}
+	textMatchedBy        = text{"matched by", "zugeordnet durch"}
+	textSyncedThere      = text{"It is synced from on-premises Active Directory, and cannot be written.", "Es wird aus einem lokalen Active Directory abgeglichen und kann nicht geschrieben werden."}
+	textNotProtected     = text{"The account is not protected.", "Das Konto ist nicht geschützt."}
+	textWanted           = text{"Directory wants", "Verzeichnis will"}
+	textAgreed           = text{"Last agreed", "Zuletzt vereinbart"}
+	textAtMicrosoft      = text{"At Microsoft", "Bei Microsoft"}
+	textBecomes          = text{"Becomes of it", "Was daraus wird"}
+	textValues           = text{"Values", "Werte"}
+	textOutcomeEqual     = text{"equal", "gleich"}
+	textOutcomeWrite     = text{"is written", "wird geschrieben"}
+	textOutcomeReport    = text{"is reported", "wird gemeldet"}
+	textOutcomeKept      = text{"Microsoft keeps another", "Microsoft behält anderes"}
+	textOutcomeLeft      = text{"is left", "bleibt"}
+	textWouldBeHeld      = text{"A run of it would be held:", "Ein Lauf damit würde angehalten:"}
 )
 
 // What waits for other eyes; groups of the tenant; passwords; moves.
