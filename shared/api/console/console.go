@@ -50,6 +50,7 @@ type Console struct {
 	secure bool // over https: cookies bear the prefix __Host-
 	login  *http.Client
 	api    *http.Client
+	files  *http.Client // for uploads, which go past /v1
 	mux    http.Handler
 }
 
@@ -71,6 +72,7 @@ func New(cfg Config) (*Console, error) {
 	c := &Console{cfg: cfg, secure: u.Scheme == "https",
 		login: &http.Client{Transport: cfg.Login, Timeout: pageTime, CheckRedirect: noRedirect},
 		api:   &http.Client{Transport: cfg.API, Timeout: pageTime, CheckRedirect: noRedirect},
+		files: &http.Client{Transport: cfg.API, Timeout: fileTime, CheckRedirect: noRedirect},
 	}
 	mux := http.NewServeMux()
 	for _, r := range routes {
@@ -237,6 +239,7 @@ var routes = []route{
 
 	{method: "GET", path: "/console/jobs", scope: scopeRead, do: jobsPage},
 	{method: "GET", path: "/console/jobs/{id}", scope: scopeRead, do: jobPage},
+	{method: "GET", path: "/console/jobs/{id}/refused.csv", scope: scopeRead, do: refusedCSV},
 
 	{method: "GET", path: "/console/activity", scope: scopeRead, do: activityPage},
 	{method: "POST", path: "/console/activity/verify", scope: scopeWrite, do: verify},

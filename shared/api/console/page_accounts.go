@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -222,21 +223,22 @@ func jobPage(v *visit) (answer, error) {
 	return view{title: v.lang.say(jobKind(j.Kind)), poll: poll, head: []g.Node{v.badge(t, word)}, body: []g.Node{
 		h.Section(h.Class("status"), progress, facts(v.fact(textStarted, v.ago(j.Created)), g.If(!j.Ended.IsZero(), v.fact(textTook, g.Text(v.lang.length(j.Ended.Sub(j.Created).Round(time.Second))))), g.If(j.AskedBy != "", v.fact(textAskedBy, data(j.AskedBy))), g.Group(counts)),
 			h.Div(h.Class("row"), g.Group(next))),
-		g.Iff(j.Error != nil, func() g.Node { return v.box(toneBad, v.say(textWhyFailed), v.trouble(j.Error)) }),
-		g.If(j.RefusedCount > 0, h.Section(h.H2(v.count(countRefused, j.RefusedCount)), v.table(textRefusedItems, []column{what, why}, rows), v.pager(j.Next))),
-		g.If(len(j.Notes) > 0, h.Section(h.H2(v.say(textNotes)), h.Ul(g.Map(j.Notes, func(n directory.JobNote) g.Node { return h.Li(v.sentence(n.Detail)) })...))),
+		g.Iff(j.Error != nil, func() g.Node { return v.box(toneBad, v.say(textWhyFailed), v.trouble(j.Error)) }), v.loadChecked(&j), v.fileRead(&j),
+		g.If(j.RefusedCount > 0, h.Section(h.H2(v.count(countRefused, j.RefusedCount)), h.P(link(here("jobs", v.id(), "refused.csv"), h.Class("button"), v.say(textRefusedFile)), g.Text(" "), h.Span(h.Class("faint"), v.say(textRefusedMend))), v.table(textRefusedItems, []column{what, why}, rows), g.If(j.RefusedUnlisted > 0, h.P(v.count(countUnlisted, j.RefusedUnlisted))), v.pager(j.Next))),
+		g.If(len(j.Notes) > 0, h.Section(h.H2(v.say(textNotes)), h.Ul(g.Map(j.Notes, func(n directory.JobNote) g.Node {
+			return h.Li(g.If(n.Line > 0, g.Group([]g.Node{v.say(textLine, v.lang.number(n.Line)), g.Text(" ")})), g.If(n.Name != "", g.Group([]g.Node{data(n.Name), g.Text(": ")})), v.sentence(n.Detail))
+		})...), g.If(j.NotesCount > len(j.Notes), h.P(h.Class("faint"), v.say(textAndMore))))),
 		v.asCall("GET", apiPath("jobs", v.id()))}}, nil
+}
+
+// refusedAs is what something that a job refused is called.
+func refusedAs(r directory.RefusedItem) string {
+	return cmp.Or(r.Name, string(r.UserID), string(r.AccountID), string(r.GroupID))
 }
 
 // refusedName names what a job refused.
 func (v *visit) refusedName(r directory.RefusedItem) g.Node {
-	name := r.Name
-	for _, other := range []string{string(r.UserID), string(r.AccountID), string(r.GroupID)} {
-		if name == "" {
-			name = other
-		}
-	}
-	node := g.Node(data(name))
+	node := g.Node(data(refusedAs(r)))
 	if r.UserID != "" {
 		node = link(here("users", string(r.UserID)), node)
 	}

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -926,35 +928,121 @@ func TestAuthorizationLink(t *testing.T) {
 	}
 }
 
-// A file goes to the API as it is; what is too large, or none, loads nothing.
+// A file goes to the API as it is; one that is packed, and too large for a body, by an
+// upload; and so does one that is only checked, so that it can be loaded after. What is too
+// large, or none, loads nothing.
 func TestLoad(t *testing.T) {
 	t.Parallel()
+	const file = "email\nann@contoso.example\n"
+	large := strings.Repeat(file, 200_000)
+	pack := func(s string) string {
+		var b bytes.Buffer
+		z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+		_, _ = io.WriteString(z, s)
+		z.Close()
+		return b.String()
+	}
+	uploads := fmt.Sprintf(`POST /v1/uploads {"bytes":%d}`, len(large))
 	for name, tt := range map[string]struct {
 		file  string
 		parts []string
-		calls string
+		calls []string // how each begins
 		code  int
+		to    string
 	}{
-		"users":      {"email\nann@contoso.example\n", []string{"of", "users"}, "POST /v1/users:load email\nann@contoso.example", 303},
-		"checked":    {"email\n", []string{"of", "users", "check", "1"}, "POST /v1/users:load email", 303},
-		"groups":     {"name\nSales\n", []string{"of", "groups"}, "POST /v1/groups:load name\nSales", 303},
-		"no file":    {"", []string{"of", "users"}, "", 303},
-		"too large":  {strings.Repeat("x", maxFile+1), nil, "", 413},
-		"much worse": {strings.Repeat("x", maxFile+2*maxForm), nil, "", 413},
+		"users":           {file, []string{"of", "users"}, []string{"POST /v1/users:load email\nann@contoso.example"}, 303, "/console/jobs/job_1"},
+		"packed":          {pack(file), []string{"of", "users"}, []string{"POST /v1/users:load email\nann@contoso.example"}, 303, "/console/jobs/job_1"},
+		"groups":          {"name\nSales\n", []string{"of", "groups"}, []string{"POST /v1/groups:load name\nSales"}, 303, "/console/jobs/job_1"},
+		"checked":         {"email\n", []string{"of", "users", "check", "1", "unknown", "ignore"}, []string{`POST /v1/uploads {"bytes":6}`, "PUT /uploads/upl_1 email", "POST /v1/users:load"}, 303, "/console/jobs/job_1?of=users&unknown=ignore&upload=upl_1"},
+		"large":           {pack(large), []string{"of", "users"}, []string{uploads, "PUT /uploads/upl_1 email\nann@", "POST /v1/users:load"}, 303, "/console/jobs/job_1"},
+		"large, checked":  {pack(large), []string{"of", "groups", "check", "1"}, []string{uploads, "PUT /uploads/upl_1 email\nann@", "POST /v1/groups:load"}, 303, "/console/jobs/job_1?of=groups&upload=upl_1"},
+		"no file":         {"", []string{"of", "users"}, nil, 303, "/console/users/load"},
+		"too large":       {strings.Repeat("x", maxFile+maxForm+1), nil, nil, 413, ""},
+		"much worse":      {strings.Repeat("x", maxFile+2*maxForm), nil, nil, 413, ""},
+		"a bomb":          {pack(strings.Repeat("\x00", maxUpload+1)), nil, nil, 413, ""},
+		"damaged":         {pack(file)[:12], nil, nil, 400, ""},
+		"damaged header":  {"\x1f\x8b\x00", nil, nil, 400, ""},
+		"damaged, checks": {pack(large)[:2000], []string{"check", "1"}, nil, 400, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := runWorld(t, directory.RunDone)
-			w.tell(map[string]any{"POST /v1/users:load": job{Job: directory.Job{ID: "job_1"}}, "POST /v1/groups:load": job{Job: directory.Job{ID: "job_1"}}})
+			w.tell(map[string]any{"POST /v1/users:load": job{Job: directory.Job{ID: "job_1"}}, "POST /v1/groups:load": job{Job: directory.Job{ID: "job_1"}}, "PUT /uploads/upl_1": nil,
+				"POST /v1/uploads": map[string]any{"id": "upl_1", "method": "PUT", "url": publicURL + "/uploads/upl_1?signature=s", "headers": map[string]string{"If-None-Match": "*"}}})
 			a := w.upload("/console/users/load", tt.file, tt.parts...)
-			if got := strings.Join(w.told(), "; "); got != tt.calls || a.code != tt.code {
-				t.Errorf("%d, calls %q, want %d, %q", a.code, got, tt.code, tt.calls)
+			told := w.told()
+			if len(told) != len(tt.calls) || a.code != tt.code || a.to != tt.to {
+				t.Fatalf("%d to %q, %d calls: %.100q", a.code, a.to, len(told), told)
+			}
+			for i, want := range tt.calls {
+				if !strings.HasPrefix(told[i], want) {
+					t.Errorf("call %.100q, want %.100q", told[i], want)
+				}
+				if strings.HasPrefix(want, "PUT") && tt.file == pack(large) && strings.TrimPrefix(told[i], "PUT /uploads/upl_1 ") != strings.TrimSpace(large) {
+					t.Errorf("%d bytes of another file", len(told[i]))
+				}
+			}
+			if log := w.log.String(); strings.Contains(log, "signature") {
+				t.Errorf("the signed address is in the log: %s", log)
 			}
 		})
 	}
 	w := signed(t, scopeRead)
 	if a := w.upload("/console/users/load", "email\n"); a.code != http.StatusForbidden || len(w.told()) > 0 {
 		t.Errorf("without the scope: %d", a.code)
+	}
+}
+
+// What /v1, or the store of uploads, does not take is told where the file was chosen; the
+// token goes to neither of them but /v1, and what was checked is loaded by its name.
+func TestLoadRefused(t *testing.T) {
+	t.Parallel()
+	ok := map[string]any{"id": "upl_1", "method": "PUT", "url": publicURL + "/uploads/upl_1?signature=s"}
+	w := runWorld(t, directory.RunDone)
+	w.tell(map[string]any{"POST /v1/users:load": problem{Status: 422, Code: "invalid-file", Detail: "The file was not accepted.", Errors: []directory.FieldError{{Field: "column Emial", Detail: "is not known; email may be meant"}}}})
+	a := w.upload("/console/users/load", "emial\n", "of", "users", "unknown", "ignore")
+	a.sound("refused")
+	a.has("is not known; email may be meant", `value="ignore" checked`, "invalid-file")
+	if a.code != 422 {
+		t.Errorf("%d", a.code)
+	}
+	for name, answer := range map[string]any{"refused": problem{Status: 403}, "away": problem{Status: 503}} {
+		w.tell(map[string]any{"POST /v1/uploads": ok, "PUT /uploads/upl_1": answer})
+		w.told()
+		if a := w.upload("/console/users/load", "email\n", "check", "1"); a.code != 502 || len(w.told()) != 2 {
+			t.Errorf("%s: %d", name, a.code)
+		}
+	}
+	w.mu.Lock()
+	if w.tokens[len(w.tokens)-1] != "" {
+		t.Error("the token went along with the file")
+	}
+	w.mu.Unlock()
+	w.tell(map[string]any{"POST /v1/groups:load": func(r *http.Request) any {
+		if got := r.URL.RawQuery; got != "unknownColumns=ignore&upload=upl_1" {
+			t.Errorf("asked with %q", got)
+		}
+		return job{Job: directory.Job{ID: "job_2"}}
+	}})
+	if a := w.post("/console/users/load", "upload", "upl_1", "of", "groups", "unknown", "ignore", "status", "true"); a.to != "/console/jobs/job_2" {
+		t.Errorf("%d to %q", a.code, a.to)
+	}
+}
+
+// The file of refused lines has them all, and nothing that a spreadsheet would compute.
+func TestRefusedCSV(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.tell(map[string]any{"GET /v1/jobs/job_1": func(r *http.Request) any {
+		j := job{Job: directory.Job{ID: "job_1"}, Refused: []directory.RefusedItem{{Line: 3, Name: "=cmd()", Code: "invalid", Detail: "email: \"x\", no address"}}, Next: "two"}
+		if r.URL.Query().Get("next") == "two" {
+			j.Refused, j.Next = []directory.RefusedItem{{AccountID: "a-1", Code: "guest", Detail: "Guests are not imported."}}, ""
+		}
+		return j
+	}})
+	a := w.get("/console/jobs/job_1/refused.csv")
+	if want := "line,what,code,why\n3,'=cmd(),invalid,\"email: \"\"x\"\", no address\"\n,a-1,guest,Guests are not imported.\n"; a.body != want || a.code != 200 {
+		t.Errorf("%d %q", a.code, a.body)
 	}
 }
 

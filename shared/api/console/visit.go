@@ -35,7 +35,11 @@ type answer interface{ write(v *visit) }
 // serve answers the requests of a route.
 func (c *Console) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), pageTime)
+		most := pageTime
+		if rt.file {
+			most = fileTime
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), most)
 		defer cancel()
 		v := &visit{c: c, w: w, r: r, ctx: ctx, route: rt, lang: c.languageOf(r)}
 		a, err := v.answer()

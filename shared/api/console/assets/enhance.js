@@ -104,8 +104,27 @@ document.addEventListener('click', async e => {
   }
 })
 
+// A file that is larger than its form takes is packed before it is sent; what is too large
+// then as well is told, and nothing is sent.
+const pack = async (form, input, submitter) => {
+  const file = input.files[0], most = +form.dataset.most, fault = $('.fault', form)
+  const packed = await new Response(file.stream().pipeThrough(new CompressionStream('gzip'))).blob()
+  if (packed.size > most) { fault.textContent = form.dataset.toolarge; return }
+  const list = new DataTransfer()
+  list.items.add(new File([packed], file.name + '.gz', { type: 'application/gzip' }))
+  input.files = list.files
+  fault.textContent = ''
+  form.requestSubmit(submitter)
+}
+
 document.addEventListener('submit', e => {
-  const form = e.target
+  const form = e.target, input = 'most' in form.dataset && $('input[type=file]', form)
+  if (input && input.files[0]?.size > +form.dataset.most && 'CompressionStream' in window) {
+    e.preventDefault()
+    if (/\.gz$/.test(input.files[0].name)) $('.fault', form).textContent = form.dataset.toolarge
+    else pack(form, input, e.submitter).catch(() => { $('.fault', form).textContent = form.dataset.toolarge })
+    return
+  }
   if ('busy' in form.dataset) {
     if (form.dataset.busy === 'sent') { e.preventDefault(); return }
     form.dataset.busy = 'sent'
