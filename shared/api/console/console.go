@@ -25,6 +25,8 @@ type Config struct {
 	// PublicURL is the address of the API and of the console, without a slash at its
 	// end: pages are below PublicURL/console.
 	PublicURL string
+	// APIURL is the address of /v1 where that is another one; "" means PublicURL.
+	APIURL string
 	// Issuer is the OpenID provider's address, ClientID what the console is to it.
 	// ClientSecret is nil for a public client.
 	Issuer       string
@@ -62,6 +64,9 @@ func New(cfg Config) (*Console, error) {
 	}
 	if cfg.Issuer == "" || cfg.ClientID == "" || cfg.Sessions == nil {
 		return nil, errors.New("console: needs an issuer, a client and sessions")
+	}
+	if cfg.APIURL == "" {
+		cfg.APIURL = cfg.PublicURL
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
