@@ -246,6 +246,8 @@ var routes = []route{
 	{method: "GET", path: "/console/jobs/{id}", scope: scopeRead, do: jobPage},
 	{method: "GET", path: "/console/jobs/{id}/refused.csv", scope: scopeRead, do: refusedCSV},
 
+	{method: "GET", path: "/console/sources", scope: scopeRead, do: sourcesPage},
+
 	{method: "GET", path: "/console/activity", scope: scopeRead, do: activityPage},
 	{method: "POST", path: "/console/activity/verify", scope: scopeWrite, do: verify},
 }

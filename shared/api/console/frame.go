@@ -63,6 +63,7 @@ var sections = []struct {
 	{textUsers, "/console/users", "u"},
 	{textGroups, "/console/groups", "r"},
 	{textActivity, "/console/activity", "a"},
+	{textSources, "/console/sources", "s"},
 	{textJobs, "/console/jobs", "j"},
 }
 

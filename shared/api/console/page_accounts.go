@@ -188,6 +188,8 @@ func jobKind(k directory.JobKind) text {
 		return textJobLicences
 	case directory.JobPhotos:
 		return textJobPhotos
+	case directory.JobAddresses:
+		return textJobAddresses
 	}
 	return textJobOther
 }
@@ -245,14 +247,10 @@ func (v *visit) refusedName(r directory.RefusedItem) g.Node {
 	return g.Group([]g.Node{node, g.If(r.Line > 0, h.Small(v.say(textLine, v.lang.number(r.Line))))})
 }
 
-// jobsPage lists jobs, newest first.
-func jobsPage(v *visit) (answer, error) {
-	var list page[job]
-	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/jobs", "limit", "50", "next", v.r.URL.Query().Get("next")), nil, &list); err != nil {
-		return nil, err
-	}
+// jobTable are some jobs.
+func (v *visit) jobTable(list []job) g.Node {
 	when, what, state, progress := column{head: textWhen}, column{head: textWhat}, column{head: textStatus}, column{head: textProgress}
-	rows := g.Map(list.Items, func(j job) g.Node {
+	rows := g.Map(list, func(j job) g.Node {
 		t, word := jobWord(j.State)
 		sum := v.count(countDone, j.Done)
 		if j.Total != nil && *j.Total > 0 {
@@ -260,7 +258,16 @@ func jobsPage(v *visit) (answer, error) {
 		}
 		return h.Tr(v.cell(when, link(here("jobs", string(j.ID)), h.Class("who"), v.ago(j.Created))), v.cell(what, v.say(jobKind(j.Kind))), v.cell(state, v.badge(t, word)), v.cell(progress, sum, g.If(j.RefusedCount > 0, h.Small(v.count(countRefused, j.RefusedCount)))))
 	})
-	body := []g.Node{v.table(textJobs, []column{when, what, state, progress}, rows), v.pager(list.Next)}
+	return v.table(textJobs, []column{when, what, state, progress}, rows)
+}
+
+// jobsPage lists jobs, newest first.
+func jobsPage(v *visit) (answer, error) {
+	var list page[job]
+	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/jobs", "limit", "50", "next", v.r.URL.Query().Get("next")), nil, &list); err != nil {
+		return nil, err
+	}
+	body := []g.Node{v.jobTable(list.Items), v.pager(list.Next)}
 	if len(list.Items) == 0 {
 		body = []g.Node{v.empty(textNoJobs)}
 	}

@@ -315,20 +315,33 @@ func TestGoldenPages(t *testing.T) {
 		"user-late": {directory.RunDone, "/console/users/usr_1", func(w *world) map[string]any {
 			return map[string]any{"GET /v1/users/usr_1/bindings": problem{Status: 503}, "GET /v1/activity": problem{Status: 403, Code: "missing-scope"}, "GET /v1/users/usr_1": shownUser{ann(w.now), true}}
 		}, 200},
-		"user-explain":   {directory.RunDone, "/console/users/usr_1/explain?connection=con_1", nil, 200},
-		"groups":         {directory.RunDone, "/console/groups", nil, 200},
-		"group":          {directory.RunDone, "/console/groups/grp_1", nil, 200},
-		"group-nested":   {directory.RunDone, "/console/groups/grp_1?nested=true", nil, 200},
-		"group-edit":     {directory.RunDone, "/console/groups/grp_1/edit", nil, 200},
-		"group-delete":   {directory.RunDone, "/console/groups/grp_1/delete", nil, 200},
-		"uses":           {directory.RunDone, "/console/connections/con_1/groups", nil, 200},
-		"use":            {directory.RunDone, "/console/connections/con_1/groups/grp_1", nil, 200},
-		"use-none":       {directory.RunDone, "/console/connections/con_1/groups/grp_2", nil, 200},
-		"licences":       {directory.RunDone, "/console/connections/con_1/licences", nil, 200},
-		"protection":     {directory.RunDone, "/console/connections/con_1/protection", nil, 200},
-		"lift":           {directory.RunDone, "/console/connections/con_1/protection/5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", nil, 200},
-		"jobs":           {directory.RunDone, "/console/jobs", nil, 200},
-		"job":            {directory.RunDone, "/console/jobs/job_1", nil, 200},
+		"user-explain": {directory.RunDone, "/console/users/usr_1/explain?connection=con_1", nil, 200},
+		"groups":       {directory.RunDone, "/console/groups", nil, 200},
+		"group":        {directory.RunDone, "/console/groups/grp_1", nil, 200},
+		"group-nested": {directory.RunDone, "/console/groups/grp_1?nested=true", nil, 200},
+		"group-edit":   {directory.RunDone, "/console/groups/grp_1/edit", nil, 200},
+		"group-delete": {directory.RunDone, "/console/groups/grp_1/delete", nil, 200},
+		"uses":         {directory.RunDone, "/console/connections/con_1/groups", nil, 200},
+		"use":          {directory.RunDone, "/console/connections/con_1/groups/grp_1", nil, 200},
+		"use-none":     {directory.RunDone, "/console/connections/con_1/groups/grp_2", nil, 200},
+		"licences":     {directory.RunDone, "/console/connections/con_1/licences", nil, 200},
+		"protection":   {directory.RunDone, "/console/connections/con_1/protection", nil, 200},
+		"lift":         {directory.RunDone, "/console/connections/con_1/protection/5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", nil, 200},
+		"jobs":         {directory.RunDone, "/console/jobs", nil, 200},
+		"job-checked": {directory.RunDone, "/console/jobs/job_1?upload=upl_1&of=users&unknown=ignore", func(w *world) map[string]any {
+			return map[string]any{"GET /v1/jobs/job_1": job{Job: directory.Job{ID: "job_1", Kind: directory.JobCheck, State: directory.JobDone, Done: 3, RefusedCount: 12_001, RefusedUnlisted: 2001, Counts: map[string]int{"created": 2}, Created: w.now.Add(-time.Minute), Ended: w.now, NotesCount: 1,
+				Notes: []directory.JobNote{{Line: 2, Name: "bo@contoso.example", Warning: directory.Warning{Code: "text-tidied", Detail: "White space was taken out."}}},
+				File:  &directory.LoadedFile{Format: "csv", Encoding: "windows-1252", Separator: "	", HeaderLine: 1, Export: "Okta", Columns: []directory.FileColumn{{Name: "E-Mail", Attribute: "email"}, {Name: "Shoe size", Ignored: "no attribute has this name"}}}},
+				Total: new(3), Refused: []directory.RefusedItem{{Line: 3, Name: "bad@", Code: "invalid", Detail: "email: must be an address"}}}}
+		}, 200},
+		"job":     {directory.RunDone, "/console/jobs/job_1", nil, 200},
+		"sources": {directory.RunDone, "/console/sources", nil, 200},
+		"sources-none": {directory.RunDone, "/console/sources", func(*world) map[string]any {
+			return map[string]any{"GET /v1/jobs": page[job]{}, "GET /v1/activity": page[entry]{}, "GET /v1/users": page[directory.User]{}}
+		}, 200},
+		"sources-late": {directory.RunDone, "/console/sources", func(*world) map[string]any {
+			return map[string]any{"GET /v1/jobs": problem{Status: 503}, "GET /v1/activity": problem{Status: 403}, "GET /v1/users": page[directory.User]{Next: "on"}}
+		}, 200},
 		"activity":       {directory.RunDone, "/console/activity", nil, 200},
 		"settings":       {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
 		"load":           {directory.RunDone, "/console/users/load", nil, 200},
@@ -759,7 +772,7 @@ func TestHostileNames(t *testing.T) {
 			"GET /v1/activity":                     page[entry]{Items: []entry{{At: w.now, Kind: name, UserID: directory.UserID(name), By: name, Reason: name, Error: name, RequestID: name, RunID: directory.RunID(name)}}},
 			"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": name, "reason": name}}}})
 		for _, path := range []string{"/console/users", "/console/users?s=1.x7", "/console/users/many?do=suspend&s=1", "/console/users/many?do=bind&whom=filter", "/console/users/usr_1", "/console/users/usr_1/edit", "/console/users/usr_1/delete", "/console/connections/con_1/members", "/console/connections/con_1/accounts", "/console/connections/con_1/problems", "/console/connections/con_1/protection",
-			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1/edit", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/decline",
+			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1/edit", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/sources", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/decline",
 			"/console/runs/run_1?department=" + url.QueryEscape(string([]rune(name)[:min(len([]rune(name)), 100)])) + "&next=" + url.QueryEscape(name[:min(len(name), 100)])} {
 			a := w.get(path)
 			where := fmt.Sprintf("name %d, %.60s", i, path)

@@ -518,6 +518,7 @@ var (
 	textJobVerify          = text{"Verification of the activity", "Prüfen des Verlaufs"}
 	textJobLicences        = text{"Count of licences", "Zählen von Lizenzen"}
 	textJobPhotos          = text{"Reading of pictures", "Lesen von Bildern"}
+	textJobAddresses       = text{"Renewal of addresses", "Erneuern von Adressen"}
 	textJobOther           = text{"Job", "Auftrag"}
 	textDoneOf             = text{"%s of %s done", "%s von %s erledigt"}
 	textLookAtRuns         = text{"Look at the runs", "Läufe ansehen"}
@@ -986,6 +987,27 @@ var (
 	textMatchTheirs    = text{"only Microsoft", "nur Microsoft"}
 	textMatchUnchecked = text{"not checked", "nicht geprüft"}
 	textNoTheirLog     = text{"Microsoft's log could not be read", "Das Protokoll von Microsoft konnte nicht gelesen werden"}
+)
+
+// What feeds the directory.
+var (
+	textSources            = text{"Sources", "Quellen"}
+	textSourcesLead        = text{"What feeds the directory. What a source owns is edited there; all else by hand.", "Was das Verzeichnis speist. Was einer Quelle gehört, wird dort bearbeitet, alles andere von Hand."}
+	textProviders          = text{"Identity providers (SCIM)", "Identitätsanbieter (SCIM)"}
+	textNoProviders        = text{"No identity provider feeds the directory yet. One that speaks SCIM, as Okta, Entra or JumpCloud, is listed here once this installation takes its requests.", "Noch speist kein Identitätsanbieter das Verzeichnis. Einer, der SCIM spricht, wie Okta, Entra oder JumpCloud, steht hier, sobald diese Installation seine Anfragen annimmt."}
+	textSourceHand         = text{"By hand", "Von Hand"}
+	textSourceHandMeans    = text{"Edits in this console, and by tokens of the API that name no source.", "Änderungen in dieser Konsole und durch Token der API, die keine Quelle nennen."}
+	textNoEdits            = text{"Nobody has edited a user yet.", "Noch hat niemand einen Benutzer bearbeitet."}
+	textLastEdit           = text{"Last edit of a user", "Letzte Änderung eines Benutzers"}
+	textSourceFiles        = text{"Files", "Dateien"}
+	textNoLoads            = text{"No file was loaded lately.", "In letzter Zeit wurde keine Datei geladen."}
+	textSourceImports      = text{"Imports from tenants", "Importe aus Mandanten"}
+	textSourceImportsMeans = text{"Accounts and groups of a connected tenant become users and groups here.", "Konten und Gruppen eines verbundenen Mandanten werden hier Benutzer und Gruppen."}
+	textNoImports          = text{"Nothing was imported lately.", "In letzter Zeit wurde nichts importiert."}
+	textSourceADMeans      = text{"A sync from Active Directory writes by the API, with a token of its own (bindery/source.ad).", "Ein Abgleich aus Active Directory schreibt über die API, mit einem eigenen Token (bindery/source.ad)."}
+	textNoADUsers          = text{"Nobody in the directory comes from Active Directory.", "Niemand im Verzeichnis kommt aus Active Directory."}
+	textBringsUsers        = text{"feeds the directory", "speist das Verzeichnis"}
+	textLookAtThem         = text{"Look at the users it brings", "Die Benutzer ansehen, die es bringt"}
 )
 
 // What was done.
