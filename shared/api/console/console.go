@@ -154,6 +154,7 @@ var routes = []route{
 	{method: "GET", path: "/console/{$}", scope: scopeRead, do: homePage},
 	{method: "GET", path: "/console", scope: scopeRead, do: homePage},
 	{method: "GET", path: "/console/me", do: mePage},
+	{method: "GET", path: "/console/openapi.json", do: describedFile},
 
 	{method: "GET", path: "/console/connections", scope: scopeRead, do: connectionsPage},
 	{method: "GET", path: "/console/connections/new", scope: scopeAdmin, do: newConnectionPage},

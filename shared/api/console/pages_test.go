@@ -112,6 +112,7 @@ func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 		"GET /v1/connections":                page[connection]{Items: []connection{contoso(w.now)}},
 	})
 	w.tell(people(w.now))
+	w.tell(map[string]any{"GET /v1/me": map[string]any{"subject": "ada", "client": "console", "scopes": w.scopes}, "GET /v1/openapi.json": map[string]string{"openapi": "3.1.0"}})
 	return w
 }
 
@@ -279,6 +280,7 @@ func TestGoldenPages(t *testing.T) {
 		"approve-none":     {directory.RunHeld, at + "/approve?what=chosen", nil, 200},
 		"decline":          {directory.RunHeld, at + "/decline", nil, 200},
 		"undo":             {directory.RunDone, at + "/undo", nil, 200},
+		"me-late":          {directory.RunDone, "/console/me", func(*world) map[string]any { return map[string]any{"GET /v1/me": problem{Status: 503}} }, 200},
 		"me":               {directory.RunDone, "/console/me", nil, 200},
 		"connect":          {directory.RunDone, "/console/connections/new", nil, 200},
 		"connect-pending":  {directory.RunDone, "/console/connections/con_1", pending, 200},
@@ -611,6 +613,33 @@ func TestMany(t *testing.T) {
 	a.has("1 user is suspended", "2 refused", "AD owns it.", "owned-elsewhere", "Ann 2", "Ann 3")
 }
 
+// How somebody wants to see the console is kept by their browser, and shown as chosen.
+func TestPreferences(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	for _, tt := range []struct{ name, value, cookie, page string }{
+		{"density", "density-compact", "__Host-bindery-density", `class="compact"`},
+		{"theme", "theme-dark", "__Host-bindery-theme", `class="theme-dark compact"`},
+		{"keys", "off", "__Host-bindery-keys", `data-keys="off"`},
+		{"lang", "de", "__Host-bindery-lang", `lang="de"`},
+	} {
+		if a := w.post("/console/preferences", tt.name, tt.value, "to", "/console/me"); a.to != "/console/me" || w.jar[tt.cookie] == "" {
+			t.Errorf("%s: %q, %v", tt.name, a.to, w.jar)
+		}
+		w.get("/console/me").has(tt.page)
+	}
+	for _, bad := range []string{"density-x", "x"} {
+		w.post("/console/preferences", "density", bad)
+	}
+	w.post("/console/preferences", "density", "density-")
+	if w.jar["__Host-bindery-density"] != "" || strings.Contains(w.get("/console/me").body, "compact\"") && strings.Contains(w.get("/console/me").body, `class="theme-dark compact"`) {
+		t.Error("the rows stay compact")
+	}
+	if a := w.get("/console/openapi.json"); a.code != 200 || !strings.Contains(a.header.Get("Content-Disposition"), "openapi.json") {
+		t.Errorf("the description: %d", a.code)
+	}
+}
+
 // A search that finds nobody goes on by itself, ten times, and then says so.
 func TestSearchOn(t *testing.T) {
 	t.Parallel()
@@ -820,7 +849,7 @@ func TestCrawl(t *testing.T) {
 		w := runWorld(t, state)
 		todo, seen := []string{"/console"}, map[string]bool{}
 		for len(todo) > 0 {
-			path := todo[0]
+			path, _, _ := strings.Cut(todo[0], "#")
 			todo = todo[1:]
 			if seen[path] || len(seen) > 400 {
 				continue

@@ -286,6 +286,7 @@ const (
 	flashCookie   = "bindery-flash"
 	langCookie    = "bindery-lang"
 	themeCookie   = "bindery-theme"
+	densityCookie = "bindery-density"
 	keysCookie    = "bindery-keys"
 )
 

@@ -25,7 +25,9 @@ var (
 	textKeys        = text{"Keys: ?", "Tasten: ?"}
 	textCopied      = text{"Copied", "Kopiert"}
 	textWorking     = text{"Working…", "Wird erledigt…"}
-	textChosen      = text{"chosen", "ausgewählt"}
+	textChosen      = text{"{n} of {of} chosen", "{n} von {of} ausgewählt"}
+	textChosenAll   = text{"{n} of {of} on this page, {all} in all", "{n} von {of} auf dieser Seite, {all} insgesamt"}
+	textClose       = text{"Close", "Schließen"}
 	textAsCall      = text{"As a call of the API", "Als Aufruf der API"}
 	textFirstPage   = text{"First page", "Erste Seite"}
 	textNextPage    = text{"Next page", "Nächste Seite"}
@@ -106,28 +108,40 @@ var (
 
 // You.
 var (
-	textWhatMayI     = text{"What you may do", "Was Sie dürfen"}
-	textName         = text{"Name", "Name"}
-	textSubject      = text{"Subject", "Kennung (sub)"}
-	textSignedInAt   = text{"Asked who you are", "Nach der Person gefragt"}
-	textSessionSince = text{"Session since", "Sitzung seit"}
-	textSessionUntil = text{"Ends at the latest", "Endet spätestens"}
-	textScope        = text{"Scope", "Scope"}
-	textHave         = text{"You have it", "Sie haben ihn"}
-	textWhatItDoes   = text{"What it lets you do", "Was er erlaubt"}
-	textMayRead      = text{"See everything.", "Alles sehen."}
-	textMayWrite     = text{"Edit users and groups, bind, import, start and take back runs.", "Benutzer und Gruppen bearbeiten, verbinden, importieren, Läufe starten und zurücknehmen."}
-	textMayAdmin     = text{"Create, authorise, set, deactivate and delete connections.", "Verbindungen anlegen, autorisieren, einstellen, beenden und löschen."}
-	textMayApprove   = text{"Decide: held runs, which tenant and account may take effect, settings that become looser, lifted protection.", "Entscheiden: angehaltene Läufe, welcher Mandant und welches Konto gelten, gelockerte Einstellungen, aufgehobener Schutz."}
-	textScopesNote   = text{"None implies another. The API checks each call by itself: this list only says which buttons are of use.", "Keiner schließt einen anderen ein. Die API prüft jeden Aufruf selbst: Diese Liste sagt nur, welche Knöpfe etwas bewirken."}
-	textPreferences  = text{"How the console looks", "Wie die Konsole aussieht"}
-	textKeysOn       = text{"Switch single keys on", "Einzelne Tasten einschalten"}
-	textKeysOff      = text{"Switch single keys off", "Einzelne Tasten ausschalten"}
-	textKeysTitle    = text{"Keys", "Tasten"}
-	textKeyGo        = text{"Go to home, connections", "Zur Übersicht, zu den Verbindungen"}
-	textKeyRows      = text{"Next and former row", "Nächste und vorige Zeile"}
-	textKeySelect    = text{"Choose the row", "Zeile auswählen"}
-	textKeyDecide    = text{"To approve, to decline", "Zum Genehmigen, zum Ablehnen"}
+	textWhatMayI      = text{"What you may do", "Was Sie dürfen"}
+	textName          = text{"Name", "Name"}
+	textSubject       = text{"Subject", "Kennung (sub)"}
+	textSignedInAt    = text{"Asked who you are", "Nach der Person gefragt"}
+	textSessionSince  = text{"Session since", "Sitzung seit"}
+	textSessionUntil  = text{"Ends at the latest", "Endet spätestens"}
+	textScope         = text{"Scope", "Scope"}
+	textHave          = text{"You have it", "Sie haben ihn"}
+	textWhatItDoes    = text{"What it lets you do", "Was er erlaubt"}
+	textMayRead       = text{"See everything.", "Alles sehen."}
+	textMayWrite      = text{"Edit users and groups, bind, import, start and take back runs.", "Benutzer und Gruppen bearbeiten, verbinden, importieren, Läufe starten und zurücknehmen."}
+	textMayAdmin      = text{"Create, authorise, set, deactivate and delete connections.", "Verbindungen anlegen, autorisieren, einstellen, beenden und löschen."}
+	textMayApprove    = text{"Decide: held runs, which tenant and account may take effect, settings that become looser, lifted protection.", "Entscheiden: angehaltene Läufe, welcher Mandant und welches Konto gelten, gelockerte Einstellungen, aufgehobener Schutz."}
+	textScopesNote    = text{"None implies another. The API checks each call by itself: this list only says which buttons are of use.", "Keiner schließt einen anderen ein. Die API prüft jeden Aufruf selbst: Diese Liste sagt nur, welche Knöpfe etwas bewirken."}
+	textPreferences   = text{"How the console looks", "Wie die Konsole aussieht"}
+	textKeysOn        = text{"Switch single keys on", "Einzelne Tasten einschalten"}
+	textKeysOff       = text{"Switch single keys off", "Einzelne Tasten ausschalten"}
+	textKeysTitle     = text{"Keys", "Tasten"}
+	textKeySearch     = text{"Search", "Suchen"}
+	textKeyOpen       = text{"Open the row", "Zeile öffnen"}
+	textKeyEnter      = text{"Enter", "Eingabe"}
+	textKeyClear      = text{"Clear the choice; close what is open", "Auswahl aufheben; Offenes schließen"}
+	textKeyHelp       = text{"This help", "Diese Hilfe"}
+	textKeysSwitch    = text{"Switch keys off, or on", "Tasten aus- oder einschalten"}
+	textDensity       = text{"Rows", "Zeilen"}
+	textComfortable   = text{"Comfortable", "Bequem"}
+	textCompact       = text{"Compact", "Dicht"}
+	textClient        = text{"Application", "Anwendung"}
+	textTheAPI        = text{"The API", "Die API"}
+	textDescribed     = text{"All that this console does, calls of the API do as well.", "Alles, was diese Konsole tut, tun auch Aufrufe der API."}
+	textDescribedFile = text{"Its description (OpenAPI 3.1)", "Ihre Beschreibung (OpenAPI 3.1)"}
+	textKeyRows       = text{"Next and former row", "Nächste und vorige Zeile"}
+	textKeySelect     = text{"Choose the row", "Zeile auswählen"}
+	textKeyDecide     = text{"To approve, to decline", "Zum Genehmigen, zum Ablehnen"}
 )
 
 // Home.
