@@ -60,7 +60,7 @@ func (v *visit) call(ctx context.Context, method, path string, body, out any, he
 		}
 		payload = bytes.NewReader(data)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, v.c.cfg.PublicURL+path, payload)
+	req, err := http.NewRequestWithContext(ctx, method, v.c.cfg.APIURL+path, payload)
 	if err != nil {
 		return nil, err
 	}

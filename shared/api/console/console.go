@@ -25,6 +25,8 @@ type Config struct {
 	// PublicURL is the address of the API and of the console, without a slash at its
 	// end: pages are below PublicURL/console.
 	PublicURL string
+	// APIURL is the address of /v1 where that is another one; "" means PublicURL.
+	APIURL string
 	// Issuer is the OpenID provider's address, ClientID what the console is to it.
 	// ClientSecret is nil for a public client.
 	Issuer       string
@@ -52,6 +54,7 @@ type Console struct {
 	secure bool // over https: cookies bear the prefix __Host-
 	login  *http.Client
 	api    *http.Client
+	files  *http.Client // for uploads, which go past /v1
 	mux    http.Handler
 }
 
@@ -64,6 +67,9 @@ func New(cfg Config) (*Console, error) {
 	if cfg.Issuer == "" || cfg.ClientID == "" || cfg.Sessions == nil {
 		return nil, errors.New("console: needs an issuer, a client and sessions")
 	}
+	if cfg.APIURL == "" {
+		cfg.APIURL = cfg.PublicURL
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -73,6 +79,7 @@ func New(cfg Config) (*Console, error) {
 	c := &Console{cfg: cfg, secure: u.Scheme == "https",
 		login: &http.Client{Transport: cfg.Login, Timeout: pageTime, CheckRedirect: noRedirect},
 		api:   &http.Client{Transport: cfg.API, Timeout: pageTime, CheckRedirect: noRedirect},
+		files: &http.Client{Transport: cfg.API, Timeout: fileTime, CheckRedirect: noRedirect},
 	}
 	mux := http.NewServeMux()
 	for _, r := range routes {
@@ -150,6 +157,7 @@ var routes = []route{
 	{method: "GET", path: "/console", scope: scopeRead, do: homePage},
 	{method: "GET", path: "/console/me", do: mePage},
 	{method: "GET", path: "/console/search", scope: scopeRead, do: searchPage},
+	{method: "GET", path: "/console/openapi.json", do: describedFile},
 
 	{method: "GET", path: "/console/connections", scope: scopeRead, do: connectionsPage},
 	{method: "GET", path: "/console/connections/new", scope: scopeAdmin, do: newConnectionPage},
@@ -207,6 +215,8 @@ var routes = []route{
 	{method: "GET", path: "/console/users", scope: scopeRead, do: usersPage},
 	{method: "GET", path: "/console/users/load", scope: scopeWrite, do: loadPage},
 	{method: "POST", path: "/console/users/load", scope: scopeWrite, file: true, do: load},
+	{method: "GET", path: "/console/users/many", scope: scopeWrite, do: manyPage},
+	{method: "POST", path: "/console/users/many", scope: scopeWrite, do: doMany},
 	{method: "GET", path: "/console/users/new", scope: scopeWrite, do: newUserPage},
 	{method: "POST", path: "/console/users/new", scope: scopeWrite, do: newUser},
 	{method: "GET", path: "/console/users/{id}", scope: scopeRead, do: userPage},
@@ -238,6 +248,9 @@ var routes = []route{
 
 	{method: "GET", path: "/console/jobs", scope: scopeRead, do: jobsPage},
 	{method: "GET", path: "/console/jobs/{id}", scope: scopeRead, do: jobPage},
+	{method: "GET", path: "/console/jobs/{id}/refused.csv", scope: scopeRead, do: refusedCSV},
+
+	{method: "GET", path: "/console/sources", scope: scopeRead, do: sourcesPage},
 
 	{method: "GET", path: "/console/activity", scope: scopeRead, do: activityPage},
 	{method: "POST", path: "/console/activity/verify", scope: scopeWrite, do: verify},

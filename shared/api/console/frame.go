@@ -63,6 +63,7 @@ var sections = []struct {
 	{textUsers, "/console/users", "u"},
 	{textGroups, "/console/groups", "r"},
 	{textActivity, "/console/activity", "a"},
+	{textSources, "/console/sources", "s"},
 	{textJobs, "/console/jobs", "j"},
 }
 
@@ -76,15 +77,26 @@ func (v *visit) theme() string {
 	return asked(v.c.cookie(v.r, themeCookie), "", themeLight, themeDark)
 }
 
+// densityCompact makes rows low.
+const densityCompact = "compact"
+
+func (v *visit) density() string {
+	return asked(v.c.cookie(v.r, densityCookie), "", densityCompact)
+}
+
 // keys reports whether single keys do something.
 func (v *visit) keys() bool { return v.c.cookie(v.r, keysCookie) != "off" }
 
 // frame is a whole page around what a view shows.
 func (v *visit) frame(p view) g.Node {
-	class := ""
+	var classes []string
 	if theme := v.theme(); theme != "" {
-		class = "theme-" + theme
+		classes = append(classes, "theme-"+theme)
 	}
+	if v.density() == densityCompact {
+		classes = append(classes, densityCompact)
+	}
+	class := strings.Join(classes, " ")
 	title := p.title + " · Bindery"
 	if v.c.cfg.Environment != "" {
 		title += " (" + v.c.cfg.Environment + ")"
@@ -109,11 +121,12 @@ func (v *visit) frame(p view) g.Node {
 			h.Script(h.Src(assetPath("enhance.js")), h.Defer()),
 		),
 		h.Body(
-			g.If(!v.keys(), h.Data("keys", "off")), h.Data("copied", v.lang.say(textCopied)), h.Data("working", v.lang.say(textWorking)), h.Data("chosen", v.lang.say(textChosen)),
+			g.If(!v.keys(), h.Data("keys", "off")), h.Data("copied", v.lang.say(textCopied)), h.Data("working", v.lang.say(textWorking)), h.Data("chosen", v.lang.say(textChosen)), h.Data("chosenall", v.lang.say(textChosenAll)),
 			h.A(h.Class("skip"), h.Href("#main"), v.say(textSkip)),
 			v.header(p),
 			h.Main(main...),
 			v.footer(),
+			g.Iff(v.s != nil, v.keyDialog),
 			h.Div(h.ID("live"), h.Class("unseen"), h.Role("status"), h.Aria("live", "polite")),
 		)))
 }
@@ -175,6 +188,41 @@ func (v *visit) themes() g.Node {
 	return h.Form(h.Method("post"), h.Action("/console/preferences"), hidden("to", v.back()), h.Div(h.Class("choice"), v.label(textTheme), h.Role("group"), g.Group(buttons)))
 }
 
+func (v *visit) densities() g.Node {
+	var buttons []g.Node
+	for _, d := range []struct {
+		value string
+		name  text
+	}{{"", textComfortable}, {densityCompact, textCompact}} {
+		buttons = append(buttons, h.Button(h.Type("submit"), h.Name("density"), h.Value("density-"+d.value),
+			h.Aria("pressed", strconv.FormatBool(d.value == v.density())), v.say(d.name)))
+	}
+	return h.Form(h.Method("post"), h.Action("/console/preferences"), hidden("to", v.back()), h.Div(h.Class("choice"), v.label(textDensity), h.Role("group"), g.Group(buttons)))
+}
+
+// keyList are the keys, and what each does.
+func (v *visit) keyList() g.Node {
+	row := func(does text, keys ...string) g.Node {
+		var list []g.Node
+		for _, k := range keys {
+			list = append(list, h.Kbd(g.Text(k)), g.Text(" "))
+		}
+		return h.Div(h.Dt(list...), h.Dd(v.say(does)))
+	}
+	list := []g.Node{row(textKeySearch, "/"), row(textKeyRows, "j", "k"), row(textKeyOpen, v.lang.say(textKeyEnter)), row(textKeySelect, "x"), row(textKeyClear, "Esc"), row(textKeyDecide, "a", "d"), row(textKeyHelp, "?")}
+	for _, s := range sections {
+		list = append(list, row(s.name, "g", s.key))
+	}
+	return h.Dl(h.Class("keys"), g.Group(list))
+}
+
+// keyDialog is the help on keys, over whatever page is open. The same stands on the page of
+// who is signed in, where the link leads without script.
+func (v *visit) keyDialog() g.Node {
+	return h.Dialog(h.ID("key-help"), h.Aria("labelledby", "key-help-title"), h.H2(h.ID("key-help-title"), v.say(textKeysTitle)), v.keyList(),
+		h.P(h.Button(h.Type("button"), h.Data("close", ""), v.say(textClose)), g.Text(" "), link("/console/me#keys", v.say(textKeysSwitch))))
+}
+
 // back is where a preference leads back to: this page, unless it came of a form, or of the
 // issuer.
 func (v *visit) back() string {
@@ -202,7 +250,7 @@ func (v *visit) footer() g.Node {
 		}
 	}
 	if v.s != nil {
-		items = append(items, h.Span(h.Class("keyhelp"), g.Text(" · "), v.say(textKeys)))
+		items = append(items, g.Text(" · "), link("/console/me#keys", h.Class("keyhelp"), h.Data("dialog", "key-help"), v.say(textKeys)))
 	}
 	return h.Footer(h.Class("foot"), h.P(items...))
 }
@@ -238,6 +286,12 @@ func setPreferences(v *visit) (answer, error) {
 		v.c.dropCookie(v.w, themeCookie)
 	case "theme-" + themeLight, "theme-" + themeDark:
 		v.c.setCookie(v.w, themeCookie, strings.TrimPrefix(t, "theme-"), year)
+	}
+	switch v.r.PostForm.Get("density") {
+	case "density-":
+		v.c.dropCookie(v.w, densityCookie)
+	case "density-" + densityCompact:
+		v.c.setCookie(v.w, densityCookie, densityCompact, year)
 	}
 	switch v.r.PostForm.Get("keys") {
 	case "on":

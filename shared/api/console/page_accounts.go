@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -187,6 +188,8 @@ func jobKind(k directory.JobKind) text {
 		return textJobLicences
 	case directory.JobPhotos:
 		return textJobPhotos
+	case directory.JobAddresses:
+		return textJobAddresses
 	}
 	return textJobOther
 }
@@ -222,25 +225,40 @@ func jobPage(v *visit) (answer, error) {
 	return view{title: v.lang.say(jobKind(j.Kind)), poll: poll, head: []g.Node{v.badge(t, word)}, body: []g.Node{
 		h.Section(h.Class("status"), progress, facts(v.fact(textStarted, v.ago(j.Created)), g.If(!j.Ended.IsZero(), v.fact(textTook, g.Text(v.lang.length(j.Ended.Sub(j.Created).Round(time.Second))))), g.If(j.AskedBy != "", v.fact(textAskedBy, data(j.AskedBy))), g.Group(counts)),
 			h.Div(h.Class("row"), g.Group(next))),
-		g.Iff(j.Error != nil, func() g.Node { return v.box(toneBad, v.say(textWhyFailed), v.trouble(j.Error)) }),
-		g.If(j.RefusedCount > 0, h.Section(h.H2(v.count(countRefused, j.RefusedCount)), v.table(textRefusedItems, []column{what, why}, rows), v.pager(j.Next))),
-		g.If(len(j.Notes) > 0, h.Section(h.H2(v.say(textNotes)), h.Ul(g.Map(j.Notes, func(n directory.JobNote) g.Node { return h.Li(v.sentence(n.Detail)) })...))),
+		g.Iff(j.Error != nil, func() g.Node { return v.box(toneBad, v.say(textWhyFailed), v.trouble(j.Error)) }), v.loadChecked(&j), v.fileRead(&j),
+		g.If(j.RefusedCount > 0, h.Section(h.H2(v.count(countRefused, j.RefusedCount)), h.P(link(here("jobs", v.id(), "refused.csv"), h.Class("button"), v.say(textRefusedFile)), g.Text(" "), h.Span(h.Class("faint"), v.say(textRefusedMend))), v.table(textRefusedItems, []column{what, why}, rows), g.If(j.RefusedUnlisted > 0, h.P(v.count(countUnlisted, j.RefusedUnlisted))), v.pager(j.Next))),
+		g.If(len(j.Notes) > 0, h.Section(h.H2(v.say(textNotes)), h.Ul(g.Map(j.Notes, func(n directory.JobNote) g.Node {
+			return h.Li(g.If(n.Line > 0, g.Group([]g.Node{v.say(textLine, v.lang.number(n.Line)), g.Text(" ")})), g.If(n.Name != "", g.Group([]g.Node{data(n.Name), g.Text(": ")})), v.sentence(n.Detail))
+		})...), g.If(j.NotesCount > len(j.Notes), h.P(h.Class("faint"), v.say(textAndMore))))),
 		v.asCall("GET", apiPath("jobs", v.id()))}}, nil
+}
+
+// refusedAs is what something that a job refused is called.
+func refusedAs(r directory.RefusedItem) string {
+	return cmp.Or(r.Name, string(r.UserID), string(r.AccountID), string(r.GroupID))
 }
 
 // refusedName names what a job refused.
 func (v *visit) refusedName(r directory.RefusedItem) g.Node {
-	name := r.Name
-	for _, other := range []string{string(r.UserID), string(r.AccountID), string(r.GroupID)} {
-		if name == "" {
-			name = other
-		}
-	}
-	node := g.Node(data(name))
+	node := g.Node(data(refusedAs(r)))
 	if r.UserID != "" {
 		node = link(here("users", string(r.UserID)), node)
 	}
 	return g.Group([]g.Node{node, g.If(r.Line > 0, h.Small(v.say(textLine, v.lang.number(r.Line))))})
+}
+
+// jobTable are some jobs.
+func (v *visit) jobTable(list []job) g.Node {
+	when, what, state, progress := column{head: textWhen}, column{head: textWhat}, column{head: textStatus}, column{head: textProgress}
+	rows := g.Map(list, func(j job) g.Node {
+		t, word := jobWord(j.State)
+		sum := v.count(countDone, j.Done)
+		if j.Total != nil && *j.Total > 0 {
+			sum = v.say(textDoneOf, v.lang.number(j.Done), v.lang.number(*j.Total))
+		}
+		return h.Tr(v.cell(when, link(here("jobs", string(j.ID)), h.Class("who"), v.ago(j.Created))), v.cell(what, v.say(jobKind(j.Kind))), v.cell(state, v.badge(t, word)), v.cell(progress, sum, g.If(j.RefusedCount > 0, h.Small(v.count(countRefused, j.RefusedCount)))))
+	})
+	return v.table(textJobs, []column{when, what, state, progress}, rows)
 }
 
 // jobsPage lists jobs, newest first.
@@ -249,16 +267,7 @@ func jobsPage(v *visit) (answer, error) {
 	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/jobs", "limit", "50", "next", v.r.URL.Query().Get("next")), nil, &list); err != nil {
 		return nil, err
 	}
-	when, what, state, progress := column{head: textWhen}, column{head: textWhat}, column{head: textStatus}, column{head: textProgress}
-	rows := g.Map(list.Items, func(j job) g.Node {
-		t, word := jobWord(j.State)
-		sum := v.count(countDone, j.Done)
-		if j.Total != nil && *j.Total > 0 {
-			sum = v.say(textDoneOf, v.lang.number(j.Done), v.lang.number(*j.Total))
-		}
-		return h.Tr(v.cell(when, link(here("jobs", string(j.ID)), h.Class("who"), v.ago(j.Created))), v.cell(what, v.say(jobKind(j.Kind))), v.cell(state, v.badge(t, word)), v.cell(progress, sum, g.If(j.RefusedCount > 0, h.Small(v.count(countRefused, j.RefusedCount)))))
-	})
-	body := []g.Node{v.table(textJobs, []column{when, what, state, progress}, rows), v.pager(list.Next)}
+	body := []g.Node{v.jobTable(list.Items), v.pager(list.Next)}
 	if len(list.Items) == 0 {
 		body = []g.Node{v.empty(textNoJobs)}
 	}
@@ -440,6 +449,12 @@ func bind(v *visit) (answer, error) {
 	if len(users) == 0 {
 		return v.done(here("connections", v.id(), "bind"), v.lang.say(textNameUsers)), nil
 	}
+	return v.bindUsers(v.id(), users)
+}
+
+// bindUsers binds users through a connection: those who are refused are told by name, and
+// the others' first run is shown.
+func (v *visit) bindUsers(con string, users []string) (answer, error) {
 	var out struct {
 		Bound   []directory.UserID      `json:"bound"`
 		Refused []directory.RefusedItem `json:"refused"`
@@ -447,17 +462,17 @@ func bind(v *visit) (answer, error) {
 			ID string `json:"id"`
 		} `json:"dryRun"`
 	}
-	if _, err := v.call(v.ctx, http.MethodPost, path, map[string]any{"userIds": users}, &out); err != nil {
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", con, "bindings"), map[string]any{"userIds": users}, &out); err != nil {
 		return nil, err
 	}
 	if len(out.Refused) > 0 {
 		what, why := column{head: textWhat}, column{head: textWhy}
-		return view{title: v.lang.count(countBound, len(out.Bound)), section: "/console/connections", crumbs: []crumb{{here("connections", v.id(), "members"), v.say(textMembers)}}, body: []g.Node{
+		return view{title: v.lang.count(countBound, len(out.Bound)), section: "/console/connections", crumbs: []crumb{{here("connections", con, "members"), v.say(textMembers)}}, body: []g.Node{
 			h.H2(v.count(countRefused, len(out.Refused))), v.table(textRefusedItems, []column{what, why}, g.Map(out.Refused, func(r directory.RefusedItem) g.Node {
 				return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
-			})), h.P(link(here("connections", v.id(), "runs"), h.Class("button primary"), v.say(textLookAtRuns)))}}, nil
+			})), h.P(link(here("connections", con, "runs"), h.Class("button primary"), v.say(textLookAtRuns)))}}, nil
 	}
-	to := here("connections", v.id(), "members")
+	to := here("connections", con, "members")
 	if out.DryRun != nil {
 		to = here("runs", out.DryRun.ID)
 	}

@@ -109,7 +109,7 @@ func (v *visit) keepLink(id directory.ConnectionID, to string) {
 // ours reports whether an address is the first page of an authorisation here.
 func (c *Console) ours(to string) bool {
 	u, err := url.Parse(to)
-	return err == nil && strings.HasPrefix(to, c.cfg.PublicURL+"/oauth/start?") && u.Path == "/oauth/start"
+	return err == nil && strings.HasPrefix(to, c.cfg.APIURL+"/oauth/start?") && u.Path == "/oauth/start"
 }
 
 // keptLink is the link of a connection that this browser has asked for; "" when there is

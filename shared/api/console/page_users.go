@@ -3,6 +3,9 @@ package console
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -62,50 +65,256 @@ type option struct {
 	name  text
 }
 
-// usersPage lists the users of the directory.
-func usersPage(v *visit) (answer, error) {
-	q := v.r.URL.Query()
-	text, state, source := parameter(q.Get("text")), parameter(q.Get("state")), parameter(q.Get("source"))
-	deleted := ""
+// userFilter is which users are looked at, as /v1 names the parameters.
+type userFilter struct{ text, state, source, deleted string }
+
+// userFilter reads the filter off the address, or off a form that brings it.
+func (v *visit) userFilter() userFilter {
+	q := v.values()
 	if q.Get("deleted") == "true" {
-		deleted, state, source, text = "true", "", "", ""
+		return userFilter{deleted: "true"}
 	}
-	at := query("/v1/users", "text", text, "state", state, "source", source, "deleted", deleted)
-	var list page[directory.User]
-	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/users", "limit", "50", "text", text, "state", state, "source", source, "deleted", deleted, "next", q.Get("next")), nil, &list); err != nil {
+	return userFilter{parameter(q.Get("text")), parameter(q.Get("state")), parameter(q.Get("source")), ""}
+}
+
+// values are what the address says, and of a form what stands in it as well.
+func (v *visit) values() url.Values {
+	if v.r.Form != nil {
+		return v.r.Form
+	}
+	return v.r.URL.Query()
+}
+
+func (f userFilter) any() bool { return f != userFilter{} }
+
+// of is the address of a page of these users at /v1.
+func (f userFilter) of(more ...string) string {
+	return query("/v1/users", append(f.pairs(), more...)...)
+}
+
+func (f userFilter) pairs() []string {
+	return []string{"text", f.text, "state", f.state, "source", f.source, "deleted", f.deleted}
+}
+
+// fields hand the filter on in a form.
+func (f userFilter) fields() (list []g.Node) {
+	pairs := f.pairs()
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			list = append(list, hidden(pairs[i], pairs[i+1]))
+		}
+	}
+	return list
+}
+
+const (
+	// usersPerPage is how many users a page shows.
+	usersPerPage = 50
+	// searchCalls is how often a search goes on by itself while it finds nobody: a call of
+	// /v1 looks at a bounded number of users.
+	searchCalls = 10
+)
+
+// findUsers reads a page of users. Where a search has found nobody yet, it goes on; what
+// it comes to when it must stop has a next.
+func (v *visit) findUsers(f userFilter, next string) (page[directory.User], error) {
+	for range searchCalls {
+		var list page[directory.User]
+		_, err := v.call(v.ctx, http.MethodGet, f.of("limit", itoa(usersPerPage), "next", next), nil, &list)
+		if p, ours := asProblem(err); ours && p.late && next != v.r.URL.Query().Get("next") {
+			break // what was looked at need not be looked at again
+		}
+		if err != nil || len(list.Items) > 0 || list.Next == "" {
+			return list, err
+		}
+		next = list.Next
+	}
+	return page[directory.User]{Next: next}, nil
+}
+
+// usersPage lists the users of the directory, to look at and to choose of.
+func usersPage(v *visit) (answer, error) {
+	q, f := v.r.URL.Query(), v.userFilter()
+	chosen, ok := v.picked()
+	if !ok {
+		return v.refusal(http.StatusBadRequest, textTooManyPicked, v.lang.number(mostPicked)), nil
+	}
+	if onward := q.Get("go"); q.Has("c") || onward != "" { // a page of ticks was left: they go into the address
+		from, next, _ := cut(onward)
+		return redirect{v.with("c", "", "go", "", "whom", "", "from", from, "next", next, "s", chosen.String())}, nil
+	}
+	type count struct {
+		Users int `json:"users"`
+	}
+	var all later[count]
+	if !f.any() {
+		all = ask[count](v, "/v1/users:count")
+	}
+	list, err := v.findUsers(f, q.Get("next"))
+	if err != nil {
 		return nil, err
 	}
-	search := h.Form(h.Method("get"), h.Action("/console/users"), h.Class("row search"), h.Role("search"),
-		h.Label(v.say(textSearch), h.Input(h.Type("search"), h.Name("text"), h.Value(text), h.MaxLength("100"))),
-		v.choose("state", state, textStatus, option{string(directory.StateActive), textUserActive}, option{string(directory.StateSuspended), textUserSuspended}, option{string(directory.StateStaged), textUserStaged}),
-		v.choose("source", source, textSource, option{string(directory.SourceManual), textSourceManual}, option{string(directory.SourceSCIM), textSourceSCIM}, option{string(directory.SourceAD), textSourceAD}, option{string(directory.SourceM365), textSourceM365}),
+	search := h.Form(h.Method("get"), h.Action("/console/users"), h.Class("row search"), h.Role("search"), g.If(len(chosen) > 0, hidden("s", chosen.String())),
+		h.Label(v.say(textSearch), h.Input(h.Type("search"), h.Name("text"), h.Value(f.text), h.MaxLength("100"))),
+		v.choose("state", f.state, textStatus, option{string(directory.StateActive), textUserActive}, option{string(directory.StateSuspended), textUserSuspended}, option{string(directory.StateStaged), textUserStaged}),
+		v.choose("source", f.source, textSource, option{string(directory.SourceManual), textSourceManual}, option{string(directory.SourceSCIM), textSourceSCIM}, option{string(directory.SourceAD), textSourceAD}, option{string(directory.SourceM365), textSourceM365}),
 		h.Button(h.Type("submit"), v.say(textShow)), link("/console/users", v.say(textShowAll)), link("/console/users?deleted=true", v.say(textDeletedUsers)))
-	name, email, status, source2, updated := column{head: textName}, column{head: textEmail}, column{head: textStatus}, column{head: textSource}, column{head: textUpdated}
-	rows := g.Map(list.Items, func(u directory.User) g.Node {
+	from := max(1, number0(q.Get("from")))
+	body := g.Node(nil)
+	switch {
+	case len(list.Items) > 0:
+		rows := v.say(textRows, v.lang.number(from), v.lang.number(from+len(list.Items)-1))
+		if !f.any() {
+			if n, err := all.get(); err == nil && n.Users >= from+len(list.Items)-1 {
+				rows = v.say(textRowsOf, v.lang.number(from), v.lang.number(from+len(list.Items)-1), v.lang.number(n.Users))
+			}
+		}
+		body = v.userList(f, list, chosen, from, h.P(h.Class("faint rows"), rows))
+	case list.Next != "":
+		body = v.empty(textNothingYetSearchOn, h.P(v.say(textSearchedIn)), h.P(link(v.with("next", list.Next), h.Class("button"), v.say(textSearchOn))))
+	case q.Get("next") != "":
+		body = v.empty(textNoMoreUsers, h.P(link(v.with("next", "", "from", ""), h.Class("button"), v.say(textFirstPage))))
+	case f.deleted != "":
+		body = v.empty(textNoDeletedUsers)
+	case f.any():
+		body = v.empty(textNoUsersMatch, h.P(v.say(textSearchedIn)), h.P(link("/console/users", v.say(textShowAll))))
+	default:
+		body = v.empty(textNoUsers, h.P(link("/console/connections", v.say(textConnections)), g.Text(" · "), link("/console/users/load", v.say(textLoadFile))))
+	}
+	return view{title: v.lang.say(textUsers), section: "/console/users", head: []g.Node{v.linkButton(scopeWrite, "/console/users/new", textAddUser, ""), v.linkButton(scopeWrite, "/console/users/load", textLoadFile, "")}, body: []g.Node{search, body, v.asCall("GET", f.of())}}, nil
+}
+
+// number0 reads a number of an address; 0 for what is none.
+func number0(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > 1e9 {
+		return 0
+	}
+	return n
+}
+
+// userList is a page of users. Who may write chooses of them, and the choice survives the
+// pages: it goes along in the address.
+func (v *visit) userList(f userFilter, list page[directory.User], chosen picked, from int, rows g.Node) g.Node {
+	choosing := v.s.has(scopeWrite) && f.deleted == ""
+	name, userName, email, status, source, updated := column{head: textName}, column{head: textUserName}, column{head: textEmail}, column{head: textStatus}, column{head: textSource}, column{head: textUpdated}
+	columns := []column{name, userName, email, status, source, updated}
+	choose := column{head: textChoose}
+	if choosing {
+		columns = append([]column{choose}, columns...)
+	}
+	elsewhere := slices.Clone(chosen)
+	trs := g.Map(list.Items, func(u directory.User) g.Node {
 		t, word := stateWord(u.State)
 		if u.Deleted != nil {
 			t, word = toneBad, textUserDeleted
 		}
-		return h.Tr(v.cell(name, link(here("users", string(u.ID)), h.Class("who"), data(displayName(&u))), g.If(u.Department != "", h.Small(data(u.Department)))), v.cell(email, data(u.Email)),
-			v.cell(status, v.badge(t, word)), v.cell(source2, v.say(sourceWord(u.Source))), v.cell(updated, v.ago(u.Updated)))
+		box := g.Node(dash())
+		if pickable(u.ID) {
+			ticked := slices.Contains(chosen, u.ID)
+			elsewhere = slices.DeleteFunc(elsewhere, func(id directory.UserID) bool { return id == u.ID })
+			box = h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name("c"), h.Value(string(u.ID)), g.If(ticked, h.Checked()), v.label(textChooseThis, clean(displayName(&u)))))
+		}
+		return h.Tr(g.If(choosing, v.cell(choose, box)), v.cell(name, h.Span(h.Class("person"), v.initials(&u), h.Span(link(here("users", string(u.ID)), h.Class("who"), data(displayName(&u))), g.If(u.Department != "", h.Small(data(u.Department)))))),
+			v.cell(userName, data(u.UserName)), v.cell(email, data(u.Email)), v.cell(status, v.badge(t, word)), v.cell(source, v.say(sourceWord(u.Source))), v.cell(updated, v.ago(u.Updated)))
 	})
-	body := g.Node(h.Div(v.table(textUsers, []column{name, email, status, source2, updated}, rows), v.pager(list.Next)))
-	switch {
-	case len(list.Items) > 0:
-	case list.Next != "": // a search looks at so many users a call
-		body = v.empty(textNothingYetSearchOn, h.P(link(v.with("next", list.Next), h.Class("button"), v.say(textSearchOn))))
-	case text+state+source+deleted != "":
-		body = v.empty(textNoUsersMatch)
-	default:
-		body = v.empty(textNoUsers)
+	table := v.table(textUsers, columns, trs)
+	on := from + len(list.Items)
+	if !choosing {
+		now := v.r.URL.Query().Get("next")
+		return h.Div(rows, table, g.If(now != "" || list.Next != "", h.Nav(h.Class("pager"), v.label(textPages),
+			g.If(now != "", link(v.with("next", "", "from", ""), h.Class("button"), v.say(textFirstPage))),
+			g.If(list.Next != "", link(v.with("next", list.Next, "from", itoa(on)), h.Class("button"), v.say(textNextPage))))))
 	}
-	return view{title: v.lang.say(textUsers), section: "/console/users", head: []g.Node{v.linkButton(scopeWrite, "/console/users/new", textAddUser, ""), v.linkButton(scopeWrite, "/console/users/load", textLoadFile, "")}, body: []g.Node{search, body, v.asCall("GET", at)}}, nil
+	many := func(act manyAct) g.Node {
+		return h.Button(h.Type("submit"), h.FormAction("/console/users/many"), h.Name("do"), h.Value(act.name), v.say(act.dots))
+	}
+	whole := textAllOfThem
+	if f.any() {
+		whole = textAllThatMatch
+	}
+	return h.Form(h.Method("get"), h.Action("/console/users"), h.Class("chooser"), h.Data("select", ""), g.If(len(elsewhere) > 0, hidden("s", elsewhere.String())), g.Group(f.fields()), hidden("from", itoa(from)), g.If(v.r.URL.Query().Get("next") != "", hidden("next", v.r.URL.Query().Get("next"))),
+		h.Div(h.Class("bar"),
+			h.Label(h.Class("tick all"), h.Input(h.Type("checkbox"), h.Data("all", "")), v.say(textAllOfPage)),
+			h.Span(h.Class("chosen"), h.Span(h.Data("count", ""), h.Data("elsewhere", itoa(len(elsewhere))), g.If(len(chosen) > 0, v.count(countChosen, len(chosen)))),
+				g.If(len(chosen) > 0, g.Group([]g.Node{g.Text(" "), link(v.with("s", ""), h.Data("clear", ""), v.say(textClear))}))),
+			h.Label(h.Class("beside"), v.say(textWhom), h.Select(h.Name("whom"), h.Option(h.Value("chosen"), v.say(textTheChosen)), h.Option(h.Value("filter"), v.say(whole)))),
+			many(manyActs[0]), many(manyActs[1]), many(manyActs[2])),
+		rows, table,
+		h.Div(h.Class("pager"),
+			g.If(v.r.URL.Query().Get("next") != "", h.Button(h.Type("submit"), h.Name("go"), h.Value("1"), v.say(textFirstPage))),
+			g.If(list.Next != "", h.Button(h.Type("submit"), h.Name("go"), h.Value(itoa(on)+" "+list.Next), v.say(textNextPage)))))
 }
 
 // userBinding is what a user is bound by.
 type userBinding struct {
 	binding
 	ConnectionName string `json:"connectionName"`
+	Beside         []struct {
+		About   string                  `json:"about"`
+		Status  directory.BindingStatus `json:"status"`
+		Problem *directory.Problem      `json:"problem"`
+	} `json:"beside"`
+}
+
+// shownUser is a user as it is read by itself.
+type shownUser struct {
+	directory.User
+	ManagerGone bool `json:"managerGone"`
+}
+
+// called are the names of users, groups and connections, by their IDs. What is not in it
+// is called by its ID.
+type called map[string]string
+
+// nameThem reads what users and groups are called, up to 100 of each. Names are a help: a page
+// stands without them.
+func (v *visit) nameThem(users []directory.UserID, groups []directory.GroupID) called {
+	names := called{}
+	ids := func(list []string) string {
+		slices.Sort(list)
+		list = slices.DeleteFunc(slices.Compact(list), func(s string) bool { return s == "" || strings.Contains(s, ",") })
+		return strings.Join(list[:min(len(list), 100)], ",")
+	}
+	who, which := ids(texts(users)), ids(texts(groups))
+	var people later[page[directory.User]]
+	var sets later[page[directory.Group]]
+	if who != "" {
+		people = ask[page[directory.User]](v, query("/v1/users", "id", who, "limit", "100"))
+	}
+	if which != "" {
+		sets = ask[page[directory.Group]](v, query("/v1/groups", "id", which, "limit", "100"))
+	}
+	if who != "" {
+		list, _ := people.get()
+		for i := range list.Items {
+			names[string(list.Items[i].ID)] = displayName(&list.Items[i])
+		}
+	}
+	if which != "" {
+		list, _ := sets.get()
+		for _, x := range list.Items {
+			names[string(x.ID)] = x.Name
+		}
+	}
+	return names
+}
+
+// texts are IDs as texts.
+func texts[ID ~string](ids []ID) []string {
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = string(id)
+	}
+	return list
+}
+
+// of is what something is called, by its ID where nobody knows.
+func (c called) of(id string) g.Node {
+	if name := c[id]; name != "" {
+		return data(name)
+	}
+	return code(id)
 }
 
 // userGroup is a group in which a user is.
@@ -127,14 +336,17 @@ type entry struct {
 	RunID             directory.RunID            `json:"runId"`
 	JobID             directory.JobID            `json:"jobId"`
 	UserID            directory.UserID           `json:"userId"`
+	GroupIDs          []directory.GroupID        `json:"groupIds"`
 	UserPrincipalName string                     `json:"userPrincipalName"`
 	Effect            directory.Effect           `json:"effect"`
 	State             directory.ChangeState      `json:"state"`
 	Properties        []directory.PropertyChange `json:"properties"`
 	Reason            string                     `json:"reason"`
 	By                string                     `json:"by"`
+	Source            directory.Source           `json:"source"`
 	ApprovedBy        string                     `json:"approvedBy"`
 	RequestID         string                     `json:"requestId"`
+	APIRequestID      string                     `json:"apiRequestId"`
 	Error             string                     `json:"error"`
 }
 
@@ -142,21 +354,34 @@ type entry struct {
 // are, and what was done.
 func userPage(v *visit) (answer, error) {
 	id := v.id()
-	users := ask[directory.User](v, apiPath("users", id))
+	users := ask[shownUser](v, apiPath("users", id))
 	bound := ask[page[userBinding]](v, apiPath("users", id, "bindings"))
 	groups := ask[page[userGroup]](v, query(apiPath("users", id, "groups"), "limit", "50"))
 	done := ask[page[entry]](v, query("/v1/activity", "userId", id, "limit", "20"))
-	u, err := users.get()
+	shown, err := users.get()
 	if err != nil {
 		return nil, err
 	}
+	u := shown.User
 	t, word := stateWord(u.State)
 	if u.Deleted != nil {
 		t, word = toneBad, textUserDeleted
 	}
+	names := called{}
+	if u.ManagerID != "" {
+		names = v.nameThem([]directory.UserID{directory.UserID(u.ManagerID)}, nil)
+	}
+	list, boundErr := bound.get()
+	accounts := v.boundTo(&u, list.Items)
+	if boundErr != nil {
+		accounts = v.missing(boundErr)
+	}
+	for _, b := range list.Items {
+		names[string(b.ConnectionID)] = b.ConnectionName
+	}
 	return view{title: displayName(&u), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}}, head: []g.Node{v.badge(t, word), v.avatar(&u)}, body: []g.Node{
-		h.Section(h.Class("status"), v.userActs(&u), v.profile(&u)),
-		h.Section(h.H2(v.say(textBoundTo)), partly(v, bound, func(p page[userBinding]) g.Node { return v.boundTo(&u, p.Items) })),
+		h.Section(h.Class("status"), v.userActs(&u), v.profile(&shown, names)),
+		h.Section(h.H2(v.say(textBoundTo)), accounts),
 		h.Section(h.H2(v.say(textInGroups)), partly(v, groups, func(p page[userGroup]) g.Node {
 			if len(p.Items) == 0 {
 				return v.empty(textInNoGroup)
@@ -169,7 +394,7 @@ func userPage(v *visit) (answer, error) {
 				return h.Li(link(here("groups", string(x.GroupID)), data(x.Name)), g.If(!x.Direct, h.Small(g.Text(" "), v.say(textThrough), g.Text(" "), data(strings.Join(path, " › ")))))
 			})...)
 		})),
-		h.Section(h.H2(v.say(textHistory)), partly(v, done, func(p page[entry]) g.Node { return v.entries(p, false) }), h.P(link(query("/console/activity", "userId", id), v.say(textSeeAll)))),
+		h.Section(h.H2(v.say(textHistory)), partly(v, done, func(p page[entry]) g.Node { return v.entries(p, false, names) }), h.P(link(query("/console/activity", "userId", id), v.say(textSeeAll)))),
 		v.asCall("GET", apiPath("users", id))}}, nil
 }
 
@@ -194,16 +419,26 @@ func photo(v *visit) (answer, error) {
 	return picture{kind, body}, nil
 }
 
-// avatar is a user's picture, over the first letters of their name.
-func (v *visit) avatar(u *directory.User) g.Node {
-	letters := ""
+// initialsOf are the first letters of a user's name.
+func initialsOf(u *directory.User) string {
+	var letters []rune
 	for _, word := range strings.Fields(clean(displayName(u))) {
 		r, _ := utf8.DecodeRuneInString(word)
-		if len(letters) < 8 && unicode.IsLetter(r) {
-			letters += string(unicode.ToUpper(r))
+		if len(letters) < 2 && unicode.IsLetter(r) {
+			letters = append(letters, unicode.ToUpper(r))
 		}
 	}
-	return h.Span(h.Class("avatar"), h.Aria("hidden", "true"), g.Text(string([]rune(letters)[:min(2, len([]rune(letters)))])), h.Img(h.Src(here("users", string(u.ID), "photo")), h.Alt(""), h.Width("44"), h.Height("44")))
+	return string(letters)
+}
+
+// avatar is a user's picture, over the first letters of their name.
+func (v *visit) avatar(u *directory.User) g.Node {
+	return h.Span(h.Class("avatar"), h.Aria("hidden", "true"), g.Text(initialsOf(u)), h.Img(h.Src(here("users", string(u.ID), "photo")), h.Alt(""), h.Width("44"), h.Height("44")))
+}
+
+// initials stand for a picture in a list: fifty pictures would be fifty calls of /v1.
+func (v *visit) initials(u *directory.User) g.Node {
+	return h.Span(h.Class("avatar small"), h.Aria("hidden", "true"), g.Text(initialsOf(u)))
 }
 
 // userActs are what can be done about a user. Each says what follows.
@@ -228,7 +463,7 @@ func (v *visit) userActs(u *directory.User) g.Node {
 }
 
 // profile is what is known of a user, with whose each value is.
-func (v *visit) profile(u *directory.User) g.Node {
+func (v *visit) profile(u *shownUser, names called) g.Node {
 	var pairs []g.Node
 	for _, a := range directory.Attributes() {
 		if a.Path == "" || a.Path == "state" || a.Text(&u.Profile) == "" {
@@ -236,15 +471,24 @@ func (v *visit) profile(u *directory.User) g.Node {
 		}
 		value := g.Node(data(a.Text(&u.Profile)))
 		if a.Form == directory.FormID {
-			value = link(here("users", a.Text(&u.Profile)), code(a.Text(&u.Profile)))
+			value = link(here("users", a.Text(&u.Profile)), names.of(a.Text(&u.Profile)))
 		}
-		pairs = append(pairs, h.Div(h.Dt(v.attribute(a.Path)), h.Dd(value, g.If(u.Owners[a.Path] != "", h.Small(v.say(textOwnedBy), g.Text(" "), v.say(sourceWord(u.Owners[a.Path])))))))
+		gone := a.Form == directory.FormID && u.ManagerGone
+		pairs = append(pairs, h.Div(h.Dt(v.attribute(a.Path)), h.Dd(value, g.If(gone, h.Small(h.Class("fault"), v.say(textManagerGone))), v.ownedBy(u.Owners[a.Path]))))
 	}
 	for _, name := range sortedNames(u.CustomAttributes) {
-		pairs = append(pairs, v.factNamed(name, data(u.CustomAttributes[name])))
+		pairs = append(pairs, v.factNamed(name, data(u.CustomAttributes[name]), v.ownedBy(u.Owners["customAttributes."+name])))
 	}
 	pairs = append(pairs, v.fact(textSource, v.say(sourceWord(u.Source))), v.fact(textCreated, v.moment(u.Created)), v.fact(textUpdated, v.ago(u.Updated)), v.fact(textID, code(string(u.ID))))
 	return h.Dl(h.Class("facts grid"), g.Group(pairs))
+}
+
+// ownedBy says that another source brings a value, and that it is edited there.
+func (v *visit) ownedBy(s directory.Source) g.Node {
+	if s == "" || s == directory.SourceManual {
+		return nil
+	}
+	return h.Small(v.say(textEditThere, v.lang.say(sourceWord(s))))
 }
 
 // attribute is what people call an attribute; of one without a word, its name.
@@ -262,10 +506,29 @@ func (v *visit) boundTo(u *directory.User, list []userBinding) g.Node {
 	}
 	return h.Div(g.Map(list, func(b userBinding) g.Node {
 		at := here("connections", string(b.ConnectionID))
-		return h.Div(h.Class("item"), h.Div(h.P(link(at, h.Class("who"), data(b.ConnectionName)), g.Text(" · "), data(b.UserPrincipalName)), v.bindingState(&b.binding),
+		why := func(about string) string {
+			return query(here("users", string(u.ID), "explain"), "connection", string(b.ConnectionID), "about", about)
+		}
+		var beside []g.Node
+		for _, x := range b.Beside {
+			t, word := bindingWord(x.Status)
+			beside = append(beside, h.Li(v.say(aboutWord(x.About)), g.Text(" "), v.badge(t, word), g.Text(" "), link(why(x.About), v.say(textExplain)), g.Iff(x.Problem != nil, func() g.Node { return v.trouble(x.Problem) })))
+		}
+		return h.Div(h.Class("item"), h.Div(h.P(link(at, h.Class("who"), data(b.ConnectionName)), g.Text(" · "), data(b.UserPrincipalName)), v.bindingState(&b.binding), g.If(len(beside) > 0, h.Ul(h.Class("bare"), g.Group(beside))),
 			g.If(!b.LastWrite.IsZero(), h.P(h.Class("faint"), v.say(textLastWritten), g.Text(" "), v.ago(b.LastWrite)))),
-			link(query(here("users", string(u.ID), "explain"), "connection", string(b.ConnectionID)), h.Class("button"), v.say(textExplain)), v.bindingActs(at, &b.binding))
+			link(why(""), h.Class("button"), v.say(textExplain)), v.bindingActs(at, &b.binding))
 	})...)
+}
+
+// aboutWord is what of a user is kept at Microsoft.
+func aboutWord(about string) text {
+	switch about {
+	case "manager":
+		return textManagerThere
+	case "licences":
+		return textLicences
+	}
+	return textAccount
 }
 
 // explanation is why a user's account is as it is, and what the next run would do.
@@ -284,21 +547,24 @@ type explanation struct {
 		State             string              `json:"state"`
 		MatchedBy         string              `json:"matchedBy"`
 		Guest             bool                `json:"guest"`
+		External          bool                `json:"external"`
 		OnPremisesSync    bool                `json:"onPremisesSync"`
+		Fresh             bool                `json:"fresh"`
 	} `json:"account"`
 	Protection struct {
 		Protected bool   `json:"protected"`
 		Reason    string `json:"reason"`
 	} `json:"protection"`
 	Attributes []struct {
-		Name     string          `json:"name"`
-		Rule     string          `json:"rule"`
-		Desired  directory.Value `json:"desired"`
-		Base     directory.Value `json:"base"`
-		Observed directory.Value `json:"observed"`
-		Outcome  string          `json:"outcome"`
-		Note     string          `json:"note"`
-		Reason   string          `json:"reason"`
+		Name     string             `json:"name"`
+		Rule     string             `json:"rule"`
+		Desired  directory.Value    `json:"desired"`
+		Base     directory.Value    `json:"base"`
+		Observed directory.Value    `json:"observed"`
+		Outcome  string             `json:"outcome"`
+		Note     string             `json:"note"`
+		Reason   string             `json:"reason"`
+		Problem  *directory.Problem `json:"problem"`
 	} `json:"attributes"`
 	Decision struct {
 		Status   directory.BindingStatus `json:"status"`
@@ -331,50 +597,88 @@ func outcomeWord(s string) (tone, text) {
 	return tonePlain, textUnknown
 }
 
-// explainPage goes through the decision about a user, step by step.
+// accountWord is what was found at Microsoft.
+func accountWord(s string) (tone, text) {
+	switch s {
+	case "bound":
+		return toneGood, textAccountBound
+	case "adoptable":
+		return toneGood, textAccountAdoptable
+	case "absent":
+		return toneInfo, textAccountAbsent
+	case "missing":
+		return toneWarn, textAccountMissing
+	case "deleted":
+		return toneWarn, textAccountDeleted
+	case "contested":
+		return toneBad, textAccountContested
+	}
+	return tonePlain, textUnknown
+}
+
+// explainPage goes through the decision about a user in four steps: who it is, what they
+// would be called, which account that is, and what the next run would do.
 func explainPage(v *visit) (answer, error) {
 	id, con := v.id(), parameter(v.r.URL.Query().Get("connection"))
-	var u directory.User
-	if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", id), nil, &u); err != nil {
+	about := asked(v.r.URL.Query().Get("about"), "", "manager", "licences")
+	at := query(apiPath("users", id, "explain"), "connectionId", con, "about", about)
+	users, explained := ask[directory.User](v, apiPath("users", id)), ask[explanation](v, at)
+	u, err := users.get()
+	if err != nil {
 		return nil, err
 	}
-	at := query(apiPath("users", id, "explain"), "connectionId", con)
-	var e explanation
-	if _, err := v.call(v.ctx, http.MethodGet, at, nil, &e); err != nil {
+	e, err := explained.get()
+	if err != nil {
 		return nil, err
+	}
+	title := v.lang.say(textExplainTitle, clean(displayName(&u)))
+	crumbs := []crumb{{"/console/users", v.say(textUsers)}, {here("users", id), data(displayName(&u))}}
+	if !e.Bound {
+		return view{title: title, section: "/console/users", crumbs: crumbs, body: []g.Node{h.P(h.Class("lead"), v.sentence(e.Summary)), h.P(link(here("users", id), h.Class("button"), v.say(textBack))), v.asCall("GET", at)}}, nil
 	}
 	step := func(t tone, title text, more ...g.Node) g.Node {
 		return h.Li(h.Class("step "+string(t)), h.H3(v.say(title)), g.Group(more))
 	}
-	mapped, account, protection, decided := toneGood, toneGood, toneGood, toneGood
-	if e.Address.Problem != nil {
-		mapped = toneBad
+	inDirectory, word := stateWord(u.State)
+	if u.Deleted != nil {
+		inDirectory, word = toneWarn, textUserDeleted
 	}
-	if e.Account.State == "contested" || e.Account.State == "missing" || e.Account.OnPremisesSync {
-		account = toneWarn
+	steps := []g.Node{step(inDirectory, textStepInDirectory, h.P(v.badge(inDirectory, word), g.Text(" "), data(u.Email), g.Text(" · "), v.say(sourceWord(u.Source))))}
+	if about == "" {
+		mapped := toneGood
+		if e.Address.Problem != nil {
+			mapped = toneBad
+		}
+		found, foundWord := accountWord(e.Account.State)
+		tone := found
+		if e.Account.OnPremisesSync || e.Protection.Protected {
+			tone = toneWarn
+		}
+		steps = append(steps,
+			step(mapped, textStepAddress, h.P(data(e.Address.Email), g.Text(" → "), h.Strong(data(e.Address.Mapped)), g.If(e.Address.DomainMap != "", h.Small(v.say(textByDomainMap), g.Text(" "), code(e.Address.DomainMap)))), g.Iff(e.Address.Problem != nil, func() g.Node { return v.trouble(e.Address.Problem) })),
+			step(tone, textStepAccount, h.P(v.badge(found, foundWord), g.Text(" "), data(e.Account.UserPrincipalName), g.If(e.Account.MatchedBy != "", h.Small(v.say(textMatchedBy), g.Text(" "), data(e.Account.MatchedBy)))),
+				g.If(e.Account.Fresh, h.P(h.Class("faint"), v.say(textMayBeOlder))), g.If(e.Account.OnPremisesSync, h.P(v.say(textSyncedThere))), g.If(e.Account.Guest || e.Account.External, h.P(v.say(textSignsInElsewhere))),
+				h.P(g.If(e.Protection.Protected, g.Group([]g.Node{h.Strong(v.say(textStepProtection)), g.Text(" "), v.sentence(e.Protection.Reason)})), g.If(!e.Protection.Protected, v.say(textNotProtected)))))
 	}
-	if e.Protection.Protected {
-		protection = toneWarn
-	}
-	if e.Decision.Problem != nil {
+	decided := toneGood
+	switch {
+	case e.Decision.Problem != nil:
 		decided = toneBad
+	case e.Guard.Held != nil:
+		decided = toneWarn
 	}
-	prop, wanted, agreed, found, becomes := column{head: textProperty}, column{head: textWanted}, column{head: textAgreed}, column{head: textAtMicrosoft}, column{head: textBecomes}
+	steps = append(steps, step(decided, textStepNext, v.decisionOf(&e)))
+	prop, wanted, agreed, observed, becomes := column{head: textProperty}, column{head: textWanted}, column{head: textAgreed}, column{head: textAtMicrosoft}, column{head: textBecomes}
 	var rows []g.Node
 	for _, a := range e.Attributes {
 		t, word := outcomeWord(a.Outcome)
-		rows = append(rows, h.Tr(v.cell(prop, code(a.Name), h.Small(v.sentence(a.Rule))), v.cell(wanted, v.value(a.Desired), g.If(a.Note != "", h.Small(v.sentence(a.Note)))), v.cell(agreed, v.value(a.Base)), v.cell(found, v.value(a.Observed)),
-			v.cell(becomes, v.badge(t, word), g.If(a.Reason != "", h.Small(v.sentence(a.Reason))))))
+		rows = append(rows, h.Tr(v.cell(prop, code(a.Name), h.Small(v.sentence(a.Rule))), v.cell(wanted, v.value(a.Desired), g.If(a.Note != "", h.Small(v.sentence(a.Note)))), v.cell(agreed, v.value(a.Base)), v.cell(observed, v.value(a.Observed)),
+			v.cell(becomes, v.badge(t, word), g.If(a.Reason != "", h.Small(v.sentence(a.Reason))), g.Iff(a.Problem != nil, func() g.Node { return v.trouble(a.Problem) }))))
 	}
-	return view{title: v.lang.say(textExplainTitle, clean(displayName(&u))), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {here("users", id), data(displayName(&u))}}, body: []g.Node{
-		h.P(h.Class("lead"), v.sentence(e.Summary)),
-		h.Ol(h.Class("explain"),
-			step(toneGood, textStepInDirectory, h.P(data(u.Email), g.Text(" · "), v.say(sourceWord(u.Source)))),
-			step(mapped, textStepAddress, h.P(data(e.Address.Email), g.Text(" → "), h.Strong(data(e.Address.Mapped)), g.If(e.Address.DomainMap != "", h.Small(code(e.Address.DomainMap)))), g.Iff(e.Address.Problem != nil, func() g.Node { return v.trouble(e.Address.Problem) })),
-			step(account, textStepAccount, h.P(code(e.Account.State), g.Text(" "), data(e.Account.UserPrincipalName), g.If(e.Account.MatchedBy != "", h.Small(v.say(textMatchedBy), g.Text(" "), data(e.Account.MatchedBy)))), g.If(e.Account.OnPremisesSync, h.P(v.say(textSyncedThere)))),
-			step(protection, textStepProtection, g.If(e.Protection.Protected, h.P(v.sentence(e.Protection.Reason))), g.If(!e.Protection.Protected, h.P(v.say(textNotProtected)))),
-			step(decided, textStepNext, v.decisionOf(&e))),
-		h.Section(h.H2(v.say(textValues)), v.table(textValues, []column{prop, wanted, agreed, found, becomes}, rows)), v.asCall("GET", at)}}, nil
+	return view{title: title, section: "/console/users", crumbs: crumbs, body: []g.Node{
+		h.P(h.Class("lead"), v.sentence(e.Summary)), g.If(about != "", h.P(h.Class("faint"), v.say(aboutWord(about)))),
+		h.Ol(h.Class("explain"), g.Group(steps)),
+		g.If(len(rows) > 0, h.Section(h.H2(v.say(textValues)), v.table(textValues, []column{prop, wanted, agreed, observed, becomes}, rows))), v.asCall("GET", at)}}, nil
 }
 
 // decisionOf is what the next run would do.
@@ -457,7 +761,7 @@ func (v *visit) userForm(u *directory.User, typed directory.Profile, p *problem,
 		owned := u != nil && u.Owners[a.Path] != "" && u.Owners[a.Path] != directory.SourceManual
 		help := []g.Node{h.ID("help-" + a.Path), h.Class("faint")}
 		if owned {
-			help = append(help, v.say(textOwnedBy), g.Text(" "), v.say(sourceWord(u.Owners[a.Path])))
+			help = append(help, v.say(textEditThere, v.lang.say(sourceWord(u.Owners[a.Path]))))
 		}
 		if other, changed := theirs[a.Path]; changed {
 			help = append(help, h.Span(h.Class("fault"), v.say(textNowIs), g.Text(" "), data(other)))
@@ -608,7 +912,7 @@ func deleteUser(v *visit) (answer, error) {
 }
 
 // entries are what was done, newest first.
-func (v *visit) entries(p page[entry], whose bool) g.Node {
+func (v *visit) entries(p page[entry], whose bool, names called) g.Node {
 	if len(p.Items) == 0 {
 		return v.empty(textNothingWasDone)
 	}
@@ -625,15 +929,23 @@ func (v *visit) entries(p page[entry], whose bool) g.Node {
 		}
 		by := g.Node(dash())
 		if e.By != "" {
-			by = data(e.By)
+			by = g.Group([]g.Node{data(e.By), g.If(e.Source != "" && e.Source != directory.SourceManual, h.Small(v.say(sourceWord(e.Source))))})
 		}
 		var of g.Node
 		if whose && e.UserID != "" {
-			of = h.Small(link(here("users", string(e.UserID)), data(orID(e.UserPrincipalName, string(e.UserID)))))
+			name := names.of(string(e.UserID))
+			if names[string(e.UserID)] == "" && e.UserPrincipalName != "" {
+				name = data(e.UserPrincipalName)
+			}
+			of = h.Small(link(here("users", string(e.UserID)), name))
 		}
-		return h.Tr(v.cell(when, v.moment(e.At), g.If(e.RunID != "", h.Small(link(here("runs", string(e.RunID)), v.say(textTheRunItself))))), v.cell(what, act, of),
+		of = g.Group([]g.Node{of, g.Group(g.Map(e.GroupIDs, func(id directory.GroupID) g.Node {
+			return h.Small(link(here("groups", string(id)), names.of(string(id))))
+		})),
+			g.If(e.ConnectionID != "", h.Small(link(here("connections", string(e.ConnectionID)), names.of(string(e.ConnectionID)))))})
+		return h.Tr(v.cell(when, v.moment(e.At), g.If(e.RunID != "", h.Small(link(here("runs", string(e.RunID)), v.say(textTheRunItself)))), g.If(e.JobID != "", h.Small(link(here("jobs", string(e.JobID)), v.say(textTheJobItself))))), v.cell(what, act, of),
 			v.cell(who, by, g.If(e.ApprovedBy != "", h.Small(v.say(textApprovedBy), g.Text(" "), data(e.ApprovedBy)))),
-			v.cell(changed, g.If(len(e.Properties) > 0, v.diff(&directory.Change{Properties: e.Properties})), g.If(e.Reason != "", h.Small(v.sentence(e.Reason))), g.If(e.Error != "", h.P(h.Class("irreversible"), v.sentence(e.Error))), g.If(e.RequestID != "", h.Small(g.Text("request-id "), code(e.RequestID)))))
+			v.cell(changed, g.If(len(e.Properties) > 0, v.diff(&directory.Change{Properties: e.Properties})), g.If(e.Reason != "", h.Small(v.sentence(e.Reason))), g.If(e.Error != "", h.P(h.Class("irreversible"), v.sentence(e.Error))), g.If(e.RequestID != "", h.Small(g.Text("request-id "), code(e.RequestID))), g.If(e.APIRequestID != "", h.Small(v.say(textRequestID), g.Text(" "), code(e.APIRequestID)))))
 	})
 	return v.table(textHistory, columns, rows)
 }
@@ -649,6 +961,7 @@ func activityPage(v *visit) (answer, error) {
 	days := ask[struct {
 		Items []day `json:"items"`
 	}](v, query("/v1/activity/summary", "connectionId", parameter(q.Get("connectionId"))))
+	cons := ask[page[connection]](v, "/v1/connections?limit=100")
 	list := ask[page[entry]](v, query("/v1/activity", append(pairs, "limit", "50", "next", q.Get("next"))...))
 	field := func(name string, caption text, kind string) g.Node {
 		return h.Label(v.say(caption), h.Input(h.Type(kind), h.Name(name), h.Value(parameter(q.Get(name))), h.MaxLength("100"), h.AutoComplete("off")))
@@ -660,7 +973,20 @@ func activityPage(v *visit) (answer, error) {
 			return v.dayChart(x.Items)
 		}),
 		h.Details(h.Class("filter"), h.Summary(v.say(textFilter)), h.Form(h.Method("get"), h.Action("/console/activity"), h.Class("row"), field("connectionId", textConnectionID, "text"), field("userId", textUserID, "text"), field("since", textFrom, "date"), field("until", textTo, "date"), h.Button(h.Type("submit"), v.say(textShow)), link("/console/activity", v.say(textShowAll)))),
-		partly(v, list, func(p page[entry]) g.Node { return h.Div(v.entries(p, true), v.pager(p.Next)) }),
+		partly(v, list, func(p page[entry]) g.Node {
+			var users []directory.UserID
+			var groups []directory.GroupID
+			for _, e := range p.Items {
+				users, groups = append(users, e.UserID), append(groups, e.GroupIDs...)
+			}
+			names := v.nameThem(users, groups)
+			if known, err := cons.get(); err == nil {
+				for _, c := range known.Items {
+					names[string(c.ID)] = c.Name
+				}
+			}
+			return h.Div(v.entries(p, true, names), v.pager(p.Next))
+		}),
 		h.Section(h.H2(v.say(textProof)), h.P(v.say(textProofMeans)), v.act(scopeWrite, "/console/activity/verify", textVerify, "")), v.asCall("GET", at)}}, nil
 }
 

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +112,7 @@ func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 		"GET /v1/connections":                page[connection]{Items: []connection{contoso(w.now)}},
 	})
 	w.tell(people(w.now))
+	w.tell(map[string]any{"GET /v1/me": map[string]any{"subject": "ada", "client": "console", "scopes": w.scopes}, "GET /v1/openapi.json": map[string]string{"openapi": "3.1.0"}})
 	return w
 }
 
@@ -137,6 +141,7 @@ func people(now time.Time) map[string]any {
 	paused := binding{UserID: "usr_2", ConnectionID: "con_1", Status: directory.BindingPaused, Created: true}
 	waits := binding{UserID: "usr_3", ConnectionID: "con_1", UserPrincipalName: "cy@contoso.example", Status: directory.BindingPending, ExpectedBy: now.Add(4 * time.Minute), Release: directory.ReleaseBlock}
 	var e explanation
+	e.Bound = true
 	e.Summary = "The next run would write the job title."
 	e.Address.Email, e.Address.Mapped, e.Address.DomainMap = "ann@contoso.example", "ann@m365.contoso.example", "contoso.example"
 	e.Account.State, e.Account.UserPrincipalName, e.Account.MatchedBy = "bound", "ann@m365.contoso.example", "id"
@@ -154,10 +159,23 @@ func people(now time.Time) map[string]any {
 	did := page[entry]{Items: []entry{
 		{ID: "a", At: now.Add(-time.Hour), Kind: "change", RunID: runID, UserID: "usr_1", UserPrincipalName: "ann@contoso.example", Effect: directory.EffectUpdate, State: directory.ChangeApplied, RequestID: "8f3c", By: "ada", ApprovedBy: "ben",
 			Properties: []directory.PropertyChange{{Name: "department", Before: directory.StringValue("Sales"), After: directory.StringValue("Research")}}},
-		{ID: "b", At: now.Add(-2 * time.Hour), Kind: "edit-user", UserID: "usr_1", By: "ada", Reason: "edited department"}}}
+		{ID: "b", At: now.Add(-2 * time.Hour), Kind: "edit-user", UserID: "usr_1", By: "ada", Reason: "edited department", Source: directory.SourceSCIM, APIRequestID: "r-7", JobID: "job_1"},
+		{ID: "c", At: now.Add(-3 * time.Hour), Kind: "add-members", GroupIDs: []directory.GroupID{"grp_1"}, ConnectionID: "con_1", By: "ada"}}}
 	return map[string]any{
 		"GET /v1/users": func(r *http.Request) any {
 			switch q := r.URL.Query(); {
+			case q.Get("id") != "":
+				var p page[directory.User]
+				for id := range strings.SplitSeq(q.Get("id"), ",") {
+					u := ann(now)
+					u.ID, u.DisplayName, u.Email = directory.UserID(id), "Ann "+strings.TrimPrefix(id, "usr_"), id+"@contoso.example"
+					p.Items = append(p.Items, u)
+				}
+				return p
+			case q.Get("text") == "many":
+				return crowd(now, q.Get("next"), 260)
+			case q.Get("text") == "crowd":
+				return crowd(now, q.Get("next"), 6000)
 			case q.Get("deleted") == "true":
 				return page[directory.User]{Items: []directory.User{deleted}}
 			case q.Get("text") == "nobody":
@@ -167,8 +185,9 @@ func people(now time.Time) map[string]any {
 			}
 			return page[directory.User]{Items: []directory.User{ann(now)}, Next: "on"}
 		},
+		"GET /v1/users:count": map[string]int{"users": 104217},
 		"GET /v1/users/usr_1": ann(now), "GET /v1/users/usr_2": ann(now), "GET /v1/users/usr_3": ann(now), "GET /v1/users/usr_9": deleted,
-		"GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{b, "Contoso"}}}, "GET /v1/users/usr_9/bindings": page[userBinding]{},
+		"GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{binding: b, ConnectionName: "Contoso"}}}, "GET /v1/users/usr_9/bindings": page[userBinding]{},
 		"GET /v1/users/usr_2/bindings": page[userBinding]{}, "GET /v1/users/usr_3/bindings": page[userBinding]{},
 		"GET /v1/users/usr_1/groups": page[userGroup]{Items: []userGroup{{GroupID: "grp_1", Name: "Sales", Direct: true}}}, "GET /v1/users/usr_9/groups": page[userGroup]{},
 		"GET /v1/users/usr_2/groups": page[userGroup]{}, "GET /v1/users/usr_3/groups": page[userGroup]{},
@@ -195,6 +214,27 @@ func people(now time.Time) map[string]any {
 			{ID: "a-2", UserPrincipalName: "ann@contoso.example", Verdict: "bound", UserID: "usr_1"},
 			{ID: "a-3", UserPrincipalName: "admin@contoso.example", Enabled: true, Verdict: "excluded", Detail: "The account is protected."}}},
 	}
+}
+
+// crowd is a page of up to 500 of so many users.
+func crowd(now time.Time, next string, of int) page[directory.User] {
+	var p page[directory.User]
+	from, _ := strconv.Atoi(next)
+	for i := from; i < of && i < from+500; i++ {
+		u := ann(now)
+		u.ID, u.Email, u.DisplayName = directory.UserID(fmt.Sprintf("usr_c%d", i)), fmt.Sprintf("c%d@contoso.example", i), fmt.Sprintf("Cy %d", i)
+		switch i % 10 {
+		case 0:
+			u.State = directory.StateSuspended
+		case 1:
+			u.Owners = map[string]directory.Source{"state": directory.SourceAD}
+		}
+		p.Items = append(p.Items, u)
+	}
+	if from+500 < of {
+		p.Next = strconv.Itoa(from + 500)
+	}
+	return p
 }
 
 // Each page in each state is as it was looked at, in English; and sound in both languages.
@@ -240,6 +280,7 @@ func TestGoldenPages(t *testing.T) {
 		"approve-none":     {directory.RunHeld, at + "/approve?what=chosen", nil, 200},
 		"decline":          {directory.RunHeld, at + "/decline", nil, 200},
 		"undo":             {directory.RunDone, at + "/undo", nil, 200},
+		"me-late":          {directory.RunDone, "/console/me", func(*world) map[string]any { return map[string]any{"GET /v1/me": problem{Status: 503}} }, 200},
 		"me":               {directory.RunDone, "/console/me", nil, 200},
 		"connect":          {directory.RunDone, "/console/connections/new", nil, 200},
 		"connect-pending":  {directory.RunDone, "/console/connections/con_1", pending, 200},
@@ -253,6 +294,14 @@ func TestGoldenPages(t *testing.T) {
 		"problem":          {directory.RunDone, "/console/connections/con_1/problems/paused-leaver", nil, 200},
 		"health":           {directory.RunDone, "/console/connections/con_1/health", nil, 200},
 		"users":            {directory.RunDone, "/console/users", nil, 200},
+		"users-picked":     {directory.RunDone, "/console/users?s=1.x7&from=51&next=on", nil, 200},
+		"users-no-more":    {directory.RunDone, "/console/users?text=nobody&next=on", nil, 200},
+		"many-suspend":     {directory.RunDone, "/console/users/many?do=suspend&s=1.x7", nil, 200},
+		"many-activate":    {directory.RunDone, "/console/users/many?do=activate&s=1.x7", nil, 200},
+		"many-bind":        {directory.RunDone, "/console/users/many?do=bind&s=1.x7", nil, 200},
+		"many-none":        {directory.RunDone, "/console/users/many?do=suspend", nil, 200},
+		"many-filter":      {directory.RunDone, "/console/users/many?do=suspend&whom=filter&text=many", nil, 200},
+		"many-too-many":    {directory.RunDone, "/console/users/many?do=suspend&whom=filter&text=crowd", nil, 200},
 		"users-none-match": {directory.RunDone, "/console/users?text=nobody", nil, 200},
 		"users-search-on":  {directory.RunDone, "/console/users?text=far", nil, 200},
 		"users-deleted":    {directory.RunDone, "/console/users?deleted=true", nil, 200},
@@ -261,39 +310,59 @@ func TestGoldenPages(t *testing.T) {
 		"user-edit":        {directory.RunDone, "/console/users/usr_1/edit", nil, 200},
 		"user-new":         {directory.RunDone, "/console/users/new", nil, 200},
 		"user-delete":      {directory.RunDone, "/console/users/usr_1/delete", nil, 200},
-		"user-explain":     {directory.RunDone, "/console/users/usr_1/explain?connection=con_1", nil, 200},
-		"search":           {directory.RunDone, "/console/search?text=ann@contoso.example", nil, 200},
-		"search-contoso":   {directory.RunDone, "/console/search?text=Contoso", nil, 200},
-		"search-nobody":    {directory.RunDone, "/console/search?text=nobody", nil, 200},
-		"search-empty":     {directory.RunDone, "/console/search", nil, 200},
-		"search-too-long":  {directory.RunDone, "/console/search?text=" + strings.Repeat("x", 201), nil, 400},
+		"user-explain-not-bound": {directory.RunDone, "/console/users/usr_1/explain?connection=con_2", func(*world) map[string]any {
+			return map[string]any{"GET /v1/users/usr_1/explain": explanation{Summary: "The user is bound through another connection."}}
+		}, 200},
+		"user-explain-manager": {directory.RunDone, "/console/users/usr_1/explain?connection=con_1&about=manager", nil, 200},
+		"user-late": {directory.RunDone, "/console/users/usr_1", func(w *world) map[string]any {
+			return map[string]any{"GET /v1/users/usr_1/bindings": problem{Status: 503}, "GET /v1/activity": problem{Status: 403, Code: "missing-scope"}, "GET /v1/users/usr_1": shownUser{ann(w.now), true}}
+		}, 200},
+		"user-explain": {directory.RunDone, "/console/users/usr_1/explain?connection=con_1", nil, 200},
+		"groups":       {directory.RunDone, "/console/groups", nil, 200},
+		"group":        {directory.RunDone, "/console/groups/grp_1", nil, 200},
+		"group-nested": {directory.RunDone, "/console/groups/grp_1?nested=true", nil, 200},
+		"group-edit":   {directory.RunDone, "/console/groups/grp_1/edit", nil, 200},
+		"group-delete": {directory.RunDone, "/console/groups/grp_1/delete", nil, 200},
+		"uses":         {directory.RunDone, "/console/connections/con_1/groups", nil, 200},
+		"use":          {directory.RunDone, "/console/connections/con_1/groups/grp_1", nil, 200},
+		"use-none":     {directory.RunDone, "/console/connections/con_1/groups/grp_2", nil, 200},
+		"licences":     {directory.RunDone, "/console/connections/con_1/licences", nil, 200},
+		"protection":   {directory.RunDone, "/console/connections/con_1/protection", nil, 200},
+		"lift":         {directory.RunDone, "/console/connections/con_1/protection/5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", nil, 200},
+		"jobs":         {directory.RunDone, "/console/jobs", nil, 200},
+		"job-checked": {directory.RunDone, "/console/jobs/job_1?upload=upl_1&of=users&unknown=ignore", func(w *world) map[string]any {
+			return map[string]any{"GET /v1/jobs/job_1": job{Job: directory.Job{ID: "job_1", Kind: directory.JobCheck, State: directory.JobDone, Done: 3, RefusedCount: 12_001, RefusedUnlisted: 2001, Counts: map[string]int{"created": 2}, Created: w.now.Add(-time.Minute), Ended: w.now, NotesCount: 1,
+				Notes: []directory.JobNote{{Line: 2, Name: "bo@contoso.example", Warning: directory.Warning{Code: "text-tidied", Detail: "White space was taken out."}}},
+				File:  &directory.LoadedFile{Format: "csv", Encoding: "windows-1252", Separator: "	", HeaderLine: 1, Export: "Okta", Columns: []directory.FileColumn{{Name: "E-Mail", Attribute: "email"}, {Name: "Shoe size", Ignored: "no attribute has this name"}}}},
+				Total: new(3), Refused: []directory.RefusedItem{{Line: 3, Name: "bad@", Code: "invalid", Detail: "email: must be an address"}}}}
+		}, 200},
+		"job":     {directory.RunDone, "/console/jobs/job_1", nil, 200},
+		"sources": {directory.RunDone, "/console/sources", nil, 200},
+		"sources-none": {directory.RunDone, "/console/sources", func(*world) map[string]any {
+			return map[string]any{"GET /v1/jobs": page[job]{}, "GET /v1/activity": page[entry]{}, "GET /v1/users": page[directory.User]{}}
+		}, 200},
+		"sources-late": {directory.RunDone, "/console/sources", func(*world) map[string]any {
+			return map[string]any{"GET /v1/jobs": problem{Status: 503}, "GET /v1/activity": problem{Status: 403}, "GET /v1/users": page[directory.User]{Next: "on"}}
+		}, 200},
+		"activity":        {directory.RunDone, "/console/activity", nil, 200},
+		"settings":        {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
+		"load":            {directory.RunDone, "/console/users/load", nil, 200},
+		"audit":           {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
+		"proposals":       {directory.RunDone, "/console/connections/con_1", proposals, 200},
+		"home-proposals":  {directory.RunDone, "/console", proposals, 200},
+		"tenant-groups":   {directory.RunDone, "/console/connections/con_1/tenant-groups", nil, 200},
+		"password":        {directory.RunDone, "/console/users/usr_1/password", nil, 200},
+		"move":            {directory.RunDone, "/console/users/usr_1/move", nil, 200},
+		"search":          {directory.RunDone, "/console/search?text=ann@contoso.example", nil, 200},
+		"search-contoso":  {directory.RunDone, "/console/search?text=Contoso", nil, 200},
+		"search-nobody":   {directory.RunDone, "/console/search?text=nobody", nil, 200},
+		"search-empty":    {directory.RunDone, "/console/search", nil, 200},
+		"search-too-long": {directory.RunDone, "/console/search?text=" + strings.Repeat("x", 201), nil, 400},
 		"search-late": {directory.RunDone, "/console/search?text=ann", func(*world) map[string]any {
 			return map[string]any{"GET /v1/users": problem{Status: 503}}
 		}, 200},
-		"groups":           {directory.RunDone, "/console/groups", nil, 200},
-		"group":            {directory.RunDone, "/console/groups/grp_1", nil, 200},
-		"group-nested":     {directory.RunDone, "/console/groups/grp_1?nested=true", nil, 200},
-		"group-edit":       {directory.RunDone, "/console/groups/grp_1/edit", nil, 200},
-		"group-delete":     {directory.RunDone, "/console/groups/grp_1/delete", nil, 200},
-		"uses":             {directory.RunDone, "/console/connections/con_1/groups", nil, 200},
-		"use":              {directory.RunDone, "/console/connections/con_1/groups/grp_1", nil, 200},
-		"use-none":         {directory.RunDone, "/console/connections/con_1/groups/grp_2", nil, 200},
-		"licences":         {directory.RunDone, "/console/connections/con_1/licences", nil, 200},
-		"protection":       {directory.RunDone, "/console/connections/con_1/protection", nil, 200},
-		"lift":             {directory.RunDone, "/console/connections/con_1/protection/5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", nil, 200},
-		"jobs":             {directory.RunDone, "/console/jobs", nil, 200},
-		"job":              {directory.RunDone, "/console/jobs/job_1", nil, 200},
-		"activity":         {directory.RunDone, "/console/activity", nil, 200},
-		"settings":         {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
 		"settings-written": {directory.RunDone, "/console/connections/con_1/settings?part=properties", nil, 200},
 		"settings-guard":   {directory.RunDone, "/console/connections/con_1/settings?part=guard", nil, 200},
-		"load":             {directory.RunDone, "/console/users/load", nil, 200},
-		"audit":            {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
-		"proposals":        {directory.RunDone, "/console/connections/con_1", proposals, 200},
-		"home-proposals":   {directory.RunDone, "/console", proposals, 200},
-		"tenant-groups":    {directory.RunDone, "/console/connections/con_1/tenant-groups", nil, 200},
-		"password":         {directory.RunDone, "/console/users/usr_1/password", nil, 200},
-		"move":             {directory.RunDone, "/console/users/usr_1/move", nil, 200},
 		"refused": {directory.RunDone, "/console/connections", func(*world) map[string]any {
 			return map[string]any{"GET /v1/connections": problem{Status: 500, Code: "internal", Detail: "It could not be answered.", NextStep: "Try again.", Incident: "inc-1"}}
 		}, 500},
@@ -438,6 +507,171 @@ func TestApprove(t *testing.T) {
 	}
 }
 
+// Ticks survive the pages of the users' list, taking one off too, and lead to an act about
+// just them.
+func TestPicked(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	for path, want := range map[string]string{
+		"/console/users?s=x7&c=usr_1&c=usr_x8&from=1&go=51+on&text=a": "/console/users?from=51&next=on&s=x7.1.x8&text=a",
+		"/console/users?s=x7&from=51&next=on&go=1":                    "/console/users?from=1&s=x7",
+		"/console/users?c=usr_1&whom=chosen":                          "/console/users?s=1",
+		"/console/users/many?do=bind&whom=chosen&s=x7&c=usr_1&next=a": "/console/users/many?do=bind&s=x7.1&whom=chosen",
+	} {
+		if a := w.get(path); a.to != want {
+			t.Errorf("%s led to %d %q, want %q", path, a.code, a.to, want)
+		}
+	}
+	for _, bad := range []string{"s=X", "s=.", "s=a..b", "c=con_1", "c=usr_../x", "c=usr_", "s=" + strings.Repeat("a.", 61) + strings.Repeat("a", 61), "s=" + strings.Join(strings.Fields(strings.Repeat("a ", 2)), ".") + "." + manyIDs(101)} {
+		for _, path := range []string{"/console/users?", "/console/users/many?"} {
+			if a := w.get(path + bad); a.code != http.StatusBadRequest {
+				t.Errorf("%s%s: %d", path, bad, a.code)
+			}
+		}
+	}
+	if p, ok := parsePicked(manyIDs(mostPicked)); !ok || p.String() != manyIDs(mostPicked) {
+		t.Errorf("%d users: %v", mostPicked, ok)
+	}
+	// With all that may be ticked, an address and the Referer of the next stay below what
+	// API Gateway takes.
+	if long := 2 * len(w.get("/console/users?c=usr_1&s="+manyIDs(mostPicked-1)).to); long > 7000 {
+		t.Errorf("%d bytes", long)
+	}
+}
+
+// manyIDs are as many IDs as users have, of their length.
+func manyIDs(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("%026d", i)
+	}
+	return strings.Join(list, ".")
+}
+
+func FuzzPicked(f *testing.F) {
+	for _, s := range []string{"", "1.x7", "a", ".", "A", "a.a"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, ok := parsePicked(s)
+		if !ok {
+			return
+		}
+		again, ok := parsePicked(p.String())
+		if !ok || !slices.Equal(p, again) || len(p) > mostPicked || slices.ContainsFunc(p, func(id directory.UserID) bool { return !pickable(id) }) {
+			t.Fatalf("%q is %v, and again %v", s, p, again)
+		}
+	})
+}
+
+// What is done about many users is what was shown: as many, and nobody of whom another
+// source says the state.
+func TestMany(t *testing.T) {
+	t.Parallel()
+	const two = "POST /v1/users/usr_1/suspend; POST /v1/users/usr_x7/suspend"
+	for name, tt := range map[string]struct {
+		form  []string
+		calls string // "": nothing is called
+		to    string
+		says  string
+	}{
+		"suspend two":       {[]string{"do", "suspend", "s", "1.x7", "count", "2"}, two, "/console/users", "2 users are suspended."},
+		"from a filter":     {[]string{"do", "suspend", "s", "1.x7", "count", "2", "state", "active"}, two, "/console/users?state=active", "Take it back"},
+		"other number":      {[]string{"do", "suspend", "s", "1.x7", "count", "3"}, "", "", "about other users by now"},
+		"no number":         {[]string{"do", "suspend", "s", "1.x7"}, "", "", "about other users by now"},
+		"active already":    {[]string{"do", "activate", "s", "1.x7", "count", "2"}, "", "", "2 more are active already"},
+		"nobody":            {[]string{"do", "suspend", "count", "0"}, "", "", "Nobody is ticked"},
+		"no choice":         {[]string{"do", "suspend", "s", "../1", "count", "1"}, "", "", "At most 100"},
+		"too many":          {[]string{"do", "suspend", "whom", "filter", "text", "crowd", "count", "5000"}, "", "", "At most 5,000"},
+		"bind":              {[]string{"do", "bind", "s", "1.x7", "count", "2", "connection", "con_1"}, `POST /v1/connections/con_1/bindings {"userIds":["usr_1","usr_x7"]}`, "/console/connections/con_1/members", "users are bound"},
+		"bind too many":     {[]string{"do", "bind", "whom", "filter", "text", "crowd", "count", "5000"}, "", "", "At most 500"},
+		"bind by a filter":  {[]string{"do", "bind", "whom", "filter", "text", "many", "count", "260", "connection", "con_1"}, "POST /v1/connections/con_1/bindings", "/console/connections/con_1/members", ""},
+		"suspend by filter": {[]string{"do", "suspend", "whom", "filter", "text", "many", "count", "208"}, "POST /v1/users:load", "/console/jobs/job_1", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunDone)
+			w.tell(map[string]any{"POST /v1/users/usr_1/suspend": nil, "POST /v1/users/usr_x7/suspend": nil, "POST /v1/users:load": job{Job: directory.Job{ID: "job_1"}},
+				"POST /v1/connections/con_1/bindings": map[string]any{"bound": []string{"usr_1", "usr_x7"}}})
+			a := w.post("/console/users/many", tt.form...)
+			told := w.told()
+			slices.Sort(told)
+			got := strings.Join(told, "; ")
+			if whole := strings.Contains(tt.calls, "{") || strings.Contains(tt.calls, ";"); whole && got != tt.calls || !whole && !strings.HasPrefix(got, tt.calls) || tt.calls == "" && got != "" {
+				t.Errorf("calls %.300q, want %q", got, tt.calls)
+			}
+			if a.to != tt.to {
+				t.Errorf("%d to %q, want %q", a.code, a.to, tt.to)
+			}
+			if tt.to != "" {
+				a = w.get(tt.to)
+			}
+			a.sound(name)
+			a.has(tt.says)
+			if name == "suspend by filter" {
+				if n := strings.Count(got, `"state":"suspended"`); n != 208 || strings.Contains(got, "c0@") || strings.Contains(got, "c1@") {
+					t.Errorf("%d lines: %.300s", n, got)
+				}
+			}
+		})
+	}
+	// Who is refused is named, and who may have been done too; the others are done.
+	w := runWorld(t, directory.RunDone)
+	w.tell(map[string]any{"POST /v1/users/usr_1/suspend": nil, "POST /v1/users/usr_2/suspend": problem{Status: 409, Code: "owned-elsewhere", Detail: "AD owns it."}, "POST /v1/users/usr_3/suspend": problem{Status: 504, Code: "late"}})
+	a := w.post("/console/users/many", "do", "suspend", "s", "1.2.3", "count", "3")
+	a.sound("refused")
+	a.has("1 user is suspended", "2 refused", "AD owns it.", "owned-elsewhere", "Ann 2", "Ann 3")
+}
+
+// How somebody wants to see the console is kept by their browser, and shown as chosen.
+func TestPreferences(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	for _, tt := range []struct{ name, value, cookie, page string }{
+		{"density", "density-compact", "__Host-bindery-density", `class="compact"`},
+		{"theme", "theme-dark", "__Host-bindery-theme", `class="theme-dark compact"`},
+		{"keys", "off", "__Host-bindery-keys", `data-keys="off"`},
+		{"lang", "de", "__Host-bindery-lang", `lang="de"`},
+	} {
+		if a := w.post("/console/preferences", tt.name, tt.value, "to", "/console/me"); a.to != "/console/me" || w.jar[tt.cookie] == "" {
+			t.Errorf("%s: %q, %v", tt.name, a.to, w.jar)
+		}
+		w.get("/console/me").has(tt.page)
+	}
+	for _, bad := range []string{"density-x", "x"} {
+		w.post("/console/preferences", "density", bad)
+	}
+	w.post("/console/preferences", "density", "density-")
+	if w.jar["__Host-bindery-density"] != "" || strings.Contains(w.get("/console/me").body, "compact\"") && strings.Contains(w.get("/console/me").body, `class="theme-dark compact"`) {
+		t.Error("the rows stay compact")
+	}
+	if a := w.get("/console/openapi.json"); a.code != 200 || !strings.Contains(a.header.Get("Content-Disposition"), "openapi.json") {
+		t.Errorf("the description: %d", a.code)
+	}
+}
+
+// A search that finds nobody goes on by itself, ten times, and then says so.
+func TestSearchOn(t *testing.T) {
+	t.Parallel()
+	for _, found := range []int{0, 9, 10} {
+		w := runWorld(t, directory.RunDone)
+		n := 0
+		w.tell(map[string]any{"GET /v1/users": func(*http.Request) any {
+			if n++; n == found {
+				return page[directory.User]{Items: []directory.User{ann(w.now)}}
+			}
+			return page[directory.User]{Next: fmt.Sprint("after-", n)}
+		}})
+		a := w.get("/console/users?text=x")
+		if n != max(found, searchCalls*min(1, 1-min(1, found))) {
+			t.Errorf("found at %d: %d calls", found, n)
+		}
+		if want := found > 0; strings.Contains(a.body, "ann@contoso.example") != want || strings.Contains(a.body, "next=after-10") == want {
+			t.Errorf("found at %d: %.2000s", found, a.body)
+		}
+	}
+}
+
 // A run that somebody has decided about meanwhile is not decided about again.
 func TestNotHeldAnyMore(t *testing.T) {
 	t.Parallel()
@@ -573,13 +807,13 @@ func TestHostileNames(t *testing.T) {
 		u.DisplayName, u.Email, u.Department, u.CustomAttributes = name, name, name, map[string]string{"x": name}
 		x := sales(w.now)
 		x.Name, x.Description = name, name
-		w.tell(map[string]any{"GET /v1/users": page[directory.User]{Items: []directory.User{u}}, "GET /v1/users/usr_1": u, "GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{b, name}}}, "GET /v1/connections/con_1/bindings": page[binding]{Items: []binding{b}},
+		w.tell(map[string]any{"GET /v1/users": page[directory.User]{Items: []directory.User{u}}, "GET /v1/users/usr_1": u, "GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{binding: b, ConnectionName: name}}}, "GET /v1/connections/con_1/bindings": page[binding]{Items: []binding{b}},
 			"GET /v1/groups": page[directory.Group]{Items: []directory.Group{x}}, "GET /v1/groups/grp_1": x, "GET /v1/groups/grp_1/members": page[member]{Items: []member{{Type: directory.MemberUser, ID: "usr_1", Name: name, Email: name}}},
 			"GET /v1/connections/con_1/accounts":   page[candidate]{Items: []candidate{{ID: directory.AccountID(name), UserPrincipalName: name, DisplayName: name, Verdict: name, Detail: name}}},
 			"GET /v1/activity":                     page[entry]{Items: []entry{{At: w.now, Kind: name, UserID: directory.UserID(name), By: name, Reason: name, Error: name, RequestID: name, RunID: directory.RunID(name)}}},
 			"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": name, "reason": name}}}})
-		for _, path := range []string{"/console/users", "/console/users/usr_1", "/console/users/usr_1/edit", "/console/users/usr_1/delete", "/console/connections/con_1/members", "/console/connections/con_1/accounts", "/console/connections/con_1/problems", "/console/connections/con_1/protection",
-			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1/edit", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/decline",
+		for _, path := range []string{"/console/users", "/console/users?s=1.x7", "/console/users/many?do=suspend&s=1", "/console/users/many?do=bind&whom=filter", "/console/users/usr_1", "/console/users/usr_1/edit", "/console/users/usr_1/delete", "/console/connections/con_1/members", "/console/connections/con_1/accounts", "/console/connections/con_1/problems", "/console/connections/con_1/protection",
+			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1/edit", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/sources", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/decline",
 			"/console/runs/run_1?department=" + url.QueryEscape(string([]rune(name)[:min(len([]rune(name)), 100)])) + "&next=" + url.QueryEscape(name[:min(len(name), 100)])} {
 			a := w.get(path)
 			where := fmt.Sprintf("name %d, %.60s", i, path)
@@ -627,7 +861,7 @@ func TestCrawl(t *testing.T) {
 		w := runWorld(t, state)
 		todo, seen := []string{"/console"}, map[string]bool{}
 		for len(todo) > 0 {
-			path := todo[0]
+			path, _, _ := strings.Cut(todo[0], "#")
 			todo = todo[1:]
 			if seen[path] || len(seen) > 400 {
 				continue
@@ -751,35 +985,121 @@ func TestAuthorizationLink(t *testing.T) {
 	}
 }
 
-// A file goes to the API as it is; what is too large, or none, loads nothing.
+// A file goes to the API as it is; one that is packed, and too large for a body, by an
+// upload; and so does one that is only checked, so that it can be loaded after. What is too
+// large, or none, loads nothing.
 func TestLoad(t *testing.T) {
 	t.Parallel()
+	const file = "email\nann@contoso.example\n"
+	large := strings.Repeat(file, 200_000)
+	pack := func(s string) string {
+		var b bytes.Buffer
+		z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+		_, _ = io.WriteString(z, s)
+		z.Close()
+		return b.String()
+	}
+	uploads := fmt.Sprintf(`POST /v1/uploads {"bytes":%d}`, len(large))
 	for name, tt := range map[string]struct {
 		file  string
 		parts []string
-		calls string
+		calls []string // how each begins
 		code  int
+		to    string
 	}{
-		"users":      {"email\nann@contoso.example\n", []string{"of", "users"}, "POST /v1/users:load email\nann@contoso.example", 303},
-		"checked":    {"email\n", []string{"of", "users", "check", "1"}, "POST /v1/users:load email", 303},
-		"groups":     {"name\nSales\n", []string{"of", "groups"}, "POST /v1/groups:load name\nSales", 303},
-		"no file":    {"", []string{"of", "users"}, "", 303},
-		"too large":  {strings.Repeat("x", maxFile+1), nil, "", 413},
-		"much worse": {strings.Repeat("x", maxFile+2*maxForm), nil, "", 413},
+		"users":           {file, []string{"of", "users"}, []string{"POST /v1/users:load email\nann@contoso.example"}, 303, "/console/jobs/job_1"},
+		"packed":          {pack(file), []string{"of", "users"}, []string{"POST /v1/users:load email\nann@contoso.example"}, 303, "/console/jobs/job_1"},
+		"groups":          {"name\nSales\n", []string{"of", "groups"}, []string{"POST /v1/groups:load name\nSales"}, 303, "/console/jobs/job_1"},
+		"checked":         {"email\n", []string{"of", "users", "check", "1", "unknown", "ignore"}, []string{`POST /v1/uploads {"bytes":6}`, "PUT /uploads/upl_1 email", "POST /v1/users:load"}, 303, "/console/jobs/job_1?of=users&unknown=ignore&upload=upl_1"},
+		"large":           {pack(large), []string{"of", "users"}, []string{uploads, "PUT /uploads/upl_1 email\nann@", "POST /v1/users:load"}, 303, "/console/jobs/job_1"},
+		"large, checked":  {pack(large), []string{"of", "groups", "check", "1"}, []string{uploads, "PUT /uploads/upl_1 email\nann@", "POST /v1/groups:load"}, 303, "/console/jobs/job_1?of=groups&upload=upl_1"},
+		"no file":         {"", []string{"of", "users"}, nil, 303, "/console/users/load"},
+		"too large":       {strings.Repeat("x", maxFile+maxForm+1), nil, nil, 413, ""},
+		"much worse":      {strings.Repeat("x", maxFile+2*maxForm), nil, nil, 413, ""},
+		"a bomb":          {pack(strings.Repeat("\x00", maxUpload+1)), nil, nil, 413, ""},
+		"damaged":         {pack(file)[:12], nil, nil, 400, ""},
+		"damaged header":  {"\x1f\x8b\x00", nil, nil, 400, ""},
+		"damaged, checks": {pack(large)[:2000], []string{"check", "1"}, nil, 400, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := runWorld(t, directory.RunDone)
-			w.tell(map[string]any{"POST /v1/users:load": job{Job: directory.Job{ID: "job_1"}}, "POST /v1/groups:load": job{Job: directory.Job{ID: "job_1"}}})
+			w.tell(map[string]any{"POST /v1/users:load": job{Job: directory.Job{ID: "job_1"}}, "POST /v1/groups:load": job{Job: directory.Job{ID: "job_1"}}, "PUT /uploads/upl_1": nil,
+				"POST /v1/uploads": map[string]any{"id": "upl_1", "method": "PUT", "url": publicURL + "/uploads/upl_1?signature=s", "headers": map[string]string{"If-None-Match": "*"}}})
 			a := w.upload("/console/users/load", tt.file, tt.parts...)
-			if got := strings.Join(w.told(), "; "); got != tt.calls || a.code != tt.code {
-				t.Errorf("%d, calls %q, want %d, %q", a.code, got, tt.code, tt.calls)
+			told := w.told()
+			if len(told) != len(tt.calls) || a.code != tt.code || a.to != tt.to {
+				t.Fatalf("%d to %q, %d calls: %.100q", a.code, a.to, len(told), told)
+			}
+			for i, want := range tt.calls {
+				if !strings.HasPrefix(told[i], want) {
+					t.Errorf("call %.100q, want %.100q", told[i], want)
+				}
+				if strings.HasPrefix(want, "PUT") && tt.file == pack(large) && strings.TrimPrefix(told[i], "PUT /uploads/upl_1 ") != strings.TrimSpace(large) {
+					t.Errorf("%d bytes of another file", len(told[i]))
+				}
+			}
+			if log := w.log.String(); strings.Contains(log, "signature") {
+				t.Errorf("the signed address is in the log: %s", log)
 			}
 		})
 	}
 	w := signed(t, scopeRead)
 	if a := w.upload("/console/users/load", "email\n"); a.code != http.StatusForbidden || len(w.told()) > 0 {
 		t.Errorf("without the scope: %d", a.code)
+	}
+}
+
+// What /v1, or the store of uploads, does not take is told where the file was chosen; the
+// token goes to neither of them but /v1, and what was checked is loaded by its name.
+func TestLoadRefused(t *testing.T) {
+	t.Parallel()
+	ok := map[string]any{"id": "upl_1", "method": "PUT", "url": publicURL + "/uploads/upl_1?signature=s"}
+	w := runWorld(t, directory.RunDone)
+	w.tell(map[string]any{"POST /v1/users:load": problem{Status: 422, Code: "invalid-file", Detail: "The file was not accepted.", Errors: []directory.FieldError{{Field: "column Emial", Detail: "is not known; email may be meant"}}}})
+	a := w.upload("/console/users/load", "emial\n", "of", "users", "unknown", "ignore")
+	a.sound("refused")
+	a.has("is not known; email may be meant", `value="ignore" checked`, "invalid-file")
+	if a.code != 422 {
+		t.Errorf("%d", a.code)
+	}
+	for name, answer := range map[string]any{"refused": problem{Status: 403}, "away": problem{Status: 503}} {
+		w.tell(map[string]any{"POST /v1/uploads": ok, "PUT /uploads/upl_1": answer})
+		w.told()
+		if a := w.upload("/console/users/load", "email\n", "check", "1"); a.code != 502 || len(w.told()) != 2 {
+			t.Errorf("%s: %d", name, a.code)
+		}
+	}
+	w.mu.Lock()
+	if w.tokens[len(w.tokens)-1] != "" {
+		t.Error("the token went along with the file")
+	}
+	w.mu.Unlock()
+	w.tell(map[string]any{"POST /v1/groups:load": func(r *http.Request) any {
+		if got := r.URL.RawQuery; got != "unknownColumns=ignore&upload=upl_1" {
+			t.Errorf("asked with %q", got)
+		}
+		return job{Job: directory.Job{ID: "job_2"}}
+	}})
+	if a := w.post("/console/users/load", "upload", "upl_1", "of", "groups", "unknown", "ignore", "status", "true"); a.to != "/console/jobs/job_2" {
+		t.Errorf("%d to %q", a.code, a.to)
+	}
+}
+
+// The file of refused lines has them all, and nothing that a spreadsheet would compute.
+func TestRefusedCSV(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.tell(map[string]any{"GET /v1/jobs/job_1": func(r *http.Request) any {
+		j := job{Job: directory.Job{ID: "job_1"}, Refused: []directory.RefusedItem{{Line: 3, Name: "=cmd()", Code: "invalid", Detail: "email: \"x\", no address"}}, Next: "two"}
+		if r.URL.Query().Get("next") == "two" {
+			j.Refused, j.Next = []directory.RefusedItem{{AccountID: "a-1", Code: "guest", Detail: "Guests are not imported."}}, ""
+		}
+		return j
+	}})
+	a := w.get("/console/jobs/job_1/refused.csv")
+	if want := "line,what,code,why\n3,'=cmd(),invalid,\"email: \"\"x\"\", no address\"\n,a-1,guest,Guests are not imported.\n"; a.body != want || a.code != 200 {
+		t.Errorf("%d %q", a.code, a.body)
 	}
 }
 

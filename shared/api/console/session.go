@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 )
 
@@ -28,6 +29,12 @@ const (
 	saveAfter = 5 * time.Minute // a row is written again so seldom while its session is used
 	// renewBefore is how long before its end a token is exchanged for a new one.
 	renewBefore = 2 * time.Minute
+	// renewFor is how long one request may take for that before another tries, renewSpare
+	// how much of it is left when the one gives up, renewLook how often who waits looks.
+	renewFor   = 15 * time.Second
+	renewSpare = 5 * time.Second
+	renewLook  = 100 * time.Millisecond
+	renewTries = 4
 )
 
 // session is what the console keeps of somebody who signed in. It lies in the table
@@ -43,6 +50,8 @@ type session struct {
 	SignedIn     time.Time `json:"signedIn"`         // when the issuer last asked who it is
 	Created      time.Time `json:"created"`
 	Seen         time.Time `json:"seen"` // when the row was last written
+	// Renewing is since when a request exchanges the refresh token; zero: none does.
+	Renewing time.Time `json:"renewing,omitzero"`
 
 	secret  []byte // of the cookie
 	version int64  // of the row
@@ -176,34 +185,98 @@ func (c *Console) signedIn(ctx context.Context, r *http.Request) (*session, erro
 	return s, nil
 }
 
-// renew exchanges the refresh token of a session. Of requests at once one does so with
-// success where the issuer takes each refresh token once; the others find what it
-// stored.
+// renew exchanges the refresh token of a session for new tokens. An issuer that notices a
+// refresh token which comes twice takes it for stolen, and ends all that came of it (RFC 9700,
+// section 4.14.2): so of requests at once, in one process or in many, one has the lease in
+// the row and asks. The others go on with the token while it is good, and else wait for what
+// the one stores. Who held the lease and is gone, holds it for renewFor.
 func (c *Console) renew(ctx context.Context, s *session) (*session, error) {
-	now := c.cfg.Now()
-	if s.RefreshToken == "" {
-		if now.Before(s.Expires) {
+	for {
+		now := c.cfg.Now()
+		switch {
+		case s.Expires.IsZero() || s.Expires.Sub(now) >= renewBefore:
+			return s, nil // another request was faster
+		case s.RefreshToken == "":
+			if now.Before(s.Expires) {
+				return s, nil
+			}
+			return nil, errNoSession
+		case s.Renewing.IsZero() || !now.Before(s.Renewing.Add(renewFor)):
+			mine := *s
+			mine.Renewing = now.UTC()
+			err := c.save(ctx, &mine)
+			if err == nil {
+				return c.renewed(ctx, &mine)
+			}
+			if !errors.Is(err, directory.ErrStale) {
+				return nil, fmt.Errorf("console: renew a session: %w", err)
+			}
+		case now.Before(s.Expires):
 			return s, nil
+		default:
+			if err := clock.Sleep(ctx, renewLook); err != nil {
+				return nil, fmt.Errorf("console: renew a session: %w", err)
+			}
 		}
-		return nil, errNoSession
+		var err error
+		if s, err = c.load(ctx, s.secret); err != nil {
+			return nil, err
+		}
 	}
-	renewed, err := c.refresh(ctx, s)
-	if err == nil {
-		err = c.save(ctx, renewed)
+}
+
+// renewed does so for who has the lease. It is not given up when the browser goes: the answer
+// holds the only token by which the session goes on.
+func (c *Console) renewed(ctx context.Context, s *session) (*session, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewFor-renewSpare)
+	defer cancel()
+	fresh, err := c.refresh(ctx, s)
+	refused := errors.Is(err, errRefused)
+	if refused { // it is of no use any more; the access token is until its end
+		s.RefreshToken = ""
 	}
-	if err == nil {
-		return renewed, nil
+	if err != nil {
+		c.cfg.Log.WarnContext(ctx, "console: a session cannot be renewed", "refused", refused)
+		fresh = s
 	}
-	stored, loadErr := c.load(ctx, s.secret)
+	fresh.Renewing = time.Time{}
+	if saved := c.keep(ctx, fresh); saved != nil {
+		return nil, fmt.Errorf("console: renew a session: %w", saved)
+	}
 	switch {
-	case loadErr == nil && stored.version != s.version:
-		return stored, nil
-	case now.Before(s.Expires):
-		return s, nil // still good; the next request tries again
-	case errors.Is(err, errRefused):
+	case err == nil || c.cfg.Now().Before(s.Expires):
+		return fresh, nil
+	case refused:
 		return nil, errNoSession
 	}
 	return nil, fmt.Errorf("console: renew a session: %w", err)
+}
+
+// keep stores what the one who has the lease brings, also where the table fails once.
+// errNoSession when the session has ended meanwhile.
+func (c *Console) keep(ctx context.Context, s *session) error {
+	for try := 0; ; try++ {
+		err := c.save(ctx, s)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, directory.ErrStale): // by a write whose answer got lost, or signed out
+			stored, err := c.load(ctx, s.secret)
+			switch {
+			case err != nil:
+				return err
+			case stored.AccessToken == s.AccessToken && stored.Renewing.IsZero():
+				s.version = stored.version
+				return nil
+			}
+			return directory.ErrStale
+		case try == renewTries-1:
+			return err
+		}
+		if err := clock.Sleep(ctx, renewLook); err != nil {
+			return err
+		}
+	}
 }
 
 // The names of the cookies.
@@ -213,6 +286,7 @@ const (
 	flashCookie   = "bindery-flash"
 	langCookie    = "bindery-lang"
 	themeCookie   = "bindery-theme"
+	densityCookie = "bindery-density"
 	keysCookie    = "bindery-keys"
 )
 

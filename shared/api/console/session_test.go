@@ -1,11 +1,15 @@
 package console
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -218,6 +222,153 @@ func TestRefresh(t *testing.T) {
 	if second := w.tokens[len(w.tokens)-1]; second == first || w.refreshes != 1 {
 		t.Errorf("%d refreshes, the same token: %v", w.refreshes, second == first)
 	}
+}
+
+// Of requests at once, in several processes over one table, one exchanges the refresh token,
+// and all of them go on: an issuer that sees one twice would end the session.
+func TestRefreshAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]time.Duration{"the token is good": 59 * time.Minute, "the token has ended": 61 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := signed(t)
+			w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+			begun, onward := make(chan struct{}), make(chan struct{})
+			var asked atomic.Int32
+			issuer := transport{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/token" && asked.Add(1) == 1 {
+					close(begun)
+					<-onward
+				}
+				w.issuer(rw, r)
+			})}
+			var processes []*Console
+			for range 3 {
+				cfg := w.c.cfg
+				cfg.Login = issuer
+				c, err := New(cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				processes = append(processes, c)
+			}
+			w.pass(late)
+			cookie := &http.Cookie{Name: "__Host-bindery", Value: w.jar["__Host-bindery"]}
+			codes := make(chan int, 12)
+			ask := func(c *Console) {
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, publicURL+"/console", nil)
+				r.AddCookie(cookie)
+				rec := httptest.NewRecorder()
+				c.ServeHTTP(rec, r)
+				codes <- rec.Code
+			}
+			go ask(processes[0])
+			<-begun // it has the lease, and asks
+			for i := range 11 {
+				go ask(processes[i%3])
+			}
+			if late < time.Hour { // they need not wait
+				for range 11 {
+					if code := <-codes; code != http.StatusOK {
+						t.Errorf("%d", code)
+					}
+				}
+			}
+			close(onward)
+			for range 12 - map[bool]int{true: 11}[late < time.Hour] {
+				if code := <-codes; code != http.StatusOK {
+					t.Errorf("%d", code)
+				}
+			}
+			if n := asked.Load(); n != 1 || w.refreshes != 1 {
+				t.Errorf("asked %d times, %d refreshes", n, w.refreshes)
+			}
+			if w.get("/console").code != http.StatusOK {
+				t.Error("the session has ended")
+			}
+		})
+	}
+}
+
+// Who held the lease and is gone holds it for a while; then another asks. A refresh token
+// that is refused is asked with once.
+func TestRefreshLease(t *testing.T) {
+	t.Parallel()
+	w := signed(t)
+	w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+	w.pass(59 * time.Minute)
+	s, err := w.c.load(t.Context(), w.c.secretOf(w.request(), sessionCookie))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Renewing = w.now // and its process dies
+	if err := w.c.save(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if w.get("/console"); w.refreshes != 0 {
+		t.Error("another asked while the lease was held")
+	}
+	w.pass(renewFor)
+	if w.get("/console"); w.refreshes != 1 {
+		t.Error("nobody asked after the lease")
+	}
+	w.refuse = true
+	w.pass(59 * time.Minute)
+	for range 3 {
+		if a := w.get("/console"); a.code != http.StatusOK {
+			t.Errorf("%d while the token is good", a.code)
+		}
+	}
+	if n := strings.Count(w.log.String(), "cannot be renewed"); n != 1 {
+		t.Errorf("a refresh token that was refused was sent %d times", n)
+	}
+}
+
+// The new tokens are stored also when the table fails once; and a session that was signed
+// out of meanwhile does not come back.
+func TestRefreshStored(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]bool{"fails once": false, "signed out": true} {
+		w := signed(t)
+		w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+		n := 0
+		w.c.cfg.Sessions = &brittle{w.rows, func() error {
+			switch n++; {
+			case n == 2 && lost:
+				clear(w.rows.list)
+			case n == 2:
+				return errors.New("the table does not answer")
+			}
+			return nil
+		}}
+		w.pass(59 * time.Minute)
+		a := w.get("/console")
+		if w.refreshes != 1 || (a.code != http.StatusOK) != lost || (len(w.rows.list) == 0) != lost {
+			t.Errorf("%s: %d, %d refreshes", name, a.code, w.refreshes)
+		}
+	}
+}
+
+// brittle is a table that something happens to before each write.
+type brittle struct {
+	*rows
+	before func() error
+}
+
+func (b *brittle) SaveSession(ctx context.Context, name string, sealed []byte, version int64, expires time.Time) error {
+	if err := b.before(); err != nil {
+		return err
+	}
+	return b.rows.SaveSession(ctx, name, sealed, version, expires)
+}
+
+// request is one with the jar's cookies.
+func (w *world) request() *http.Request {
+	r := httptest.NewRequestWithContext(w.Context(), http.MethodGet, publicURL+"/console", nil)
+	for name, value := range w.jar {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	return r
 }
 
 // What is sent after a session has ended is not done, and the page says so.

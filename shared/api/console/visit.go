@@ -35,7 +35,11 @@ type answer interface{ write(v *visit) }
 // serve answers the requests of a route.
 func (c *Console) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), pageTime)
+		most := pageTime
+		if rt.file {
+			most = fileTime
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), most)
 		defer cancel()
 		v := &visit{c: c, w: w, r: r, ctx: ctx, route: rt, lang: c.languageOf(r)}
 		a, err := v.answer()
@@ -267,6 +271,11 @@ func partly[T any](v *visit, l later[T], show func(T) g.Node) g.Node {
 	if err == nil {
 		return show(value)
 	}
+	return v.missing(err)
+}
+
+// missing is a part of a page that did not come.
+func (v *visit) missing(err error) g.Node {
 	p, ours := errors.AsType[*problem](err)
 	switch {
 	case ours && p.Status == http.StatusForbidden:

@@ -26,7 +26,9 @@ var (
 	textKeys        = text{"Keys: ?", "Tasten: ?"}
 	textCopied      = text{"Copied", "Kopiert"}
 	textWorking     = text{"Working…", "Wird erledigt…"}
-	textChosen      = text{"chosen", "ausgewählt"}
+	textChosen      = text{"{n} of {of} chosen", "{n} von {of} ausgewählt"}
+	textChosenAll   = text{"{n} of {of} on this page, {all} in all", "{n} von {of} auf dieser Seite, {all} insgesamt"}
+	textClose       = text{"Close", "Schließen"}
 	textAsCall      = text{"As a call of the API", "Als Aufruf der API"}
 	textFirstPage   = text{"First page", "Erste Seite"}
 	textNextPage    = text{"Next page", "Nächste Seite"}
@@ -115,28 +117,40 @@ var (
 
 // You.
 var (
-	textWhatMayI     = text{"What you may do", "Was Sie dürfen"}
-	textName         = text{"Name", "Name"}
-	textSubject      = text{"Subject", "Kennung (sub)"}
-	textSignedInAt   = text{"Asked who you are", "Nach der Person gefragt"}
-	textSessionSince = text{"Session since", "Sitzung seit"}
-	textSessionUntil = text{"Ends at the latest", "Endet spätestens"}
-	textScope        = text{"Scope", "Scope"}
-	textHave         = text{"You have it", "Sie haben ihn"}
-	textWhatItDoes   = text{"What it lets you do", "Was er erlaubt"}
-	textMayRead      = text{"See everything.", "Alles sehen."}
-	textMayWrite     = text{"Edit users and groups, bind, import, start and take back runs.", "Benutzer und Gruppen bearbeiten, verbinden, importieren, Läufe starten und zurücknehmen."}
-	textMayAdmin     = text{"Create, authorise, set, deactivate and delete connections.", "Verbindungen anlegen, autorisieren, einstellen, beenden und löschen."}
-	textMayApprove   = text{"Decide: held runs, which tenant and account may take effect, settings that become looser, lifted protection.", "Entscheiden: angehaltene Läufe, welcher Mandant und welches Konto gelten, gelockerte Einstellungen, aufgehobener Schutz."}
-	textScopesNote   = text{"None implies another. The API checks each call by itself: this list only says which buttons are of use.", "Keiner schließt einen anderen ein. Die API prüft jeden Aufruf selbst: Diese Liste sagt nur, welche Knöpfe etwas bewirken."}
-	textPreferences  = text{"How the console looks", "Wie die Konsole aussieht"}
-	textKeysOn       = text{"Switch single keys on", "Einzelne Tasten einschalten"}
-	textKeysOff      = text{"Switch single keys off", "Einzelne Tasten ausschalten"}
-	textKeysTitle    = text{"Keys", "Tasten"}
-	textKeyGo        = text{"Go to home, connections", "Zur Übersicht, zu den Verbindungen"}
-	textKeyRows      = text{"Next and former row", "Nächste und vorige Zeile"}
-	textKeySelect    = text{"Choose the row", "Zeile auswählen"}
-	textKeyDecide    = text{"To approve, to decline", "Zum Genehmigen, zum Ablehnen"}
+	textWhatMayI      = text{"What you may do", "Was Sie dürfen"}
+	textName          = text{"Name", "Name"}
+	textSubject       = text{"Subject", "Kennung (sub)"}
+	textSignedInAt    = text{"Asked who you are", "Nach der Person gefragt"}
+	textSessionSince  = text{"Session since", "Sitzung seit"}
+	textSessionUntil  = text{"Ends at the latest", "Endet spätestens"}
+	textScope         = text{"Scope", "Scope"}
+	textHave          = text{"You have it", "Sie haben ihn"}
+	textWhatItDoes    = text{"What it lets you do", "Was er erlaubt"}
+	textMayRead       = text{"See everything.", "Alles sehen."}
+	textMayWrite      = text{"Edit users and groups, bind, import, start and take back runs.", "Benutzer und Gruppen bearbeiten, verbinden, importieren, Läufe starten und zurücknehmen."}
+	textMayAdmin      = text{"Create, authorise, set, deactivate and delete connections.", "Verbindungen anlegen, autorisieren, einstellen, beenden und löschen."}
+	textMayApprove    = text{"Decide: held runs, which tenant and account may take effect, settings that become looser, lifted protection.", "Entscheiden: angehaltene Läufe, welcher Mandant und welches Konto gelten, gelockerte Einstellungen, aufgehobener Schutz."}
+	textScopesNote    = text{"None implies another. The API checks each call by itself: this list only says which buttons are of use.", "Keiner schließt einen anderen ein. Die API prüft jeden Aufruf selbst: Diese Liste sagt nur, welche Knöpfe etwas bewirken."}
+	textPreferences   = text{"How the console looks", "Wie die Konsole aussieht"}
+	textKeysOn        = text{"Switch single keys on", "Einzelne Tasten einschalten"}
+	textKeysOff       = text{"Switch single keys off", "Einzelne Tasten ausschalten"}
+	textKeysTitle     = text{"Keys", "Tasten"}
+	textKeySearch     = text{"Search", "Suchen"}
+	textKeyOpen       = text{"Open the row", "Zeile öffnen"}
+	textKeyEnter      = text{"Enter", "Eingabe"}
+	textKeyClear      = text{"Clear the choice; close what is open", "Auswahl aufheben; Offenes schließen"}
+	textKeyHelp       = text{"This help", "Diese Hilfe"}
+	textKeysSwitch    = text{"Switch keys off, or on", "Tasten aus- oder einschalten"}
+	textDensity       = text{"Rows", "Zeilen"}
+	textComfortable   = text{"Comfortable", "Bequem"}
+	textCompact       = text{"Compact", "Dicht"}
+	textClient        = text{"Application", "Anwendung"}
+	textTheAPI        = text{"The API", "Die API"}
+	textDescribed     = text{"All that this console does, calls of the API do as well.", "Alles, was diese Konsole tut, tun auch Aufrufe der API."}
+	textDescribedFile = text{"Its description (OpenAPI 3.1)", "Ihre Beschreibung (OpenAPI 3.1)"}
+	textKeyRows       = text{"Next and former row", "Nächste und vorige Zeile"}
+	textKeySelect     = text{"Choose the row", "Zeile auswählen"}
+	textKeyDecide     = text{"To approve, to decline", "Zum Genehmigen, zum Ablehnen"}
 )
 
 // Home.
@@ -527,6 +541,7 @@ var (
 	textJobVerify          = text{"Verification of the activity", "Prüfen des Verlaufs"}
 	textJobLicences        = text{"Count of licences", "Zählen von Lizenzen"}
 	textJobPhotos          = text{"Reading of pictures", "Lesen von Bildern"}
+	textJobAddresses       = text{"Renewal of addresses", "Erneuern von Adressen"}
 	textJobOther           = text{"Job", "Auftrag"}
 	textDoneOf             = text{"%s of %s done", "%s von %s erledigt"}
 	textLookAtRuns         = text{"Look at the runs", "Läufe ansehen"}
@@ -608,7 +623,7 @@ var (
 	textSourceM365           = text{"imported", "importiert"}
 	textDeletedUsers         = text{"Deleted users", "Gelöschte Benutzer"}
 	textNoUsers              = text{"The directory has no users yet. Import the accounts of a tenant, or add users.", "Das Verzeichnis hat noch keine Benutzer. Importieren Sie die Konten eines Mandanten, oder legen Sie Benutzer an."}
-	textNoUsersMatch         = text{"No user is like that. Searched in: names, addresses, IDs.", "Kein Benutzer ist so. Gesucht wurde in: Namen, Adressen, IDs."}
+	textNoUsersMatch         = text{"No user is like that.", "Kein Benutzer ist so."}
 	textAddUser              = text{"Add a user", "Benutzer anlegen"}
 	textUserMade             = text{"The user is made.", "Der Benutzer ist angelegt."}
 	textEdit                 = text{"Edit", "Bearbeiten"}
@@ -631,7 +646,6 @@ var (
 	textDeleteMeans          = text{"The bound account is blocked and its sessions end, or what the connection's settings say of deleted users.", "Das verbundene Konto wird gesperrt und seine Sitzungen enden, oder was die Einstellungen der Verbindung für gelöschte Benutzer sagen."}
 	textDeleteBack           = text{"The user can be restored for 30 days. The address is free at once.", "Der Benutzer lässt sich 30 Tage lang wiederherstellen. Die Adresse ist sofort frei."}
 	textUserDeletedNow       = text{"Deleted. It can be restored for 30 days.", "Gelöscht. Wiederherstellen geht 30 Tage lang."}
-	textOwnedBy              = text{"from", "von"}
 	textNowIs                = text{"Somebody made it:", "Jemand machte daraus:"}
 	textBothVersions         = text{"What you typed stands in the fields, what it is by now beneath. Saving takes what stands in the fields.", "In den Feldern steht, was Sie eingegeben haben, darunter, was es inzwischen ist. Speichern übernimmt die Felder."}
 	textChangedMeanwhile     = text{"Somebody changed it meanwhile", "Jemand hat es inzwischen geändert"}
@@ -645,6 +659,57 @@ var (
 	textNothingWasDone       = text{"Nothing was done in this time.", "In dieser Zeit wurde nichts getan."}
 	textBy                   = text{"By", "Von"}
 	textTheRunItself         = text{"the run", "der Lauf"}
+	textTheJobItself         = text{"the job", "der Auftrag"}
+	textEditThere            = text{"from %s; edit it there", "von %s; dort bearbeiten"}
+	textManagerGone          = text{"deleted: nobody is manager until another one is named", "gelöscht: Niemand ist vorgesetzt, bis jemand anderes genannt wird"}
+	textManagerThere         = text{"Manager at Microsoft", "Vorgesetzte bei Microsoft"}
+)
+
+// The list of users, and acts about many of them.
+var (
+	textUserName           = text{"User name", "Benutzername"}
+	textRows               = text{"Rows %s–%s", "Zeilen %s–%s"}
+	textRowsOf             = text{"Rows %s–%s of about %s", "Zeilen %s–%s von etwa %s"}
+	textSearchedIn         = text{"Searched in: names, addresses, IDs.", "Gesucht wurde in: Namen, Adressen, IDs."}
+	textNoMoreUsers        = text{"There are no more users in this list.", "In dieser Liste gibt es keine weiteren Benutzer."}
+	textNoDeletedUsers     = text{"Nobody is deleted who could be restored.", "Niemand ist gelöscht, der sich wiederherstellen ließe."}
+	textTooManyPicked      = text{"At most %s users may be ticked one by one. Narrow the list by a filter, and take all that match it.", "Höchstens %s Benutzer lassen sich einzeln auswählen. Grenzen Sie die Liste durch einen Filter ein und nehmen Sie alle, auf die er passt."}
+	textClear              = text{"Clear", "Auswahl aufheben"}
+	textWhom               = text{"Whom", "Wen"}
+	textTheChosen          = text{"those ticked", "die Ausgewählten"}
+	textAllThatMatch       = text{"all that match the filter", "alle, auf die der Filter passt"}
+	textAllOfThem          = text{"all users", "alle Benutzer"}
+	textSuspendDots        = text{"Suspend…", "Stilllegen…"}
+	textActivateDots       = text{"Activate…", "Aktivieren…"}
+	textBindDots           = text{"Bind…", "Verbinden…"}
+	countSuspendAsk        = number{text{"Suspend %s user?", "%s Benutzer stilllegen?"}, text{"Suspend %s users?", "%s Benutzer stilllegen?"}}
+	countActivateAsk       = number{text{"Activate %s user?", "%s Benutzer aktivieren?"}, text{"Activate %s users?", "%s Benutzer aktivieren?"}}
+	countBindAsk           = number{text{"Bind %s user?", "%s Benutzer verbinden?"}, text{"Bind %s users?", "%s Benutzer verbinden?"}}
+	countSuspendDo         = number{text{"Suspend %s user", "%s Benutzer stilllegen"}, text{"Suspend %s users", "%s Benutzer stilllegen"}}
+	countActivateDo        = number{text{"Activate %s user", "%s Benutzer aktivieren"}, text{"Activate %s users", "%s Benutzer aktivieren"}}
+	countBindDo            = number{text{"Bind %s user", "%s Benutzer verbinden"}, text{"Bind %s users", "%s Benutzer verbinden"}}
+	countSuspended         = number{text{"%s user is suspended. The bound account follows.", "%s Benutzer ist stillgelegt. Das verbundene Konto folgt."}, text{"%s users are suspended. Bound accounts follow.", "%s Benutzer sind stillgelegt. Verbundene Konten folgen."}}
+	countActivated         = number{text{"%s user is active. The bound account follows.", "%s Benutzer ist aktiv. Das verbundene Konto folgt."}, text{"%s users are active. Bound accounts follow.", "%s Benutzer sind aktiv. Verbundene Konten folgen."}}
+	countSuspendedAlready  = number{text{"%s more is suspended already, and stays so.", "%s weiterer ist schon stillgelegt und bleibt es."}, text{"%s more are suspended already, and stay so.", "%s weitere sind schon stillgelegt und bleiben es."}}
+	countActiveAlready     = number{text{"%s more is active already, and stays so.", "%s weiterer ist schon aktiv und bleibt es."}, text{"%s more are active already, and stay so.", "%s weitere sind schon aktiv und bleiben es."}}
+	countOwnedBy           = number{text{"%s more is left alone: the state comes from %s, and is changed there.", "%s weiterer bleibt, wie er ist: Der Zustand kommt von %s und wird dort geändert."}, text{"%s more are left alone: their state comes from %s, and is changed there.", "%s weitere bleiben, wie sie sind: Ihr Zustand kommt von %s und wird dort geändert."}}
+	countMoreUsers         = number{text{"and %s more", "und %s weiterer"}, text{"and %s more", "und %s weitere"}}
+	textNobodyPicked       = text{"Nobody is ticked. Tick users in the list, or take all that match its filter.", "Niemand ist ausgewählt. Wählen Sie Benutzer in der Liste aus, oder nehmen Sie alle, auf die ihr Filter passt."}
+	textNobodyToChange     = text{"There is nobody for whom this would change anything.", "Es gibt niemanden, bei dem das etwas ändern würde."}
+	textTooMany            = text{"More users than one act takes", "Mehr Benutzer, als auf einmal gehen"}
+	textTooManyMore        = text{"At most %s at once. Narrow the list by a filter; or, for whole lists, load a file or bind all users on the page of the connection.", "Höchstens %s auf einmal. Grenzen Sie die Liste durch einen Filter ein; ganze Listen gehen auch als Datei, und alle Benutzer verbindet die Seite der Verbindung."}
+	textNothingDoneYet     = text{"Nothing has been done yet.", "Noch ist nichts geschehen."}
+	textWhatFollows        = text{"What follows at Microsoft", "Was bei Microsoft folgt"}
+	textManySuspendMeans   = text{"The accounts that are bound are blocked, and their sessions end. Nothing is deleted, and activating lifts the block again. The guard holds the run where it is more than its limits allow.", "Die verbundenen Konten werden gesperrt, und ihre Sitzungen enden. Nichts wird gelöscht, und Aktivieren hebt die Sperre wieder auf. Der Wächter hält den Lauf an, wo es mehr ist, als seine Grenzen erlauben."}
+	textManyActivateMeans  = text{"The block of bound accounts is lifted, where it was ours. A block that others made stays.", "Die Sperre verbundener Konten wird aufgehoben, wo sie von uns war. Eine Sperre von anderen bleibt."}
+	textManyJob            = text{"So many are done by a job: its page shows how far it is, and whom it refused. It may be left.", "So viele erledigt ein Auftrag: Seine Seite zeigt, wie weit er ist und wen er abgewiesen hat. Sie kann verlassen werden."}
+	textWritesWithin       = text{"writes by itself, within seconds, at the latest in %s", "schreibt von selbst, binnen Sekunden, spätestens in %s"}
+	textWaitsForApproval   = text{"nothing is written until somebody approves the run", "nichts wird geschrieben, bis jemand den Lauf genehmigt"}
+	textNoActiveConnection = text{"No connection is active: nothing is written anywhere.", "Keine Verbindung ist aktiv: Nirgends wird etwas geschrieben."}
+	textThroughWhich       = text{"Through which connection", "Über welche Verbindung"}
+	textOtherNumber        = text{"It is about other users by now. Nothing was done.", "Es geht inzwischen um andere Benutzer. Nichts wurde ausgeführt."}
+	textOtherNumberMore    = text{"Somebody has changed users since this page was made. Here is what it would come to now.", "Jemand hat Benutzer geändert, seit diese Seite entstand. Hier steht, was es jetzt wäre."}
+	textTakeItBack         = text{"Take it back…", "Zurücknehmen…"}
 )
 
 // Groups, and what connections do with them.
@@ -910,27 +975,36 @@ var (
 
 // Why a user's account is as it is.
 var (
-	textExplain         = text{"Why?", "Warum?"}
-	textExplainTitle    = text{"Why is it so? %s", "Warum ist es so? %s"}
-	textStepInDirectory = text{"In the directory", "Im Verzeichnis"}
-	textStepAddress     = text{"Address becomes a sign-in name", "Adresse wird Anmeldename"}
-	textStepAccount     = text{"Account at Microsoft", "Konto bei Microsoft"}
-	textStepProtection  = text{"Protection", "Schutz"}
-	textStepNext        = text{"What the next run would do", "Was der nächste Lauf täte"}
-	textMatchedBy       = text{"matched by", "zugeordnet durch"}
-	textSyncedThere     = text{"It is synced from on-premises Active Directory, and cannot be written.", "Es wird aus einem lokalen Active Directory abgeglichen und kann nicht geschrieben werden."}
-	textNotProtected    = text{"The account is not protected.", "Das Konto ist nicht geschützt."}
-	textWanted          = text{"Directory wants", "Verzeichnis will"}
-	textAgreed          = text{"Last agreed", "Zuletzt vereinbart"}
-	textAtMicrosoft     = text{"At Microsoft", "Bei Microsoft"}
-	textBecomes         = text{"Becomes of it", "Was daraus wird"}
-	textValues          = text{"Values", "Werte"}
-	textOutcomeEqual    = text{"equal", "gleich"}
-	textOutcomeWrite    = text{"is written", "wird geschrieben"}
-	textOutcomeReport   = text{"is reported", "wird gemeldet"}
-	textOutcomeKept     = text{"Microsoft keeps another", "Microsoft behält anderes"}
-	textOutcomeLeft     = text{"is left", "bleibt"}
-	textWouldBeHeld     = text{"A run of it would be held:", "Ein Lauf damit würde angehalten:"}
+	textExplain          = text{"Why?", "Warum?"}
+	textExplainTitle     = text{"Why is it so? %s", "Warum ist es so? %s"}
+	textStepInDirectory  = text{"In the directory", "Im Verzeichnis"}
+	textStepAddress      = text{"Address becomes a sign-in name", "Adresse wird Anmeldename"}
+	textStepAccount      = text{"Account at Microsoft", "Konto bei Microsoft"}
+	textStepProtection   = text{"Protection", "Schutz"}
+	textStepNext         = text{"What the next run would do", "Was der nächste Lauf täte"}
+	textByDomainMap      = text{"by the setting of domains", "durch die Einstellung der Domänen"}
+	textAccountBound     = text{"the bound account", "das verbundene Konto"}
+	textAccountAdoptable = text{"is there, and is taken over", "ist da und wird übernommen"}
+	textAccountAbsent    = text{"is not there yet", "ist noch nicht da"}
+	textAccountMissing   = text{"the bound account is gone", "das verbundene Konto ist weg"}
+	textAccountDeleted   = text{"deleted at Microsoft", "bei Microsoft gelöscht"}
+	textAccountContested = text{"not to be taken without a decision", "nicht ohne Entscheidung zu übernehmen"}
+	textMayBeOlder       = text{"What was read may be older than our last write.", "Was gelesen wurde, kann älter sein als unser letztes Schreiben."}
+	textSignsInElsewhere = text{"The person signs in elsewhere (a guest, or an external account).", "Die Person meldet sich anderswo an (ein Gast oder externes Konto)."}
+	textMatchedBy        = text{"matched by", "zugeordnet durch"}
+	textSyncedThere      = text{"It is synced from on-premises Active Directory, and cannot be written.", "Es wird aus einem lokalen Active Directory abgeglichen und kann nicht geschrieben werden."}
+	textNotProtected     = text{"The account is not protected.", "Das Konto ist nicht geschützt."}
+	textWanted           = text{"Directory wants", "Verzeichnis will"}
+	textAgreed           = text{"Last agreed", "Zuletzt vereinbart"}
+	textAtMicrosoft      = text{"At Microsoft", "Bei Microsoft"}
+	textBecomes          = text{"Becomes of it", "Was daraus wird"}
+	textValues           = text{"Values", "Werte"}
+	textOutcomeEqual     = text{"equal", "gleich"}
+	textOutcomeWrite     = text{"is written", "wird geschrieben"}
+	textOutcomeReport    = text{"is reported", "wird gemeldet"}
+	textOutcomeKept      = text{"Microsoft keeps another", "Microsoft behält anderes"}
+	textOutcomeLeft      = text{"is left", "bleibt"}
+	textWouldBeHeld      = text{"A run of it would be held:", "Ein Lauf damit würde angehalten:"}
 )
 
 // What waits for other eyes; groups of the tenant; passwords; moves.
@@ -977,13 +1051,39 @@ var (
 var (
 	textLoadFile       = text{"Load a file", "Datei laden"}
 	textLoadLead       = text{"CSV, an Excel workbook or JSON lines. Separator, encoding and the names of columns are recognised, also those of exports of other systems.", "CSV, eine Excel-Mappe oder JSON-Zeilen. Trennzeichen, Kodierung und Spaltennamen werden erkannt, auch die aus Exporten anderer Systeme."}
-	textLoadLimits     = text{"By this form at most 4.2 MB; larger files, up to 100 MB, go by POST /v1/uploads. Good lines are kept, bad ones are told with their number.", "Über dieses Formular höchstens 4,2 MB; größere Dateien, bis 100 MB, gehen über POST /v1/uploads. Gute Zeilen gelten, schlechte werden mit ihrer Nummer genannt."}
+	textLoadLimits     = text{"At most 4.2 MB as it is sent. A larger file is packed for it (gzip; by hand where the browser runs no script): 4.2 MB are some 100,000 users then. Good lines are kept, bad ones are told with their number.", "Höchstens 4,2 MB, so wie gesendet wird. Eine größere Datei wird dafür gepackt (gzip; von Hand, wo der Browser kein Skript ausführt): 4,2 MB sind dann etwa 100.000 Benutzer. Gute Zeilen gelten, schlechte werden mit ihrer Nummer genannt."}
+	textTooLargePacked = text{"Also packed this file is larger than 4.2 MB. Split it, with the header row in each part, or send it by POST /v1/uploads.", "Auch gepackt ist diese Datei größer als 4,2 MB. Teilen Sie sie, mit der Kopfzeile in jedem Teil, oder senden Sie sie über POST /v1/uploads."}
+	textNotUnpacked    = text{"The file is packed by gzip and damaged: it cannot be unpacked. Nothing was loaded.", "Die Datei ist mit gzip gepackt und beschädigt: Sie lässt sich nicht auspacken. Nichts wurde geladen."}
+	textHowToRead      = text{"How it is read", "Wie sie gelesen wird"}
+	textIgnoreUnknown  = text{"Leave out columns that nobody knows, instead of refusing the file", "Unbekannte Spalten weglassen, statt die Datei abzuweisen"}
+	textApplyStatus    = text{"Let another system's column of who may sign in suspend and activate users who are here", "Die Spalte eines anderen Systems, wer sich anmelden darf, auch vorhandene Benutzer stilllegen und aktivieren lassen"}
+	textSheet          = text{"Sheet of a workbook", "Blatt einer Mappe"}
+	textFileExample    = text{"A file that can be loaded", "Eine Datei, die sich laden lässt"}
+	textFileKey        = text{"A user is found by the e-mail address. An empty cell leaves the value as it is.", "Ein Benutzer wird an der E-Mail-Adresse erkannt. Eine leere Zelle lässt den Wert, wie er ist."}
+	textFileRead       = text{"How the file is read", "Wie die Datei gelesen wird"}
+	textFormat         = text{"Format", "Format"}
+	textEncoding       = text{"Encoding", "Kodierung"}
+	textSeparator      = text{"Separator", "Trennzeichen"}
+	textTab            = text{"tab", "Tabulator"}
+	textExportOf       = text{"Export of", "Export von"}
+	textHeaderLine     = text{"Header row", "Kopfzeile"}
+	textColumn         = text{"Column", "Spalte"}
+	textGives          = text{"Gives", "Ergibt"}
+	textNotLoaded      = text{"not loaded", "nicht geladen"}
+	countColumnsLost   = number{text{"%s column is not loaded.", "%s Spalte wird nicht geladen."}, text{"%s columns are not loaded.", "%s Spalten werden nicht geladen."}}
+	textCheckedOnly    = text{"Only checked: nothing has been loaded yet", "Nur geprüft: Noch ist nichts geladen"}
+	textCheckedMeans   = text{"The counts are what a load would do. The file is kept for a day, and can be loaded without being sent again.", "Die Zahlen sind, was ein Laden täte. Die Datei wird einen Tag aufbewahrt und lässt sich laden, ohne sie erneut zu senden."}
+	textLoadThis       = text{"Load it", "Jetzt laden"}
+	textChooseOther    = text{"Choose another file", "Andere Datei wählen"}
+	textRefusedFile    = text{"Refused lines as CSV", "Abgewiesene Zeilen als CSV"}
+	textRefusedMend    = text{"Mend these lines in your file and send it again: what is loaded already stays as it is.", "Bessern Sie diese Zeilen in Ihrer Datei aus und senden Sie sie erneut: Was schon geladen ist, bleibt, wie es ist."}
+	countUnlisted      = number{text{"%s more was refused and is not listed.", "%s weitere wurde abgewiesen und steht nicht in der Liste."}, text{"%s more were refused and are not listed.", "%s weitere wurden abgewiesen und stehen nicht in der Liste."}}
 	textLoadWhat       = text{"It has", "Sie enthält"}
 	textFile           = text{"File", "Datei"}
 	textCheckOnly      = text{"Check only", "Nur prüfen"}
 	textLoadNow        = text{"Load it", "Laden"}
 	textChooseFile     = text{"Choose a file.", "Wählen Sie eine Datei."}
-	textFileTooLarge   = text{"What was sent is too large for a form. Nothing was loaded. Send the file by POST /v1/uploads.", "Das Gesendete ist für ein Formular zu groß. Nichts wurde geladen. Senden Sie die Datei über POST /v1/uploads."}
+	textFileTooLarge   = text{"What was sent is too large for a form. Nothing was loaded. Pack the file by gzip, or send it by POST /v1/uploads.", "Das Gesendete ist für ein Formular zu groß. Nichts wurde geladen. Packen Sie die Datei mit gzip, oder senden Sie sie über POST /v1/uploads."}
 	textAudit          = text{"Audit", "Abgleich der Protokolle"}
 	textAuditLead      = text{"What Bindery did, beside what Microsoft's own log says of the account that authorised it: of the last seven days.", "Was Bindery tat, neben dem, was Microsofts eigenes Protokoll über das autorisierende Konto sagt: der letzten sieben Tage."}
 	textSeenBy         = text{"Seen by", "Gesehen von"}
@@ -995,6 +1095,27 @@ var (
 	textMatchTheirs    = text{"only Microsoft", "nur Microsoft"}
 	textMatchUnchecked = text{"not checked", "nicht geprüft"}
 	textNoTheirLog     = text{"Microsoft's log could not be read", "Das Protokoll von Microsoft konnte nicht gelesen werden"}
+)
+
+// What feeds the directory.
+var (
+	textSources            = text{"Sources", "Quellen"}
+	textSourcesLead        = text{"What feeds the directory. What a source owns is edited there; all else by hand.", "Was das Verzeichnis speist. Was einer Quelle gehört, wird dort bearbeitet, alles andere von Hand."}
+	textProviders          = text{"Identity providers (SCIM)", "Identitätsanbieter (SCIM)"}
+	textNoProviders        = text{"No identity provider feeds the directory yet. One that speaks SCIM, as Okta, Entra or JumpCloud, is listed here once this installation takes its requests.", "Noch speist kein Identitätsanbieter das Verzeichnis. Einer, der SCIM spricht, wie Okta, Entra oder JumpCloud, steht hier, sobald diese Installation seine Anfragen annimmt."}
+	textSourceHand         = text{"By hand", "Von Hand"}
+	textSourceHandMeans    = text{"Edits in this console, and by tokens of the API that name no source.", "Änderungen in dieser Konsole und durch Token der API, die keine Quelle nennen."}
+	textNoEdits            = text{"Nobody has edited a user yet.", "Noch hat niemand einen Benutzer bearbeitet."}
+	textLastEdit           = text{"Last edit of a user", "Letzte Änderung eines Benutzers"}
+	textSourceFiles        = text{"Files", "Dateien"}
+	textNoLoads            = text{"No file was loaded lately.", "In letzter Zeit wurde keine Datei geladen."}
+	textSourceImports      = text{"Imports from tenants", "Importe aus Mandanten"}
+	textSourceImportsMeans = text{"Accounts and groups of a connected tenant become users and groups here.", "Konten und Gruppen eines verbundenen Mandanten werden hier Benutzer und Gruppen."}
+	textNoImports          = text{"Nothing was imported lately.", "In letzter Zeit wurde nichts importiert."}
+	textSourceADMeans      = text{"A sync from Active Directory writes by the API, with a token of its own (bindery/source.ad).", "Ein Abgleich aus Active Directory schreibt über die API, mit einem eigenen Token (bindery/source.ad)."}
+	textNoADUsers          = text{"Nobody in the directory comes from Active Directory.", "Niemand im Verzeichnis kommt aus Active Directory."}
+	textBringsUsers        = text{"feeds the directory", "speist das Verzeichnis"}
+	textLookAtThem         = text{"Look at the users it brings", "Die Benutzer ansehen, die es bringt"}
 )
 
 // What was done.

@@ -62,23 +62,37 @@ const times = from => $$('time[datetime]', from).forEach(el => {
   else { el.title = el.textContent; el.textContent = local }
 })
 
-// A form with boxes to tick: all at once, ranges by shift, how many.
+// A form with boxes to tick: all at once, ranges by shift, how many, none by Escape.
 const ticks = form => {
   const boxes = $$('input[name=c]', form), all = $('[data-all]', form), count = $('[data-count]', form)
   if (!boxes.length) return
-  let last = null
+  const shown = n => n.toLocaleString(document.documentElement.lang)
+  const elsewhere = () => +(count?.dataset.elsewhere || '').replace(/\D/g, '')
+  let last = null, shift = false
   const sum = () => {
-    const n = boxes.filter(b => b.checked).length + (+count?.dataset.elsewhere.replace(/\D/g, '') || 0)
-    if (count) count.textContent = n ? n + ' ' + words().chosen : ''
+    const n = boxes.filter(b => b.checked).length, more = elsewhere()
+    if (count) count.textContent = n + more ? (more ? words().chosenall : words().chosen).replace('{n}', shown(n)).replace('{of}', shown(boxes.length)).replace('{all}', shown(n + more)) : ''
     if (all) { all.checked = boxes.every(b => b.checked); all.indeterminate = !all.checked && boxes.some(b => b.checked) }
     boxes.forEach(b => b.closest('tr')?.classList.toggle('ticked', b.checked))
   }
+  // A click on the label around a box comes before that on the box, which knows no keys then.
+  form.addEventListener('click', e => { if (e.target.tagName !== 'INPUT') shift = e.shiftKey }, true)
   boxes.forEach((box, i) => box.addEventListener('click', e => {
-    if (e.shiftKey && last !== null) for (let j = Math.min(i, last); j <= Math.max(i, last); j++) boxes[j].checked = box.checked
+    if ((e.shiftKey || shift) && last !== null) for (let j = Math.min(i, last); j <= Math.max(i, last); j++) boxes[j].checked = box.checked
     last = i
+    shift = false
     sum()
   }))
   all?.addEventListener('change', () => { boxes.forEach(b => { b.checked = all.checked }); sum() })
+  form.addEventListener('clear', () => {
+    if (!elsewhere() && !boxes.some(b => b.checked)) return
+    boxes.forEach(b => { b.checked = false })
+    $$('input[name=s]').forEach(s => { s.value = '' })
+    if (count) count.dataset.elsewhere = '0'
+    $('[data-clear]', form)?.remove()
+    sum()
+    tell(words().chosen.replace('{n}', '0').replace('{of}', shown(boxes.length)))
+  })
   sum()
 }
 
@@ -96,6 +110,10 @@ document.addEventListener('click', async e => {
     if (page) { document.title = page.title; tell(page.title); $(link.dataset.swap + ' h2, ' + link.dataset.swap + ' h1')?.focus() }
     return
   }
+  const help = e.target.closest('[data-dialog]'), dialog = help && document.getElementById(help.dataset.dialog)
+  if (dialog) { e.preventDefault(); dialog.showModal(); return }
+  const open = e.target.closest('dialog')
+  if (open && (e.target === open || e.target.closest('[data-close]'))) { open.close(); return } // beside it, or its button
   const copy = e.target.closest('[data-copy]')
   if (copy) {
     await navigator.clipboard.writeText(copy.dataset.copy)
@@ -104,8 +122,27 @@ document.addEventListener('click', async e => {
   }
 })
 
+// A file that is larger than its form takes is packed before it is sent; what is too large
+// then as well is told, and nothing is sent.
+const pack = async (form, input, submitter) => {
+  const file = input.files[0], most = +form.dataset.most, fault = $('.fault', form)
+  const packed = await new Response(file.stream().pipeThrough(new CompressionStream('gzip'))).blob()
+  if (packed.size > most) { fault.textContent = form.dataset.toolarge; return }
+  const list = new DataTransfer()
+  list.items.add(new File([packed], file.name + '.gz', { type: 'application/gzip' }))
+  input.files = list.files
+  fault.textContent = ''
+  form.requestSubmit(submitter)
+}
+
 document.addEventListener('submit', e => {
-  const form = e.target
+  const form = e.target, input = 'most' in form.dataset && $('input[type=file]', form)
+  if (input && input.files[0]?.size > +form.dataset.most && 'CompressionStream' in window) {
+    e.preventDefault()
+    if (/\.gz$/.test(input.files[0].name)) $('.fault', form).textContent = form.dataset.toolarge
+    else pack(form, input, e.submitter).catch(() => { $('.fault', form).textContent = form.dataset.toolarge })
+    return
+  }
   if ('busy' in form.dataset) {
     if (form.dataset.busy === 'sent') { e.preventDefault(); return }
     form.dataset.busy = 'sent'
@@ -140,8 +177,15 @@ const row = step => {
   $('a, input, summary', to)?.focus()
 }
 document.addEventListener('keydown', e => {
-  if (e.key === 'Escape') { $$('details.menu[open]').forEach(m => { m.open = false; $('summary', m).focus() }); return }
-  if (words().keys === 'off' || e.metaKey || e.ctrlKey || e.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) && e.target.type !== 'checkbox') return
+  if ($('dialog[open]')) return
+  const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) && e.target.type !== 'checkbox'
+  if (e.key === 'Escape') {
+    const menus = $$('details.menu[open]')
+    menus.forEach(m => { m.open = false; $('summary', m).focus() })
+    if (!menus.length && !typing) $$('form[data-select]').forEach(f => f.dispatchEvent(new Event('clear')))
+    return
+  }
+  if (words().keys === 'off' || e.metaKey || e.ctrlKey || e.altKey || typing) return
   if (lead === 'g') {
     lead = ''
     const to = $$('a[data-go]').find(a => a.dataset.go === e.key)
@@ -150,7 +194,8 @@ document.addEventListener('keydown', e => {
   }
   switch (e.key) {
     case 'g': lead = 'g'; setTimeout(() => { lead = '' }, 1500); break
-    case '?': location.assign('/console/me#keys'); break
+    case '?': $('#key-help')?.showModal(); break
+    case 'Enter': { const to = e.target.type === 'checkbox' && $('tr.at a'); if (to) { e.preventDefault(); to.click() } break }
     case '/': { const box = $('#main input[type=search]') || $('input[type=search]'); if (box) { e.preventDefault(); box.focus() } break }
     case 'j': row(1); break
     case 'k': row(-1); break
