@@ -51,6 +51,9 @@ type Console struct {
 	login  *http.Client
 	api    *http.Client
 	mux    http.Handler
+	marks  marks
+
+	markWait time.Duration
 }
 
 // New returns a Console.
@@ -68,7 +71,7 @@ func New(cfg Config) (*Console, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Console{cfg: cfg, secure: u.Scheme == "https",
+	c := &Console{cfg: cfg, secure: u.Scheme == "https", markWait: markWait,
 		login: &http.Client{Transport: cfg.Login, Timeout: pageTime, CheckRedirect: noRedirect},
 		api:   &http.Client{Transport: cfg.API, Timeout: pageTime, CheckRedirect: noRedirect},
 	}
@@ -131,6 +134,9 @@ type route struct {
 	fresh bool
 	// file takes a form with a file.
 	file bool
+	// full is a page that makes as many calls as a page may: the frame shows what it
+	// knows of what needs somebody, and does not ask for it.
+	full bool
 	// open needs no session.
 	open bool
 	do   func(v *visit) (answer, error)
@@ -144,14 +150,14 @@ var routes = []route{
 	{method: "POST", path: "/console/sign-out", open: true, do: signOut},
 	{method: "POST", path: "/console/preferences", open: true, do: setPreferences},
 
-	{method: "GET", path: "/console/{$}", scope: scopeRead, do: homePage},
-	{method: "GET", path: "/console", scope: scopeRead, do: homePage},
+	{method: "GET", path: "/console/{$}", scope: scopeRead, full: true, do: homePage},
+	{method: "GET", path: "/console", scope: scopeRead, full: true, do: homePage},
 	{method: "GET", path: "/console/me", do: mePage},
 
 	{method: "GET", path: "/console/connections", scope: scopeRead, do: connectionsPage},
 	{method: "GET", path: "/console/connections/new", scope: scopeAdmin, do: newConnectionPage},
 	{method: "POST", path: "/console/connections/new", scope: scopeAdmin, do: newConnection},
-	{method: "GET", path: "/console/connections/{id}", scope: scopeRead, do: connectionPage},
+	{method: "GET", path: "/console/connections/{id}", scope: scopeRead, full: true, do: connectionPage},
 	{method: "POST", path: "/console/connections/{id}/authorize", scope: scopeAdmin, do: authorize},
 	{method: "POST", path: "/console/connections/{id}/confirm", scope: scopeApprove, do: confirm},
 	{method: "GET", path: "/console/connections/{id}/accounts", scope: scopeRead, do: accountsPage},
@@ -191,7 +197,7 @@ var routes = []route{
 	{method: "GET", path: "/console/connections/{id}/runs", scope: scopeRead, do: runsPage},
 	{method: "POST", path: "/console/connections/{id}/sync", scope: scopeWrite, do: syncNow},
 
-	{method: "GET", path: "/console/runs/{id}", scope: scopeRead, do: runPage},
+	{method: "GET", path: "/console/runs/{id}", scope: scopeRead, full: true, do: runPage},
 	{method: "GET", path: "/console/runs/{id}/approve", scope: scopeApprove, do: approvePage},
 	{method: "POST", path: "/console/runs/{id}/approve", scope: scopeApprove, do: approve},
 	{method: "GET", path: "/console/runs/{id}/decline", scope: scopeApprove, do: declinePage},

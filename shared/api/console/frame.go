@@ -97,7 +97,7 @@ func (v *visit) frame(p view) g.Node {
 		main = append(main, v.flashBox())
 	}
 	main = append(main, v.crumbs(p.crumbs),
-		h.Header(h.Class("title"), h.H1(h.TabIndex("-1"), g.Text(clean(p.title))), g.Group(p.head)), g.Group(p.body))
+		h.Header(h.Class("title"), h.H1(h.TabIndex("-1"), g.Text(clean(p.title))), g.Group(p.head)), g.Group(p.body), v.asCalls())
 	return h.Doctype(h.HTML(h.Lang(v.lang.String()), g.If(class != "", h.Class(class)),
 		h.Head(
 			h.Meta(h.Charset("utf-8")),
@@ -129,7 +129,7 @@ func (v *visit) header(p view) g.Node {
 	}
 	return h.Header(h.Class("top"), brand,
 		h.Nav(v.label(textNavigation), h.Ul(items...)),
-		v.environment(),
+		v.needsYou(), v.environment(),
 		h.Details(h.Class("menu"), h.Summary(data(v.s.Name)),
 			h.Div(
 				h.P(link("/console/me", v.say(textMe))),

@@ -99,6 +99,20 @@ func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 			}
 			return got
 		},
+		"GET /v1/runs/run_1/counts": func(r *http.Request) any {
+			n := selection{Effects: map[directory.Effect]int{}, Irreversible: map[directory.Effect]int{}}
+			for _, c := range all.Items {
+				if want := r.URL.Query().Get("effect"); want == "" || want == string(c.Effect) {
+					n.Changes++
+					n.Effects[c.Effect]++
+					if c.Irreversible != "" {
+						n.Irreversible[c.Effect]++
+					}
+				}
+			}
+			return n
+		},
+		"GET /v1/attention": func(r *http.Request) any { return needs(w.now, state) },
 		"GET /v1/runs/run_1/parts": parts{
 			Departments: []part{{"Engineering", map[directory.Effect]int{directory.EffectBlock: 11}}, {"", map[directory.Effect]int{directory.EffectBlock: 3, directory.EffectRename: 2}}},
 			Domains:     []part{{"contoso.example", map[directory.Effect]int{directory.EffectBlock: 14}}}},
@@ -109,7 +123,31 @@ func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 		"GET /v1/connections":                page[connection]{Items: []connection{contoso(w.now)}},
 	})
 	w.tell(people(w.now))
+	for i := range 14 { // whom the changes are about
+		of := fmt.Sprintf("GET /v1/users/usr_%d", i)
+		if _, there := w.answers[of]; !there {
+			w.tell(map[string]any{of: ann(w.now), of + "/bindings": page[userBinding]{}, of + "/groups": page[userGroup]{}})
+		}
+		w.tell(map[string]any{of + "/explain": w.answers["GET /v1/users/usr_1/explain"]})
+	}
 	return w
+}
+
+// needs are what /v1 says needs somebody at the connection of runWorld.
+func needs(now time.Time, state directory.RunState) attention {
+	of := func(n needed) needed { n.ConnectionID, n.ConnectionName = "con_1", "Contoso"; return n }
+	a := attention{Connections: 1, Counts: map[string]int{}}
+	if state == directory.RunHeld {
+		a.Items = append(a.Items, of(needed{Kind: "held-run", Urgency: urgencyDecide, RunID: runID, Since: now.Add(-10 * time.Minute), AskedBy: "ada",
+			Message: "14 changes of the effect block are more than the 5 allowed.", Next: "Look at its changes.", Counts: aRun(now, state).Counts}))
+	}
+	a.Items = append(a.Items,
+		of(needed{Kind: "finding", Urgency: urgencyBroken, Code: "domain-lost", Subject: "old.example", Message: "The tenant has lost the domain. Nobody there is written.", Next: "Verify it again.", Since: now.Add(-time.Hour)}),
+		of(needed{Kind: "problem", Urgency: urgencyBroken, Code: "paused-leaver", Message: "The account of a leaver stays enabled.", Next: "Resume it.", Since: now.Add(-time.Hour), Count: 2}))
+	for _, n := range a.Items {
+		a.Counts[n.Urgency]++
+	}
+	return a
 }
 
 // ann is a user whom Active Directory brings, but for the job title.
@@ -158,6 +196,14 @@ func people(now time.Time) map[string]any {
 	return map[string]any{
 		"GET /v1/users": func(r *http.Request) any {
 			switch q := r.URL.Query(); {
+			case q.Get("id") != "":
+				list := page[directory.User]{}
+				for id := range strings.SplitSeq(q.Get("id"), ",") {
+					if u := ann(now); id == string(u.ID) {
+						list.Items = append(list.Items, u)
+					}
+				}
+				return list
 			case q.Get("deleted") == "true":
 				return page[directory.User]{Items: []directory.User{deleted}}
 			case q.Get("text") == "nobody":
@@ -174,7 +220,8 @@ func people(now time.Time) map[string]any {
 		"GET /v1/users/usr_2/groups": page[userGroup]{}, "GET /v1/users/usr_3/groups": page[userGroup]{},
 		"GET /v1/users/usr_1/explain": e,
 		"GET /v1/activity":            did,
-		"GET /v1/activity/summary":    map[string]any{"items": []day{{"2026-11-27", map[directory.Effect]map[directory.ChangeState]int{directory.EffectUpdate: {directory.ChangeApplied: 1200, directory.ChangeFailed: 3}}}, {Day: "2026-11-28"}}},
+		"GET /v1/users:count":         map[string]int{"users": 3},
+		"GET /v1/activity/summary":    map[string]any{"items": []dayOf{{day{"2026-11-27", map[directory.Effect]map[directory.ChangeState]int{directory.EffectUpdate: {directory.ChangeApplied: 1200, directory.ChangeFailed: 3}}}, "con_1"}, {day{Day: "2026-11-28"}, "con_1"}}},
 		"GET /v1/connections/con_1/audit": auditReport{Counts: map[string]int{"both": 1, "microsoft": 1}, Advice: []string{"Look at it."}, Items: []audited{
 			{Match: "both", At: now, Entry: &did.Items[0], Events: []directory.DirectoryAudit{{Activity: "Update user", Result: "success", ByUser: &directory.UserIdentity{UserPrincipalName: "admin@contoso.example"}}}}, {Match: "microsoft", At: now, Events: []directory.DirectoryAudit{{Activity: "Delete user"}}}}},
 		"GET /v1/connections/con_1/tenant-groups": page[tenantGroup]{Items: []tenantGroup{{ID: "t-1", DisplayName: "Sales", Kind: "security", Verdict: "same-name", Adoptable: true, Detail: "A group of the directory has its name.", GroupID: "grp_1", GroupName: "Sales"}, {ID: "t-2", DisplayName: "All", Kind: "security", Verdict: "dynamic", Detail: "Microsoft decides who is in it."}}},
@@ -211,8 +258,11 @@ func TestGoldenPages(t *testing.T) {
 		"home-held":  {directory.RunHeld, "/console", nil, 200},
 		"home-quiet": {directory.RunDone, "/console", quiet, 200},
 		"home-late": {directory.RunDone, "/console", func(*world) map[string]any {
-			return map[string]any{"GET /v1/connections/con_1/runs": problem{Status: 503}}
+			return map[string]any{"GET /v1/attention": problem{Status: 503}, "GET /v1/activity/summary": problem{Status: 503}}
 		}, 200},
+		"home-more":        {directory.RunHeld, "/console", attentive, 200},
+		"home-asked":       {directory.RunDone, "/console", pending, 200},
+		"home-to-import":   {directory.RunDone, "/console", toImport, 200},
 		"home-to-confirm":  {directory.RunDone, "/console", toConfirm, 200},
 		"connections":      {directory.RunDone, "/console/connections", nil, 200},
 		"connections-none": {directory.RunDone, "/console/connections", func(*world) map[string]any { return map[string]any{"GET /v1/connections": page[connection]{}} }, 200},
@@ -319,11 +369,42 @@ func proposals(w *world) map[string]any {
 		{directory.Proposal{ID: "p-1", Kind: directory.ProposalSettings, By: "ben", At: w.now.Add(-time.Hour), Expires: w.now.Add(71 * time.Hour), Loosens: []string{"guard.block", "onDelete"}}, false},
 		{directory.Proposal{ID: "p-2", Kind: directory.ProposalLift, By: "ada", At: w.now.Add(-time.Hour), Expires: w.now.Add(71 * time.Hour), Lift: &directory.ProposedLift{AccountID: "a-1", Minutes: 30, Reason: "repair"}}, false},
 		{directory.Proposal{ID: "p-3", Kind: directory.ProposalSettings, By: "ben", At: w.now, Expires: w.now.Add(time.Hour), Loosens: []string{"mode"}}, true}}
-	return map[string]any{"GET /v1/connections/con_1": c, "GET /v1/connections": page[connection]{Items: []connection{c}}}
+	proposed := needed{Kind: "proposal", Urgency: urgencyDecide, ConnectionID: "con_1", ConnectionName: "Contoso", AskedBy: "ben", Message: "ben proposes to loosen guard.block, onDelete.", Since: w.now.Add(-time.Hour), Until: w.now.Add(71 * time.Hour)}
+	return map[string]any{"GET /v1/connections/con_1": c, "GET /v1/connections": page[connection]{Items: []connection{c}},
+		"GET /v1/attention": attention{Items: []needed{proposed}, Counts: map[string]int{urgencyDecide: 1}, Connections: 1}}
+}
+
+// attentive is a /v1 where everything that may need somebody does.
+func attentive(w *world) map[string]any {
+	a := needs(w.now, directory.RunHeld)
+	for _, n := range []needed{
+		{Kind: "proposal", Urgency: urgencyDecide, Message: "ben proposes to loosen mode.", AskedBy: "ben", Until: w.now.Add(time.Hour)},
+		{Kind: "needs-authorization", Urgency: urgencyBroken, Code: "token-revoked", Message: "The token was revoked."},
+		{Kind: "run-failed", Urgency: urgencyBroken, RunID: runID, Message: "The last run has failed.", Since: w.now.Add(-time.Hour)},
+		{Kind: "overdue", Urgency: urgencyBroken, Message: "No run has ended well for longer than twice the interval."},
+		{Kind: "problem", Urgency: urgencyBroken, Code: "address-in-use", Message: "Another object has the address.", Count: 100, More: true},
+		{Kind: "lacking-permission", Urgency: urgencySoon, Subject: "Group.ReadWrite.All", Message: "No group is exported.", Code: "scope-missing"},
+		{Kind: "finding", Urgency: urgencySoon, Code: "token-old", Message: "The token ends on 4 December.", Next: "Authorise again."},
+		{Kind: "problem", Urgency: urgencyWaiting, Code: "waiting-for-seat", Message: "No seat is free.", Count: 1},
+	} {
+		n.ConnectionID, n.ConnectionName = "con_1", "Contoso"
+		a.Items = append(a.Items, n)
+		a.Counts[n.Urgency]++
+	}
+	a.Next = "more"
+	return map[string]any{"GET /v1/attention": a}
+}
+
+// toImport is a /v1 with a connection that is authorised, and nobody bound.
+func toImport(w *world) map[string]any {
+	c := contoso(w.now)
+	c.BoundCount, c.LastRun = 0, nil
+	return map[string]any{"GET /v1/connections": page[connection]{Items: []connection{c}}, "GET /v1/attention": attention{Connections: 1}}
 }
 
 func quiet(w *world) map[string]any {
-	return map[string]any{"GET /v1/connections/con_1/problems": causes{}, "GET /v1/connections/con_1/health": health{CheckedAt: new(w.now), Healthy: new(true)}}
+	return map[string]any{"GET /v1/attention": attention{Connections: 1},
+		"GET /v1/connections/con_1/problems": causes{}, "GET /v1/connections/con_1/health": health{CheckedAt: new(w.now), Healthy: new(true)}}
 }
 
 func toConfirm(w *world) map[string]any {
@@ -331,11 +412,14 @@ func toConfirm(w *world) map[string]any {
 	c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: "contoso.onmicrosoft.example", IsInitial: true})
 	c.Status, c.Waiting = directory.StatusAwaitingConfirmation, &waitingSignIn{Tenant: *c.Tenant, AuthorizedBy: *c.AuthorizedBy, RequestedBy: "ben", Until: w.now.Add(21 * time.Hour)}
 	c.Tenant = nil
-	return map[string]any{"GET /v1/connections": page[connection]{Items: []connection{c}}, "GET /v1/connections/con_1": c}
+	confirmation := needed{Kind: "confirmation", Urgency: urgencyDecide, ConnectionID: "con_1", ConnectionName: "Contoso", Subject: "admin@contoso.example", AskedBy: "ben", Message: "Somebody has signed in.", Since: w.now.Add(-3 * time.Hour), Until: w.now.Add(21 * time.Hour)}
+	return map[string]any{"GET /v1/connections": page[connection]{Items: []connection{c}}, "GET /v1/connections/con_1": c,
+		"GET /v1/attention": attention{Items: []needed{confirmation}, Counts: map[string]int{urgencyDecide: 1}, Connections: 1}}
 }
 
 func pending(w *world) map[string]any {
-	return map[string]any{"GET /v1/connections/con_1": connection{ID: "con_1", Name: "Contoso", Status: directory.StatusPending},
+	c := connection{ID: "con_1", Name: "Contoso", Status: directory.StatusPending}
+	return map[string]any{"GET /v1/connections/con_1": c, "GET /v1/connections": page[connection]{Items: []connection{c}}, "GET /v1/attention": attention{Connections: 1},
 		"GET /v1/connections/con_1/runs": page[directory.Run]{}, "GET /v1/connections/con_1/problems": causes{}, "GET /v1/connections/con_1/health": health{}}
 }
 
@@ -385,7 +469,7 @@ func FuzzChoice(f *testing.F) {
 func TestApprove(t *testing.T) {
 	t.Parallel()
 	const ids = `POST /v1/runs/run_1/approve {"changeIds":["run_1.0.0","run_1.0.1"]}`
-	const renames = `POST /v1/runs/run_1/approve {"changeIds":["run_1.1.0","run_1.1.1"]}`
+	const renames = `POST /v1/runs/run_1/approve {"where":{"effect":["rename"]}}`
 	for name, tt := range map[string]struct {
 		form  []string
 		later time.Duration
@@ -404,6 +488,8 @@ func TestApprove(t *testing.T) {
 		"all, words":              {[]string{"what", "all", "count", "16", "typed", "yes"}, 0, "", "Type the number 16"},
 		"all, signed in long ago": {[]string{"what", "all", "count", "16", "typed", "16"}, 10 * time.Minute, "", "sign-in of the last five minutes"},
 		"a filter":                {[]string{"what", "filter", "effect", "rename", "count", "2", "typed", "2"}, 0, renames, ""},
+		"a filter of nothing":     {[]string{"what", "filter", "state", "planned", "count", "16", "typed", "16"}, 0, "", "Nothing is chosen"},
+		"a filter, with a reason": {[]string{"what", "filter", "effect", "block", "department", "Sales,Works", "state", "planned", "count", "14", "reason", "left"}, 0, `POST /v1/runs/run_1/approve {"where":{"department":["Sales","Works"],"effect":["block"]},"reason":"left"}`, ""},
 		"a choice that is none":   {[]string{"what", "chosen", "s", "zzz", "count", "1"}, 0, "", "At most 500"},
 	} {
 		t.Run(name, func(t *testing.T) {
