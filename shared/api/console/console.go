@@ -212,7 +212,7 @@ var routes = []route{
 	{method: "POST", path: "/console/users/load", scope: scopeWrite, file: true, do: load},
 	{method: "GET", path: "/console/users/new", scope: scopeWrite, do: newUserPage},
 	{method: "POST", path: "/console/users/new", scope: scopeWrite, do: newUser},
-	{method: "GET", path: "/console/users/{id}", scope: scopeRead, do: userPage},
+	{method: "GET", path: "/console/users/{id}", scope: scopeRead, full: true, do: userPage},
 	{method: "GET", path: "/console/users/{id}/photo", scope: scopeRead, do: photo},
 	{method: "GET", path: "/console/users/{id}/explain", scope: scopeRead, do: explainPage},
 	{method: "GET", path: "/console/users/{id}/edit", scope: scopeWrite, do: editUserPage},

@@ -29,7 +29,7 @@ func (v *visit) number(n int) g.Node { return g.Text(v.lang.number(n)) }
 const longestData = 200
 
 // longestSentence is how much of a sentence of the API a page shows.
-const longestSentence = 600
+const longestSentence = 400
 
 // clean is a text of others without what would act on the text around it or be
 // unseen, and not longer than a page bears.
@@ -73,9 +73,12 @@ func code(s string) g.Node { return h.Code(g.Text(clean(s))) }
 // label names an element for those who hear the page.
 func (v *visit) label(t text, with ...any) g.Node { return h.Aria("label", v.lang.say(t, with...)) }
 
+// longestLink is how long an address of ours may be: with 500 changes ticked one by one.
+const longestLink = 4000
+
 // link leads to a path of this console; any other address is dropped.
 func link(to string, children ...g.Node) g.Node {
-	if !local(to) && !strings.HasPrefix(to, "#") && !strings.HasPrefix(to, "?") {
+	if len(to) > longestLink || !local(to) && !strings.HasPrefix(to, "#") && !strings.HasPrefix(to, "?") {
 		return h.Span(children...)
 	}
 	return h.A(append([]g.Node{h.Href(to)}, children...)...)

@@ -237,6 +237,11 @@ func (v *visit) compared(rv *runView, c *directory.Change) g.Node {
 		prop, now, then, agreed, from := column{head: textProperty}, column{head: textAtMicrosoft}, column{head: textWillBe}, column{head: textAgreed}, column{head: textFromWhere}
 		var rows []g.Node
 		same := 0
+		for _, p := range c.Properties { // what is no attribute of a user, as whether the account may sign in
+			if !slices.ContainsFunc(e.Attributes, func(a explainedAttribute) bool { return a.Name == p.Name }) {
+				rows = append(rows, h.Tr(v.cell(prop, code(p.Name)), v.cell(now, v.before(p)), v.cell(then, v.after(p)), v.cell(agreed, dash()), v.cell(from, v.sentence(c.Reason))))
+			}
+		}
 		for _, a := range e.Attributes {
 			planned := slices.IndexFunc(c.Properties, func(p directory.PropertyChange) bool { return p.Name == a.Name })
 			theirs := !a.Observed.Equal(a.Base) && !a.Base.IsNull()

@@ -57,9 +57,10 @@ type decision struct {
 func (d *decision) number() int { return total(d.counts) }
 
 // open is how many of the run's changes are still to be decided about.
-func (d *decision) open() int {
-	return max(d.number(), total(d.run.Counts)-d.run.Applied-d.run.Failed-d.run.Refused)
-}
+func (d *decision) open() int { return max(d.number(), openOf(&d.run)) }
+
+// openOf is how many of a held run's changes nothing has become of yet.
+func openOf(r *directory.Run) int { return max(0, total(r.Counts)-r.Applied-r.Failed-r.Refused) }
 
 // grave reports whether a decision cannot be taken back as a whole, or blocks many: then
 // its number is typed.
@@ -393,7 +394,7 @@ func declinePage(v *visit) (answer, error) {
 	if run.State != directory.RunHeld {
 		return v.done(at, v.lang.say(textNotHeldAnyMore)), nil
 	}
-	n := total(run.Counts)
+	n := openOf(&run)
 	return view{title: v.lang.count(countDeclineTitle, n), section: "/console/connections",
 		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {at, g.Text(v.runTitle(&run))}},
 		body: []g.Node{h.P(h.Class("lead"), v.say(textDeclineWhat)), h.P(v.say(textDeclineThen)), v.chipsPlain(run.Counts),

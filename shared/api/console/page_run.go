@@ -110,11 +110,6 @@ func runPage(v *visit) (answer, error) {
 	changes := ask[page[directory.Change]](v, filter.of(id, "changes", "limit", strconv.Itoa(changesPerPage), "next", q.Get("next")))
 	rv := runView{filter: filter, chosen: chosen}
 	rv.open, rv.opened = parsePlace(q.Get("open"))
-	var parted *later[parts]
-	if !rv.opened { // who compares one change has seen where the others are
-		asked := ask[parts](v, apiPath("runs", id, "parts"))
-		parted = &asked
-	}
 	if !again {
 		var err error
 		if run, tag, err = runs.tagged(); err != nil {
@@ -124,6 +119,11 @@ func runPage(v *visit) (answer, error) {
 	rv.run = run
 	owner := ask[connection](v, apiPath("connections", string(run.ConnectionID)))
 	left := v.askLeft(&run)
+	var parted *later[parts]
+	if total(run.Counts) > 0 && !rv.opened && left == nil { // who compares one change has seen where the others are
+		asked := ask[parts](v, apiPath("runs", id, "parts"))
+		parted = &asked
+	}
 	var err error
 	if rv.con, err = owner.get(); err != nil {
 		rv.con = connection{ID: run.ConnectionID, Name: string(run.ConnectionID)}
@@ -436,10 +436,13 @@ func (v *visit) heldBox(rv *runView) g.Node {
 		}
 	}
 	passes := textHeldSomePasses
-	if r.Held.All {
+	switch {
+	case r.Held.All && r.Applied > 0:
+		passes = textHeldRest
+	case r.Held.All:
 		passes = textHeldAll
 	}
-	at, all := here("runs", string(r.ID)), total(r.Counts)
+	at, all := here("runs", string(r.ID)), openOf(r)
 	return h.Section(h.Class("box warn held"), h.H2(v.say(textWhyHeld)), h.Ul(reasons...), h.P(h.Class("faint"), v.say(passes)),
 		g.If(v.mayNot(rv), h.P(h.Strong(v.say(textFourEyes)))),
 		h.Details(h.Summary(v.say(textInWordsOfAPI)), h.Ul(g.Map(r.Held.Reasons, func(s string) g.Node { return h.Li(v.sentence(s)) })...)),
@@ -573,9 +576,6 @@ func (v *visit) howFar(r *directory.Run) g.Node {
 
 // partLists count a plan by department and by domain, each a link to its changes.
 func (v *visit) partLists(rv *runView, p parts) g.Node {
-	if total(rv.run.Counts) == 0 {
-		return nil
-	}
 	lists := []g.Node{}
 	for _, dimension := range []struct {
 		name  text

@@ -286,17 +286,8 @@ type explanation struct {
 		Protected bool   `json:"protected"`
 		Reason    string `json:"reason"`
 	} `json:"protection"`
-	Attributes []struct {
-		Name     string          `json:"name"`
-		Rule     string          `json:"rule"`
-		Desired  directory.Value `json:"desired"`
-		Base     directory.Value `json:"base"`
-		Observed directory.Value `json:"observed"`
-		Outcome  string          `json:"outcome"`
-		Note     string          `json:"note"`
-		Reason   string          `json:"reason"`
-	} `json:"attributes"`
-	Decision struct {
+	Attributes []explainedAttribute `json:"attributes"`
+	Decision   struct {
 		Status   directory.BindingStatus `json:"status"`
 		Problem  *directory.Problem      `json:"problem"`
 		Findings []directory.Problem     `json:"findings"`
@@ -306,6 +297,18 @@ type explanation struct {
 		Mode string          `json:"mode"`
 		Held *directory.Held `json:"held"`
 	} `json:"guard"`
+}
+
+// explainedAttribute is a property of an account: wanted, last agreed, and found there.
+type explainedAttribute struct {
+	Name     string          `json:"name"`
+	Rule     string          `json:"rule"`
+	Desired  directory.Value `json:"desired"`
+	Base     directory.Value `json:"base"`
+	Observed directory.Value `json:"observed"`
+	Outcome  string          `json:"outcome"`
+	Note     string          `json:"note"`
+	Reason   string          `json:"reason"`
 }
 
 // outcomeWord is what becomes of a property.

@@ -319,6 +319,7 @@ var (
 	textMoreThan       = text{"more than the limit of", "mehr als die Grenze von"}
 	textMostly         = text{"most of them in", "die meisten in"}
 	textHeldAll        = text{"Nothing of it is written before somebody decides.", "Nichts davon wird geschrieben, bevor jemand entscheidet."}
+	textHeldRest       = text{"Nothing more of it is written before somebody decides.", "Nichts weiter davon wird geschrieben, bevor jemand entscheidet."}
 	textHeldSomePasses = text{"Blocks that are within their own limits still go through; everything else waits.", "Sperren innerhalb ihrer eigenen Grenzen gehen durch; alles andere wartet."}
 	textHeldMode       = text{"Every run of this connection waits for approval.", "Jeder Lauf dieser Verbindung wartet auf Genehmigung."}
 	textHeldEmpty      = text{"The directory has no living user any more.", "Das Verzeichnis hat keinen lebenden Benutzer mehr."}
