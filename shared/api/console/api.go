@@ -75,6 +75,7 @@ type cause struct {
 	Users      int                             `json:"users"`
 	Holders    []string                        `json:"holders"`
 	Examples   []directory.UserID              `json:"examples"`
+	Objects    []directory.Ref                 `json:"objects"`
 	FirstSince time.Time                       `json:"firstSince"`
 	Kind       directory.ProblemKind           `json:"kind"`
 	Statuses   map[directory.BindingStatus]int `json:"statuses"`
@@ -104,6 +105,49 @@ type health struct {
 	Note      string            `json:"note"`
 	Next      string            `json:"next"`
 	Unread    map[string]string `json:"unread"`
+}
+
+// The urgencies of what needs somebody, the most urgent first.
+const (
+	urgencyDecide  = "decide"
+	urgencyBroken  = "broken"
+	urgencySoon    = "soon"
+	urgencyWaiting = "waiting"
+)
+
+// attention is what needs somebody, over some connections.
+type attention struct {
+	Items       []needed       `json:"items"`
+	Counts      map[string]int `json:"counts"`
+	Connections int            `json:"connections"`
+	Next        string         `json:"next"`
+}
+
+// needed is one thing that needs somebody.
+type needed struct {
+	Kind           string                   `json:"kind"`
+	Urgency        string                   `json:"urgency"`
+	ConnectionID   directory.ConnectionID   `json:"connectionId"`
+	ConnectionName string                   `json:"connectionName"`
+	Message        string                   `json:"message"`
+	Next           string                   `json:"next"`
+	Since          time.Time                `json:"since,omitzero"`
+	Until          time.Time                `json:"until,omitzero"`
+	RunID          directory.RunID          `json:"runId"`
+	Code           string                   `json:"code"`
+	Subject        string                   `json:"subject"`
+	AskedBy        string                   `json:"askedBy"`
+	Count          int                      `json:"count"`
+	More           bool                     `json:"more"`
+	Counts         map[directory.Effect]int `json:"counts"`
+}
+
+// selection is how many of a run's changes a filter selects.
+type selection struct {
+	Changes      int                      `json:"changes"`
+	Effects      map[directory.Effect]int `json:"effects"`
+	Irreversible map[directory.Effect]int `json:"irreversible"`
+	Partial      bool                     `json:"partial"` // the run has more than were looked at
 }
 
 // The addresses of /v1. An ID from an address of ours is escaped: it came from outside.

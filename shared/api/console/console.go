@@ -56,6 +56,9 @@ type Console struct {
 	api    *http.Client
 	files  *http.Client // for uploads, which go past /v1
 	mux    http.Handler
+	marks  marks
+
+	markWait time.Duration
 }
 
 // New returns a Console.
@@ -76,7 +79,7 @@ func New(cfg Config) (*Console, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Console{cfg: cfg, secure: u.Scheme == "https",
+	c := &Console{cfg: cfg, secure: u.Scheme == "https", markWait: markWait,
 		login: &http.Client{Transport: cfg.Login, Timeout: pageTime, CheckRedirect: noRedirect},
 		api:   &http.Client{Transport: cfg.API, Timeout: pageTime, CheckRedirect: noRedirect},
 		files: &http.Client{Transport: cfg.API, Timeout: fileTime, CheckRedirect: noRedirect},
@@ -140,6 +143,9 @@ type route struct {
 	fresh bool
 	// file takes a form with a file.
 	file bool
+	// full is a page that makes as many calls as a page may: the frame shows what it
+	// knows of what needs somebody, and does not ask for it.
+	full bool
 	// open needs no session.
 	open bool
 	do   func(v *visit) (answer, error)
@@ -153,16 +159,16 @@ var routes = []route{
 	{method: "POST", path: "/console/sign-out", open: true, do: signOut},
 	{method: "POST", path: "/console/preferences", open: true, do: setPreferences},
 
-	{method: "GET", path: "/console/{$}", scope: scopeRead, do: homePage},
-	{method: "GET", path: "/console", scope: scopeRead, do: homePage},
+	{method: "GET", path: "/console/{$}", scope: scopeRead, full: true, do: homePage},
+	{method: "GET", path: "/console", scope: scopeRead, full: true, do: homePage},
 	{method: "GET", path: "/console/me", do: mePage},
-	{method: "GET", path: "/console/search", scope: scopeRead, do: searchPage},
+	{method: "GET", path: "/console/search", scope: scopeRead, full: true, do: searchPage},
 	{method: "GET", path: "/console/openapi.json", do: describedFile},
 
 	{method: "GET", path: "/console/connections", scope: scopeRead, do: connectionsPage},
 	{method: "GET", path: "/console/connections/new", scope: scopeAdmin, do: newConnectionPage},
 	{method: "POST", path: "/console/connections/new", scope: scopeAdmin, do: newConnection},
-	{method: "GET", path: "/console/connections/{id}", scope: scopeRead, do: connectionPage},
+	{method: "GET", path: "/console/connections/{id}", scope: scopeRead, full: true, do: connectionPage},
 	{method: "POST", path: "/console/connections/{id}/authorize", scope: scopeAdmin, do: authorize},
 	{method: "POST", path: "/console/connections/{id}/confirm", scope: scopeApprove, do: confirm},
 	{method: "GET", path: "/console/connections/{id}/accounts", scope: scopeRead, do: accountsPage},
@@ -181,7 +187,7 @@ var routes = []route{
 	{method: "GET", path: "/console/connections/{id}/health", scope: scopeRead, do: healthPage},
 	{method: "POST", path: "/console/connections/{id}/health", scope: scopeWrite, do: checkHealth},
 	{method: "GET", path: "/console/connections/{id}/groups", scope: scopeRead, do: usesPage},
-	{method: "GET", path: "/console/connections/{id}/groups/{group}", scope: scopeRead, do: usePage},
+	{method: "GET", path: "/console/connections/{id}/groups/{group}", scope: scopeRead, full: true, do: usePage},
 	{method: "POST", path: "/console/connections/{id}/groups/{group}", scope: scopeAdmin, do: saveUse},
 	{method: "POST", path: "/console/connections/{id}/groups/{group}/end", scope: scopeAdmin, do: endUse},
 	{method: "GET", path: "/console/connections/{id}/tenant-groups", scope: scopeRead, do: tenantGroupsPage},
@@ -202,7 +208,7 @@ var routes = []route{
 	{method: "GET", path: "/console/connections/{id}/runs", scope: scopeRead, do: runsPage},
 	{method: "POST", path: "/console/connections/{id}/sync", scope: scopeWrite, do: syncNow},
 
-	{method: "GET", path: "/console/runs/{id}", scope: scopeRead, do: runPage},
+	{method: "GET", path: "/console/runs/{id}", scope: scopeRead, full: true, do: runPage},
 	{method: "GET", path: "/console/runs/{id}/approve", scope: scopeApprove, do: approvePage},
 	{method: "POST", path: "/console/runs/{id}/approve", scope: scopeApprove, do: approve},
 	{method: "GET", path: "/console/runs/{id}/decline", scope: scopeApprove, do: declinePage},
@@ -219,7 +225,7 @@ var routes = []route{
 	{method: "POST", path: "/console/users/many", scope: scopeWrite, do: doMany},
 	{method: "GET", path: "/console/users/new", scope: scopeWrite, do: newUserPage},
 	{method: "POST", path: "/console/users/new", scope: scopeWrite, do: newUser},
-	{method: "GET", path: "/console/users/{id}", scope: scopeRead, do: userPage},
+	{method: "GET", path: "/console/users/{id}", scope: scopeRead, full: true, do: userPage},
 	{method: "GET", path: "/console/users/{id}/photo", scope: scopeRead, do: photo},
 	{method: "GET", path: "/console/users/{id}/explain", scope: scopeRead, do: explainPage},
 	{method: "GET", path: "/console/users/{id}/edit", scope: scopeWrite, do: editUserPage},
@@ -250,7 +256,7 @@ var routes = []route{
 	{method: "GET", path: "/console/jobs/{id}", scope: scopeRead, do: jobPage},
 	{method: "GET", path: "/console/jobs/{id}/refused.csv", scope: scopeRead, do: refusedCSV},
 
-	{method: "GET", path: "/console/sources", scope: scopeRead, do: sourcesPage},
+	{method: "GET", path: "/console/sources", scope: scopeRead, full: true, do: sourcesPage},
 
 	{method: "GET", path: "/console/activity", scope: scopeRead, do: activityPage},
 	{method: "POST", path: "/console/activity/verify", scope: scopeWrite, do: verify},

@@ -109,7 +109,7 @@ func (v *visit) frame(p view) g.Node {
 		main = append(main, v.flashBox())
 	}
 	main = append(main, v.crumbs(p.crumbs),
-		h.Header(h.Class("title"), h.H1(h.TabIndex("-1"), g.Text(clean(p.title))), g.Group(p.head)), g.Group(p.body))
+		h.Header(h.Class("title"), h.H1(h.TabIndex("-1"), g.Text(clean(p.title))), g.Group(p.head)), g.Group(p.body), v.asCalls())
 	return h.Doctype(h.HTML(h.Lang(v.lang.String()), g.If(class != "", h.Class(class)),
 		h.Head(
 			h.Meta(h.Charset("utf-8")),
@@ -144,7 +144,7 @@ func (v *visit) header(p view) g.Node {
 		h.Nav(v.label(textNavigation), h.Ul(items...)),
 		h.Form(h.Method("get"), h.Action("/console/search"), h.Class("find"), h.Role("search"), v.label(textSearchAll),
 			h.Input(h.Type("search"), h.Name("text"), v.label(textSearchAll), h.Placeholder(v.lang.say(textSearch)), h.MaxLength("200"), h.Value(v.searched()))),
-		v.environment(),
+		v.needsYou(), v.environment(),
 		h.Details(h.Class("menu"), h.Summary(data(v.s.Name)),
 			h.Div(
 				h.P(link("/console/me", v.say(textMe))),

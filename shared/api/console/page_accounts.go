@@ -535,13 +535,37 @@ func problemsPage(v *visit) (answer, error) {
 		if len(p.Items) == 0 {
 			return v.empty(textNoProblems)
 		}
+		var refs []directory.Ref
+		for i := range p.Items {
+			refs = append(refs, p.Items[i].some()...)
+		}
+		known := v.nameThem(refs).get()
 		return h.Div(g.Map(p.Items, func(x cause) g.Node {
-			return h.Section(h.Class("box warn"), h.H2(v.count(countUsers, x.Users), g.Text(" "), v.sentence(x.Message)), g.If(x.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(x.Next))),
+			some := x.some()
+			return h.Section(h.Class("box warn"), h.H2(v.count(countUsers, x.Users), g.Text(" "), v.sentence(x.Message)),
+				g.If(len(some) > 0, h.P(dotted(g.Map(some, func(r directory.Ref) g.Node { return v.object(r, known) })), g.If(x.Users > len(some), g.Group([]g.Node{g.Text(" "), v.count(countMoreParts, x.Users-len(some))})))), g.If(x.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(x.Next))),
 				g.If(len(x.Holders) > 0, h.P(v.say(textHeldBy), g.Text(" "), data(strings.Join(x.Holders, ", ")))),
 				h.P(h.Class("faint"), code(x.Code), g.If(!x.FirstSince.IsZero(), g.Group([]g.Node{g.Text(" "), v.say(textSince), g.Text(" "), v.ago(x.FirstSince)}))),
 				h.Div(h.Class("row"), link(below(at, "problems", x.Code), h.Class("button"), v.say(textWhoHasIt)), v.act(scopeWrite, below(at, "problems", x.Code, "retry"), textRetryAll, "")))
 		})...)
 	}), v.asCall("GET", apiPath("connections", id, "problems"))), nil
+}
+
+// fewExamples is how many of those who have a problem are named before its page is opened.
+const fewExamples = 3
+
+// some are a few of those who have a problem.
+func (x *cause) some() []directory.Ref {
+	refs := directory.AccountsOf(x.Examples)
+	return append(refs, x.Objects...)[:min(fewExamples, len(refs)+len(x.Objects))]
+}
+
+// refOf is the account of a user, or another object.
+func refOf(u directory.UserID, object directory.Ref) directory.Ref {
+	if u != "" {
+		return directory.AccountOf(u)
+	}
+	return object
 }
 
 // affected is somebody who has a problem.
@@ -568,13 +592,14 @@ func problemPage(v *visit) (answer, error) {
 			if len(p.Items) == 0 && p.Next == "" {
 				return v.empty(textNobodyHasIt)
 			}
+			refs := make([]directory.Ref, len(p.Items))
+			for i := range p.Items {
+				refs[i] = refOf(p.Items[i].UserID, p.Items[i].Object)
+			}
+			known := v.nameThem(refs).get()
 			return h.Div(v.table(textProblems, []column{who, status, why}, g.Map(p.Items, func(a affected) g.Node {
-				name := g.Node(code(a.Object.ID))
-				if a.UserID != "" {
-					name = link(here("users", string(a.UserID)), code(string(a.UserID)))
-				}
 				t, word := bindingWord(a.Status)
-				return h.Tr(v.cell(who, name), v.cell(status, v.badge(t, word)), v.cell(why, v.trouble(&a.Problem)))
+				return h.Tr(v.cell(who, v.object(refOf(a.UserID, a.Object), known)), v.cell(status, v.badge(t, word)), v.cell(why, v.trouble(&a.Problem)))
 			})), v.pager(p.Next))
 		})), nil
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,15 +20,22 @@ const (
 	chooseFilter = "filter" // those that a filter shows
 )
 
-// mostLooked is how many pages of 500 changes a decision looks through: what is beyond
-// is decided by effects, or by all.
+// mostLooked is how many pages of 500 changes are looked through for those that were
+// ticked.
 const mostLooked = 10
 
-// wantsNumber is from how many blocks on a decision wants its number typed.
+// wantsNumber is how many blocks a decision may have without its number being typed.
 const wantsNumber = 50
 
-// shownOf is how many of the chosen changes a decision shows by name.
-const shownOf = 20
+// shownOf is how many of the chosen changes a decision shows by name, and shownLost how
+// many of those that cannot be taken back.
+const (
+	shownOf   = 20
+	shownLost = 20
+)
+
+// openStates are those of changes that may still be decided about, as a filter of /v1.
+const openStates = string(directory.ChangePlanned) + "," + string(directory.ChangeApproved)
 
 // errTooMany says that a run has more changes than one decision by names looks through.
 var errTooMany = errors.New("console: more changes than are looked through")
@@ -39,20 +47,25 @@ type decision struct {
 	chosen choice
 	filter runFilter
 
-	counts   map[directory.Effect]int // of what is approved
-	changes  []directory.Change       // the first of them
-	ids      []directory.ChangeID     // nil: all
-	lost     []directory.Change       // with something that cannot be taken back, the first of them
-	lostSum  int
-	complete bool // lost and lostSum are of everything
+	counts  map[directory.Effect]int                // of what is approved, as /v1 counts them
+	changes map[directory.Effect][]directory.Change // the first of them
+	ids     []directory.ChangeID                    // of those that were ticked
+	lost    []directory.Change                      // with something that cannot be taken back, the first of them
+	lostSum int
 }
 
 func (d *decision) number() int { return total(d.counts) }
 
+// open is how many of the run's changes are still to be decided about.
+func (d *decision) open() int { return max(d.number(), openOf(&d.run)) }
+
+// openOf is how many of a held run's changes nothing has become of yet.
+func openOf(r *directory.Run) int { return max(0, total(r.Counts)-r.Applied-r.Failed-r.Refused) }
+
 // grave reports whether a decision cannot be taken back as a whole, or blocks many: then
 // its number is typed.
 func (d *decision) grave() bool {
-	return d.lostSum > 0 || d.counts[directory.EffectBlock] >= wantsNumber || d.counts[directory.EffectDelete]+d.counts[directory.EffectGroupDelete] > 0
+	return d.lostSum > 0 || d.counts[directory.EffectBlock] > wantsNumber || d.counts[directory.EffectDelete]+d.counts[directory.EffectGroupDelete] > 0
 }
 
 // wantsFresh reports whether who decides is to have signed in just now.
@@ -62,7 +75,7 @@ func (d *decision) wantsFresh() bool {
 
 // readDecision reads a decision off a request, with the changes that it is about.
 func (v *visit) readDecision() (*decision, error) {
-	d := &decision{what: asked(v.r.FormValue("what"), chooseTicked, chooseAll, chooseFilter), filter: v.runFilter(), counts: map[directory.Effect]int{}}
+	d := &decision{what: asked(v.r.FormValue("what"), chooseTicked, chooseAll, chooseFilter), filter: v.runFilter(), counts: map[directory.Effect]int{}, changes: map[directory.Effect][]directory.Change{}}
 	var ok bool
 	if v.r.Method == http.MethodGet {
 		d.chosen, ok = v.chosen()
@@ -72,72 +85,105 @@ func (v *visit) readDecision() (*decision, error) {
 	if !ok {
 		return nil, errTooMany
 	}
-	if _, err := v.call(v.ctx, http.MethodGet, apiPath("runs", v.id()), nil, &d.run); err != nil {
-		return nil, err
+	// What is open is decided about, whatever the list was narrowed down to by its state.
+	d.filter.state = ""
+	if d.what == chooseFilter && !d.filter.any() {
+		d.what = chooseTicked // nothing was filtered by: that must not be everything
 	}
-	if d.run.State != directory.RunHeld {
-		return d, nil
-	}
-	return d, v.gather(d)
-}
-
-// gather looks through a run's changes for those that a decision is about.
-func (v *visit) gather(d *decision) error {
 	filter := runFilter{}
 	if d.what == chooseFilter {
 		filter = d.filter
 	}
-	next, found := "", 0
-	for looked := 0; ; looked++ {
-		if looked == mostLooked {
-			if d.what == chooseAll {
-				d.counts = d.run.Counts
-				return nil
-			}
-			return errTooMany
-		}
-		var p page[directory.Change]
-		if _, err := v.call(v.ctx, http.MethodGet, filter.of(v.id(), "limit", "500", "next", next), nil, &p); err != nil {
-			return err
-		}
-		for i := range p.Items {
-			c := &p.Items[i]
-			at, named := placeOf(d.run.ID, c.ID)
-			if c.State != directory.ChangePlanned && c.State != "" || d.what == chooseTicked && (!named || !d.chosen[at]) {
-				continue
-			}
-			found++
-			d.add(c)
-		}
-		next = p.Next
-		if next == "" || d.what == chooseTicked && found == len(d.chosen) {
-			d.complete = true
-			return nil
+	filter.state = openStates
+	runs := ask[directory.Run](v, apiPath("runs", v.id()))
+	first := ask[page[directory.Change]](v, filter.of(v.id(), "changes", "limit", "500"))
+	var counts *later[selection]
+	if d.what != chooseTicked {
+		asked := ask[selection](v, filter.of(v.id(), "counts"))
+		counts = &asked
+	}
+	var err error
+	if d.run, err = runs.get(); err != nil || d.run.State != directory.RunHeld {
+		return d, err
+	}
+	changes, err := first.get()
+	if err != nil {
+		return nil, err
+	}
+	if counts == nil {
+		return d, v.gather(d, changes)
+	}
+	n, err := counts.get()
+	if err != nil {
+		return nil, err
+	}
+	d.counted(n)
+	if n.Partial && d.what == chooseFilter {
+		return nil, errTooMany
+	} else if n.Partial {
+		d.counts = d.run.Counts // /v1 has counted a part; all that is open is what the run has
+	}
+	for i := range changes.Items {
+		d.show(&changes.Items[i])
+	}
+	return d, nil
+}
+
+// counted takes the numbers of /v1 over.
+func (d *decision) counted(n selection) {
+	d.counts = n.Effects
+	for e, k := range n.Irreversible {
+		if !renewed(e) {
+			d.lostSum += k
 		}
 	}
 }
 
-// add counts a change among those that are approved.
-func (d *decision) add(c *directory.Change) {
-	d.counts[c.Effect]++
-	if d.what != chooseAll {
-		d.ids = append(d.ids, c.ID)
-	}
-	if len(d.changes) < shownOf {
-		d.changes = append(d.changes, *c)
-	}
-	if c.Effect == directory.EffectRevoke {
-		return // each block has one, and all it costs is to sign in again: the page says so once
-	}
-	lost := c.Irreversible != ""
-	for _, p := range c.Properties {
-		lost = lost || p.Irreversible != ""
-	}
-	if lost {
-		d.lostSum++
-		if len(d.lost) < shownOf {
-			d.lost = append(d.lost, *c)
+// renewed reports whether what an effect takes for good costs no more than to sign in
+// again: each block ends sessions, and the page says so once.
+func renewed(e directory.Effect) bool { return e == directory.EffectRevoke }
+
+// gather looks through a run's changes for those that were ticked.
+func (v *visit) gather(d *decision, p page[directory.Change]) error {
+	for looked := 1; ; looked++ {
+		for i := range p.Items {
+			c := &p.Items[i]
+			if at, named := placeOf(d.run.ID, c.ID); !named || !d.chosen[at] {
+				continue
+			}
+			d.counts[c.Effect]++
+			d.ids = append(d.ids, c.ID)
+			if lost(c) {
+				d.lostSum++
+			}
+			d.show(c)
 		}
+		switch {
+		case p.Next == "" || len(d.ids) == len(d.chosen):
+			return nil
+		case looked == mostLooked:
+			return errTooMany
+		}
+		next := p.Next
+		p = page[directory.Change]{}
+		if _, err := v.call(v.ctx, http.MethodGet, runFilter{state: openStates}.of(v.id(), "changes", "limit", "500", "next", next), nil, &p); err != nil {
+			return err
+		}
+	}
+}
+
+// lost reports whether something of a change cannot be taken back.
+func lost(c *directory.Change) bool {
+	return !renewed(c.Effect) && (c.Irreversible != "" || slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool { return p.Irreversible != "" }))
+}
+
+// show keeps a change to be shown by its name, with its effect.
+func (d *decision) show(c *directory.Change) {
+	if list := d.changes[c.Effect]; len(list) < shownOf {
+		d.changes[c.Effect] = append(list, *c)
+	}
+	if lost(c) && len(d.lost) < shownLost {
+		d.lost = append(d.lost, *c)
 	}
 }
 
@@ -173,7 +219,7 @@ func approvePage(v *visit) (answer, error) {
 
 // approveView is the page of a decision; fault says what was wrong with what was sent.
 func (v *visit) approveView(d *decision, fault g.Node) answer {
-	at, n, all := here("runs", string(d.run.ID)), d.number(), total(d.run.Counts)
+	at, n, all := here("runs", string(d.run.ID)), d.number(), d.open()
 	crumbs := []crumb{{"/console/connections", v.say(textConnections)}, {at, g.Text(v.runTitle(&d.run))}}
 	if n == 0 {
 		return view{title: v.lang.say(textNothingChosen), section: "/console/connections", crumbs: crumbs,
@@ -192,7 +238,7 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 	}
 	var rest g.Node
 	if n < all {
-		rest = h.P(v.count(countDeclinedThen, all-n))
+		rest = h.P(v.count(countDeclinedThen, all-n), g.Text(" "), v.say(textFollowsDeclined))
 	}
 	form := []g.Node{h.Method("post"), h.Action(at + "/approve"), h.Data("busy", ""), h.Class("decide"),
 		hidden("what", d.what), hidden("s", d.chosen.String()), hidden("count", strconv.Itoa(n))}
@@ -220,10 +266,32 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 		body: []g.Node{
 			g.If(fault != nil, h.P(h.ID("fault"), h.Class("box bad"), h.Role("alert"), fault)),
 			h.P(h.Class("first"), v.say(textNothingYetHeld)), h.P(h.Class("lead"), g.Text(caption+".")), lost, rest, sessions, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
-			h.Form(form...),
-			h.Section(h.H2(v.say(textThese)), h.Ul(h.Class("bare"), g.Map(d.changes, func(c directory.Change) g.Node {
-				return h.Li(h.Class("line"), v.effectBadge(c.Effect), g.Text(" "), h.Strong(data(nameOf(&c))), v.diff(&c))
-			})), g.If(n > len(d.changes), h.P(v.count(countMoreChanges, n-len(d.changes)), g.Text(" "), link(query(at, d.filter.pairs()...), v.say(textSeeAll)))))}}
+			h.Form(form...), h.Section(h.H2(v.say(textThese)), v.chosenByEffect(d))}}
+}
+
+// chosenByEffect lists what is about to be approved, what takes away first: of each effect
+// the first by name, and a link to the rest.
+func (v *visit) chosenByEffect(d *decision) g.Node {
+	effects := graveFirst(d.counts)
+	most := max(shownOf/max(len(effects), 1), 5)
+	return g.Group(g.Map(effects, func(e directory.Effect) g.Node {
+		list := d.changes[e]
+		list = list[:min(len(list), most)]
+		rest := d.counts[e] - len(list)
+		all := runFilter{effect: string(e)}
+		if d.what == chooseFilter {
+			all = d.filter
+			all.effect = string(e)
+		}
+		to := query(here("runs", string(d.run.ID)), all.pairs()...)
+		if d.what == chooseTicked {
+			to = query(here("runs", string(d.run.ID)), "effect", string(e), "s", d.chosen.String())
+		}
+		return h.Div(h.Class("of-effect"), h.H3(v.effectBadge(e), g.Text(" "), v.number(d.counts[e])),
+			h.Ul(h.Class("bare"), g.Map(list, func(c directory.Change) g.Node {
+				return h.Li(h.Class("line"), h.Strong(data(nameOf(&c))), v.diff(&c))
+			})), g.If(rest > 0, h.P(v.count(countMoreChanges, rest), g.Text(" "), link(to, v.say(textSeeAll)))))
+	}))
 }
 
 // lostReasons says what of a change cannot be taken back.
@@ -243,7 +311,22 @@ func (v *visit) lostReasons(c *directory.Change) g.Node {
 // approval is the body of an approval.
 type approval struct {
 	ChangeIDs []directory.ChangeID `json:"changeIds,omitempty"`
+	Where     map[string][]string  `json:"where,omitempty"`
 	Reason    string               `json:"reason,omitempty"`
+}
+
+// approval is what a decision is sent as: nothing for all of the run, the ticked changes by
+// their IDs, and those of a filter by the filter, which is decided at /v1 change by change.
+func (d *decision) approval(reason string) any {
+	switch {
+	case d.what == chooseTicked:
+		return approval{ChangeIDs: d.ids, Reason: reason}
+	case d.what == chooseFilter:
+		return approval{Where: d.filter.where(), Reason: reason}
+	case reason != "":
+		return approval{Reason: reason}
+	}
+	return nil
 }
 
 // reasonField asks why something is decided; nobody need say.
@@ -264,7 +347,7 @@ func approve(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, all := d.number(), total(d.run.Counts)
+	n, all := d.number(), d.open()
 	switch {
 	case d.run.State != directory.RunHeld:
 		return v.done(here("runs", v.id()), v.lang.say(textNotHeldAnyMore)), nil
@@ -277,11 +360,7 @@ func approve(v *visit) (answer, error) {
 	case d.grave() && digits(v.r.PostForm.Get("typed")) != strconv.Itoa(n):
 		return v.approveView(d, v.say(textTypedWrong, v.lang.number(n))), nil
 	}
-	var body any
-	if d.what != chooseAll || v.reason() != "" {
-		body = approval{d.ids, v.reason()}
-	}
-	if _, err := v.call(v.ctx, http.MethodPost, apiPath("runs", v.id(), "approve"), body, nil); err != nil {
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("runs", v.id(), "approve"), d.approval(v.reason()), nil); err != nil {
 		return nil, err
 	}
 	told := v.lang.count(countApproved, n)
@@ -315,7 +394,7 @@ func declinePage(v *visit) (answer, error) {
 	if run.State != directory.RunHeld {
 		return v.done(at, v.lang.say(textNotHeldAnyMore)), nil
 	}
-	n := total(run.Counts)
+	n := openOf(&run)
 	return view{title: v.lang.count(countDeclineTitle, n), section: "/console/connections",
 		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {at, g.Text(v.runTitle(&run))}},
 		body: []g.Node{h.P(h.Class("lead"), v.say(textDeclineWhat)), h.P(v.say(textDeclineThen)), v.chipsPlain(run.Counts),

@@ -1,9 +1,12 @@
 package console
 
 import (
+	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -45,10 +48,22 @@ func (f runFilter) pairs() []string {
 	return []string{"effect", f.effect, "property", f.property, "department", f.department, "domain", f.domain, "state", f.state, "user", f.user}
 }
 
-// of is the address of a run's changes at /v1.
-func (f runFilter) of(id string, more ...string) string {
-	return query(apiPath("runs", id, "changes"), append([]string{"effect", f.effect, "property", f.property, "department", f.department,
+// of is the address at /v1 of a run's changes, or of their counts.
+func (f runFilter) of(id, what string, more ...string) string {
+	return query(apiPath("runs", id, what), append([]string{"effect", f.effect, "property", f.property, "department", f.department,
 		"domain", f.domain, "state", f.state, "userId", f.user}, more...)...)
+}
+
+// where is the filter as an approval takes it. It selects what the address of the changes
+// lists: there a comma parts values, and so it does here.
+func (f runFilter) where() map[string][]string {
+	where := map[string][]string{}
+	for name, value := range map[string]string{"effect": f.effect, "property": f.property, "department": f.department, "domain": f.domain, "userId": f.user} {
+		if value != "" {
+			where[name] = strings.Split(value, ",")
+		}
+	}
+	return where
 }
 
 // runView is what the page of a run shows.
@@ -58,6 +73,11 @@ type runView struct {
 	changes page[directory.Change]
 	filter  runFilter
 	chosen  choice
+	names   names
+	// open is the place of the change that is compared with what is agreed, and with
+	// what is at Microsoft now.
+	open   place
+	opened bool
 }
 
 func runPage(v *visit) (answer, error) {
@@ -71,35 +91,84 @@ func runPage(v *visit) (answer, error) {
 	if q.Has("c") || q.Has("shown") { // a page of ticks was left: they go into the address
 		return redirect{v.with("c", "", "shown", "", "s", chosen.String())}, nil
 	}
-	runs := ask[directory.Run](v, apiPath("runs", id))
-	changes := ask[page[directory.Change]](v, filter.of(id, "limit", strconv.Itoa(changesPerPage), "next", q.Get("next")))
-	parted := ask[parts](v, apiPath("runs", id, "parts"))
-	run, err := runs.get()
-	if err != nil {
-		return nil, err
+	var run directory.Run
+	var tag string
+	again := v.seenTag() != "" // somebody looks again: often, and mostly nothing has changed
+	if again {
+		var same bool
+		var err error
+		if tag, same, err = v.seen(apiPath("runs", id), &run); err != nil {
+			return nil, err
+		} else if same {
+			return unchanged{v.r.Header.Get("If-None-Match")}, nil
+		}
 	}
+	runs := later[directory.Run]{}
+	if !again {
+		runs = ask[directory.Run](v, apiPath("runs", id))
+	}
+	changes := ask[page[directory.Change]](v, filter.of(id, "changes", "limit", strconv.Itoa(changesPerPage), "next", q.Get("next")))
+	rv := runView{filter: filter, chosen: chosen}
+	rv.open, rv.opened = parsePlace(q.Get("open"))
+	if !again {
+		var err error
+		if run, tag, err = runs.tagged(); err != nil {
+			return nil, err
+		}
+	}
+	rv.run = run
 	owner := ask[connection](v, apiPath("connections", string(run.ConnectionID)))
-	con, err := owner.get()
-	if err != nil {
-		con = connection{ID: run.ConnectionID, Name: string(run.ConnectionID)}
+	left := v.askLeft(&run)
+	var parted *later[parts]
+	if total(run.Counts) > 0 && !rv.opened && left == nil { // who compares one change has seen where the others are
+		asked := ask[parts](v, apiPath("runs", id, "parts"))
+		parted = &asked
 	}
-	rv := runView{run: run, con: con, filter: filter, chosen: chosen}
+	var err error
+	if rv.con, err = owner.get(); err != nil {
+		rv.con = connection{ID: run.ConnectionID, Name: string(run.ConnectionID)}
+	}
 	list := partly(v, changes, func(p page[directory.Change]) g.Node {
 		rv.changes = p
+		rv.names = v.nameThem(unnamed(&run, p.Items)).get()
 		return v.changeList(&rv)
 	})
-	departments := partly(v, parted, func(p parts) g.Node { return v.partLists(&rv, p) })
+	var departments g.Node
+	if parted != nil {
+		departments = partly(v, *parted, func(p parts) g.Node { return v.partLists(&rv, p) })
+	}
+	v.asCall("GET", apiPath("runs", id))
+	v.asCall("GET", filter.of(id, "changes"))
 	return view{
-		title: v.runTitle(&run), section: "/console/connections", poll: pollOf(&run),
-		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {here("connections", string(con.ID)), data(con.Name)}, {here("connections", string(con.ID), "runs"), v.say(textRuns)}},
+		title: v.runTitle(&run), section: "/console/connections", poll: pollOf(&run), tag: v.pageTag(tag),
+		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {here("connections", string(rv.con.ID)), data(rv.con.Name)}, {here("connections", string(rv.con.ID), "runs"), v.say(textRuns)}},
 		head:   []g.Node{v.runBadge(&run)},
 		body: []g.Node{
-			v.runSummary(&rv), v.heldBox(&rv), v.runError(&run), v.steps(&run),
+			v.runSummary(&rv), v.steps(&run), v.heldBox(&rv), v.runError(&run), v.decisions(&run),
 			g.If(total(run.Counts) > 0, v.chips(run.Counts, filter.effect)), departments,
-			h.Section(h.ID("changes"), h.H2(h.TabIndex("-1"), v.say(textChanges)), list), v.leftBox(&run),
-			v.asCall("GET", filter.of(id)),
+			h.Section(h.ID("changes"), h.H2(h.TabIndex("-1"), v.say(textChanges)), list), v.leftBox(&run, left),
 		},
 	}, nil
+}
+
+// mostOnlyFor is how many of the users that a run is about its page names.
+const mostOnlyFor = 5
+
+// firstOf are the first of the users and objects that a run is about.
+func firstOf(r *directory.Run) []directory.Ref {
+	return r.Refs(0, min(mostOnlyFor, len(r.UserIDs)+len(r.Objects)))
+}
+
+// unnamed are the objects of a run and its changes that people know by another name than
+// what the run has.
+func unnamed(r *directory.Run, changes []directory.Change) []directory.Ref {
+	refs := slices.Clone(firstOf(r))
+	for i := range changes {
+		if c := &changes[i]; c.UserPrincipalName == "" && c.ScopeName == "" {
+			refs = append(refs, c.Ref())
+		}
+	}
+	return refs
 }
 
 // pollOf is how soon the page of a run looks again.
@@ -225,9 +294,67 @@ func (v *visit) runSummary(rv *runView) g.Node {
 			g.If(!r.EndedAt.IsZero(), v.fact(textTook, g.Text(v.lang.length(r.EndedAt.Sub(r.StartedAt))))),
 			g.If(r.ApprovedBy != "", v.fact(textApprovedBy, data(r.ApprovedBy))),
 			g.If(r.UndoOf != "", v.fact(textTakesBack, link(here("runs", string(r.UndoOf)), v.say(textTheRun)))),
-			g.If(len(r.UserIDs)+len(r.Objects) > 0, v.fact(textOnlyFor, v.count(countObjects, len(r.UserIDs)+len(r.Objects)))),
+			g.If(r.Chosen(), v.fact(textOnlyFor, v.onlyFor(rv))),
+			g.If(len(r.EditedBy) > 0, v.fact(textEditedBy, data(strings.Join(r.EditedBy[:min(len(r.EditedBy), mostOnlyFor)], ", ")))),
+			v.fact(textWhatLedToIt, v.ledTo(r)),
 		),
 		v.runActs(r))
+}
+
+// onlyFor names the first of the users and objects that a run is about.
+func (v *visit) onlyFor(rv *runView) g.Node {
+	refs := firstOf(&rv.run)
+	list := g.Map(refs, func(r directory.Ref) g.Node { return v.object(r, rv.names) })
+	if more := len(rv.run.UserIDs) + len(rv.run.Objects) - len(refs); more > 0 {
+		list = append(list, v.count(countMoreParts, more))
+	}
+	return dotted(list)
+}
+
+// object names an object of ours, with a link to what it is about.
+func (v *visit) object(r directory.Ref, known names) g.Node {
+	if g1, u, ok := r.Member(); ok {
+		return g.Group([]g.Node{v.object(directory.AccountOf(u), known), g.Text(" → "), v.object(directory.GroupRef(g1), known)})
+	}
+	if g1, member, ok := r.Nested(); ok {
+		return g.Group([]g.Node{v.object(directory.GroupRef(member), known), g.Text(" → "), v.object(directory.GroupRef(g1), known)})
+	}
+	switch {
+	case strings.HasPrefix(r.ID, "usr_"):
+		return link(here("users", r.ID), data(known.of(r.ID)))
+	case strings.HasPrefix(r.ID, "grp_"):
+		return link(here("groups", r.ID), data(known.of(r.ID)))
+	}
+	return data(known.of(r.ID))
+}
+
+// ledTo leads to what is on record of why there is a run: the edits and loads of whom it
+// is about, where that is one; else of everybody up to its beginning.
+func (v *visit) ledTo(r *directory.Run) g.Node {
+	by := []string{"until", r.StartedAt.UTC().Add(time.Second).Format(time.RFC3339)}
+	if len(r.UserIDs) == 1 && len(r.Objects) == 0 {
+		by = append(by, "userId", string(r.UserIDs[0]))
+	}
+	return link(query("/console/activity", by...), v.say(textInActivity))
+}
+
+// decisions tells who decided about a run, when, and why.
+func (v *visit) decisions(r *directory.Run) g.Node {
+	if len(r.Decisions) == 0 && r.Reason == "" {
+		return nil
+	}
+	list := []g.Node{}
+	if r.Reason != "" {
+		list = append(list, h.Li(h.Class("line"), v.say(textAskedBecause), g.Text(" "), data(r.AskedBy), g.Text(": "), h.Q(data(r.Reason))))
+	}
+	for _, d := range r.Decisions {
+		act := g.Node(code(string(d.Kind)))
+		if word, known := kindWord(d.Kind); known {
+			act = v.say(word)
+		}
+		list = append(list, h.Li(h.Class("line"), h.Strong(act), g.Text(" · "), data(d.By), g.Text(" · "), v.ago(d.At), g.If(d.Reason != "", g.Group([]g.Node{g.Text(": "), h.Q(data(d.Reason))}))))
+	}
+	return h.Section(h.H2(v.say(textDecisions)), h.Ul(h.Class("bare"), g.Group(list)))
 }
 
 // trigger says who or what asked for a run.
@@ -295,7 +422,7 @@ func (v *visit) heldBox(rv *runView) g.Node {
 	}
 	var reasons []g.Node
 	for _, e := range r.Held.Limits {
-		reasons = append(reasons, h.Li(v.exceeded(e)))
+		reasons = append(reasons, h.Li(v.exceeded(e), v.whyLimit(&rv.con, e)))
 	}
 	for _, f := range r.Held.Facts {
 		reasons = append(reasons, h.Li(v.heldFact(f)))
@@ -309,10 +436,13 @@ func (v *visit) heldBox(rv *runView) g.Node {
 		}
 	}
 	passes := textHeldSomePasses
-	if r.Held.All {
+	switch {
+	case r.Held.All && r.Applied > 0:
+		passes = textHeldRest
+	case r.Held.All:
 		passes = textHeldAll
 	}
-	at, all := here("runs", string(r.ID)), total(r.Counts)
+	at, all := here("runs", string(r.ID)), openOf(r)
 	return h.Section(h.Class("box warn held"), h.H2(v.say(textWhyHeld)), h.Ul(reasons...), h.P(h.Class("faint"), v.say(passes)),
 		g.If(v.mayNot(rv), h.P(h.Strong(v.say(textFourEyes)))),
 		h.Details(h.Summary(v.say(textInWordsOfAPI)), h.Ul(g.Map(r.Held.Reasons, func(s string) g.Node { return h.Li(v.sentence(s)) })...)),
@@ -351,6 +481,25 @@ func (v *visit) exceeded(e directory.Exceeded) g.Node {
 		line = append(line, g.Text(" ("), v.say(textMostly), g.Text(" "), data(e.Worst), g.Text(": "), v.number(e.WorstCount), g.Text(")"))
 	}
 	return g.Group(line)
+}
+
+// whyLimit says where the limit of a guard comes from: "5 % of 212 bound accounts". The
+// settings and the number are those of now; where they do not come to the limit that held
+// the run, only the setting is named.
+func (v *visit) whyLimit(c *connection, e directory.Exceeded) g.Node {
+	set := link(here("connections", string(c.ID), "settings"), v.say(textSettings))
+	allowed, limited := c.Settings.Guard[e.Effect].Allowances(e.Effect)[e.Period]
+	why := g.Node(v.say(textLimitOfGuard))
+	switch share := strconv.FormatFloat(math.Round(allowed.Share*1e6)/1e4, 'f', -1, 64); {
+	case e.Slice != "" || e.Kind != "" || !limited:
+	case e.Limit == allowed.Count:
+		why = v.say(textLimitIsSet)
+	case allowed.Share > 0 && e.Limit == int(math.Floor(allowed.Share*float64(c.BoundCount)+1e-9)):
+		why = v.say(textLimitIsShareOf, share, v.lang.number(c.BoundCount))
+	case allowed.Share > 0 && e.Limit > allowed.Count:
+		why = v.say(textLimitIsShare, share)
+	}
+	return h.Small(h.Class("faint"), g.Text(" ("), v.say(textLimit), g.Text(" "), v.number(e.Limit), g.Text(", "), why, g.Text("; "), set, g.Text(")"))
 }
 
 // heldFact says which fact holds a run.
@@ -406,16 +555,27 @@ func (v *visit) steps(r *directory.Run) g.Node {
 				continue // nobody had to decide
 			}
 		}
-		items = append(items, h.Li(h.Class(class), g.If(i == at, h.Aria("current", "step")), v.say(word)))
+		items = append(items, h.Li(h.Class(class), g.If(i == at, h.Aria("current", "step")), v.say(word), g.If(i == at, v.howFar(r))))
 	}
 	return h.Ol(h.Class("steps"), v.label(textSteps), g.Group(items))
 }
 
-// partLists count a plan by department and by domain, each a link to its changes.
-func (v *visit) partLists(rv *runView, p parts) g.Node {
-	if total(rv.run.Counts) == 0 {
+// howFar says of the step where a run stands how far that is.
+func (v *visit) howFar(r *directory.Run) g.Node {
+	var more string
+	switch all := total(r.Counts); {
+	case r.State == directory.RunHeld && r.Held != nil && r.Held.Wave != nil:
+		more = v.lang.say(textAfterWave, v.lang.number(r.Held.Wave.Wave))
+	case (r.State == directory.RunApplying || r.State == directory.RunWaiting) && all > 0:
+		more = v.lang.say(textSoMany, v.lang.number(r.Applied+r.Failed+r.Refused), v.lang.number(all))
+	default:
 		return nil
 	}
+	return g.Group([]g.Node{g.Text(" ("), g.Text(more), g.Text(")")})
+}
+
+// partLists count a plan by department and by domain, each a link to its changes.
+func (v *visit) partLists(rv *runView, p parts) g.Node {
 	lists := []g.Node{}
 	for _, dimension := range []struct {
 		name  text
@@ -437,7 +597,9 @@ func (v *visit) partLists(rv *runView, p parts) g.Node {
 				break
 			}
 			name := g.Node(v.say(textNone))
-			if one.Name != "" {
+			if strings.Contains(one.Name, ",") {
+				name = data(one.Name) // in a filter a comma parts names
+			} else if one.Name != "" {
 				name = link(v.with(dimension.query, one.Name, "next", ""), h.Data("swap", "#changes"), data(one.Name))
 			}
 			items = append(items, h.Li(h.Span(h.Class("name"), name), h.Meter(h.Max(strconv.Itoa(most)), h.Value(strconv.Itoa(one.sum())), v.label(textShare)), h.Span(h.Class("num"), v.number(one.sum()))))
@@ -450,26 +612,40 @@ func (v *visit) partLists(rv *runView, p parts) g.Node {
 	return h.Details(h.Class("parts"), g.If(rv.run.State == directory.RunHeld, g.Attr("open")), h.Summary(v.say(textWhereItIs)), h.Div(h.Class("columns"), g.Group(lists)))
 }
 
-// leftBox says what an undo leaves as it is.
-func (v *visit) leftBox(r *directory.Run) g.Node {
+// askLeft asks what an undo leaves as it is; nil when it leaves nothing.
+func (v *visit) askLeft(r *directory.Run) *later[page[left]] {
 	if r.Left == 0 {
 		return nil
 	}
-	return partly(v, ask[page[left]](v, apiPath("runs", string(r.ID), "left")), func(p page[left]) g.Node {
+	asked := ask[page[left]](v, apiPath("runs", string(r.ID), "left"))
+	return &asked
+}
+
+// leftBox says what an undo leaves as it is.
+func (v *visit) leftBox(r *directory.Run, asked *later[page[left]]) g.Node {
+	if asked == nil {
+		return nil
+	}
+	return partly(v, *asked, func(p page[left]) g.Node {
 		what, why := column{head: textWhat}, column{head: textWhy}
 		wrote, found := column{head: textWrote}, column{head: textFound}
+		var refs []directory.Ref
+		for i := range p.Items {
+			refs = append(refs, p.Items[i].ref())
+		}
+		known := v.nameThem(refs).get()
 		var rows []g.Node
-		for _, l := range p.Items {
-			name := g.Node(code(l.Object.ID))
-			if l.UserID != "" {
-				name = code(string(l.UserID))
-			}
-			rows = append(rows, h.Tr(v.cell(what, name, g.Text(" "), g.If(l.Property != "", code(l.Property))), v.cell(wrote, v.value(l.Wrote)), v.cell(found, v.value(l.Found)), v.cell(why, v.sentence(l.Message))))
+		for i := range p.Items {
+			l := &p.Items[i]
+			rows = append(rows, h.Tr(v.cell(what, v.object(l.ref(), known), g.Text(" "), g.If(l.Property != "", code(l.Property))), v.cell(wrote, v.value(l.Wrote)), v.cell(found, v.value(l.Found)), v.cell(why, v.sentence(l.Message))))
 		}
 		return h.Section(h.H2(v.say(textStays)), h.P(v.count(countLeft, r.Left)), v.table(textStays, []column{what, wrote, found, why}, rows),
 			g.If(p.Next != "", h.P(h.Class("faint"), v.say(textAndMore))))
 	})
 }
+
+// ref is what is left.
+func (l *left) ref() directory.Ref { return refOf(l.UserID, l.Object) }
 
 // value is a value of an account.
 func (v *visit) value(x directory.Value) g.Node {
@@ -488,7 +664,7 @@ func (v *visit) value(x directory.Value) g.Node {
 // changesCSV hands on the changes as the API writes them.
 func changesCSV(v *visit) (answer, error) {
 	var out string
-	if _, err := v.call(v.ctx, http.MethodGet, v.runFilter().of(v.id(), "limit", "500", "next", v.r.URL.Query().Get("next")), nil, &out, "Accept", "text/csv"); err != nil {
+	if _, err := v.call(v.ctx, http.MethodGet, v.runFilter().of(v.id(), "changes", "limit", "500", "next", v.r.URL.Query().Get("next")), nil, &out, "Accept", "text/csv"); err != nil {
 		return nil, err
 	}
 	return file{"text/csv; charset=utf-8", "changes.csv", out}, nil

@@ -263,60 +263,6 @@ type shownUser struct {
 	ManagerGone bool `json:"managerGone"`
 }
 
-// called are the names of users, groups and connections, by their IDs. What is not in it
-// is called by its ID.
-type called map[string]string
-
-// nameThem reads what users and groups are called, up to 100 of each. Names are a help: a page
-// stands without them.
-func (v *visit) nameThem(users []directory.UserID, groups []directory.GroupID) called {
-	names := called{}
-	ids := func(list []string) string {
-		slices.Sort(list)
-		list = slices.DeleteFunc(slices.Compact(list), func(s string) bool { return s == "" || strings.Contains(s, ",") })
-		return strings.Join(list[:min(len(list), 100)], ",")
-	}
-	who, which := ids(texts(users)), ids(texts(groups))
-	var people later[page[directory.User]]
-	var sets later[page[directory.Group]]
-	if who != "" {
-		people = ask[page[directory.User]](v, query("/v1/users", "id", who, "limit", "100"))
-	}
-	if which != "" {
-		sets = ask[page[directory.Group]](v, query("/v1/groups", "id", which, "limit", "100"))
-	}
-	if who != "" {
-		list, _ := people.get()
-		for i := range list.Items {
-			names[string(list.Items[i].ID)] = displayName(&list.Items[i])
-		}
-	}
-	if which != "" {
-		list, _ := sets.get()
-		for _, x := range list.Items {
-			names[string(x.ID)] = x.Name
-		}
-	}
-	return names
-}
-
-// texts are IDs as texts.
-func texts[ID ~string](ids []ID) []string {
-	list := make([]string, len(ids))
-	for i, id := range ids {
-		list[i] = string(id)
-	}
-	return list
-}
-
-// of is what something is called, by its ID where nobody knows.
-func (c called) of(id string) g.Node {
-	if name := c[id]; name != "" {
-		return data(name)
-	}
-	return code(id)
-}
-
 // userGroup is a group in which a user is.
 type userGroup struct {
 	GroupID directory.GroupID `json:"id"`
@@ -367,9 +313,9 @@ func userPage(v *visit) (answer, error) {
 	if u.Deleted != nil {
 		t, word = toneBad, textUserDeleted
 	}
-	names := called{}
+	names := names{}
 	if u.ManagerID != "" {
-		names = v.nameThem([]directory.UserID{directory.UserID(u.ManagerID)}, nil)
+		names = v.nameThem([]directory.Ref{{ID: string(u.ManagerID)}}).get()
 	}
 	list, boundErr := bound.get()
 	accounts := v.boundTo(&u, list.Items)
@@ -463,7 +409,7 @@ func (v *visit) userActs(u *directory.User) g.Node {
 }
 
 // profile is what is known of a user, with whose each value is.
-func (v *visit) profile(u *shownUser, names called) g.Node {
+func (v *visit) profile(u *shownUser, names names) g.Node {
 	var pairs []g.Node
 	for _, a := range directory.Attributes() {
 		if a.Path == "" || a.Path == "state" || a.Text(&u.Profile) == "" {
@@ -471,7 +417,7 @@ func (v *visit) profile(u *shownUser, names called) g.Node {
 		}
 		value := g.Node(data(a.Text(&u.Profile)))
 		if a.Form == directory.FormID {
-			value = link(here("users", a.Text(&u.Profile)), names.of(a.Text(&u.Profile)))
+			value = link(here("users", a.Text(&u.Profile)), names.show(a.Text(&u.Profile)))
 		}
 		gone := a.Form == directory.FormID && u.ManagerGone
 		pairs = append(pairs, h.Div(h.Dt(v.attribute(a.Path)), h.Dd(value, g.If(gone, h.Small(h.Class("fault"), v.say(textManagerGone))), v.ownedBy(u.Owners[a.Path]))))
@@ -555,18 +501,8 @@ type explanation struct {
 		Protected bool   `json:"protected"`
 		Reason    string `json:"reason"`
 	} `json:"protection"`
-	Attributes []struct {
-		Name     string             `json:"name"`
-		Rule     string             `json:"rule"`
-		Desired  directory.Value    `json:"desired"`
-		Base     directory.Value    `json:"base"`
-		Observed directory.Value    `json:"observed"`
-		Outcome  string             `json:"outcome"`
-		Note     string             `json:"note"`
-		Reason   string             `json:"reason"`
-		Problem  *directory.Problem `json:"problem"`
-	} `json:"attributes"`
-	Decision struct {
+	Attributes []explainedAttribute `json:"attributes"`
+	Decision   struct {
 		Status   directory.BindingStatus `json:"status"`
 		Problem  *directory.Problem      `json:"problem"`
 		Findings []directory.Problem     `json:"findings"`
@@ -576,6 +512,19 @@ type explanation struct {
 		Mode string          `json:"mode"`
 		Held *directory.Held `json:"held"`
 	} `json:"guard"`
+}
+
+// explainedAttribute is a property of an account: wanted, last agreed, and found there.
+type explainedAttribute struct {
+	Name     string             `json:"name"`
+	Rule     string             `json:"rule"`
+	Desired  directory.Value    `json:"desired"`
+	Base     directory.Value    `json:"base"`
+	Observed directory.Value    `json:"observed"`
+	Outcome  string             `json:"outcome"`
+	Note     string             `json:"note"`
+	Reason   string             `json:"reason"`
+	Problem  *directory.Problem `json:"problem"`
 }
 
 // outcomeWord is what becomes of a property.
@@ -912,7 +861,7 @@ func deleteUser(v *visit) (answer, error) {
 }
 
 // entries are what was done, newest first.
-func (v *visit) entries(p page[entry], whose bool, names called) g.Node {
+func (v *visit) entries(p page[entry], whose bool, names names) g.Node {
 	if len(p.Items) == 0 {
 		return v.empty(textNothingWasDone)
 	}
@@ -933,16 +882,16 @@ func (v *visit) entries(p page[entry], whose bool, names called) g.Node {
 		}
 		var of g.Node
 		if whose && e.UserID != "" {
-			name := names.of(string(e.UserID))
+			name := names.show(string(e.UserID))
 			if names[string(e.UserID)] == "" && e.UserPrincipalName != "" {
 				name = data(e.UserPrincipalName)
 			}
 			of = h.Small(link(here("users", string(e.UserID)), name))
 		}
 		of = g.Group([]g.Node{of, g.Group(g.Map(e.GroupIDs, func(id directory.GroupID) g.Node {
-			return h.Small(link(here("groups", string(id)), names.of(string(id))))
+			return h.Small(link(here("groups", string(id)), names.show(string(id))))
 		})),
-			g.If(e.ConnectionID != "", h.Small(link(here("connections", string(e.ConnectionID)), names.of(string(e.ConnectionID)))))})
+			g.If(e.ConnectionID != "", h.Small(link(here("connections", string(e.ConnectionID)), names.show(string(e.ConnectionID)))))})
 		return h.Tr(v.cell(when, v.moment(e.At), g.If(e.RunID != "", h.Small(link(here("runs", string(e.RunID)), v.say(textTheRunItself)))), g.If(e.JobID != "", h.Small(link(here("jobs", string(e.JobID)), v.say(textTheJobItself))))), v.cell(what, act, of),
 			v.cell(who, by, g.If(e.ApprovedBy != "", h.Small(v.say(textApprovedBy), g.Text(" "), data(e.ApprovedBy)))),
 			v.cell(changed, g.If(len(e.Properties) > 0, v.diff(&directory.Change{Properties: e.Properties})), g.If(e.Reason != "", h.Small(v.sentence(e.Reason))), g.If(e.Error != "", h.P(h.Class("irreversible"), v.sentence(e.Error))), g.If(e.RequestID != "", h.Small(g.Text("request-id "), code(e.RequestID))), g.If(e.APIRequestID != "", h.Small(v.say(textRequestID), g.Text(" "), code(e.APIRequestID)))))
@@ -974,12 +923,14 @@ func activityPage(v *visit) (answer, error) {
 		}),
 		h.Details(h.Class("filter"), h.Summary(v.say(textFilter)), h.Form(h.Method("get"), h.Action("/console/activity"), h.Class("row"), field("connectionId", textConnectionID, "text"), field("userId", textUserID, "text"), field("since", textFrom, "date"), field("until", textTo, "date"), h.Button(h.Type("submit"), v.say(textShow)), link("/console/activity", v.say(textShowAll)))),
 		partly(v, list, func(p page[entry]) g.Node {
-			var users []directory.UserID
-			var groups []directory.GroupID
+			var refs []directory.Ref
 			for _, e := range p.Items {
-				users, groups = append(users, e.UserID), append(groups, e.GroupIDs...)
+				refs = append(refs, directory.Ref{ID: string(e.UserID)})
+				for _, id := range e.GroupIDs {
+					refs = append(refs, directory.Ref{ID: string(id)})
+				}
 			}
-			names := v.nameThem(users, groups)
+			names := v.nameThem(refs).get()
 			if known, err := cons.get(); err == nil {
 				for _, c := range known.Items {
 					names[string(c.ID)] = c.Name

@@ -27,6 +27,8 @@ type visit struct {
 	s     *session // nil: nobody is signed in
 	lang  tongue
 	ended bool // there is a cookie, and its session has ended
+	calls calls
+	mark  chan mark // what needs somebody, for the frame; nil: not asked
 }
 
 // answer is what a request comes to: a view, a redirect, a file.
@@ -83,6 +85,7 @@ func (v *visit) answer() (answer, error) {
 	case rt.fresh && v.r.Method == http.MethodPost && !v.s.fresh(v.now()):
 		return v.refusal(http.StatusForbidden, textWantsFresh), nil
 	}
+	v.askMark()
 	return rt.do(v)
 }
 
@@ -120,6 +123,9 @@ type view struct {
 	// poll is after how many milliseconds the page looks again whether anything has
 	// changed; 0: it does not.
 	poll int
+	// tag is the ETag of a page that looks again, when it has a better one than what it
+	// says to the letter.
+	tag  string
 	bare bool // without navigation
 }
 
@@ -133,6 +139,10 @@ func (p view) write(v *visit) {
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.Header().Set("Content-Language", v.lang.String())
 	page := v.frame(p)
+	if p.poll > 0 && p.status == 0 {
+		v.again(p.tag, page)
+		return
+	}
 	if p.status != 0 {
 		v.w.WriteHeader(p.status)
 	}

@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -112,6 +113,7 @@ type world struct {
 	mu      sync.Mutex
 	answers map[string]any // by "GET /v1/…" without query: a value, a problem, or a func
 	calls   []string       // "POST /v1/… body"
+	reads   []string       // "/v1/…?…" of GETs
 	tokens  []string       // that /v1 was called with
 
 	// What the issuer says.
@@ -144,6 +146,7 @@ func newWorld(t *testing.T, scopes ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.c.markWait = time.Minute // a page of a test has its mark, however busy the machine is
 	return w
 }
 
@@ -167,6 +170,8 @@ func (w *world) v1(rw http.ResponseWriter, r *http.Request) {
 	w.tokens = append(w.tokens, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 	if r.Method != http.MethodGet {
 		w.calls = append(w.calls, strings.TrimSpace(key+" "+string(body)))
+	} else {
+		w.reads = append(w.reads, r.URL.RequestURI())
 	}
 	a, ok := w.answers[key]
 	w.mu.Unlock()
@@ -186,6 +191,17 @@ func (w *world) v1(rw http.ResponseWriter, r *http.Request) {
 	case string:
 		_, _ = io.WriteString(rw, a)
 	default:
+		data, err := json.Marshal(a)
+		if err != nil {
+			w.Error(err)
+		}
+		sum := sha256.Sum256(data)
+		tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
+		rw.Header().Set("ETag", tag)
+		if r.Header.Get("If-None-Match") == tag {
+			rw.WriteHeader(http.StatusNotModified)
+			return
+		}
 		answerWith(rw, http.StatusOK, a)
 	}
 }
@@ -194,6 +210,16 @@ func answerWith(rw http.ResponseWriter, status int, v any) {
 	rw.Header().Set("Content-Type", "application/json")
 	rw.WriteHeader(status)
 	_ = json.NewEncoder(rw).Encode(v)
+}
+
+// read are the reads of /v1 since it was asked last.
+func (w *world) read() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := w.reads
+	w.reads = nil
+	slices.Sort(list)
+	return list
 }
 
 // told are the calls of /v1 that may change something.

@@ -8,9 +8,10 @@ const $$ = (selector, from = document) => [...from.querySelectorAll(selector)]
 const words = () => document.body.dataset
 const tell = text => { const live = $('#live'); if (live) live.textContent = text }
 
-const get = url => new Promise((done, failed) => {
+const get = (url, tag) => new Promise((done, failed) => {
   const x = new XMLHttpRequest()
   x.open('GET', url)
+  if (tag) x.setRequestHeader('If-None-Match', tag)
   x.responseType = 'document'
   x.timeout = 20000
   x.onload = () => done(x)
@@ -18,14 +19,20 @@ const get = url => new Promise((done, failed) => {
   x.send()
 })
 
+// What a page was called when it was last looked at again: it is answered with 304 while
+// nothing has changed.
+let seen = { url: '', tag: '' }
+
 // swap takes one part of a fresh page over. Whatever is not as expected (signed out, an
 // error, another page) becomes an ordinary visit.
 const swap = async (target, url, push) => {
   let x
-  try { x = await get(url) } catch { if (push) location.assign(url); return false }
+  try { x = await get(url, !push && seen.url === url ? seen.tag : '') } catch { if (push) location.assign(url); return false }
+  if (x.status === 304) return false
   const fresh = x.response && $(target, x.response), old = $(target)
   if (x.status !== 200 || !fresh || !old) { if (push) location.assign(url); return false }
   if (push) history.pushState(null, '', x.responseURL)
+  seen = { url: push ? x.responseURL : url, tag: x.getResponseHeader('ETag') || '' }
   const focus = document.activeElement && old.contains(document.activeElement) ? document.activeElement.id : ''
   const opened = push ? [] : $$('details[open] > summary', old).map(s => s.textContent)
   old.replaceWith(document.adoptNode(fresh))
@@ -107,7 +114,7 @@ document.addEventListener('click', async e => {
   if (link && !e.metaKey && !e.ctrlKey && !e.shiftKey && !e.altKey && e.button === 0) {
     e.preventDefault()
     const page = await swap('#main', link.href, true)
-    if (page) { document.title = page.title; tell(page.title); $(link.dataset.swap + ' h2, ' + link.dataset.swap + ' h1')?.focus() }
+    if (page) { document.title = page.title; tell(page.title); $(['h1', 'h2', 'h3'].map(name => link.dataset.swap + ' ' + name).join())?.focus() }
     return
   }
   const help = e.target.closest('[data-dialog]'), dialog = help && document.getElementById(help.dataset.dialog)
