@@ -441,7 +441,7 @@ func TestGoldenPages(t *testing.T) {
 				t.Errorf("answered %d, want %d", a.code, tt.code)
 			}
 			names := func(call string) bool { return strings.Contains(call, "?id=") }
-			if reads := w.read(); !searching[name] && len(slices.DeleteFunc(slices.Clone(reads), names)) > mostCalls || len(reads) > mostCalls+2 {
+			if reads := w.read(); !searching[name] && (len(slices.DeleteFunc(slices.Clone(reads), names)) > mostCalls || len(reads) > mostCalls+2) {
 				t.Errorf("the page costs %d calls: %v", len(reads), reads)
 			}
 			a.sound(name)
