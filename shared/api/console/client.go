@@ -77,7 +77,7 @@ func (v *visit) send(ctx context.Context, method, path string, body, out any, he
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+v.s.AccessToken)
+	req.Header.Set("Authorization", "Bearer "+v.bearer.Reveal())
 	req.Header.Set("Accept", "application/json")
 	if body != nil {
 		req.Header.Set("Content-Type", kind)
@@ -138,9 +138,10 @@ type result[T any] struct {
 // ask reads something of /v1 beside the others of its page.
 func ask[T any](v *visit, path string) later[T] {
 	l := later[T]{make(chan result[T], 1)}
+	v.calls.read(path) // here, so that the page tells of its calls in one order
 	go func() {
 		var out T
-		header, err := v.call(v.ctx, http.MethodGet, path, nil, &out)
+		header, err := v.send(v.ctx, http.MethodGet, path, nil, &out)
 		l.done <- result[T]{out, header.Get("ETag"), err}
 	}()
 	return l

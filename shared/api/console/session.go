@@ -40,21 +40,29 @@ const (
 // session is what the console keeps of somebody who signed in. It lies in the table
 // sealed.
 type session struct {
-	Subject      string    `json:"subject"`
-	Name         string    `json:"name"` // for the frame
-	AccessToken  string    `json:"accessToken"`
-	RefreshToken string    `json:"refreshToken,omitempty"`
-	Expires      time.Time `json:"expires,omitzero"` // of the access token
-	Scopes       []string  `json:"scopes"`           // that the access token says it has
-	Opaque       bool      `json:"opaque,omitempty"` // it does not say
-	SignedIn     time.Time `json:"signedIn"`         // when the issuer last asked who it is
-	Created      time.Time `json:"created"`
-	Seen         time.Time `json:"seen"` // when the row was last written
+	Subject string `json:"subject"`
+	Name    string `json:"name"` // for the frame
+	// The tokens are in the row by storedSession.
+	AccessToken  directory.Secret `json:"-"`
+	RefreshToken directory.Secret `json:"-"`
+	Expires      time.Time        `json:"expires,omitzero"` // of the access token
+	Scopes       []string         `json:"scopes"`           // that the access token says it has
+	Opaque       bool             `json:"opaque,omitempty"` // it does not say
+	SignedIn     time.Time        `json:"signedIn"`         // when the issuer last asked who it is
+	Created      time.Time        `json:"created"`
+	Seen         time.Time        `json:"seen"` // when the row was last written
 	// Renewing is since when a request exchanges the refresh token; zero: none does.
 	Renewing time.Time `json:"renewing,omitzero"`
 
-	secret  []byte // of the cookie
-	version int64  // of the row
+	secret  directory.Secret // of the cookie
+	version int64            // of the row
+}
+
+// storedSession is the form of a session in its row, before it is sealed.
+type storedSession struct {
+	*session
+	AccessToken  string `json:"accessToken"`
+	RefreshToken string `json:"refreshToken,omitempty"`
 }
 
 // has reports whether the session's token has a scope. One that does not say what it
@@ -83,16 +91,16 @@ func (s *session) ends() time.Time {
 // secretBytes is how long the secret of a cookie is.
 const secretBytes = 32
 
-func newSecret() []byte {
+func newSecret() directory.Secret {
 	b := make([]byte, secretBytes)
 	rand.Read(b)
-	return b
+	return directory.NewSecret(string(b))
 }
 
 // rowOf is the name of a session's row, and what its content is sealed with.
-func rowOf(secret []byte) (name string, seal cipher.AEAD, err error) {
-	sum := sha256.Sum256(secret)
-	key, err := hkdf.Key(sha256.New, secret, nil, "bindery console session", 32)
+func rowOf(secret directory.Secret) (name string, seal cipher.AEAD, err error) {
+	sum := sha256.Sum256([]byte(secret.Reveal()))
+	key, err := hkdf.Key(sha256.New, []byte(secret.Reveal()), nil, "bindery console session", 32)
 	if err != nil {
 		return "", nil, err
 	}
@@ -108,7 +116,7 @@ func rowOf(secret []byte) (name string, seal cipher.AEAD, err error) {
 var errNoSession = errors.New("console: no session")
 
 // load reads the session of a secret.
-func (c *Console) load(ctx context.Context, secret []byte) (*session, error) {
+func (c *Console) load(ctx context.Context, secret directory.Secret) (*session, error) {
 	name, seal, err := rowOf(secret)
 	if err != nil {
 		return nil, err
@@ -125,9 +133,11 @@ func (c *Console) load(ctx context.Context, secret []byte) (*session, error) {
 		return nil, errNoSession // somebody wrote over it
 	}
 	s := &session{secret: secret, version: version}
-	if err := json.Unmarshal(plain, s); err != nil {
+	stored := storedSession{session: s}
+	if err := json.Unmarshal(plain, &stored); err != nil {
 		return nil, errNoSession // of another version
 	}
+	s.AccessToken, s.RefreshToken = directory.NewSecret(stored.AccessToken), directory.NewSecret(stored.RefreshToken)
 	if s.over(c.cfg.Now()) {
 		return nil, errNoSession
 	}
@@ -142,7 +152,7 @@ func (c *Console) save(ctx context.Context, s *session) error {
 		return err
 	}
 	s.Seen = c.cfg.Now().UTC()
-	plain, err := json.Marshal(s)
+	plain, err := json.Marshal(storedSession{s, s.AccessToken.Reveal(), s.RefreshToken.Reveal()})
 	if err != nil {
 		return err
 	}
@@ -154,7 +164,7 @@ func (c *Console) save(ctx context.Context, s *session) error {
 }
 
 // end deletes the row of a secret.
-func (c *Console) end(ctx context.Context, secret []byte) error {
+func (c *Console) end(ctx context.Context, secret directory.Secret) error {
 	name, _, err := rowOf(secret)
 	if err != nil {
 		return err
@@ -166,7 +176,7 @@ func (c *Console) end(ctx context.Context, secret []byte) error {
 // and noted as used. errNoSession when nobody is signed in.
 func (c *Console) signedIn(ctx context.Context, r *http.Request) (*session, error) {
 	secret := c.secretOf(r, sessionCookie)
-	if secret == nil {
+	if secret.IsZero() {
 		return nil, errNoSession
 	}
 	s, err := c.load(ctx, secret)
@@ -196,7 +206,7 @@ func (c *Console) renew(ctx context.Context, s *session) (*session, error) {
 		switch {
 		case s.Expires.IsZero() || s.Expires.Sub(now) >= renewBefore:
 			return s, nil // another request was faster
-		case s.RefreshToken == "":
+		case s.RefreshToken.IsZero():
 			if now.Before(s.Expires) {
 				return s, nil
 			}
@@ -233,7 +243,7 @@ func (c *Console) renewed(ctx context.Context, s *session) (*session, error) {
 	fresh, err := c.refresh(ctx, s)
 	refused := errors.Is(err, errRefused)
 	if refused { // it is of no use any more; the access token is until its end
-		s.RefreshToken = ""
+		s.RefreshToken = directory.Secret{}
 	}
 	if err != nil {
 		c.cfg.Log.WarnContext(ctx, "console: a session cannot be renewed", "refused", refused)
@@ -265,7 +275,7 @@ func (c *Console) keep(ctx context.Context, s *session) error {
 			switch {
 			case err != nil:
 				return err
-			case stored.AccessToken == s.AccessToken && stored.Renewing.IsZero():
+			case stored.AccessToken.Equal(s.AccessToken) && stored.Renewing.IsZero():
 				s.version = stored.version
 				return nil
 			}
@@ -321,12 +331,12 @@ func (c *Console) cookie(r *http.Request, name string) string {
 	return k.Value
 }
 
-// secretOf reads the secret at the beginning of a cookie; nil when there is none.
-func (c *Console) secretOf(r *http.Request, name string) []byte {
+// secretOf reads the secret at the beginning of a cookie, if there is one.
+func (c *Console) secretOf(r *http.Request, name string) directory.Secret {
 	value, _, _ := strings.Cut(c.cookie(r, name), ".")
 	b, err := base64.RawURLEncoding.DecodeString(value)
 	if err != nil || len(b) != secretBytes {
-		return nil
+		return directory.Secret{}
 	}
-	return b
+	return directory.NewSecret(string(b))
 }

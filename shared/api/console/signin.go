@@ -34,7 +34,7 @@ var errRefused = errors.New("console: the issuer gave no token")
 // attempt is one sign-in under way, as the browser's cookie holds it. What goes to
 // the issuer is derived from its secret, so that nothing need be stored.
 type attempt struct {
-	secret []byte
+	secret directory.Secret
 	fresh  bool
 	to     string
 }
@@ -44,13 +44,13 @@ func (a attempt) cookie() string {
 	if a.fresh {
 		fresh = "1"
 	}
-	return base64.RawURLEncoding.EncodeToString(a.secret) + "." + fresh + "." + base64.RawURLEncoding.EncodeToString([]byte(a.to))
+	return base64.RawURLEncoding.EncodeToString([]byte(a.secret.Reveal())) + "." + fresh + "." + base64.RawURLEncoding.EncodeToString([]byte(a.to))
 }
 
 func (c *Console) attemptOf(r *http.Request) (attempt, bool) {
 	parts := strings.Split(c.cookie(r, loginCookie), ".")
 	secret := c.secretOf(r, loginCookie)
-	if len(parts) != 3 || secret == nil {
+	if len(parts) != 3 || secret.IsZero() {
 		return attempt{}, false
 	}
 	to, err := base64.RawURLEncoding.DecodeString(parts[2])
@@ -63,7 +63,7 @@ func (c *Console) attemptOf(r *http.Request) (attempt, bool) {
 // derived is a value of the sign-in that only who has its cookie can know. It is bound to
 // where the sign-in leads to, and whether it is to be fresh.
 func (a attempt) derived(what string) string {
-	key, err := hkdf.Key(sha256.New, a.secret, nil, what+" "+a.cookie(), 32)
+	key, err := hkdf.Key(sha256.New, []byte(a.secret.Reveal()), nil, what+" "+a.cookie(), 32)
 	if err != nil {
 		panic(err) // of a length that is fixed above
 	}
@@ -160,7 +160,7 @@ func callback(v *visit) (answer, error) {
 	if a.fresh && !s.fresh(v.c.cfg.Now()) {
 		return v.signInFailed(textNotFresh, "")
 	}
-	if old := v.c.secretOf(v.r, sessionCookie); old != nil {
+	if old := v.c.secretOf(v.r, sessionCookie); !old.IsZero() {
 		if err := v.c.end(v.ctx, old); err != nil {
 			return nil, err
 		}
@@ -168,7 +168,7 @@ func callback(v *visit) (answer, error) {
 	if err := v.c.save(v.ctx, s); err != nil {
 		return nil, err
 	}
-	v.c.setCookie(v.w, sessionCookie, base64.RawURLEncoding.EncodeToString(s.secret), 0)
+	v.c.setCookie(v.w, sessionCookie, base64.RawURLEncoding.EncodeToString([]byte(s.secret.Reveal())), 0)
 	return redirect{a.to}, nil
 }
 
@@ -231,12 +231,12 @@ func (c *Console) redeem(ctx context.Context, a attempt, code string) (*session,
 
 // take puts the tokens of an answer into a session.
 func (s *session) take(t *oauth2.Token, now time.Time) {
-	s.AccessToken, s.Expires = t.AccessToken, time.Time{}
+	s.AccessToken, s.Expires = directory.NewSecret(t.AccessToken), time.Time{}
 	if t.ExpiresIn > 0 {
 		s.Expires = now.Add(time.Duration(t.ExpiresIn) * time.Second)
 	}
 	if t.RefreshToken != "" {
-		s.RefreshToken = t.RefreshToken
+		s.RefreshToken = directory.NewSecret(t.RefreshToken)
 	}
 	s.Scopes, s.Opaque = scopesOf(t.AccessToken)
 }
@@ -278,7 +278,7 @@ func (c *Console) refresh(ctx context.Context, s *session) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := cfg.TokenSource(ctx, &oauth2.Token{RefreshToken: s.RefreshToken}).Token()
+	tokens, err := cfg.TokenSource(ctx, &oauth2.Token{RefreshToken: s.RefreshToken.Reveal()}).Token()
 	if refusal, is := errors.AsType[*oauth2.RetrieveError](err); is {
 		return nil, fmt.Errorf("%w: %s", errRefused, plainCode(refusal.ErrorCode))
 	}
@@ -292,7 +292,7 @@ func (c *Console) refresh(ctx context.Context, s *session) (*session, error) {
 
 // signOut ends the session, here and, by a link, at the issuer.
 func signOut(v *visit) (answer, error) {
-	if secret := v.c.secretOf(v.r, sessionCookie); secret != nil {
+	if secret := v.c.secretOf(v.r, sessionCookie); !secret.IsZero() {
 		if err := v.c.end(v.ctx, secret); err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return nil, err
 		}

@@ -12,6 +12,8 @@ import (
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
+
+	"bindery/shared/directory"
 )
 
 // maxForm is how large a form may be.
@@ -25,10 +27,13 @@ type visit struct {
 	ctx   context.Context
 	route route
 	s     *session // nil: nobody is signed in
-	lang  tongue
-	ended bool // there is a cookie, and its session has ended
-	calls calls
-	mark  chan mark // what needs somebody, for the frame; nil: not asked
+	// bearer is the session's token. It stays while reads are under way, also when one of
+	// them finds that the session has ended.
+	bearer directory.Secret
+	lang   tongue
+	ended  bool // there is a cookie, and its session has ended
+	calls  calls
+	mark   chan mark // what needs somebody, for the frame; nil: not asked
 }
 
 // answer is what a request comes to: a view, a redirect, a file.
@@ -62,6 +67,9 @@ func (v *visit) answer() (answer, error) {
 	}
 	if err != nil && !rt.open {
 		return nil, err
+	}
+	if v.s != nil {
+		v.bearer = v.s.AccessToken
 	}
 	if v.r.Method == http.MethodPost {
 		parse, most := v.r.ParseForm, int64(maxForm)
