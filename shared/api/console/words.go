@@ -157,10 +157,8 @@ var (
 	textThirtyDays      = text{"30 days", "30 Tage"}
 	textSpark           = text{"Written in the last 30 days: %s; failed: %s", "In den letzten 30 Tagen geschrieben: %s; gescheitert: %s"}
 	textNothingWritten  = text{"nothing written", "nichts geschrieben"}
-	textHowInSync       = text{"In sync", "Im Einklang"}
-	textAllInSync       = text{"all", "alle"}
-	countAllBut         = number{text{"all but %s", "alle bis auf %s"}, text{"all but %s", "alle bis auf %s"}}
-	countAllButMore     = number{text{"all but %s or more", "alle bis auf %s oder mehr"}, text{"all but %s or more", "alle bis auf %s oder mehr"}}
+	textNoneAffected    = text{"none", "keine"}
+	countMoreHave       = number{text{"%s or more", "%s oder mehr"}, text{"%s or more", "%s oder mehr"}}
 	countWrittenShort   = number{text{"%s written", "%s geschrieben"}, text{"%s written", "%s geschrieben"}}
 	countAffected       = number{text{"%s affected:", "%s betroffen:"}, text{"%s affected:", "%s betroffen:"}}
 	countMoreAffected   = number{text{"More than %s affected:", "Mehr als %s betroffen:"}, text{"More than %s affected:", "Mehr als %s betroffen:"}}
