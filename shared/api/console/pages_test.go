@@ -303,6 +303,7 @@ func TestGoldenPages(t *testing.T) {
 		"approve-all":      {directory.RunHeld, at + "/approve?what=all", nil, 200},
 		"approve-filter":   {directory.RunHeld, at + "/approve?what=filter&effect=rename", nil, 200},
 		"approve-many":     {directory.RunHeld, at + "/approve?what=filter&department=Engineering", manyChanges, 200},
+		"approve-sessions": {directory.RunHeld, at + "/approve?what=filter&effect=block", withSessions, 200},
 		"approve-none":     {directory.RunHeld, at + "/approve?what=chosen", nil, 200},
 		"decline":          {directory.RunHeld, at + "/decline", nil, 200},
 		"undo":             {directory.RunDone, at + "/undo", nil, 200},
@@ -456,6 +457,13 @@ func leaves(w *world) map[string]any {
 	return map[string]any{"GET /v1/runs/run_1": r, "GET /v1/runs/run_1/parts": parts{}, "GET /v1/runs/run_1/left": page[left]{Items: []left{
 		{UserID: "usr_1", Property: "department", Code: "changed-since", Message: "Somebody has changed it since.", Wrote: directory.StringValue("Sales"), Found: directory.StringValue("Works")},
 		{Object: directory.GroupRef("grp_1"), Code: "gone", Message: "It is gone."}}}}
+}
+
+// withSessions is a run in which each block has the end of its sessions beside it.
+func withSessions(w *world) map[string]any {
+	r := aRun(w.now, directory.RunHeld)
+	r.Counts[directory.EffectRevoke] = 14
+	return map[string]any{"GET /v1/runs/run_1": r}
 }
 
 // manyChanges is a run with more of an effect than a decision lists.

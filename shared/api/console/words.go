@@ -291,6 +291,7 @@ var (
 	textLimit              = text{"limit", "Grenze"}
 	textLimitOfGuard       = text{"by the guard", "vom Wächter"}
 	textLimitIsSet         = text{"set as a number", "als Zahl gesetzt"}
+	textLimitIsLarger      = text{"or %s %% of the accounts where that is more", "oder %s %% der Konten, wo das mehr ist"}
 	textLimitIsShareOf     = text{"because %s %% of %s", "denn %s %% von %s"}
 	textLimitIsShare       = text{"because of %s %% of the accounts", "wegen %s %% der Konten"}
 	textCompare            = text{"Compare", "Vergleichen"}
@@ -301,6 +302,9 @@ var (
 	textChangedThere       = text{"changed by somebody at Microsoft", "von jemandem bei Microsoft geändert"}
 	textExplainAll         = text{"The whole decision, step by step", "Die ganze Entscheidung, Schritt für Schritt"}
 	textClose              = text{"Close", "Schließen"}
+	textSessionsOpen       = text{"Whoever is signed in stays so until the access token ends, which may take an hour. Ending sessions is a change of its own: it is declined here, and not proposed again.", "Wer angemeldet ist, bleibt es, bis das Zugriffstoken endet, was eine Stunde dauern kann. Das Beenden von Sitzungen ist eine eigene Änderung: Sie wird hier abgelehnt und nicht wieder vorgeschlagen."}
+	textWithSessions       = text{"Approve the end of the sessions as well", "Auch das Ende der Sitzungen genehmigen"}
+	countSessionsOpen      = number{text{"The sessions of %s blocked account are not ended", "Die Sitzungen von %s gesperrten Konto werden nicht beendet"}, text{"The sessions of %s blocked accounts are not ended", "Die Sitzungen von %s gesperrten Konten werden nicht beendet"}}
 	textFollowsDeclined    = text{"What makes no sense without a declined change is declined with it.", "Was ohne eine abgelehnte Änderung keinen Sinn hat, wird mit ihr abgelehnt."}
 	countSame              = number{text{"%s other property is as it should be.", "%s weitere Eigenschaft ist, wie sie sein soll."}, text{"%s other properties are as they should be.", "%s weitere Eigenschaften sind, wie sie sein sollen."}}
 	countMoreParts         = number{text{"and %s more", "und %s weitere"}, text{"and %s more", "und %s weitere"}}
