@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,8 +17,15 @@ import (
 	"bindery/shared/directory"
 )
 
-// homeShows is how many connections home lists; what needs somebody it takes of more.
-const homeShows = "50"
+// What home shows at once: so many connections, what needs somebody at so many, and so many
+// things of each urgency. Who wants all of one urgency has them on a page of their own, of
+// fewer connections at a time.
+const (
+	homeShows   = "20"
+	homeAsks    = "100"
+	homeItems   = 12
+	urgencyAsks = "25"
+)
 
 // timeOf is a duration of the settings.
 func timeOf(d directory.Duration) time.Duration { return time.Duration(d) }
@@ -54,7 +62,10 @@ func (x *homeView) tag() string {
 // connections, with what was written these thirty days.
 func homePage(v *visit) (answer, error) {
 	next := v.r.URL.Query().Get("next")
-	needs := ask[attention](v, query("/v1/attention", "limit", "100", "next", next))
+	if only := asked(v.r.URL.Query().Get("urgency"), "", urgencyDecide, urgencyBroken, urgencySoon, urgencyWaiting); only != "" {
+		return v.urgencyPage(only, next)
+	}
+	needs := ask[attention](v, query("/v1/attention", "limit", homeAsks, "next", next))
 	cons := ask[page[connection]](v, query("/v1/connections", "limit", homeShows))
 	days := ask[page[dayOf]](v, query("/v1/activity/summary", "by", "connection"))
 	var x homeView
@@ -144,22 +155,58 @@ func (v *visit) inboxes(x *homeView) g.Node {
 	for i := range items {
 		by[items[i].Urgency] = append(by[items[i].Urgency], v.needed(&items[i], x.Connections.Items))
 	}
-	parts := []g.Node{v.inbox(textDecide, textNothingToDecide, by[urgencyDecide]), v.inbox(textBroken, textNothingBroken, by[urgencyBroken]), v.inbox(textWillBreak, text{}, by[urgencySoon])}
+	parts := []g.Node{v.inbox(urgencyDecide, textNothingToDecide, by[urgencyDecide]), v.inbox(urgencyBroken, textNothingBroken, by[urgencyBroken]), v.inbox(urgencySoon, text{}, by[urgencySoon])}
 	if waiting := by[urgencyWaiting]; len(waiting) > 0 {
-		parts = append(parts, h.Details(h.Class("waiting"), h.Summary(v.count(countWaiting, len(waiting))), h.Ul(h.Class("inbox"), g.Group(waiting))))
+		parts = append(parts, h.Details(h.Class("waiting"), h.Summary(v.count(countWaiting, len(waiting))), v.fewOf(urgencyWaiting, waiting)))
 	}
 	return g.Group(parts)
 }
 
+// urgencyWord is what a part of home is called.
+func urgencyWord(urgency string) text {
+	switch urgency {
+	case urgencyDecide:
+		return textDecide
+	case urgencyBroken:
+		return textBroken
+	case urgencySoon:
+		return textWillBreak
+	}
+	return textPasses
+}
+
 // inbox is one part of home; an empty one without a text is left out.
-func (v *visit) inbox(title, none text, items []g.Node) g.Node {
+func (v *visit) inbox(urgency string, none text, items []g.Node) g.Node {
+	title := h.H2(v.say(urgencyWord(urgency)))
 	if len(items) == 0 {
 		if none[v.lang] == "" {
 			return nil
 		}
-		return h.Section(h.H2(v.say(title)), h.P(h.Class("faint"), v.say(none)))
+		return h.Section(title, h.P(h.Class("faint"), v.say(none)))
 	}
-	return h.Section(h.H2(v.say(title)), h.Ul(h.Class("inbox"), g.Group(items)))
+	return h.Section(title, v.fewOf(urgency, items))
+}
+
+// fewOf are the first things of an urgency, with the way to all of them.
+func (v *visit) fewOf(urgency string, items []g.Node) g.Node {
+	few := h.Ul(h.Class("inbox"), g.Group(items[:min(len(items), homeItems)]))
+	if len(items) <= homeItems {
+		return few
+	}
+	return g.Group([]g.Node{few, h.P(v.count(countMoreChanges, len(items)-homeItems), g.Text(" "), link(query("/console", "urgency", urgency), v.say(textSeeAll)))})
+}
+
+// urgencyPage is all that needs somebody in one way.
+func (v *visit) urgencyPage(urgency, next string) (answer, error) {
+	var needs attention
+	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/attention", "urgency", urgency, "limit", urgencyAsks, "next", next), nil, &needs); err != nil {
+		return nil, err
+	}
+	body := []g.Node{v.empty(textNothingNeedsYou)}
+	if len(needs.Items) > 0 {
+		body = []g.Node{h.Ul(h.Class("inbox"), g.Map(needs.Items, func(n needed) g.Node { return v.needed(&n, nil) }))}
+	}
+	return view{title: v.lang.say(urgencyWord(urgency)), section: "/console", crumbs: []crumb{{"/console", v.say(textHome)}}, body: append(body, v.pager(needs.Next))}, nil
 }
 
 // needed is one thing of the inbox: which connection, what, since when, and where to look.

@@ -149,6 +149,7 @@ var (
 	textRunFailed       = text{"The last run failed.", "Der letzte Lauf ist gescheitert."}
 	textToConfirm       = text{"Somebody signed in: is this the right tenant and the right account?", "Jemand hat sich angemeldet: Ist das der richtige Mandant und das richtige Konto?"}
 	textDeletedAt       = text{"Unconfirmed, its tokens are deleted at", "Unbestätigt werden die Token gelöscht um"}
+	textPasses          = text{"Passes by itself, or was stopped", "Erledigt sich von selbst oder wurde angehalten"}
 	textStepDone        = text{"done", "erledigt"}
 	textStepNow         = text{"next", "als Nächstes"}
 	textStepLater       = text{"later", "später"}
