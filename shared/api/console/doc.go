@@ -15,11 +15,14 @@
 //	visit.go      one request: its session, its language, what it reads of /v1, its answer
 //	session.go    who is signed in: the cookie, the sealed row, its times
 //	signin.go     signing in and out: code flow with PKCE, on the server
-//	client.go     /v1: reads beside each other under one deadline, acts, problems
+//	client.go     /v1: reads beside each other under one deadline, acts, problems, and the calls that a page tells of
+//	mark.go       how many things wait for a decision, in every frame; pages that look again for nothing (304)
+//	names.go      names of users and groups, where /v1 has their IDs
 //	api.go        what the API shows that the vocabulary has no type for
 //	text.go       languages; words.go every text, English and German side by side
 //	html.go       what pages are made of: texts, names of others, tables, forms
 //	frame.go      what stands around every page
+//	worddiff.go   what changed in a long text, word by word
 //	page_*.go     the pages
 //	assets/       one sheet of style, one script, a sign; embedded, served by their hash
 //
@@ -37,8 +40,10 @@
 // Everything works without script: views are addresses, acts are forms, an act
 // answers with a redirect (303), and what waits says so and is looked at again. The
 // script only swaps parts of a page for fresh ones, and gives keys. Pages read from one to
-// four answers of /v1 at once under a deadline of ten seconds; what is late says so, and the
-// rest of the page stands.
+// four answers of /v1 at once under a deadline of ten seconds, and names of what they know
+// by IDs only; what is late says so, and the rest of the page stands. A page that looks
+// again by itself asks with If-None-Match: of a run that costs one call of /v1, and has no
+// body on either way while nothing has changed.
 //
 // # Signing in
 //

@@ -232,8 +232,8 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 			return h.Div(h.Class("line"), v.effectBadge(c.Effect), g.Text(" "), h.Strong(data(nameOf(&c))), v.lostReasons(&c))
 		}), g.If(d.lostSum > len(d.lost), h.P(v.count(countMoreChanges, d.lostSum-len(d.lost)))))
 	}
-	var sessions g.Node
-	if d.counts[directory.EffectRevoke] > 0 {
+	sessions := v.sessionsStayOpen(d)
+	if d.counts[directory.EffectRevoke] > 0 && sessions == nil {
 		sessions = h.P(h.Class("faint"), v.say(textSessionsStayEnded))
 	}
 	var rest g.Node
@@ -267,6 +267,21 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 			g.If(fault != nil, h.P(h.ID("fault"), h.Class("box bad"), h.Role("alert"), fault)),
 			h.P(h.Class("first"), v.say(textNothingYetHeld)), h.P(h.Class("lead"), g.Text(caption+".")), lost, rest, sessions, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
 			h.Form(form...), h.Section(h.H2(v.say(textThese)), v.chosenByEffect(d))}}
+}
+
+// sessionsStayOpen warns of blocks that are approved without the end of their sessions,
+// which is a change of its own: whoever is signed in would stay so for a while. nil when
+// there is nothing to warn of.
+func (v *visit) sessionsStayOpen(d *decision) g.Node {
+	open := min(d.counts[directory.EffectBlock], d.run.Counts[directory.EffectRevoke]) - d.counts[directory.EffectRevoke]
+	if open <= 0 {
+		return nil
+	}
+	with := d.filter
+	with.effect += "," + string(directory.EffectRevoke)
+	return v.box(toneWarn, v.count(countSessionsOpen, open), h.P(v.say(textSessionsOpen)),
+		g.If(d.what == chooseFilter && d.filter.effect == string(directory.EffectBlock),
+			h.P(link(query(here("runs", string(d.run.ID), "approve"), append(with.pairs(), "what", chooseFilter)...), v.say(textWithSessions)))))
 }
 
 // chosenByEffect lists what is about to be approved, what takes away first: of each effect

@@ -2,6 +2,10 @@ package console
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,8 +17,15 @@ import (
 	"bindery/shared/directory"
 )
 
-// homeShows is how many connections home lists; what needs somebody it takes of more.
-const homeShows = "50"
+// What home shows at once: so many connections, what needs somebody at so many, and so many
+// things of each urgency. Who wants all of one urgency has them on a page of their own, of
+// fewer connections at a time.
+const (
+	homeShows   = "20"
+	homeAsks    = "100"
+	homeItems   = 12
+	urgencyAsks = "25"
+)
 
 // timeOf is a duration of the settings.
 func timeOf(d directory.Duration) time.Duration { return time.Duration(d) }
@@ -25,60 +36,86 @@ type dayOf struct {
 	ConnectionID directory.ConnectionID `json:"connectionId"`
 }
 
+// homeView is what home shows, as /v1 answers.
+type homeView struct {
+	Connections page[connection]
+	Needs       attention
+	Days        []dayOf
+	// Late: what needs somebody was not told; DaysLate: what was written was not.
+	Late, DaysLate bool
+
+	bound int // of the connections
+}
+
+// tag is the ETag of what /v1 has answered: not of the page, on which how long ago things
+// were changes by itself, in the browser.
+func (x *homeView) tag() string {
+	data, err := json.Marshal(x)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(data)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
+}
+
 // homePage is an inbox: what needs a decision, what is broken, what will break; and the
 // connections, with what was written these thirty days.
 func homePage(v *visit) (answer, error) {
 	next := v.r.URL.Query().Get("next")
-	needs := ask[attention](v, query("/v1/attention", "limit", "100", "next", next))
+	if only := asked(v.r.URL.Query().Get("urgency"), "", urgencyDecide, urgencyBroken, urgencySoon, urgencyWaiting); only != "" {
+		return v.urgencyPage(only, next)
+	}
+	needs := ask[attention](v, query("/v1/attention", "limit", homeAsks, "next", next))
 	cons := ask[page[connection]](v, query("/v1/connections", "limit", homeShows))
 	days := ask[page[dayOf]](v, query("/v1/activity/summary", "by", "connection"))
-	list, err := cons.get()
-	if err != nil {
+	var x homeView
+	var err error
+	if x.Connections, err = cons.get(); err != nil {
 		return nil, err
 	}
 	v.mark = nil // the page says more
-	poll := 30_000
-	known, err := needs.get()
-	late := err != nil
-	if !late && next == "" {
-		v.c.marks.keep(v.s.row(), known.mark(v.now()))
+	if x.Needs, err = needs.get(); err != nil {
+		x.Late = true
+	} else if next == "" {
+		v.c.marks.keep(v.s.row(), x.Needs.mark(v.now()))
 	}
-	bound := 0
-	for i := range list.Items {
-		bound += list.Items[i].BoundCount
+	sums, err := days.get()
+	x.Days, x.DaysLate = sums.Items, err != nil
+	for i := range x.Connections.Items {
+		x.bound += x.Connections.Items[i].BoundCount
 	}
-	body := []g.Node{v.firstSteps(list.Items, bound)}
+	list := x.Connections.Items
+	body := []g.Node{v.firstSteps(list, x.bound)}
 	switch {
-	case late:
+	case x.Late:
 		body = append(body, h.P(h.Class("late"), v.say(textLate), g.Text(" "), link(v.address(), v.say(textTryAgain))))
-	case len(known.Items) > 0:
-		body = append(body, v.inboxes(&known, list.Items))
-	case bound > 0 || next != "":
-		body = append(body, v.quiet(list, bound))
+	case len(x.Needs.Items) > 0:
+		body = append(body, v.inboxes(&x))
+	case x.bound > 0 || next != "":
+		body = append(body, v.quiet(&x))
 	}
-	if known.Next != "" {
-		body = append(body, h.P(v.count(countLookedAt, known.Connections), g.Text(" "), link(v.with("next", known.Next), v.say(textNextConnections))))
+	if x.Needs.Next != "" {
+		body = append(body, h.P(v.count(countLookedAt, x.Needs.Connections), g.Text(" "), link(v.with("next", x.Needs.Next), v.say(textNextConnections))))
 	}
-	if len(list.Items) > 0 {
-		body = append(body, h.Section(h.H2(v.say(textConnections)), v.homeTable(list.Items, &known, late, days),
-			g.If(list.Next != "", h.P(link("/console/connections", v.say(textSeeAll))))))
+	if len(list) > 0 {
+		body = append(body, h.Section(h.H2(v.say(textConnections)), v.homeTable(&x), g.If(x.Connections.Next != "", h.P(link("/console/connections", v.say(textSeeAll))))))
 	}
-	title := v.lang.say(textHome)
-	switch n := known.Counts[urgencyDecide]; {
-	case len(list.Items) == 0:
+	title, poll := v.lang.say(textHome), 30_000
+	switch n := x.Needs.Counts[urgencyDecide]; {
+	case len(list) == 0:
 		title, poll = v.lang.say(textWelcome), 0
 	case n > 0:
 		title = v.lang.count(countNeedYou, n)
 	}
-	return view{title: title, section: "/console", poll: poll, body: body}, nil
+	return view{title: title, section: "/console", poll: poll, tag: v.pageTag(x.tag()), body: body}, nil
 }
 
 // quiet says that all is well, and by when.
-func (v *visit) quiet(list page[connection], bound int) g.Node {
+func (v *visit) quiet(x *homeView) g.Node {
 	var last time.Time
 	well := true
-	for i := range list.Items {
-		c := &list.Items[i]
+	for i := range x.Connections.Items {
+		c := &x.Connections.Items[i]
 		if c.LastRun == nil {
 			continue
 		}
@@ -95,16 +132,16 @@ func (v *visit) quiet(list page[connection], bound int) g.Node {
 	if !last.IsZero() {
 		more = append(more, g.Text(" "), v.say(textLastRun), g.Text(" "), v.ago(last), g.Text("."))
 	}
-	if bound > 0 && list.Next == "" {
-		more = append(more, g.Text(" "), v.count(cared, bound))
+	if x.bound > 0 && x.Connections.Next == "" {
+		more = append(more, g.Text(" "), v.count(cared, x.bound))
 	}
 	return h.Div(h.Class("empty good"), h.P(more...))
 }
 
 // inboxes are what needs somebody, the most urgent first.
-func (v *visit) inboxes(known *attention, list []connection) g.Node {
+func (v *visit) inboxes(x *homeView) g.Node {
 	by := map[string][]g.Node{}
-	items := slices.Clone(known.Items)
+	items := slices.Clone(x.Needs.Items)
 	// Somebody who has left, and may still sign in, is the worst that can be broken.
 	slices.SortStableFunc(items, func(a, b needed) int {
 		leaver := func(n needed) int {
@@ -116,24 +153,60 @@ func (v *visit) inboxes(known *attention, list []connection) g.Node {
 		return cmp.Compare(leaver(a), leaver(b))
 	})
 	for i := range items {
-		by[items[i].Urgency] = append(by[items[i].Urgency], v.needed(&items[i], list))
+		by[items[i].Urgency] = append(by[items[i].Urgency], v.needed(&items[i], x.Connections.Items))
 	}
-	parts := []g.Node{v.inbox(textDecide, textNothingToDecide, by[urgencyDecide]), v.inbox(textBroken, textNothingBroken, by[urgencyBroken]), v.inbox(textWillBreak, text{}, by[urgencySoon])}
+	parts := []g.Node{v.inbox(urgencyDecide, textNothingToDecide, by[urgencyDecide]), v.inbox(urgencyBroken, textNothingBroken, by[urgencyBroken]), v.inbox(urgencySoon, text{}, by[urgencySoon])}
 	if waiting := by[urgencyWaiting]; len(waiting) > 0 {
-		parts = append(parts, h.Details(h.Class("waiting"), h.Summary(v.count(countWaiting, len(waiting))), h.Ul(h.Class("inbox"), g.Group(waiting))))
+		parts = append(parts, h.Details(h.Class("waiting"), h.Summary(v.count(countWaiting, len(waiting))), v.fewOf(urgencyWaiting, waiting)))
 	}
 	return g.Group(parts)
 }
 
+// urgencyWord is what a part of home is called.
+func urgencyWord(urgency string) text {
+	switch urgency {
+	case urgencyDecide:
+		return textDecide
+	case urgencyBroken:
+		return textBroken
+	case urgencySoon:
+		return textWillBreak
+	}
+	return textPasses
+}
+
 // inbox is one part of home; an empty one without a text is left out.
-func (v *visit) inbox(title, none text, items []g.Node) g.Node {
+func (v *visit) inbox(urgency string, none text, items []g.Node) g.Node {
+	title := h.H2(v.say(urgencyWord(urgency)))
 	if len(items) == 0 {
 		if none[v.lang] == "" {
 			return nil
 		}
-		return h.Section(h.H2(v.say(title)), h.P(h.Class("faint"), v.say(none)))
+		return h.Section(title, h.P(h.Class("faint"), v.say(none)))
 	}
-	return h.Section(h.H2(v.say(title)), h.Ul(h.Class("inbox"), g.Group(items)))
+	return h.Section(title, v.fewOf(urgency, items))
+}
+
+// fewOf are the first things of an urgency, with the way to all of them.
+func (v *visit) fewOf(urgency string, items []g.Node) g.Node {
+	few := h.Ul(h.Class("inbox"), g.Group(items[:min(len(items), homeItems)]))
+	if len(items) <= homeItems {
+		return few
+	}
+	return g.Group([]g.Node{few, h.P(v.count(countMoreChanges, len(items)-homeItems), g.Text(" "), link(query("/console", "urgency", urgency), v.say(textSeeAll)))})
+}
+
+// urgencyPage is all that needs somebody in one way.
+func (v *visit) urgencyPage(urgency, next string) (answer, error) {
+	var needs attention
+	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/attention", "urgency", urgency, "limit", urgencyAsks, "next", next), nil, &needs); err != nil {
+		return nil, err
+	}
+	body := []g.Node{v.empty(textNothingNeedsYou)}
+	if len(needs.Items) > 0 {
+		body = []g.Node{h.Ul(h.Class("inbox"), g.Map(needs.Items, func(n needed) g.Node { return v.needed(&n, nil) }))}
+	}
+	return view{title: v.lang.say(urgencyWord(urgency)), section: "/console", crumbs: []crumb{{"/console", v.say(textHome)}}, body: append(body, v.pager(needs.Next))}, nil
 }
 
 // needed is one thing of the inbox: which connection, what, since when, and where to look.
@@ -146,15 +219,16 @@ func (v *visit) needed(n *needed, list []connection) g.Node {
 	case urgencyWaiting:
 		t = tonePlain
 	}
-	what := []g.Node{h.P(v.sentence(n.Message))}
+	said := v.sentence(capital(n.Message))
+	what := []g.Node{h.P(said)}
 	switch n.Kind {
 	case "held-run":
 		to = here("runs", string(n.RunID))
-		what = []g.Node{h.P(h.Strong(g.Text(v.inWords(n.Counts) + "."))), h.P(v.sentence(n.Message))}
+		what = []g.Node{h.P(h.Strong(g.Text(v.inWords(n.Counts) + "."))), h.P(said)}
 	case "confirmation":
 		what = []g.Node{h.P(h.Strong(v.say(textToConfirm))), h.P(v.whoSignedIn(n, list))}
 	case "proposal":
-		what = []g.Node{h.P(h.Strong(v.say(textProposal))), h.P(v.sentence(n.Message))}
+		what = []g.Node{h.P(h.Strong(v.say(textProposal))), h.P(said)}
 	case "needs-authorization":
 		what = []g.Node{h.P(h.Strong(v.say(textNeedsAuthorizationMeans)))}
 	case "run-failed":
@@ -166,19 +240,19 @@ func (v *visit) needed(n *needed, list []connection) g.Node {
 		if n.More {
 			affected = countMoreAffected
 		}
-		what = []g.Node{h.P(h.Strong(v.count(affected, n.Count)), g.Text(" "), v.sentence(n.Message)), g.If(n.Next != "", h.P(v.sentence(n.Next)))}
+		what = []g.Node{h.P(h.Strong(v.count(affected, n.Count)), g.Text(" "), said), g.If(n.Next != "", h.P(v.sentence(n.Next)))}
 	case "finding":
 		to = at + "/health"
-		what = []g.Node{h.P(g.If(n.Subject != "", h.Strong(data(n.Subject), g.Text(" "))), v.sentence(n.Message)), g.If(n.Next != "", h.P(v.sentence(n.Next)))}
+		what = []g.Node{h.P(g.If(n.Subject != "", h.Strong(data(n.Subject), g.Text(" "))), said), g.If(n.Next != "", h.P(v.sentence(n.Next)))}
 	case "lacking-permission":
-		what = []g.Node{h.P(h.Strong(v.say(textLacking)), g.Text(" "), code(n.Subject)), h.P(v.sentence(n.Message))}
+		what = []g.Node{h.P(h.Strong(v.say(textLacking)), g.Text(" "), code(n.Subject)), h.P(said)}
 	}
 	when := []g.Node{}
 	if n.Code != "" {
 		when = append(when, code(n.Code))
 	}
 	if !n.Since.IsZero() {
-		when = append(when, g.Group([]g.Node{v.say(textSince), g.Text(" "), v.ago(n.Since)}))
+		when = append(when, v.ago(n.Since))
 	}
 	if n.AskedBy != "" {
 		when = append(when, g.Group([]g.Node{v.say(textAskedBy), g.Text(" "), data(n.AskedBy)}))
@@ -217,47 +291,45 @@ func (v *visit) whoSignedIn(n *needed, list []connection) g.Node {
 	return data(n.Subject)
 }
 
-// homeTable lists connections as they stand: status, how many are bound, what keeps some
-// from being in sync, the last run, and what was written these thirty days.
-func (v *visit) homeTable(list []connection, known *attention, late bool, days later[page[dayOf]]) g.Node {
+// homeTable lists connections as they stand: status, how many are bound, how many have a
+// problem, the last run, and what was written these thirty days.
+func (v *visit) homeTable(x *homeView) g.Node {
 	name, status, bound := column{head: textName}, column{head: textStatus}, column{head: textBound, num: true}
-	sync, last, month := column{head: textHowInSync}, column{head: textLastRun}, column{head: textThirtyDays}
+	problems, last, month := column{head: textProblems}, column{head: textLastRun}, column{head: textThirtyDays}
 	affected, more := map[directory.ConnectionID]int{}, map[directory.ConnectionID]bool{}
-	for i := range known.Items {
-		if n := &known.Items[i]; n.Kind == "problem" {
+	for i := range x.Needs.Items {
+		if n := &x.Needs.Items[i]; n.Kind == "problem" {
 			affected[n.ConnectionID] += n.Count
 			more[n.ConnectionID] = more[n.ConnectionID] || n.More
 		}
 	}
 	written := map[directory.ConnectionID][]day{}
-	sums, err := days.get()
-	for _, d := range sums.Items {
+	for _, d := range x.Days {
 		written[d.ConnectionID] = append(written[d.ConnectionID], d.day)
 	}
 	var rows []g.Node
-	for i := range list {
-		c := &list[i]
+	for i := range x.Connections.Items {
+		c := &x.Connections.Items[i]
 		at := here("connections", string(c.ID))
-		inSync := g.Node(dash())
-		if n := affected[c.ID]; !late && c.BoundCount > 0 && c.LastRun != nil {
-			but := countAllBut
-			if more[c.ID] {
-				but = countAllButMore
-			}
-			inSync = v.say(textAllInSync)
-			if n > 0 {
-				inSync = link(at+"/problems", v.count(but, n))
-			}
+		having := g.Node(dash())
+		switch n := affected[c.ID]; {
+		case x.Late || c.BoundCount == 0:
+		case n == 0:
+			having = v.say(textNoneAffected)
+		case more[c.ID]:
+			having = link(at+"/problems", v.count(countMoreHave, n))
+		default:
+			having = link(at+"/problems", v.number(n))
 		}
 		chart := g.Node(dash())
-		if err == nil {
+		if !x.DaysLate {
 			chart = v.sparkline(written[c.ID])
 		}
 		rows = append(rows, h.Tr(
 			v.cell(name, link(at, h.Class("who"), data(c.Name))), v.cell(status, v.connectionBadge(c)), v.cell(bound, v.number(c.BoundCount)),
-			v.cell(sync, inSync), v.cell(last, v.lastRun(c)), v.cell(month, chart)))
+			v.cell(problems, having), v.cell(last, v.lastRun(c)), v.cell(month, chart)))
 	}
-	return v.table(textConnections, []column{name, status, bound, sync, last, month}, rows)
+	return v.table(textConnections, []column{name, status, bound, problems, last, month}, rows)
 }
 
 // The size of a sparkline, in units of its own: so many days, each so wide.

@@ -492,6 +492,8 @@ func (v *visit) whyLimit(c *connection, e directory.Exceeded) g.Node {
 	why := g.Node(v.say(textLimitOfGuard))
 	switch share := strconv.FormatFloat(math.Round(allowed.Share*1e6)/1e4, 'f', -1, 64); {
 	case e.Slice != "" || e.Kind != "" || !limited:
+	case e.Limit == allowed.Count && allowed.Share > 0:
+		why = v.say(textLimitIsLarger, share)
 	case e.Limit == allowed.Count:
 		why = v.say(textLimitIsSet)
 	case allowed.Share > 0 && e.Limit == int(math.Floor(allowed.Share*float64(c.BoundCount)+1e-9)):

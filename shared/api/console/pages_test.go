@@ -302,8 +302,12 @@ func TestGoldenPages(t *testing.T) {
 		"home-late": {directory.RunDone, "/console", func(*world) map[string]any {
 			return map[string]any{"GET /v1/attention": problem{Status: 503}, "GET /v1/activity/summary": problem{Status: 503}}
 		}, 200},
-		"problems-named":   {directory.RunDone, "/console/connections/con_1/problems", namedProblems, 200},
-		"home-more":        {directory.RunHeld, "/console", attentive, 200},
+		"problems-named": {directory.RunDone, "/console/connections/con_1/problems", namedProblems, 200},
+		"home-more":      {directory.RunHeld, "/console", attentive, 200},
+		"home-broken":    {directory.RunHeld, "/console?urgency=broken", attentive, 200},
+		"home-waiting": {directory.RunHeld, "/console?urgency=waiting&next=two", func(*world) map[string]any {
+			return map[string]any{"GET /v1/attention": attention{Connections: 25, Next: "three"}}
+		}, 200},
 		"home-asked":       {directory.RunDone, "/console", pending, 200},
 		"home-to-import":   {directory.RunDone, "/console", toImport, 200},
 		"home-to-confirm":  {directory.RunDone, "/console", toConfirm, 200},
@@ -339,6 +343,7 @@ func TestGoldenPages(t *testing.T) {
 		"approve-all":      {directory.RunHeld, at + "/approve?what=all", nil, 200},
 		"approve-filter":   {directory.RunHeld, at + "/approve?what=filter&effect=rename", nil, 200},
 		"approve-many":     {directory.RunHeld, at + "/approve?what=filter&department=Engineering", manyChanges, 200},
+		"approve-sessions": {directory.RunHeld, at + "/approve?what=filter&effect=block", withSessions, 200},
 		"approve-none":     {directory.RunHeld, at + "/approve?what=chosen", nil, 200},
 		"decline":          {directory.RunHeld, at + "/decline", nil, 200},
 		"undo":             {directory.RunDone, at + "/undo", nil, 200},
@@ -531,6 +536,13 @@ func leaves(w *world) map[string]any {
 	return map[string]any{"GET /v1/runs/run_1": r, "GET /v1/runs/run_1/parts": parts{}, "GET /v1/runs/run_1/left": page[left]{Items: []left{
 		{UserID: "usr_1", Property: "department", Code: "changed-since", Message: "Somebody has changed it since.", Wrote: directory.StringValue("Sales"), Found: directory.StringValue("Works")},
 		{Object: directory.GroupRef("grp_1"), Code: "gone", Message: "It is gone."}}}}
+}
+
+// withSessions is a run in which each block has the end of its sessions beside it.
+func withSessions(w *world) map[string]any {
+	r := aRun(w.now, directory.RunHeld)
+	r.Counts[directory.EffectRevoke] = 14
+	return map[string]any{"GET /v1/runs/run_1": r}
 }
 
 // manyChanges is a run with more of an effect than a decision lists.
@@ -1047,10 +1059,42 @@ func TestPageSize(t *testing.T) {
 		list.Items = append(list.Items, c)
 	}
 	w.tell(map[string]any{"GET /v1/runs/run_1/changes": list})
-	if a := w.get("/console/runs/run_1"); len(a.body) > 60_000 {
+	if a := w.get("/console/runs/run_1"); len(a.body) > largestPage {
 		t.Errorf("a page of 50 changes has %d bytes", len(a.body))
 	}
+	// A hundred connections, each with all that can be wrong; a decision about many.
+	var cons page[connection]
+	var days page[dayOf]
+	needs := attention{Counts: map[string]int{}, Next: "more"}
+	some, _ := attentive(w)["GET /v1/attention"].(attention)
+	for i := range 100 {
+		c := contoso(w.now)
+		c.ID, c.Name = directory.ConnectionID(fmt.Sprintf("con_06h2geyd847fjgxc49hrv%03d", i)), fmt.Sprintf("Subsidiary number %d", i)
+		if i < 20 {
+			cons.Items = append(cons.Items, c)
+		}
+		for n := range sparkDays {
+			days.Items = append(days.Items, dayOf{day{w.now.AddDate(0, 0, -n).Format(time.DateOnly), map[directory.Effect]map[directory.ChangeState]int{directory.EffectUpdate: {directory.ChangeApplied: 7 * n, directory.ChangeFailed: n}}}, c.ID})
+		}
+		for _, n := range some.Items {
+			n.ConnectionID, n.ConnectionName = c.ID, c.Name
+			needs.Items = append(needs.Items, n)
+			needs.Counts[n.Urgency]++
+		}
+	}
+	cons.Next = "more"
+	w.tell(map[string]any{"GET /v1/connections": cons, "GET /v1/attention": needs, "GET /v1/activity/summary": days})
+	if a := w.get("/console"); len(a.body) > largestPage || strings.Count(a.body, `class="item `) != 4*homeItems {
+		t.Errorf("home has %d bytes, %d things", len(a.body), strings.Count(a.body, `class="item `))
+	}
+	w.tell(manyChanges(w))
+	if a := w.get("/console/runs/run_1/approve?what=all"); len(a.body) > largestPage {
+		t.Errorf("a decision has %d bytes", len(a.body))
+	}
 }
+
+// largestPage is how many bytes a page has at most.
+const largestPage = 60_000
 
 // The crawler goes to every address that pages lead to, from home on, and each answers.
 func TestCrawl(t *testing.T) {

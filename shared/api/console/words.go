@@ -172,6 +172,7 @@ var (
 	textRunFailed       = text{"The last run failed.", "Der letzte Lauf ist gescheitert."}
 	textToConfirm       = text{"Somebody signed in: is this the right tenant and the right account?", "Jemand hat sich angemeldet: Ist das der richtige Mandant und das richtige Konto?"}
 	textDeletedAt       = text{"Unconfirmed, its tokens are deleted at", "Unbestätigt werden die Token gelöscht um"}
+	textPasses          = text{"Passes by itself, or was stopped", "Erledigt sich von selbst oder wurde angehalten"}
 	textStepDone        = text{"done", "erledigt"}
 	textStepNow         = text{"next", "als Nächstes"}
 	textStepLater       = text{"later", "später"}
@@ -180,10 +181,8 @@ var (
 	textThirtyDays      = text{"30 days", "30 Tage"}
 	textSpark           = text{"Written in the last 30 days: %s; failed: %s", "In den letzten 30 Tagen geschrieben: %s; gescheitert: %s"}
 	textNothingWritten  = text{"nothing written", "nichts geschrieben"}
-	textHowInSync       = text{"In sync", "Im Einklang"}
-	textAllInSync       = text{"all", "alle"}
-	countAllBut         = number{text{"all but %s", "alle bis auf %s"}, text{"all but %s", "alle bis auf %s"}}
-	countAllButMore     = number{text{"all but %s or more", "alle bis auf %s oder mehr"}, text{"all but %s or more", "alle bis auf %s oder mehr"}}
+	textNoneAffected    = text{"none", "keine"}
+	countMoreHave       = number{text{"%s or more", "%s oder mehr"}, text{"%s or more", "%s oder mehr"}}
 	countWrittenShort   = number{text{"%s written", "%s geschrieben"}, text{"%s written", "%s geschrieben"}}
 	countAffected       = number{text{"%s affected:", "%s betroffen:"}, text{"%s affected:", "%s betroffen:"}}
 	countMoreAffected   = number{text{"More than %s affected:", "Mehr als %s betroffen:"}, text{"More than %s affected:", "Mehr als %s betroffen:"}}
@@ -316,6 +315,7 @@ var (
 	textLimit              = text{"limit", "Grenze"}
 	textLimitOfGuard       = text{"by the guard", "vom Wächter"}
 	textLimitIsSet         = text{"set as a number", "als Zahl gesetzt"}
+	textLimitIsLarger      = text{"or %s %% of the accounts where that is more", "oder %s %% der Konten, wo das mehr ist"}
 	textLimitIsShareOf     = text{"because %s %% of %s", "denn %s %% von %s"}
 	textLimitIsShare       = text{"because of %s %% of the accounts", "wegen %s %% der Konten"}
 	textCompare            = text{"Compare", "Vergleichen"}
@@ -325,6 +325,9 @@ var (
 	textStaysSo            = text{"stays so", "bleibt so"}
 	textChangedThere       = text{"changed by somebody at Microsoft", "von jemandem bei Microsoft geändert"}
 	textExplainAll         = text{"The whole decision, step by step", "Die ganze Entscheidung, Schritt für Schritt"}
+	textSessionsOpen       = text{"Whoever is signed in stays so until the access token ends, which may take an hour. Ending sessions is a change of its own: it is declined here, and not proposed again.", "Wer angemeldet ist, bleibt es, bis das Zugriffstoken endet, was eine Stunde dauern kann. Das Beenden von Sitzungen ist eine eigene Änderung: Sie wird hier abgelehnt und nicht wieder vorgeschlagen."}
+	textWithSessions       = text{"Approve the end of the sessions as well", "Auch das Ende der Sitzungen genehmigen"}
+	countSessionsOpen      = number{text{"The sessions of %s blocked account are not ended", "Die Sitzungen von %s gesperrten Konto werden nicht beendet"}, text{"The sessions of %s blocked accounts are not ended", "Die Sitzungen von %s gesperrten Konten werden nicht beendet"}}
 	textFollowsDeclined    = text{"What makes no sense without a declined change is declined with it.", "Was ohne eine abgelehnte Änderung keinen Sinn hat, wird mit ihr abgelehnt."}
 	countSame              = number{text{"%s other property is as it should be.", "%s weitere Eigenschaft ist, wie sie sein soll."}, text{"%s other properties are as they should be.", "%s weitere Eigenschaften sind, wie sie sein sollen."}}
 	countMoreParts         = number{text{"and %s more", "und %s weitere"}, text{"and %s more", "und %s weitere"}}

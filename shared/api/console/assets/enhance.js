@@ -60,12 +60,21 @@ const look = () => {
   }, pause)
 }
 
+// How long ago something was goes on, while the page stays as it is.
+const age = (el, at) => {
+  const past = (Date.now() - at) / 1000
+  if (past < 5) return
+  const [by, unit] = past < 60 ? [1, 'second'] : past < 3600 ? [60, 'minute'] : past < 172800 ? [3600, 'hour'] : [86400, 'day']
+  el.textContent = new Intl.RelativeTimeFormat(document.documentElement.lang).format(-Math.floor(past / by), unit)
+}
+setInterval(() => { if (!document.hidden) $$('time[data-ago]').forEach(el => age(el, new Date(el.getAttribute('datetime')))) }, 10000)
+
 // Times are shown as the reader's clock has them.
 const times = from => $$('time[datetime]', from).forEach(el => {
   const at = new Date(el.getAttribute('datetime'))
   if (isNaN(at)) return
   const local = at.toLocaleString(document.documentElement.lang, { dateStyle: 'medium', timeStyle: 'short' })
-  if ('ago' in el.dataset) el.title = local
+  if ('ago' in el.dataset) { el.title = local; age(el, at) }
   else { el.title = el.textContent; el.textContent = local }
 })
 
