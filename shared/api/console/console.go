@@ -250,6 +250,8 @@ var routes = []route{
 	{method: "GET", path: "/console/sources", scope: scopeRead, do: sourcesPage},
 
 	{method: "GET", path: "/console/activity", scope: scopeRead, do: activityPage},
+	{method: "GET", path: "/console/activity.csv", scope: scopeRead, do: activityFile("text/csv", "activity.csv")},
+	{method: "GET", path: "/console/activity.jsonl", scope: scopeRead, do: activityFile("application/x-ndjson", "activity.jsonl")},
 	{method: "POST", path: "/console/activity/verify", scope: scopeWrite, do: verify},
 }
 

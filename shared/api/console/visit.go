@@ -178,11 +178,6 @@ func (p picture) write(v *visit) {
 	_, _ = v.w.Write([]byte(p.body)) // the client is gone
 }
 
-// nothing is an answer without a page, as of a picture that is not there.
-type nothing struct{ status int }
-
-func (n nothing) write(v *visit) { v.w.WriteHeader(n.status) }
-
 // flash is what an act tells on the page after it.
 type flash struct {
 	Text string `json:"t"`

@@ -1026,16 +1026,17 @@ var (
 
 // What was done.
 var (
-	textActivity     = text{"Activity", "Verlauf"}
-	textConnectionID = text{"Connection's ID", "ID der Verbindung"}
-	textFrom         = text{"From", "Von"}
-	textTo           = text{"Until", "Bis"}
-	textByDay        = text{"By day", "Nach Tagen"}
-	textDay          = text{"Day", "Tag"}
-	textAsTable      = text{"As a table", "Als Tabelle"}
-	textProof        = text{"Proof", "Nachweis"}
-	textProofMeans   = text{"Verifying reads every record and link of the chain: that nothing was changed, inserted or left out since it was written.", "Die Prüfung liest jeden Eintrag und jedes Glied der Kette: dass seit dem Schreiben nichts geändert, eingefügt oder weggelassen wurde."}
-	textVerify       = text{"Verify the chain", "Kette prüfen"}
+	textActivity       = text{"Activity", "Verlauf"}
+	textJSONLines      = text{"JSON lines", "JSON-Zeilen"}
+	textExportTooLarge = text{"That is more than one file takes (4 MB). Narrow it by a filter, as by dates; all of it gives GET /v1/activity, page by page.", "Das ist mehr, als eine Datei fasst (4 MB). Grenzen Sie es durch einen Filter ein, etwa nach Datum; alles gibt GET /v1/activity, Seite für Seite."}
+	textFrom           = text{"From", "Von"}
+	textTo             = text{"Until", "Bis"}
+	textByDay          = text{"By day", "Nach Tagen"}
+	textDay            = text{"Day", "Tag"}
+	textAsTable        = text{"As a table", "Als Tabelle"}
+	textProof          = text{"Proof", "Nachweis"}
+	textProofMeans     = text{"Verifying reads every record and link of the chain: that nothing was changed, inserted or left out since it was written.", "Die Prüfung liest jeden Eintrag und jedes Glied der Kette: dass seit dem Schreiben nichts geändert, eingefügt oder weggelassen wurde."}
+	textVerify         = text{"Verify the chain", "Kette prüfen"}
 )
 
 // attributeWord is what people call an attribute of a user.
