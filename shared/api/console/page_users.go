@@ -390,13 +390,7 @@ func userPage(v *visit) (answer, error) {
 			if len(p.Items) == 0 {
 				return v.empty(textInNoGroup)
 			}
-			return h.Ul(g.Map(p.Items, func(x userGroup) g.Node {
-				var path []string
-				for _, step := range x.Path {
-					path = append(path, step.Name)
-				}
-				return h.Li(link(here("groups", string(x.GroupID)), data(x.Name)), g.If(!x.Direct, h.Small(g.Text(" "), v.say(textThrough), g.Text(" "), data(strings.Join(path, " › ")))))
-			})...)
+			return h.Ul(g.Map(p.Items, v.inGroup)...)
 		})),
 		h.Section(h.H2(v.say(textHistory)), partly(v, done, func(p page[entry]) g.Node { return v.entries(p, false, names) }), h.P(link(query("/console/activity", "userId", id), v.say(textSeeAll)))),
 		v.asCall("GET", apiPath("users", id))}}, nil

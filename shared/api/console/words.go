@@ -571,7 +571,8 @@ var (
 	textBindAtOnce     = text{"The first run begins within seconds", "Der erste Lauf beginnt binnen Sekunden"}
 	textBindAtOnceMore = text{"This connection writes by itself, within the limits of the guard.", "Diese Verbindung schreibt von selbst, in den Grenzen des Wächters."}
 	textBindHeld       = text{"Every run of this connection waits for approval: you see the plan before anything is written.", "Jeder Lauf dieser Verbindung wartet auf Genehmigung: Sie sehen den Plan, bevor etwas geschrieben wird."}
-	textTheseUsers     = text{"These users, by their IDs (at most 500)", "Diese Benutzer, mit ihren IDs (höchstens 500)"}
+	textTheseUsers     = text{"These users, by their e-mail addresses (at most 100) or IDs (at most 500)", "Diese Benutzer, mit ihren E-Mail-Adressen (höchstens 100) oder IDs (höchstens 500)"}
+	textNobodyBound    = text{"Nobody was bound. No user has the address (at most 100 at once): %s", "Niemand wurde verbunden. Kein Benutzer hat die Adresse (höchstens 100 auf einmal): %s"}
 	textBindThese      = text{"Bind these", "Diese verbinden"}
 	textBindAll        = text{"Bind all users", "Alle Benutzer verbinden"}
 	textBindPrevious   = text{"Bind those who were bound before", "Früher Verbundene wieder verbinden"}
@@ -726,7 +727,11 @@ var (
 	textAGroup            = text{"a group", "eine Gruppe"}
 	textAdded             = text{"Added", "Hinzugefügt"}
 	textAddMembers        = text{"Add members", "Mitglieder hinzufügen"}
-	textUsersByID         = text{"Users, by their IDs", "Benutzer, mit ihren IDs"}
+	textUsersByID         = text{"Users, by their e-mail addresses or IDs", "Benutzer, mit ihren E-Mail-Adressen oder IDs"}
+	textNobodyHasAddress  = text{"Nobody was added. No user has the address (at most 100 at once): %s", "Niemand wurde hinzugefügt. Kein Benutzer hat die Adresse (höchstens 100 auf einmal): %s"}
+	textGroupsAbove       = text{"groups it is in", "Gruppen, in denen sie ist"}
+	textSearchedInGroups  = text{"Searched in: names, descriptions, IDs.", "Gesucht wurde in: Namen, Beschreibungen, IDs."}
+	textNoDeletedGroups   = text{"No group is deleted that could be restored.", "Keine Gruppe ist gelöscht, die sich wiederherstellen ließe."}
 	textGroupsByID        = text{"Groups, by their IDs", "Gruppen, mit ihren IDs"}
 	textTakeOut           = text{"Take the chosen out", "Ausgewählte herausnehmen"}
 	textNameMembers       = text{"Name members, or tick them.", "Nennen Sie Mitglieder, oder wählen Sie sie aus."}
@@ -856,27 +861,37 @@ var (
 
 // Licences, protection.
 var (
-	textLicences       = text{"Licences", "Lizenzen"}
-	textProduct        = text{"Product", "Produkt"}
-	textSeats          = text{"Seats", "Plätze"}
-	textUsed           = text{"Used", "Belegt"}
-	textFree           = text{"Free", "Frei"}
-	textGivenByUs      = text{"Given by Bindery", "Von Bindery vergeben"}
-	textWaiting        = text{"Waiting", "Wartend"}
-	textNoProducts     = text{"The tenant has no products.", "Der Mandant hat keine Produkte."}
-	textCountLicences  = text{"Count who has what", "Zählen, wer was hat"}
-	textProtection     = text{"Protection", "Geschützte"}
-	textProtectionLead = text{"Accounts that are never written to: whoever has a role, who authorised, and whom the settings name.", "Konten, die nie geschrieben werden: wer eine Rolle hat, wer autorisiert hat und wen die Einstellungen nennen."}
-	textLift           = text{"Lift the protection", "Schutz aufheben"}
-	textLiftDots       = text{"Lift…", "Aufheben…"}
-	textLifted         = text{"lifted", "aufgehoben"}
-	textLiftMeans      = text{"For this time the account is written to like any other. Everybody sees that it was lifted, by whom and why.", "In dieser Zeit wird das Konto wie jedes andere geschrieben. Alle sehen, dass, durch wen und warum der Schutz aufgehoben wurde."}
-	textMinutesLabel   = text{"Minutes (at most 1,440)", "Minuten (höchstens 1.440)"}
-	textReason         = text{"Reason", "Grund"}
-	textReasonHelp     = text{"For whoever reads about it.", "Für alle, die davon lesen."}
-	textLiftedNow      = text{"The protection is lifted for that time, or waits for somebody else by the rule of four eyes.", "Der Schutz ist für diese Zeit aufgehoben oder wartet nach dem Vier-Augen-Prinzip auf jemand anderes."}
-	textProtectAgain   = text{"Protect again", "Wieder schützen"}
-	textProtectedNow   = text{"The account is protected again.", "Das Konto ist wieder geschützt."}
+	textByOthers         = text{"Given by others", "Von anderen"}
+	textByGroups         = text{"By groups", "Über Gruppen"}
+	textOnBlocked        = text{"On blocked accounts", "Auf gesperrten Konten"}
+	countOurs            = number{text{"%s of us", "%s von uns"}, text{"%s of us", "%s von uns"}}
+	textNotCounted       = text{"Nobody had it counted yet who of the tenant has which product from where.", "Noch hat niemand zählen lassen, wer im Mandanten welches Produkt woher hat."}
+	countAccountsCounted = number{text{"Counted over %s account,", "Gezählt über %s Konto,"}, text{"Counted over %s accounts,", "Gezählt über %s Konten,"}}
+	textMoreWaiting      = text{"More wait than were looked at: the numbers of who waits are too small.", "Es warten mehr, als angesehen wurden: Die Zahlen der Wartenden sind zu klein."}
+	textWaitFor          = text{"Who waits for a seat of %s", "Wer auf einen Platz von %s wartet"}
+	textTypeAccount      = text{"The last four characters of its ID", "Die letzten vier Zeichen seiner ID"}
+	textTypeAccountHelp  = text{"Type the last four characters of the account's ID, to say that it is this one.", "Geben Sie die letzten vier Zeichen der ID des Kontos ein, um zu sagen, dass es dieses ist."}
+	textLicences         = text{"Licences", "Lizenzen"}
+	textProduct          = text{"Product", "Produkt"}
+	textSeats            = text{"Seats", "Plätze"}
+	textUsed             = text{"Used", "Belegt"}
+	textFree             = text{"Free", "Frei"}
+	textGivenByUs        = text{"Given by Bindery", "Von Bindery vergeben"}
+	textWaiting          = text{"Waiting", "Wartend"}
+	textNoProducts       = text{"The tenant has no products.", "Der Mandant hat keine Produkte."}
+	textCountLicences    = text{"Count who has what", "Zählen, wer was hat"}
+	textProtection       = text{"Protection", "Geschützte"}
+	textProtectionLead   = text{"Accounts that are never written to: whoever has a role, who authorised, and whom the settings name.", "Konten, die nie geschrieben werden: wer eine Rolle hat, wer autorisiert hat und wen die Einstellungen nennen."}
+	textLift             = text{"Lift the protection", "Schutz aufheben"}
+	textLiftDots         = text{"Lift…", "Aufheben…"}
+	textLifted           = text{"lifted", "aufgehoben"}
+	textLiftMeans        = text{"For this time the account is written to like any other. Everybody sees that it was lifted, by whom and why.", "In dieser Zeit wird das Konto wie jedes andere geschrieben. Alle sehen, dass, durch wen und warum der Schutz aufgehoben wurde."}
+	textMinutesLabel     = text{"Minutes (at most 1,440)", "Minuten (höchstens 1.440)"}
+	textReason           = text{"Reason", "Grund"}
+	textReasonHelp       = text{"For whoever reads about it.", "Für alle, die davon lesen."}
+	textLiftedNow        = text{"The protection is lifted for that time, or waits for somebody else by the rule of four eyes.", "Der Schutz ist für diese Zeit aufgehoben oder wartet nach dem Vier-Augen-Prinzip auf jemand anderes."}
+	textProtectAgain     = text{"Protect again", "Wieder schützen"}
+	textProtectedNow     = text{"The account is protected again.", "Das Konto ist wieder geschützt."}
 )
 
 // Why a user's account is as it is.
