@@ -162,6 +162,7 @@ var routes = []route{
 	{method: "GET", path: "/console/connections/{id}", scope: scopeRead, do: connectionPage},
 	{method: "POST", path: "/console/connections/{id}/authorize", scope: scopeAdmin, do: authorize},
 	{method: "POST", path: "/console/connections/{id}/confirm", scope: scopeApprove, do: confirm},
+	{method: "POST", path: "/console/connections/{id}/domains", scope: scopeApprove, do: editDomains},
 	{method: "GET", path: "/console/connections/{id}/accounts", scope: scopeRead, do: accountsPage},
 	{method: "POST", path: "/console/connections/{id}/import", scope: scopeWrite, do: importAccounts},
 	{method: "GET", path: "/console/connections/{id}/members", scope: scopeRead, do: membersPage},

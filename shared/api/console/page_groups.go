@@ -180,7 +180,7 @@ func (v *visit) groupMembers(x *directory.Group, p page[member], nested bool) g.
 		for _, m := range p.Items {
 			through = append(through, m.GroupID)
 		}
-		names = v.nameThem(nil, through)
+		names = v.namesOf(nil, through)
 	}
 	rows := g.Map(p.Items, func(m member) g.Node {
 		to := here("users", m.ID)
@@ -474,7 +474,7 @@ func usesPage(v *visit) (answer, error) {
 			for _, u := range p.Items {
 				ids = append(ids, u.GroupID)
 			}
-			names := v.nameThem(nil, ids)
+			names := v.namesOf(nil, ids)
 			return h.Div(v.table(textGroups, []column{group, does, state}, g.Map(p.Items, func(u groupUse) g.Node {
 				return h.Tr(v.cell(group, link(below(at, string(u.GroupID)), h.Class("who"), names.of(string(u.GroupID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
 			})), v.pager(p.Next))

@@ -271,9 +271,9 @@ type shownUser struct {
 // is called by its ID.
 type called map[string]string
 
-// nameThem reads what users and groups are called, up to 100 of each. Names are a help: a page
+// namesOf reads what users and groups are called, up to 100 of each. Names are a help: a page
 // stands without them.
-func (v *visit) nameThem(users []directory.UserID, groups []directory.GroupID) called {
+func (v *visit) namesOf(users []directory.UserID, groups []directory.GroupID) called {
 	names := called{}
 	ids := func(list []string) string {
 		slices.Sort(list)
@@ -373,7 +373,7 @@ func userPage(v *visit) (answer, error) {
 	}
 	names := called{}
 	if u.ManagerID != "" {
-		names = v.nameThem([]directory.UserID{directory.UserID(u.ManagerID)}, nil)
+		names = v.namesOf([]directory.UserID{directory.UserID(u.ManagerID)}, nil)
 	}
 	list, boundErr := bound.get()
 	accounts := v.boundTo(&u, list.Items)
@@ -550,18 +550,8 @@ type explanation struct {
 		Protected bool   `json:"protected"`
 		Reason    string `json:"reason"`
 	} `json:"protection"`
-	Attributes []struct {
-		Name     string             `json:"name"`
-		Rule     string             `json:"rule"`
-		Desired  directory.Value    `json:"desired"`
-		Base     directory.Value    `json:"base"`
-		Observed directory.Value    `json:"observed"`
-		Outcome  string             `json:"outcome"`
-		Note     string             `json:"note"`
-		Reason   string             `json:"reason"`
-		Problem  *directory.Problem `json:"problem"`
-	} `json:"attributes"`
-	Decision struct {
+	Attributes []explainedAttribute `json:"attributes"`
+	Decision   struct {
 		Status   directory.BindingStatus `json:"status"`
 		Problem  *directory.Problem      `json:"problem"`
 		Findings []directory.Problem     `json:"findings"`
@@ -571,6 +561,19 @@ type explanation struct {
 		Mode string          `json:"mode"`
 		Held *directory.Held `json:"held"`
 	} `json:"guard"`
+}
+
+// explainedAttribute is a property of an account: wanted, last agreed, and found there.
+type explainedAttribute struct {
+	Name     string             `json:"name"`
+	Rule     string             `json:"rule"`
+	Desired  directory.Value    `json:"desired"`
+	Base     directory.Value    `json:"base"`
+	Observed directory.Value    `json:"observed"`
+	Outcome  string             `json:"outcome"`
+	Note     string             `json:"note"`
+	Reason   string             `json:"reason"`
+	Problem  *directory.Problem `json:"problem"`
 }
 
 // outcomeWord is what becomes of a property.
@@ -977,7 +980,7 @@ func activityPage(v *visit) (answer, error) {
 					users = append(users, directory.UserID(managerIn(c, c.Before)), directory.UserID(managerIn(c, c.After)))
 				}
 			}
-			names := v.nameThem(users, groups)
+			names := v.namesOf(users, groups)
 			for _, c := range known.Items {
 				names[string(c.ID)] = c.Name
 			}

@@ -269,6 +269,22 @@ func TestGoldenPages(t *testing.T) {
 		"connection-late": {directory.RunHeld, "/console/connections/con_1", func(*world) map[string]any {
 			return map[string]any{"GET /v1/connections/con_1/problems": problem{Status: 504}}
 		}, 200},
+		"connection-domains": {directory.RunDone, "/console/connections/con_1", func(w *world) map[string]any {
+			c := contoso(w.now)
+			c.Settings.Mode, c.SettingsBy = directory.ModeApprove, "ben"
+			c.Confirmation = &struct {
+				By string    `json:"by"`
+				At time.Time `json:"at"`
+			}{"ben", w.now.Add(-time.Hour)}
+			c.Tenant.Offered = []directory.Domain{{Name: "new.example"}}
+			c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: "old.example", LostSince: w.now.Add(-time.Hour)})
+			return map[string]any{"GET /v1/connections/con_1": c, "GET /v1/connections/con_1/problems": causes{Items: []cause{{Code: "x", Message: "It fails.", Users: 3, Statuses: map[directory.BindingStatus]int{directory.BindingFailed: 2, directory.BindingConflict: 1}}}}}
+		}, 200},
+		"connection-ended": {directory.RunDone, "/console/connections/con_1", func(w *world) map[string]any {
+			c := contoso(w.now)
+			c.Status, c.Deactivation = directory.StatusDeactivated, &directory.Deactivation{By: "ben", At: w.now.Add(-time.Hour), Reason: "sold"}
+			return map[string]any{"GET /v1/connections/con_1": c}
+		}, 200},
 		"connection-gone": {directory.RunHeld, "/console/connections/con_2", nil, 404},
 		"runs":            {directory.RunHeld, "/console/connections/con_1/runs", nil, 200},
 		"run-planning": {directory.RunPlanning, at, func(*world) map[string]any {
@@ -740,6 +756,9 @@ func TestActs(t *testing.T) {
 		"end use":       {"/console/connections/con_1/groups/grp_1/end", nil, "DELETE /v1/connections/con_1/groups/grp_1", "/console/connections/con_1/groups"},
 		"count":         {"/console/connections/con_1/licences/count", nil, "POST /v1/connections/con_1/licences/count", "/console/jobs/job_1"},
 		"lift":          {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair", "typed", "a-1"}, `POST /v1/connections/con_1/protection/a-1/lift {"minutes":30,"reason":"repair"}`, "/console/connections/con_1/protection"},
+		"claim":         {"/console/connections/con_1/domains", []string{"claim", "new.example"}, `POST /v1/connections/con_1/domains {"domains":["new.example"]}`, "/console/connections/con_1"},
+		"give up":       {"/console/connections/con_1/domains", []string{"release", "old.example"}, "DELETE /v1/connections/con_1/domains/old.example", "/console/connections/con_1"},
+		"end, and why":  {"/console/connections/con_1/end", []string{"typed", "Contoso", "reason", " sold "}, `POST /v1/connections/con_1/deactivate {"reason":"sold"}`, "/console/connections/con_1"},
 		"lift, untyped": {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair"}, "", ""},
 		"lift, another": {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair", "typed", "a-2"}, "", ""},
 		"lift, a part":  {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair", "typed", "1"}, "", ""},
@@ -770,7 +789,7 @@ func TestActs(t *testing.T) {
 				"POST /v1/groups/grp_1/members": map[string]any{"done": []directory.MemberRef{directory.UserMember("usr_1")}}, "DELETE /v1/groups/grp_1/members": map[string]any{}, "POST /v1/groups": sales(w.now), "PATCH /v1/groups/grp_1": sales(w.now), "DELETE /v1/groups/grp_1": nil,
 				"PUT /v1/connections/con_1/groups/grp_1": groupUse{Forecast: &forecast{Users: 3, Bound: 2}}, "DELETE /v1/connections/con_1/groups/grp_1": nil, "POST /v1/connections/con_1/licences/count": j,
 				"POST /v1/connections/con_1/proposals/p-1/approve": nil, "POST /v1/connections/con_1/proposals/p-1/decline": nil, "POST /v1/users/usr_1/temporary-password": map[string]string{"password": "Kite-Lamp-42"}, "POST /v1/users/usr_1/move": movePreview{Release: itsChanges(directory.ChangePlanned).Items[:1]},
-				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil})
+				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil, "POST /v1/connections/con_1/domains": nil, "DELETE /v1/connections/con_1/domains/old.example": nil})
 			w.tell(map[string]any{"POST /v1/runs/run_1/decline": r, "POST /v1/runs/run_1/cancel": r, "POST /v1/runs/run_1/undo": r, "POST /v1/connections/con_1/runs": r})
 			a := w.post(tt.path, tt.form...)
 			if got := strings.Join(w.told(), "; "); got != tt.calls || a.to != tt.to {

@@ -446,6 +446,22 @@ var (
 	countOther            = number{text{"%s other change", "%s andere Änderung"}, text{"%s other changes", "%s andere Änderungen"}}
 )
 
+// The overview of a connection.
+var (
+	textWritesNothingUnapproved = text{"It writes to no account until somebody approves the run.", "Sie schreibt in kein Konto, bis jemand den Lauf genehmigt."}
+	textDeactivatedBy           = text{"Let go by", "Beendet von"}
+	textNextRun                 = text{"Next by schedule", "Nächster nach Plan"}
+	textSettingsBy              = text{"Settings by", "Einstellungen von"}
+	textConfirmedBy             = text{"Confirmed by", "Bestätigt von"}
+	textDomainsMean             = text{"A domain that a connection has claimed is no other connection's. Claiming and giving up need bindery/approve.", "Eine Domäne, die eine Verbindung beansprucht, gehört keiner anderen. Beanspruchen und Aufgeben brauchen bindery/approve."}
+	textDomainOffered           = text{"verified in the tenant, claimed by nobody here", "im Mandanten bestätigt, hier von niemandem beansprucht"}
+	textDomainLost              = text{"is not the tenant's any more since", "gehört dem Mandanten nicht mehr seit"}
+	textClaimDomain             = text{"Claim it", "Beanspruchen"}
+	textGiveUpDomain            = text{"Give it up", "Aufgeben"}
+	textSavedDomains            = text{"The domains are changed.", "Die Domänen sind geändert."}
+	textEndReason               = text{"Why (optional; it is kept in the activity)", "Warum (freiwillig; es steht im Verlauf)"}
+)
+
 // Adding a connection, authorising, confirming, ending.
 var (
 	textAddConnection      = text{"Add a connection", "Verbindung anlegen"}
