@@ -12,23 +12,29 @@ import (
 
 // connection is a connection as the API shows it.
 type connection struct {
-	ID               directory.ConnectionID     `json:"id"`
-	Name             string                     `json:"name"`
-	Status           directory.ConnectionStatus `json:"status"`
-	ExpectedDomain   string                     `json:"expectedDomain"`
-	Tenant           *directory.Tenant          `json:"tenant"`
-	AuthorizedBy     *directory.Administrator   `json:"authorizedBy"`
-	RequestedBy      string                     `json:"requestedBy"`
-	Waiting          *waitingSignIn             `json:"waiting"`
-	Lacking          []directory.Permission     `json:"lacking"`
-	Settings         directory.Settings         `json:"settings"`
-	Trouble          *directory.Problem         `json:"trouble"`
-	LastRun          *directory.LastRun         `json:"lastRun"`
-	AuthorizedAt     time.Time                  `json:"authorizedAt"`
-	Created          time.Time                  `json:"created"`
-	Proposals        []proposal                 `json:"proposals"`
-	BoundCount       int                        `json:"boundCount"`
-	AuthorizationURL string                     `json:"authorizationUrl"`
+	ID             directory.ConnectionID     `json:"id"`
+	Name           string                     `json:"name"`
+	Status         directory.ConnectionStatus `json:"status"`
+	ExpectedDomain string                     `json:"expectedDomain"`
+	Tenant         *directory.Tenant          `json:"tenant"`
+	AuthorizedBy   *directory.Administrator   `json:"authorizedBy"`
+	RequestedBy    string                     `json:"requestedBy"`
+	Waiting        *waitingSignIn             `json:"waiting"`
+	Lacking        []directory.Permission     `json:"lacking"`
+	Settings       directory.Settings         `json:"settings"`
+	Trouble        *directory.Problem         `json:"trouble"`
+	LastRun        *directory.LastRun         `json:"lastRun"`
+	AuthorizedAt   time.Time                  `json:"authorizedAt"`
+	Created        time.Time                  `json:"created"`
+	SettingsBy     string                     `json:"settingsBy"`
+	Deactivation   *directory.Deactivation    `json:"deactivation"`
+	Confirmation   *struct {
+		By string    `json:"by"`
+		At time.Time `json:"at"`
+	} `json:"confirmation"`
+	Proposals        []proposal `json:"proposals"`
+	BoundCount       int        `json:"boundCount"`
+	AuthorizationURL string     `json:"authorizationUrl"`
 }
 
 type waitingSignIn struct {

@@ -143,7 +143,7 @@ type route struct {
 	fresh bool
 	// file takes a form with a file.
 	file bool
-	// full is a page that makes as many calls as a page may: the frame shows what it
+	// full is a page that makes as many calls as a page may, or a file: the frame shows what it
 	// knows of what needs somebody, and does not ask for it.
 	full bool
 	// open needs no session.
@@ -171,6 +171,7 @@ var routes = []route{
 	{method: "GET", path: "/console/connections/{id}", scope: scopeRead, full: true, do: connectionPage},
 	{method: "POST", path: "/console/connections/{id}/authorize", scope: scopeAdmin, do: authorize},
 	{method: "POST", path: "/console/connections/{id}/confirm", scope: scopeApprove, do: confirm},
+	{method: "POST", path: "/console/connections/{id}/domains", scope: scopeApprove, do: editDomains},
 	{method: "GET", path: "/console/connections/{id}/accounts", scope: scopeRead, do: accountsPage},
 	{method: "POST", path: "/console/connections/{id}/import", scope: scopeWrite, do: importAccounts},
 	{method: "GET", path: "/console/connections/{id}/members", scope: scopeRead, do: membersPage},
@@ -216,7 +217,7 @@ var routes = []route{
 	{method: "POST", path: "/console/runs/{id}/cancel", scope: scopeWrite, do: cancelRun},
 	{method: "GET", path: "/console/runs/{id}/undo", scope: scopeWrite, do: undoPage},
 	{method: "POST", path: "/console/runs/{id}/undo", scope: scopeWrite, do: undo},
-	{method: "GET", path: "/console/runs/{id}/changes.csv", scope: scopeRead, do: changesCSV},
+	{method: "GET", path: "/console/runs/{id}/changes.csv", scope: scopeRead, full: true, do: changesCSV},
 
 	{method: "GET", path: "/console/users", scope: scopeRead, do: usersPage},
 	{method: "GET", path: "/console/users/load", scope: scopeWrite, do: loadPage},
@@ -226,7 +227,7 @@ var routes = []route{
 	{method: "GET", path: "/console/users/new", scope: scopeWrite, do: newUserPage},
 	{method: "POST", path: "/console/users/new", scope: scopeWrite, do: newUser},
 	{method: "GET", path: "/console/users/{id}", scope: scopeRead, full: true, do: userPage},
-	{method: "GET", path: "/console/users/{id}/photo", scope: scopeRead, do: photo},
+	{method: "GET", path: "/console/users/{id}/photo", scope: scopeRead, full: true, do: photo},
 	{method: "GET", path: "/console/users/{id}/explain", scope: scopeRead, do: explainPage},
 	{method: "GET", path: "/console/users/{id}/edit", scope: scopeWrite, do: editUserPage},
 	{method: "POST", path: "/console/users/{id}/edit", scope: scopeWrite, do: editUser},
@@ -243,7 +244,7 @@ var routes = []route{
 	{method: "GET", path: "/console/groups", scope: scopeRead, do: groupsPage},
 	{method: "GET", path: "/console/groups/new", scope: scopeWrite, do: newGroupPage},
 	{method: "POST", path: "/console/groups/new", scope: scopeWrite, do: saveGroup},
-	{method: "GET", path: "/console/groups/{id}", scope: scopeRead, do: groupPage},
+	{method: "GET", path: "/console/groups/{id}", scope: scopeRead, full: true, do: groupPage},
 	{method: "GET", path: "/console/groups/{id}/edit", scope: scopeWrite, do: editGroupPage},
 	{method: "POST", path: "/console/groups/{id}/edit", scope: scopeWrite, do: saveGroup},
 	{method: "POST", path: "/console/groups/{id}/add", scope: scopeWrite, do: editMembers(http.MethodPost, countMembersAdded)},
@@ -254,11 +255,13 @@ var routes = []route{
 
 	{method: "GET", path: "/console/jobs", scope: scopeRead, do: jobsPage},
 	{method: "GET", path: "/console/jobs/{id}", scope: scopeRead, do: jobPage},
-	{method: "GET", path: "/console/jobs/{id}/refused.csv", scope: scopeRead, do: refusedCSV},
+	{method: "GET", path: "/console/jobs/{id}/refused.csv", scope: scopeRead, full: true, do: refusedCSV},
 
 	{method: "GET", path: "/console/sources", scope: scopeRead, full: true, do: sourcesPage},
 
 	{method: "GET", path: "/console/activity", scope: scopeRead, do: activityPage},
+	{method: "GET", path: "/console/activity.csv", scope: scopeRead, full: true, do: activityFile("text/csv", "activity.csv")},
+	{method: "GET", path: "/console/activity.jsonl", scope: scopeRead, full: true, do: activityFile("application/x-ndjson", "activity.jsonl")},
 	{method: "POST", path: "/console/activity/verify", scope: scopeWrite, do: verify},
 }
 

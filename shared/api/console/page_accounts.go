@@ -449,6 +449,13 @@ func bind(v *visit) (answer, error) {
 	if len(users) == 0 {
 		return v.done(here("connections", v.id(), "bind"), v.lang.say(textNameUsers)), nil
 	}
+	users, unknown, err := v.userIDs(users)
+	if err != nil {
+		return nil, err
+	}
+	if len(unknown) > 0 {
+		return v.refusal(http.StatusUnprocessableEntity, textNobodyBound, clean(strings.Join(unknown, ", "))), nil
+	}
 	return v.bindUsers(v.id(), users)
 }
 

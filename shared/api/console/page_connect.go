@@ -209,6 +209,7 @@ func (v *visit) endView(fault string) (answer, error) {
 	} else if v.s.fresh(v.now()) {
 		form = h.Form(h.Class("decide"), h.Method("post"), h.Action(at+"/end"), h.Data("busy", ""), h.Label(h.For("typed"), v.say(textTypeName), g.Text(" "), data(c.Name)),
 			h.Input(h.ID("typed"), h.Name("typed"), h.Type("text"), h.AutoComplete("off"), h.Required(), g.If(fault != "", h.Aria("invalid", "true"))), g.If(fault != "", h.P(h.Class("fault"), h.Role("alert"), g.Text(fault))),
+			h.Label(h.For("reason"), v.say(textEndReason)), h.Input(h.ID("reason"), h.Name("reason"), h.Type("text"), h.MaxLength("1000"), h.AutoComplete("off"), h.Value(v.r.PostForm.Get("reason"))),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textDeactivate)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
 	page := v.ofConnection(&c, "/end", h.P(h.Class("lead"), v.count(countEndLead, c.BoundCount)),
@@ -231,7 +232,11 @@ func end(v *visit) (answer, error) {
 	var out struct {
 		Released int `json:"released"`
 	}
-	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "deactivate"), nil, &out); err != nil {
+	var body any
+	if reason := strings.TrimSpace(v.r.PostForm.Get("reason")); reason != "" {
+		body = map[string]string{"reason": reason}
+	}
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "deactivate"), body, &out); err != nil {
 		return nil, err
 	}
 	return v.done(here("connections", v.id()), v.lang.count(countEnded, out.Released)), nil

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	g "maragu.dev/gomponents"
@@ -17,33 +19,52 @@ import (
 // groupsPage lists the groups of the directory.
 func groupsPage(v *visit) (answer, error) {
 	q := v.r.URL.Query()
-	text, deleted := parameter(q.Get("text")), ""
+	text, source, deleted := parameter(q.Get("text")), parameter(q.Get("source")), ""
 	if q.Get("deleted") == "true" {
-		deleted, text = "true", ""
+		deleted, text, source = "true", "", ""
 	}
-	var list page[directory.Group]
-	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/groups", "limit", "50", "text", text, "deleted", deleted, "next", q.Get("next")), nil, &list); err != nil {
+	list, err := v.findGroups(q.Get("next"), "text", text, "source", source, "deleted", deleted)
+	if err != nil {
 		return nil, err
 	}
-	name, members, used, source, updated := column{head: textName}, column{head: textMembers, num: true}, column{head: textUsedBy, num: true}, column{head: textSource}, column{head: textUpdated}
+	name, members, used, from, updated := column{head: textName}, column{head: textMembers, num: true}, column{head: textUsedBy, num: true}, column{head: textSource}, column{head: textUpdated}
 	rows := g.Map(list.Items, func(x directory.Group) g.Node {
 		return h.Tr(v.cell(name, link(here("groups", string(x.ID)), h.Class("who"), data(x.Name)), g.If(x.Description != "", h.Small(data(x.Description)))),
-			v.cell(members, v.number(x.Members)), v.cell(used, v.number(len(x.UsedBy))), v.cell(source, v.say(sourceWord(x.Source))), v.cell(updated, v.ago(x.Updated)))
+			v.cell(members, v.number(x.Members)), v.cell(used, v.number(len(x.UsedBy))), v.cell(from, v.say(sourceWord(x.Source))), v.cell(updated, v.ago(x.Updated)))
 	})
-	body := g.Node(h.Div(v.table(textGroups, []column{name, members, used, source, updated}, rows), v.pager(list.Next)))
+	body := g.Node(h.Div(v.table(textGroups, []column{name, members, used, from, updated}, rows), v.pager(list.Next)))
 	switch {
 	case len(list.Items) > 0:
 	case list.Next != "":
-		body = v.empty(textNothingYetSearchOn, h.P(link(v.with("next", list.Next), h.Class("button"), v.say(textSearchOn))))
-	case text+deleted != "":
-		body = v.empty(textNoGroupsMatch)
+		body = v.empty(textNothingYetSearchOn, h.P(v.say(textSearchedInGroups)), h.P(link(v.with("next", list.Next), h.Class("button"), v.say(textSearchOn))))
+	case deleted != "":
+		body = v.empty(textNoDeletedGroups)
+	case text+source != "" || q.Get("next") != "":
+		body = v.empty(textNoGroupsMatch, h.P(v.say(textSearchedInGroups)), h.P(link("/console/groups", v.say(textShowAll))))
 	default:
 		body = v.empty(textNoGroups)
 	}
-	return view{title: v.lang.say(textGroups), section: "/console/groups", head: []g.Node{v.linkButton(scopeWrite, "/console/groups/new", textAddGroup, "")}, body: []g.Node{
+	return view{title: v.lang.say(textGroups), section: "/console/groups", head: []g.Node{v.linkButton(scopeWrite, "/console/groups/new", textAddGroup, ""), v.linkButton(scopeWrite, "/console/users/load?of=groups", textLoadFile, "")}, body: []g.Node{
 		h.Form(h.Method("get"), h.Action("/console/groups"), h.Class("row search"), h.Role("search"), h.Label(v.say(textSearch), h.Input(h.Type("search"), h.Name("text"), h.Value(text), h.MaxLength("100"))),
+			v.choose("source", source, textSource, option{string(directory.SourceManual), textSourceManual}, option{string(directory.SourceSCIM), textSourceSCIM}, option{string(directory.SourceAD), textSourceAD}, option{string(directory.SourceM365), textSourceM365}),
 			h.Button(h.Type("submit"), v.say(textShow)), link("/console/groups", v.say(textShowAll)), link("/console/groups?deleted=true", v.say(textDeletedGroups))),
-		body, v.asCall("GET", query("/v1/groups", "text", text, "deleted", deleted))}}, nil
+		body, v.asCall("GET", query("/v1/groups", "text", text, "source", source, "deleted", deleted))}}, nil
+}
+
+// findGroups reads a page of groups; a search that has found none yet goes on, as findUsers.
+func (v *visit) findGroups(next string, filter ...string) (page[directory.Group], error) {
+	for try := range searchCalls {
+		var list page[directory.Group]
+		_, err := v.call(v.ctx, http.MethodGet, query("/v1/groups", append(filter, "limit", "50", "next", next)...), nil, &list)
+		if p, ours := asProblem(err); ours && p.late && try > 0 {
+			break
+		}
+		if err != nil || len(list.Items) > 0 || list.Next == "" {
+			return list, err
+		}
+		next = list.Next
+	}
+	return page[directory.Group]{Next: next}, nil
 }
 
 // member is somebody, or a group, in a group.
@@ -57,15 +78,34 @@ type member struct {
 	GroupID directory.GroupID    `json:"groupId"`
 }
 
-// groupPage shows a group: who is in it, and what connections do with it.
+// groupPage shows a group: who is in it, or in which groups it is, and what connections do
+// with it.
 func groupPage(v *visit) (answer, error) {
 	id, q := v.id(), v.r.URL.Query()
-	nested := ""
-	if q.Get("nested") == "true" {
-		nested = "true"
+	shown := asked(q.Get("show"), "", "all", "above")
+	if q.Get("nested") == "true" { // as addresses had it
+		shown = "all"
+	}
+	path := query(apiPath("groups", id, "members"), "limit", "50", "next", q.Get("next"))
+	switch shown {
+	case "all":
+		path = query(apiPath("groups", id, "members"), "limit", "50", "nested", "true", "next", q.Get("next"))
+	case "above":
+		path = query(apiPath("groups", id, "groups"), "limit", "50", "next", q.Get("next"))
 	}
 	groups := ask[directory.Group](v, apiPath("groups", id))
-	members := ask[page[member]](v, query(apiPath("groups", id, "members"), "limit", "50", "nested", nested, "next", q.Get("next")))
+	var members later[page[member]]
+	var above later[page[userGroup]]
+	var uses later[page[groupUse]]
+	var cons later[page[connection]]
+	if shown == "above" {
+		above = ask[page[userGroup]](v, path)
+	} else {
+		members = ask[page[member]](v, path)
+	}
+	if shown == "" { // what connections do stands on the first of the three
+		uses, cons = ask[page[groupUse]](v, apiPath("groups", id, "uses")), ask[page[connection]](v, "/v1/connections?limit=100")
+	}
 	x, err := groups.get()
 	if err != nil {
 		return nil, err
@@ -78,20 +118,52 @@ func groupPage(v *visit) (answer, error) {
 		head = append(head, v.badge(toneBad, textUserDeleted))
 		acts = h.Div(h.P(v.say(textGroupDeletedMeans), g.Text(" "), v.moment(*x.Deleted)), v.act(scopeWrite, at+"/restore", textRestore, "primary", version))
 	}
-	var uses []g.Node
-	for _, c := range x.UsedBy {
-		uses = append(uses, h.Li(link(here("connections", string(c), "groups", id), code(string(c)))))
+	chip := func(to, name string, caption text) g.Node {
+		return h.Li(link(to, h.Class("chip"), g.If(shown == name, h.Aria("current", "true")), v.say(caption)))
 	}
-	used := g.Node(v.empty(textNotUsed))
-	if len(uses) > 0 {
-		used = h.Ul(uses...)
+	var list, used g.Node
+	if shown == "above" {
+		list = partly(v, above, func(p page[userGroup]) g.Node {
+			if len(p.Items) == 0 && p.Next == "" {
+				return v.empty(textInNoGroup)
+			}
+			return h.Div(h.Ul(g.Map(p.Items, v.inGroup)...), v.pager(p.Next))
+		})
+	} else {
+		list = partly(v, members, func(p page[member]) g.Node { return v.groupMembers(&x, p, shown == "all") })
+	}
+	if shown == "" {
+		known, _ := cons.get() // without them there are their IDs
+		names := names{}
+		for _, c := range known.Items {
+			names[string(c.ID)] = c.Name
+		}
+		used = h.Section(h.H2(v.say(textUsedBy)), partly(v, uses, func(p page[groupUse]) g.Node {
+			if len(p.Items) == 0 {
+				return v.empty(textNotUsed)
+			}
+			con, does, state := column{head: textConnection}, column{head: textWhatItDoesWith}, column{head: textStatus}
+			return v.table(textUsedBy, []column{con, does, state}, g.Map(p.Items, func(u groupUse) g.Node {
+				return h.Tr(v.cell(con, link(here("connections", string(u.ConnectionID), "groups", id), h.Class("who"), names.show(string(u.ConnectionID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
+			}))
+		}))
 	}
 	return view{title: x.Name, section: "/console/groups", crumbs: []crumb{{"/console/groups", v.say(textGroups)}}, head: head, body: []g.Node{
-		h.Section(h.Class("status"), acts, facts(g.If(x.Description != "", v.fact(textDescription, data(x.Description))), v.fact(textMembers, v.number(x.Members)), v.fact(textSource, v.say(sourceWord(x.Source))), v.fact(textUpdated, v.ago(x.Updated)), v.fact(textID, code(string(x.ID))))),
-		h.Section(h.H2(v.say(textUsedBy)), used),
-		h.Section(h.H2(v.say(textMembers)), h.Ul(h.Class("chips"), v.label(textFilter), h.Li(link(at, h.Class("chip"), g.If(nested == "", h.Aria("current", "true")), v.say(textDirectMembers))), h.Li(link(at+"?nested=true", h.Class("chip"), g.If(nested != "", h.Aria("current", "true")), v.say(textAllInIt)))),
-			partly(v, members, func(p page[member]) g.Node { return v.groupMembers(&x, p, nested != "") }), v.addMembersForm(&x)),
-		v.asCall("GET", query(apiPath("groups", id, "members"), "nested", nested))}}, nil
+		h.Section(h.Class("status"), acts, facts(g.If(x.Description != "", v.fact(textDescription, data(x.Description))), v.fact(textMembers, v.number(x.Members)), v.fact(textSource, v.say(sourceWord(x.Source))), g.If(x.MailNickname != "", v.fact(textMailNickname, data(x.MailNickname))), v.fact(textUpdated, v.ago(x.Updated)), v.fact(textID, code(string(x.ID))))),
+		used,
+		h.Section(h.H2(v.say(textMembers)), h.Ul(h.Class("chips"), v.label(textFilter), chip(at, "", textDirectMembers), chip(at+"?show=all", "all", textAllInIt), chip(at+"?show=above", "above", textGroupsAbove)),
+			list, g.If(shown == "", v.addMembersForm(&x))),
+		h.P(link(query("/console/activity", "groupId", id), v.say(textHistory))),
+		v.asCall("GET", path)}}, nil
+}
+
+// inGroup is a group in which somebody, or a group, is, with the way there.
+func (v *visit) inGroup(x userGroup) g.Node {
+	var path []string
+	for _, step := range x.Path {
+		path = append(path, step.Name)
+	}
+	return h.Li(link(here("groups", string(x.GroupID)), data(x.Name)), g.If(!x.Direct, h.Small(g.Text(" "), v.say(textThrough), g.Text(" "), data(strings.Join(path, " › ")))))
 }
 
 // groupMembers is a page of members, in a form that takes the ticked ones out.
@@ -105,6 +177,14 @@ func (v *visit) groupMembers(x *directory.Group, p page[member], nested bool) g.
 	if !may {
 		columns = columns[1:]
 	}
+	names := names{}
+	if nested {
+		var through []directory.GroupID
+		for _, m := range p.Items {
+			through = append(through, m.GroupID)
+		}
+		names = v.namesOf(nil, through)
+	}
 	rows := g.Map(p.Items, func(m member) g.Node {
 		to := here("users", m.ID)
 		if m.Type == directory.MemberGroup {
@@ -116,7 +196,7 @@ func (v *visit) groupMembers(x *directory.Group, p page[member], nested bool) g.
 		}
 		var through g.Node
 		if nested && m.GroupID != "" && m.GroupID != x.ID {
-			through = h.Small(v.say(textThrough), g.Text(" "), link(here("groups", string(m.GroupID)), code(string(m.GroupID))))
+			through = h.Small(v.say(textThrough), g.Text(" "), link(here("groups", string(m.GroupID)), names.show(string(m.GroupID))))
 		}
 		return h.Tr(g.If(may, v.cell(choose, box)), v.cell(who, link(to, h.Class("who"), data(orID(m.Name, m.ID))), g.If(m.Email != "", h.Small(data(m.Email))), g.If(m.Type == directory.MemberGroup, h.Small(v.say(textAGroup))), through),
 			v.cell(by, v.say(sourceWord(m.Source))), v.cell(added, v.ago(m.Added)))
@@ -149,7 +229,14 @@ func editMembers(method string, told number) func(v *visit) (answer, error) {
 		f := v.r.PostForm
 		body := map[string][]string{}
 		for _, one := range f["users"] {
-			body["userIds"] = append(body["userIds"], listed(one)...)
+			users, unknown, err := v.userIDs(listed(one))
+			if err != nil {
+				return nil, err
+			}
+			if len(unknown) > 0 {
+				return v.refusal(http.StatusUnprocessableEntity, textNobodyHasAddress, clean(strings.Join(unknown, ", "))), nil
+			}
+			body["userIds"] = append(body["userIds"], users...)
 		}
 		for _, one := range f["groups"] {
 			body["groupIds"] = append(body["groupIds"], listed(one)...)
@@ -186,6 +273,47 @@ func editMembers(method string, told number) func(v *visit) (answer, error) {
 				return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
 			})), h.P(link(at, h.Class("button primary"), v.say(textBack)))}}, nil
 	}
+}
+
+// mostLookedUp is how many addresses one form may have.
+const mostLookedUp = 100
+
+// userIDs are the IDs of users who are named by them, or by their e-mail addresses; unknown
+// are addresses that nobody has, or that are more than one form may have.
+func (v *visit) userIDs(list []string) (ids, unknown []string, err error) {
+	ids = slices.Clone(list)
+	found := make([]error, len(list))
+	var group sync.WaitGroup
+	slots, looked := make(chan struct{}, manyAtOnce), 0
+	for i, one := range list {
+		if !strings.Contains(one, "@") {
+			continue
+		}
+		if looked++; looked > mostLookedUp {
+			unknown = append(unknown, one)
+			continue
+		}
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			var p page[directory.User]
+			_, found[i] = v.call(v.ctx, http.MethodGet, query("/v1/users", "email", one, "limit", "1"), nil, &p)
+			ids[i] = ""
+			if len(p.Items) > 0 {
+				ids[i] = string(p.Items[0].ID)
+			}
+		})
+	}
+	group.Wait()
+	for i, id := range ids {
+		if found[i] != nil && !is(found[i], http.StatusUnprocessableEntity) { // what is no address nobody has
+			return nil, nil, found[i]
+		}
+		if id == "" {
+			unknown = append(unknown, list[i])
+		}
+	}
+	return ids, unknown, nil
 }
 
 func newGroupPage(v *visit) (answer, error) {
@@ -288,16 +416,17 @@ func groupAct(method, act string, told text) func(v *visit) (answer, error) {
 
 // groupUse is what a connection does with a group.
 type groupUse struct {
-	GroupID  directory.GroupID       `json:"groupId"`
-	Select   *directory.SelectRule   `json:"select"`
-	Export   *directory.ExportRule   `json:"export"`
-	Licences []directory.LicenceRule `json:"licences"`
-	Ending   bool                    `json:"ending"`
-	By       string                  `json:"by"`
-	Problem  string                  `json:"problem"`
-	Lacking  []directory.Permission  `json:"lacking"`
-	Forecast *forecast               `json:"forecast"`
-	UpToDate *struct {
+	ConnectionID directory.ConnectionID  `json:"connectionId"`
+	GroupID      directory.GroupID       `json:"groupId"`
+	Select       *directory.SelectRule   `json:"select"`
+	Export       *directory.ExportRule   `json:"export"`
+	Licences     []directory.LicenceRule `json:"licences"`
+	Ending       bool                    `json:"ending"`
+	By           string                  `json:"by"`
+	Problem      string                  `json:"problem"`
+	Lacking      []directory.Permission  `json:"lacking"`
+	Forecast     *forecast               `json:"forecast"`
+	UpToDate     *struct {
 		At      time.Time `json:"at"`
 		Members int       `json:"members"`
 		Refused int       `json:"refused"`
@@ -344,8 +473,13 @@ func usesPage(v *visit) (answer, error) {
 			if len(p.Items) == 0 && p.Next == "" {
 				return v.empty(textNoUses, h.P(link("/console/groups", h.Class("button"), v.say(textGroups))))
 			}
+			var ids []directory.GroupID
+			for _, u := range p.Items {
+				ids = append(ids, u.GroupID)
+			}
+			names := v.namesOf(nil, ids)
 			return h.Div(v.table(textGroups, []column{group, does, state}, g.Map(p.Items, func(u groupUse) g.Node {
-				return h.Tr(v.cell(group, link(below(at, string(u.GroupID)), h.Class("who"), code(string(u.GroupID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
+				return h.Tr(v.cell(group, link(below(at, string(u.GroupID)), h.Class("who"), names.show(string(u.GroupID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
 			})), v.pager(p.Next))
 		}),
 		h.Form(h.Method("get"), h.Action(at), h.Class("row search"), h.Label(v.say(textGroupID), h.Input(h.Type("text"), h.Name("group"), h.MaxLength("64"), h.AutoComplete("off"))), h.Button(h.Type("submit"), v.say(textUseGroup))),
@@ -500,6 +634,11 @@ func (v *visit) forecastBox(f *forecast) g.Node {
 // products are those of a tenant.
 type products struct {
 	Products []product `json:"products"`
+	Counted  *struct {
+		AsOf     time.Time `json:"asOf"`
+		Accounts int       `json:"accounts"`
+	} `json:"counted"`
+	MoreWaiting bool `json:"moreWaiting"`
 }
 
 func (v *visit) askProducts(connection string) later[products] {
@@ -648,11 +787,21 @@ type product struct {
 	} `json:"seats"`
 	Given   int `json:"given"`
 	Waiting struct {
-		Users int `json:"users"`
+		Users int           `json:"users"`
+		Line  []waitsForOne `json:"line"`
 	} `json:"waiting"`
+	Counted *directory.LicenceTally `json:"counted"`
 }
 
-// licencesPage shows the products of a tenant: seats, and what Bindery gave.
+// waitsForOne is somebody who waits for a seat, in their order.
+type waitsForOne struct {
+	UserID directory.UserID `json:"userId"`
+	Name   string           `json:"name"`
+	Since  time.Time        `json:"since"`
+}
+
+// licencesPage shows the products of a tenant: seats, what Bindery gave, who waits, and,
+// where somebody had them counted, from where the others have it.
 func licencesPage(v *visit) (answer, error) {
 	id := v.id()
 	cons, list := ask[connection](v, apiPath("connections", id)), v.askProducts(id)
@@ -661,13 +810,34 @@ func licencesPage(v *visit) (answer, error) {
 		return nil, err
 	}
 	name, seats, used, free, given, waiting := column{head: textProduct}, column{head: textSeats, num: true}, column{head: textUsed, num: true}, column{head: textFree, num: true}, column{head: textGivenByUs, num: true}, column{head: textWaiting, num: true}
+	others, inherited, blocked := column{head: textByOthers, num: true}, column{head: textByGroups, num: true}, column{head: textOnBlocked, num: true}
 	return v.ofConnection(&c, "/licences", partly(v, list, func(x products) g.Node {
 		if len(x.Products) == 0 {
 			return v.empty(textNoProducts)
 		}
-		return v.table(textLicences, []column{name, seats, used, free, given, waiting}, g.Map(x.Products, func(p product) g.Node {
-			return h.Tr(v.cell(name, h.Span(h.Class("who"), data(p.Name)), h.Small(code(p.PartNumber)), g.If(!p.Assignable, h.Small(v.sentence(p.Detail)))), v.cell(seats, v.number(p.Seats.Enabled)), v.cell(used, v.number(p.Seats.Used)), v.cell(free, v.number(p.Seats.Free)), v.cell(given, v.number(p.Given)), v.cell(waiting, v.number(p.Waiting.Users)))
+		columns := []column{name, seats, used, free, given, waiting}
+		if x.Counted != nil {
+			columns = append(columns, others, inherited, blocked)
+		}
+		var lines []g.Node
+		table := v.table(textLicences, columns, g.Map(x.Products, func(p product) g.Node {
+			if len(p.Waiting.Line) > 0 {
+				lines = append(lines, h.Section(h.H3(v.say(textWaitFor, clean(p.Name))), h.Ol(h.Class("names"), g.Group(g.Map(p.Waiting.Line, func(w waitsForOne) g.Node {
+					return h.Li(link(here("users", string(w.UserID)), data(orID(w.Name, string(w.UserID)))), g.If(!w.Since.IsZero(), h.Small(g.Text(" "), v.say(textSince), g.Text(" "), v.ago(w.Since))))
+				}))), g.If(p.Waiting.Users > len(p.Waiting.Line), h.P(link(here("connections", id, "problems", "waiting-for-seat"), v.say(textSeeAll))))))
+			}
+			tally := directory.LicenceTally{}
+			if p.Counted != nil {
+				tally = *p.Counted
+			}
+			return h.Tr(v.cell(name, h.Span(h.Class("who"), data(p.Name)), h.Small(code(p.PartNumber)), g.If(p.Detail != "" && (!p.Assignable || p.Status != "Enabled"), h.Small(v.sentence(p.Detail)))), v.cell(seats, v.number(p.Seats.Enabled)), v.cell(used, v.number(p.Seats.Used)), v.cell(free, v.number(p.Seats.Free)), v.cell(given, v.number(p.Given)), v.cell(waiting, v.number(p.Waiting.Users)),
+				g.If(x.Counted != nil, g.Group([]g.Node{v.cell(others, v.number(tally.Others)), v.cell(inherited, v.number(tally.Inherited)), v.cell(blocked, v.number(tally.AllDisabled), g.If(tally.OursDisabled > 0, h.Small(v.count(countOurs, tally.OursDisabled))))})))
 		}))
+		counted := h.P(h.Class("faint"), v.say(textNotCounted))
+		if x.Counted != nil {
+			counted = h.P(h.Class("faint"), v.count(countAccountsCounted, x.Counted.Accounts), g.Text(" "), v.ago(x.Counted.AsOf))
+		}
+		return h.Div(table, counted, g.If(x.MoreWaiting, h.P(v.say(textMoreWaiting))), g.Group(lines))
 	}), v.act(scopeWrite, here("connections", id, "licences", "count"), textCountLicences, ""), v.asCall("GET", apiPath("connections", id, "licences"))), nil
 }
 
@@ -725,13 +895,20 @@ func liftPage(v *visit) (answer, error) {
 	form := g.Node(h.Form(h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", below(at, account)), h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain))))
 	if v.s.fresh(v.now()) {
 		form = h.Form(h.Method("post"), h.Action(below(at, account)), h.Class("stack"), h.Data("busy", ""), h.Label(h.For("minutes"), v.say(textMinutesLabel)), h.Input(h.ID("minutes"), h.Name("minutes"), h.Type("number"), h.Min("1"), h.Max("1440"), h.Value("30"), h.Required(), h.Class("short")),
-			v.field("reason", textReason, textReasonHelp, "", "", h.Required()), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textLift)), link(at, h.Class("button"), v.say(textNotYet))))
+			v.field("reason", textReason, textReasonHelp, "", "", h.Required()), v.field("typed", textTypeAccount, textTypeAccountHelp, "", "", h.Required()), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textLift)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
 	return v.ofConnection(&c, "/protection", h.H2(v.say(textLift)), h.P(code(account)), h.P(h.Class("lead"), v.say(textLiftMeans)), form), nil
 }
 
+// typedOfAccount is how much of an account's ID is typed before it may be written to.
+const typedOfAccount = 4
+
 // lift lets a protected account be written to, for a time.
 func lift(v *visit) (answer, error) {
+	// The last of the ID is what somebody types to say that it is this account that they mean.
+	if account, typed := v.r.PathValue("account"), strings.TrimSpace(v.r.PostForm.Get("typed")); typed == "" || !strings.HasSuffix(account, typed) || len(typed) < min(typedOfAccount, len(account)) {
+		return v.refusal(http.StatusUnprocessableEntity, textTypeAccountHelp), nil
+	}
 	minutes := 0
 	for _, d := range digits(v.r.PostForm.Get("minutes")) {
 		minutes = min(minutes*10+int(d-'0'), 1_000_000)

@@ -242,7 +242,7 @@ func (v *visit) manyView(m *many, status int, why g.Node) (answer, error) {
 		job := m.act.state != "" && n > mostPicked
 		body = append(body, h.P(h.Class("lead"), v.say(textNothingDoneYet)), g.If(m.left > 0, h.P(v.count(m.act.left, m.left))), g.Group(owned),
 			v.box(toneInfo, v.say(textWhatFollows), h.P(v.say(m.act.means)), g.If(m.act.state != "", follows)),
-			h.Section(h.H2(v.count(countUsers, n)), h.Ul(h.Class("names"), g.Group(names)), g.If(n > namesShown, h.P(h.Class("faint"), v.count(countMoreUsers, n-namesShown)))),
+			h.Section(h.H2(v.say(textWho)), h.Ul(h.Class("names"), g.Group(names)), g.If(n > namesShown, h.P(h.Class("faint"), v.count(countMoreUsers, n-namesShown)))),
 			g.If(job, h.P(v.say(textManyJob))),
 			h.Form(h.Method("post"), h.Action("/console/users/many"), h.Class("decide"), h.Data("busy", ""), m.fields(), g.If(m.act.state == "", follows),
 				h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.count(m.act.does, n)), link(m.list(), h.Class("button"), v.say(textNotYet)))))

@@ -17,8 +17,8 @@ const lastJobs = 5
 func sourcesPage(v *visit) (answer, error) {
 	jobs := ask[page[job]](v, "/v1/jobs?limit=100")
 	edits := ask[page[entry]](v, query("/v1/activity", "effect", string(directory.AuditEditUser), "limit", "1"))
-	ad := ask[page[directory.User]](v, query("/v1/users", "source", string(directory.SourceAD), "limit", "1"))
-	scim := ask[page[directory.User]](v, query("/v1/users", "source", string(directory.SourceSCIM), "limit", "1"))
+	ad := ask[page[directory.User]](v, query("/v1/users", "source", string(directory.SourceAD), "limit", "100"))
+	scim := ask[page[directory.User]](v, query("/v1/users", "source", string(directory.SourceSCIM), "limit", "100"))
 	list, err := jobs.get()
 	of := func(none text, kinds ...directory.JobKind) g.Node {
 		if err != nil {

@@ -110,6 +110,9 @@ func (f userFilter) fields() (list []g.Node) {
 const (
 	// usersPerPage is how many users a page shows.
 	usersPerPage = 50
+	// usersPerLook is the limit of the calls by which a search goes on: /v1 looks at the more
+	// users the higher it is. Where the first page had nobody, few are found among them.
+	usersPerLook = 200
 	// searchCalls is how often a search goes on by itself while it finds nobody: a call of
 	// /v1 looks at a bounded number of users.
 	searchCalls = 10
@@ -118,16 +121,17 @@ const (
 // findUsers reads a page of users. Where a search has found nobody yet, it goes on; what
 // it comes to when it must stop has a next.
 func (v *visit) findUsers(f userFilter, next string) (page[directory.User], error) {
+	limit := usersPerPage
 	for range searchCalls {
 		var list page[directory.User]
-		_, err := v.call(v.ctx, http.MethodGet, f.of("limit", itoa(usersPerPage), "next", next), nil, &list)
+		_, err := v.call(v.ctx, http.MethodGet, f.of("limit", itoa(limit), "next", next), nil, &list)
 		if p, ours := asProblem(err); ours && p.late && next != v.r.URL.Query().Get("next") {
 			break // what was looked at need not be looked at again
 		}
 		if err != nil || len(list.Items) > 0 || list.Next == "" {
 			return list, err
 		}
-		next = list.Next
+		next, limit = list.Next, usersPerLook
 	}
 	return page[directory.User]{Next: next}, nil
 }
@@ -226,7 +230,7 @@ func (v *visit) userList(f userFilter, list page[directory.User], chosen picked,
 			g.If(now != "", link(v.with("next", "", "from", ""), h.Class("button"), v.say(textFirstPage))),
 			g.If(list.Next != "", link(v.with("next", list.Next, "from", itoa(on)), h.Class("button"), v.say(textNextPage))))))
 	}
-	many := func(act manyAct) g.Node {
+	do := func(act manyAct) g.Node {
 		return h.Button(h.Type("submit"), h.FormAction("/console/users/many"), h.Name("do"), h.Value(act.name), v.say(act.dots))
 	}
 	whole := textAllOfThem
@@ -239,7 +243,7 @@ func (v *visit) userList(f userFilter, list page[directory.User], chosen picked,
 			h.Span(h.Class("chosen"), h.Span(h.Data("count", ""), h.Data("elsewhere", itoa(len(elsewhere))), g.If(len(chosen) > 0, v.count(countChosen, len(chosen)))),
 				g.If(len(chosen) > 0, g.Group([]g.Node{g.Text(" "), link(v.with("s", ""), h.Data("clear", ""), v.say(textClear))}))),
 			h.Label(h.Class("beside"), v.say(textWhom), h.Select(h.Name("whom"), h.Option(h.Value("chosen"), v.say(textTheChosen)), h.Option(h.Value("filter"), v.say(whole)))),
-			many(manyActs[0]), many(manyActs[1]), many(manyActs[2])),
+			h.Div(h.Class("acts"), g.Group(g.Map(manyActs, do)))),
 		rows, table,
 		h.Div(h.Class("pager"),
 			g.If(v.r.URL.Query().Get("next") != "", h.Button(h.Type("submit"), h.Name("go"), h.Value("1"), v.say(textFirstPage))),
@@ -315,7 +319,7 @@ func userPage(v *visit) (answer, error) {
 	}
 	names := names{}
 	if u.ManagerID != "" {
-		names = v.nameThem([]directory.Ref{{ID: string(u.ManagerID)}}).get()
+		names = v.namesOf([]directory.UserID{directory.UserID(u.ManagerID)}, nil)
 	}
 	list, boundErr := bound.get()
 	accounts := v.boundTo(&u, list.Items)
@@ -332,13 +336,7 @@ func userPage(v *visit) (answer, error) {
 			if len(p.Items) == 0 {
 				return v.empty(textInNoGroup)
 			}
-			return h.Ul(g.Map(p.Items, func(x userGroup) g.Node {
-				var path []string
-				for _, step := range x.Path {
-					path = append(path, step.Name)
-				}
-				return h.Li(link(here("groups", string(x.GroupID)), data(x.Name)), g.If(!x.Direct, h.Small(g.Text(" "), v.say(textThrough), g.Text(" "), data(strings.Join(path, " › ")))))
-			})...)
+			return h.Ul(g.Map(p.Items, v.inGroup)...)
 		})),
 		h.Section(h.H2(v.say(textHistory)), partly(v, done, func(p page[entry]) g.Node { return v.entries(p, false, names) }), h.P(link(query("/console/activity", "userId", id), v.say(textSeeAll)))),
 		v.asCall("GET", apiPath("users", id))}}, nil
@@ -894,51 +892,153 @@ func (v *visit) entries(p page[entry], whose bool, names names) g.Node {
 			g.If(e.ConnectionID != "", h.Small(link(here("connections", string(e.ConnectionID)), names.show(string(e.ConnectionID)))))})
 		return h.Tr(v.cell(when, v.moment(e.At), g.If(e.RunID != "", h.Small(link(here("runs", string(e.RunID)), v.say(textTheRunItself)))), g.If(e.JobID != "", h.Small(link(here("jobs", string(e.JobID)), v.say(textTheJobItself))))), v.cell(what, act, of),
 			v.cell(who, by, g.If(e.ApprovedBy != "", h.Small(v.say(textApprovedBy), g.Text(" "), data(e.ApprovedBy)))),
-			v.cell(changed, g.If(len(e.Properties) > 0, v.diff(&directory.Change{Properties: e.Properties})), g.If(e.Reason != "", h.Small(v.sentence(e.Reason))), g.If(e.Error != "", h.P(h.Class("irreversible"), v.sentence(e.Error))), g.If(e.RequestID != "", h.Small(g.Text("request-id "), code(e.RequestID))), g.If(e.APIRequestID != "", h.Small(v.say(textRequestID), g.Text(" "), code(e.APIRequestID)))))
+			v.cell(changed, g.If(len(e.Properties) > 0, v.diff(&directory.Change{Properties: names.named(e.Properties)})), g.If(e.Reason != "", h.Small(v.sentence(e.Reason))), g.If(e.Error != "", h.P(h.Class("irreversible"), v.sentence(e.Error))), g.If(e.RequestID != "", h.Small(g.Text("request-id "), code(e.RequestID))), g.If(e.APIRequestID != "", h.Small(v.say(textRequestID), g.Text(" "), code(e.APIRequestID)))))
 	})
 	return v.table(textHistory, columns, rows)
 }
 
-// activityPage is all that was done, with filters.
-func activityPage(v *visit) (answer, error) {
+// activityFilter is which entries are looked at, as /v1 names the parameters.
+func (v *visit) activityFilter() (pairs []string) {
 	q := v.r.URL.Query()
-	pairs := []string{}
 	for _, name := range []string{"connectionId", "userId", "groupId", "runId", "effect", "since", "until"} {
 		pairs = append(pairs, name, parameter(q.Get(name)))
 	}
+	return pairs
+}
+
+// activityPage is all that was done, with filters.
+func activityPage(v *visit) (answer, error) {
+	q, pairs := v.r.URL.Query(), v.activityFilter()
 	at := query("/v1/activity", pairs...)
-	days := ask[struct {
+	type summary struct {
 		Items []day `json:"items"`
-	}](v, query("/v1/activity/summary", "connectionId", parameter(q.Get("connectionId"))))
+	}
+	days := ask[summary](v, query("/v1/activity/summary", "connectionId", parameter(q.Get("connectionId"))))
 	cons := ask[page[connection]](v, "/v1/connections?limit=100")
 	list := ask[page[entry]](v, query("/v1/activity", append(pairs, "limit", "50", "next", q.Get("next"))...))
-	field := func(name string, caption text, kind string) g.Node {
-		return h.Label(v.say(caption), h.Input(h.Type(kind), h.Name(name), h.Value(parameter(q.Get(name))), h.MaxLength("100"), h.AutoComplete("off")))
-	}
+	known, _ := cons.get() // without them there are their IDs
 	return view{title: v.lang.say(textActivity), section: "/console/activity", body: []g.Node{
-		partly(v, days, func(x struct {
-			Items []day `json:"items"`
-		}) g.Node {
-			return v.dayChart(x.Items)
-		}),
-		h.Details(h.Class("filter"), h.Summary(v.say(textFilter)), h.Form(h.Method("get"), h.Action("/console/activity"), h.Class("row"), field("connectionId", textConnectionID, "text"), field("userId", textUserID, "text"), field("since", textFrom, "date"), field("until", textTo, "date"), h.Button(h.Type("submit"), v.say(textShow)), link("/console/activity", v.say(textShowAll)))),
+		partly(v, days, func(x summary) g.Node { return v.dayChart(x.Items) }),
+		v.activityForm(known.Items),
 		partly(v, list, func(p page[entry]) g.Node {
-			var refs []directory.Ref
+			var users []directory.UserID
+			var groups []directory.GroupID
 			for _, e := range p.Items {
-				refs = append(refs, directory.Ref{ID: string(e.UserID)})
-				for _, id := range e.GroupIDs {
-					refs = append(refs, directory.Ref{ID: string(id)})
+				users, groups = append(users, e.UserID), append(groups, e.GroupIDs...)
+				for _, c := range e.Properties {
+					users = append(users, directory.UserID(managerIn(c, c.Before)), directory.UserID(managerIn(c, c.After)))
 				}
 			}
-			names := v.nameThem(refs).get()
-			if known, err := cons.get(); err == nil {
-				for _, c := range known.Items {
-					names[string(c.ID)] = c.Name
-				}
+			names := v.namesOf(users, groups)
+			for _, c := range known.Items {
+				names[string(c.ID)] = c.Name
 			}
 			return h.Div(v.entries(p, true, names), v.pager(p.Next))
 		}),
+		h.P(h.Class("row"), link(query("/console/activity.csv", pairs...), h.Class("button quiet"), v.say(textCSV)), link(query("/console/activity.jsonl", pairs...), h.Class("button quiet"), v.say(textJSONLines))),
 		h.Section(h.H2(v.say(textProof)), h.P(v.say(textProofMeans)), v.act(scopeWrite, "/console/activity/verify", textVerify, "")), v.asCall("GET", at)}}, nil
+}
+
+// activityForm narrows the activity down.
+func (v *visit) activityForm(cons []connection) g.Node {
+	q := v.r.URL.Query()
+	now := func(name string) string { return parameter(q.Get(name)) }
+	field := func(name string, caption text, kind string) g.Node {
+		return h.Label(v.say(caption), h.Input(h.Type(kind), h.Name(name), h.Value(now(name)), h.MaxLength("100"), h.AutoComplete("off")))
+	}
+	of, there := []g.Node{h.Option(h.Value(""), v.say(textAny))}, now("connectionId") == ""
+	for _, c := range cons {
+		there = there || string(c.ID) == now("connectionId")
+		of = append(of, h.Option(h.Value(string(c.ID)), g.If(string(c.ID) == now("connectionId"), h.Selected()), g.Text(clean(c.Name))))
+	}
+	if !there {
+		of = append(of, h.Option(h.Value(now("connectionId")), h.Selected(), g.Text(clean(now("connectionId")))))
+	}
+	effects, there := []g.Node{h.Option(h.Value(""), v.say(textAny))}, now("effect") == ""
+	for _, row := range directory.Effects {
+		there = there || string(row.Effect) == now("effect")
+		effects = append(effects, h.Option(h.Value(string(row.Effect)), g.If(string(row.Effect) == now("effect"), h.Selected()), v.say(words(row.Effect).name)))
+	}
+	if !there { // an act of admins
+		name := g.Text(clean(now("effect")))
+		if word, known := kindWord(directory.AuditKind(now("effect"))); known {
+			name = v.say(word)
+		}
+		effects = append(effects, h.Option(h.Value(now("effect")), h.Selected(), name))
+	}
+	open, rest := false, []g.Node{}
+	for _, name := range []string{"connectionId", "userId", "groupId", "runId", "effect", "since", "until"} {
+		open = open || now(name) != ""
+		if (name == "groupId" || name == "runId") && now(name) != "" {
+			rest = append(rest, hidden(name, now(name)))
+		}
+	}
+	return h.Details(h.Class("filter"), g.If(open, g.Attr("open")), h.Summary(v.say(textFilter)), h.Form(h.Method("get"), h.Action("/console/activity"), h.Class("row"), g.Group(rest),
+		h.Label(v.say(textConnection), h.Select(h.Name("connectionId"), g.Group(of))), h.Label(v.say(textWhat), h.Select(h.Name("effect"), g.Group(effects))),
+		field("userId", textUserID, "text"), field("since", textFrom, "date"), field("until", textTo, "date"), h.Button(h.Type("submit"), v.say(textShow)), link("/console/activity", v.say(textShowAll))))
+}
+
+// managerIn is the user whom a value of a change names; "" for any other value.
+func managerIn(c directory.PropertyChange, value directory.Value) string {
+	if id, is := value.Text(); is && c.Name == "managerId" {
+		return id
+	}
+	return ""
+}
+
+// named is a change with the names of whom its values name.
+func (n names) named(list []directory.PropertyChange) []directory.PropertyChange {
+	list = slices.Clone(list)
+	for i := range list {
+		for _, value := range []*directory.Value{&list[i].Before, &list[i].After} {
+			if name := n[managerIn(list[i], *value)]; name != "" {
+				*value = directory.StringValue(name)
+			}
+		}
+	}
+	return list
+}
+
+// largestExport is how large a file is that one answer brings: what Lambda hands on.
+const largestExport = 4_000_000
+
+// exported is a list of /v1 in another form than JSON, all its pages in one file. One that
+// is larger than an answer is none: half of it would look whole.
+func (v *visit) exported(at, kind, name string) (answer, error) {
+	var all strings.Builder
+	for next := ""; ; {
+		var part string
+		header, err := v.call(v.ctx, http.MethodGet, at+next, nil, &part, "Accept", kind)
+		if err != nil {
+			return nil, err
+		}
+		if first, rest, _ := strings.Cut(part, "\n"); kind == "text/csv" && strings.HasPrefix(all.String(), first+"\n") {
+			part = rest // each page has its header row
+		}
+		if all.WriteString(part); all.Len() > largestExport {
+			return v.refusal(http.StatusRequestEntityTooLarge, textExportTooLarge), nil
+		}
+		if next = nextOf(header.Get("Link")); next == "" {
+			return file{kind + "; charset=utf-8", name, all.String()}, nil
+		}
+	}
+}
+
+// nextOf is the parameter that asks for the next page, of a header Link; "" when there is none.
+func nextOf(link string) string {
+	to, _, ok := strings.Cut(strings.TrimPrefix(link, "<"), ">")
+	u, err := url.Parse(to)
+	if !ok || err != nil || u.Query().Get("next") == "" {
+		return ""
+	}
+	return "&" + url.Values{"next": {u.Query().Get("next")}}.Encode()
+}
+
+// activityFile exports what was done.
+func activityFile(kind, name string) func(v *visit) (answer, error) {
+	return func(v *visit) (answer, error) {
+		return v.exported(query("/v1/activity", append(v.activityFilter(), "limit", "500")...), kind, name)
+	}
 }
 
 // verify proves that nothing of the history was changed.

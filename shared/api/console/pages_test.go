@@ -210,6 +210,11 @@ func people(now time.Time) map[string]any {
 					p.Items = append(p.Items, u)
 				}
 				return p
+			case q.Get("email") != "":
+				if q.Get("email") == "ann@contoso.example" {
+					return page[directory.User]{Items: []directory.User{ann(now)}}
+				}
+				return page[directory.User]{}
 			case q.Get("text") == "many":
 				return crowd(now, q.Get("next"), 260)
 			case q.Get("text") == "crowd":
@@ -235,8 +240,11 @@ func people(now time.Time) map[string]any {
 		"GET /v1/connections/con_1/audit": auditReport{Counts: map[string]int{"both": 1, "microsoft": 1}, Advice: []string{"Look at it."}, Items: []audited{
 			{Match: "both", At: now, Entry: &did.Items[0], Events: []directory.DirectoryAudit{{Activity: "Update user", Result: "success", ByUser: &directory.UserIdentity{UserPrincipalName: "admin@contoso.example"}}}}, {Match: "microsoft", At: now, Events: []directory.DirectoryAudit{{Activity: "Delete user"}}}}},
 		"GET /v1/connections/con_1/tenant-groups": page[tenantGroup]{Items: []tenantGroup{{ID: "t-1", DisplayName: "Sales", Kind: "security", Verdict: "same-name", Adoptable: true, Detail: "A group of the directory has its name.", GroupID: "grp_1", GroupName: "Sales"}, {ID: "t-2", DisplayName: "All", Kind: "security", Verdict: "dynamic", Detail: "Microsoft decides who is in it."}}},
-		"GET /v1/groups":       page[directory.Group]{Items: []directory.Group{sales(now)}}, // also by its ID
-		"GET /v1/groups/grp_1": sales(now), "GET /v1/groups/grp_2": sales(now), "GET /v1/groups/grp_2/members": page[member]{},
+		"GET /v1/groups": page[directory.Group]{Items: []directory.Group{sales(now)}}, "GET /v1/groups/grp_1": sales(now), "GET /v1/groups/grp_2": sales(now), "GET /v1/groups/grp_2/members": page[member]{},
+		"GET /v1/groups/grp_1/groups": page[userGroup]{Items: []userGroup{{GroupID: "grp_2", Name: "EMEA", Path: []struct {
+			Name string `json:"name"`
+		}{{"Sales"}, {"EMEA"}}}}}, "GET /v1/groups/grp_2/groups": page[userGroup]{},
+		"GET /v1/groups/grp_1/uses": page[groupUse]{Items: []groupUse{{ConnectionID: "con_1", GroupID: "grp_1", Select: &directory.SelectRule{}}, {ConnectionID: "con_1", GroupID: "grp_1", Ending: true}}}, "GET /v1/groups/grp_2/uses": page[groupUse]{},
 		"GET /v1/groups/grp_1/members": page[member]{Items: []member{{Type: directory.MemberGroup, ID: "grp_2", Name: "EMEA", Added: now.Add(-time.Hour)}, {Type: directory.MemberUser, ID: "usr_1", Name: "Ann Example", Email: "ann@contoso.example", Source: directory.SourceAD, GroupID: "grp_2"}}},
 		"GET /v1/connections/con_1/groups": page[groupUse]{Items: []groupUse{{GroupID: "grp_1", Select: &directory.SelectRule{}, Export: &directory.ExportRule{Kind: directory.ExportSecurity, Members: directory.MembersExact}, Licences: []directory.LicenceRule{{SKU: "SPE_E3"}},
 			Lacking: []directory.Permission{{Scope: "Group.ReadWrite.All", For: "exports", Without: "No group is exported."}}}, {GroupID: "grp_2", Ending: true}}},
@@ -317,6 +325,22 @@ func TestGoldenPages(t *testing.T) {
 		"connection-late": {directory.RunHeld, "/console/connections/con_1", func(*world) map[string]any {
 			return map[string]any{"GET /v1/connections/con_1/problems": problem{Status: 504}}
 		}, 200},
+		"connection-domains": {directory.RunDone, "/console/connections/con_1", func(w *world) map[string]any {
+			c := contoso(w.now)
+			c.Settings.Mode, c.SettingsBy = directory.ModeApprove, "ben"
+			c.Confirmation = &struct {
+				By string    `json:"by"`
+				At time.Time `json:"at"`
+			}{"ben", w.now.Add(-time.Hour)}
+			c.Tenant.Offered = []directory.Domain{{Name: "new.example"}}
+			c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: "old.example", LostSince: w.now.Add(-time.Hour)})
+			return map[string]any{"GET /v1/connections/con_1": c, "GET /v1/connections/con_1/problems": causes{Items: []cause{{Code: "x", Message: "It fails.", Users: 3, Statuses: map[directory.BindingStatus]int{directory.BindingFailed: 2, directory.BindingConflict: 1}}}}}
+		}, 200},
+		"connection-ended": {directory.RunDone, "/console/connections/con_1", func(w *world) map[string]any {
+			c := contoso(w.now)
+			c.Status, c.Deactivation = directory.StatusDeactivated, &directory.Deactivation{By: "ben", At: w.now.Add(-time.Hour), Reason: "sold"}
+			return map[string]any{"GET /v1/connections/con_1": c}
+		}, 200},
 		"connection-gone": {directory.RunHeld, "/console/connections/con_2", nil, 404},
 		"runs":            {directory.RunHeld, "/console/connections/con_1/runs", nil, 200},
 		"run-planning": {directory.RunPlanning, at, func(*world) map[string]any {
@@ -388,6 +412,16 @@ func TestGoldenPages(t *testing.T) {
 		"groups":       {directory.RunDone, "/console/groups", nil, 200},
 		"group":        {directory.RunDone, "/console/groups/grp_1", nil, 200},
 		"group-nested": {directory.RunDone, "/console/groups/grp_1?nested=true", nil, 200},
+		"group-above":  {directory.RunDone, "/console/groups/grp_1?show=above", nil, 200},
+		"group-late": {directory.RunDone, "/console/groups/grp_1", func(w *world) map[string]any {
+			return map[string]any{"GET /v1/groups/grp_1/uses": problem{Status: 503}, "GET /v1/connections": problem{Status: 503}, "GET /v1/groups/grp_1/members": page[member]{}}
+		}, 200},
+		"groups-none": {directory.RunDone, "/console/groups?text=x&source=ad", func(w *world) map[string]any { return map[string]any{"GET /v1/groups": page[directory.Group]{}} }, 200},
+		"licences-counted": {directory.RunDone, "/console/connections/con_1/licences", func(w *world) map[string]any {
+			p := product{Name: "Microsoft 365 E3", PartNumber: "SPE_E3", Status: "Warning", Detail: "The subscription has run out.", Assignable: true, Given: 7, Counted: &directory.LicenceTally{Ours: 7, Others: 3, Inherited: 2, OursDisabled: 1, AllDisabled: 4}}
+			p.Waiting.Users, p.Waiting.Line = 3, []waitsForOne{{"usr_1", "Ann Example", w.now.Add(-time.Hour)}, {UserID: "usr_2"}}
+			return map[string]any{"GET /v1/connections/con_1/licences": map[string]any{"products": []product{p}, "counted": map[string]any{"asOf": w.now.Add(-time.Hour), "accounts": 5012}, "moreWaiting": true}}
+		}, 200},
 		"group-edit":   {directory.RunDone, "/console/groups/grp_1/edit", nil, 200},
 		"group-delete": {directory.RunDone, "/console/groups/grp_1/delete", nil, 200},
 		"uses":         {directory.RunDone, "/console/connections/con_1/groups", nil, 200},
@@ -928,7 +962,17 @@ func TestActs(t *testing.T) {
 		"try a use":     {"/console/connections/con_1/groups/grp_1", []string{"select", "1", "preview", "1"}, `PUT /v1/connections/con_1/groups/grp_1 {"select":{}}`, ""},
 		"end use":       {"/console/connections/con_1/groups/grp_1/end", nil, "DELETE /v1/connections/con_1/groups/grp_1", "/console/connections/con_1/groups"},
 		"count":         {"/console/connections/con_1/licences/count", nil, "POST /v1/connections/con_1/licences/count", "/console/jobs/job_1"},
-		"lift":          {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair"}, `POST /v1/connections/con_1/protection/a-1/lift {"minutes":30,"reason":"repair"}`, "/console/connections/con_1/protection"},
+		"lift":          {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair", "typed", "a-1"}, `POST /v1/connections/con_1/protection/a-1/lift {"minutes":30,"reason":"repair"}`, "/console/connections/con_1/protection"},
+		"claim":         {"/console/connections/con_1/domains", []string{"claim", "new.example"}, `POST /v1/connections/con_1/domains {"domains":["new.example"]}`, "/console/connections/con_1"},
+		"give up":       {"/console/connections/con_1/domains", []string{"release", "old.example"}, "DELETE /v1/connections/con_1/domains/old.example", "/console/connections/con_1"},
+		"end, and why":  {"/console/connections/con_1/end", []string{"typed", "Contoso", "reason", " sold "}, `POST /v1/connections/con_1/deactivate {"reason":"sold"}`, "/console/connections/con_1"},
+		"lift, untyped": {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair"}, "", ""},
+		"lift, another": {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair", "typed", "a-2"}, "", ""},
+		"lift, a part":  {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair", "typed", "1"}, "", ""},
+		"by address":    {"/console/groups/grp_1/add", []string{"version", "4", "users", "ann@contoso.example, usr_7"}, `POST /v1/groups/grp_1/members {"userIds":["usr_1","usr_7"]}`, "/console/groups/grp_1"},
+		"bind, address": {"/console/connections/con_1/bind", []string{"users", "ann@contoso.example"}, `POST /v1/connections/con_1/bindings {"userIds":["usr_1"]}`, "/console/connections/con_1/members"},
+		"no address":    {"/console/groups/grp_1/add", []string{"users", "ann@contoso.example, no@contoso.example"}, "", ""},
+		"bind, nobody":  {"/console/connections/con_1/bind", []string{"users", "no@contoso.example"}, "", ""},
 		"end a lift":    {"/console/connections/con_1/protection/a-1/end", nil, "DELETE /v1/connections/con_1/protection/a-1/lift", "/console/connections/con_1/protection"},
 		"settings":      {"/console/connections/con_1/settings", []string{"mode", "approve", "interval", "15m0s", "onDelete", "block", "protectGroups", "true", "keepBeforeDays", ""}, `PATCH /v1/connections/con_1 {"settings":{"mode":"approve"}}`, "/console/connections/con_1/settings"},
 		"properties":    {"/console/connections/con_1/settings", []string{"part", "properties", "attributes.jobTitle.export", "true"}, `PATCH /v1/connections/con_1 {"settings":{"attributes":{"jobTitle":{"export":true}}}}`, "/console/connections/con_1/settings?part=properties"},
@@ -954,7 +998,7 @@ func TestActs(t *testing.T) {
 				"POST /v1/groups/grp_1/members": map[string]any{"done": []directory.MemberRef{directory.UserMember("usr_1")}}, "DELETE /v1/groups/grp_1/members": map[string]any{}, "POST /v1/groups": sales(w.now), "PATCH /v1/groups/grp_1": sales(w.now), "DELETE /v1/groups/grp_1": nil,
 				"PUT /v1/connections/con_1/groups/grp_1": groupUse{Forecast: &forecast{Users: 3, Bound: 2}}, "DELETE /v1/connections/con_1/groups/grp_1": nil, "POST /v1/connections/con_1/licences/count": j,
 				"POST /v1/connections/con_1/proposals/p-1/approve": nil, "POST /v1/connections/con_1/proposals/p-1/decline": nil, "POST /v1/users/usr_1/temporary-password": map[string]string{"password": "Kite-Lamp-42"}, "POST /v1/users/usr_1/move": movePreview{Release: itsChanges(directory.ChangePlanned).Items[:1]},
-				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil})
+				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil, "POST /v1/connections/con_1/domains": nil, "DELETE /v1/connections/con_1/domains/old.example": nil})
 			w.tell(map[string]any{"POST /v1/runs/run_1/decline": r, "POST /v1/runs/run_1/cancel": r, "POST /v1/runs/run_1/undo": r, "POST /v1/connections/con_1/runs": r})
 			a := w.post(tt.path, tt.form...)
 			if got := strings.Join(w.told(), "; "); got != tt.calls || a.to != tt.to {
@@ -1023,7 +1067,7 @@ func TestHostileNames(t *testing.T) {
 			"GET /v1/activity":                     page[entry]{Items: []entry{{At: w.now, Kind: name, UserID: directory.UserID(name), By: name, Reason: name, Error: name, RequestID: name, RunID: directory.RunID(name)}}},
 			"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": name, "reason": name}}}})
 		for _, path := range []string{"/console/users", "/console/users?s=1.x7", "/console/users/many?do=suspend&s=1", "/console/users/many?do=bind&whom=filter", "/console/users/usr_1", "/console/users/usr_1/edit", "/console/users/usr_1/delete", "/console/connections/con_1/members", "/console/connections/con_1/accounts", "/console/connections/con_1/problems", "/console/connections/con_1/protection",
-			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1/edit", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/sources", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1?open=0.1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/approve?what=filter&effect=block", "/console/connections/con_1/problems/" + url.PathEscape("x"+name), "/console/runs/run_1/decline",
+			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1?show=above", "/console/groups/grp_1?show=all", "/console/groups/grp_1/edit", "/console/connections/con_1/licences", "/console/connections/con_1/groups", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/sources", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1?open=0.1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/approve?what=filter&effect=block", "/console/connections/con_1/problems/" + url.PathEscape("x"+name), "/console/runs/run_1/decline",
 			"/console/runs/run_1?department=" + url.QueryEscape(string([]rune(name)[:min(len([]rune(name)), 100)])) + "&next=" + url.QueryEscape(name[:min(len(name), 100)])} {
 			a := w.get(path)
 			where := fmt.Sprintf("name %d, %.60s", i, path)
@@ -1325,6 +1369,36 @@ func TestLoadRefused(t *testing.T) {
 	}})
 	if a := w.post("/console/users/load", "upload", "upl_1", "of", "groups", "unknown", "ignore", "status", "true"); a.to != "/console/jobs/job_2" {
 		t.Errorf("%d to %q", a.code, a.to)
+	}
+}
+
+// An export has all pages of what the filter selects, with one header row; one that is too
+// large is none.
+func TestActivityFile(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	pages := map[string][2]string{"": {"at,kind\na,1\n", "two"}, "two": {"at,kind\nb,2\n", ""}}
+	w.c.api.Transport = transport{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		if r.URL.Path != "/v1/activity" || q.Get("userId") != "usr_1" || q.Get("limit") != "500" {
+			t.Errorf("asked for %s", r.URL)
+		}
+		p := pages[q.Get("next")]
+		if p[1] != "" {
+			q.Set("next", p[1])
+			rw.Header().Set("Link", "</v1/activity?"+q.Encode()+`>; rel="next"`)
+		}
+		_, _ = io.WriteString(rw, p[0])
+	})}
+	if a := w.get("/console/activity.csv?userId=usr_1"); a.body != "at,kind\na,1\nb,2\n" || !strings.Contains(a.header.Get("Content-Disposition"), "activity.csv") {
+		t.Errorf("%d %q", a.code, a.body)
+	}
+	if a := w.get("/console/activity.jsonl?userId=usr_1"); a.body != "at,kind\na,1\nat,kind\nb,2\n" {
+		t.Errorf("%d %q", a.code, a.body)
+	}
+	pages[""] = [2]string{strings.Repeat("x", largestExport+1), "two"}
+	if a := w.get("/console/activity.csv?userId=usr_1"); a.code != http.StatusRequestEntityTooLarge || !strings.Contains(a.body, "more than one file takes") {
+		t.Errorf("%d", a.code)
 	}
 }
 

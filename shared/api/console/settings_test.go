@@ -226,7 +226,7 @@ func TestUseAsItStands(t *testing.T) {
 	t.Parallel()
 	const at = "/console/connections/con_1/groups/grp_1"
 	for name, products := range map[string]any{
-		"products": products{[]product{{SKU: "06ebc4ee", PartNumber: "SPE_E5", Assignable: true}, {SKU: "05e9a617", PartNumber: "SPE_E3", Name: "Microsoft 365 E3", Assignable: true}}},
+		"products": products{Products: []product{{SKU: "06ebc4ee", PartNumber: "SPE_E5", Assignable: true}, {SKU: "05e9a617", PartNumber: "SPE_E3", Name: "Microsoft 365 E3", Assignable: true}}},
 		"unread":   problem{Status: 409, Code: "scope-missing"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -497,6 +497,22 @@ var (
 	countOther            = number{text{"%s other change", "%s andere Änderung"}, text{"%s other changes", "%s andere Änderungen"}}
 )
 
+// The overview of a connection.
+var (
+	textWritesNothingUnapproved = text{"It writes to no account until somebody approves the run.", "Sie schreibt in kein Konto, bis jemand den Lauf genehmigt."}
+	textDeactivatedBy           = text{"Let go by", "Beendet von"}
+	textNextRun                 = text{"Next by schedule", "Nächster nach Plan"}
+	textSettingsBy              = text{"Settings by", "Einstellungen von"}
+	textConfirmedBy             = text{"Confirmed by", "Bestätigt von"}
+	textDomainsMean             = text{"A domain that a connection has claimed is no other connection's. Claiming and giving up need bindery/approve.", "Eine Domäne, die eine Verbindung beansprucht, gehört keiner anderen. Beanspruchen und Aufgeben brauchen bindery/approve."}
+	textDomainOffered           = text{"verified in the tenant, claimed by nobody here", "im Mandanten bestätigt, hier von niemandem beansprucht"}
+	textDomainLost              = text{"is not the tenant's any more since", "gehört dem Mandanten nicht mehr seit"}
+	textClaimDomain             = text{"Claim it", "Beanspruchen"}
+	textGiveUpDomain            = text{"Give it up", "Aufgeben"}
+	textSavedDomains            = text{"The domains are changed.", "Die Domänen sind geändert."}
+	textEndReason               = text{"Why (optional; it is kept in the activity)", "Warum (freiwillig; es steht im Verlauf)"}
+)
+
 // Adding a connection, authorising, confirming, ending.
 var (
 	textAddConnection      = text{"Add a connection", "Verbindung anlegen"}
@@ -622,7 +638,8 @@ var (
 	textBindAtOnce     = text{"The first run begins within seconds", "Der erste Lauf beginnt binnen Sekunden"}
 	textBindAtOnceMore = text{"This connection writes by itself, within the limits of the guard.", "Diese Verbindung schreibt von selbst, in den Grenzen des Wächters."}
 	textBindHeld       = text{"Every run of this connection waits for approval: you see the plan before anything is written.", "Jeder Lauf dieser Verbindung wartet auf Genehmigung: Sie sehen den Plan, bevor etwas geschrieben wird."}
-	textTheseUsers     = text{"These users, by their IDs (at most 500)", "Diese Benutzer, mit ihren IDs (höchstens 500)"}
+	textTheseUsers     = text{"These users, by their e-mail addresses (at most 100) or IDs (at most 500)", "Diese Benutzer, mit ihren E-Mail-Adressen (höchstens 100) oder IDs (höchstens 500)"}
+	textNobodyBound    = text{"Nobody was bound. No user has the address (at most 100 at once): %s", "Niemand wurde verbunden. Kein Benutzer hat die Adresse (höchstens 100 auf einmal): %s"}
 	textBindThese      = text{"Bind these", "Diese verbinden"}
 	textBindAll        = text{"Bind all users", "Alle Benutzer verbinden"}
 	textBindPrevious   = text{"Bind those who were bound before", "Früher Verbundene wieder verbinden"}
@@ -777,7 +794,11 @@ var (
 	textAGroup            = text{"a group", "eine Gruppe"}
 	textAdded             = text{"Added", "Hinzugefügt"}
 	textAddMembers        = text{"Add members", "Mitglieder hinzufügen"}
-	textUsersByID         = text{"Users, by their IDs", "Benutzer, mit ihren IDs"}
+	textUsersByID         = text{"Users, by their e-mail addresses or IDs", "Benutzer, mit ihren E-Mail-Adressen oder IDs"}
+	textNobodyHasAddress  = text{"Nobody was added. No user has the address (at most 100 at once): %s", "Niemand wurde hinzugefügt. Kein Benutzer hat die Adresse (höchstens 100 auf einmal): %s"}
+	textGroupsAbove       = text{"groups it is in", "Gruppen, in denen sie ist"}
+	textSearchedInGroups  = text{"Searched in: names, descriptions, IDs.", "Gesucht wurde in: Namen, Beschreibungen, IDs."}
+	textNoDeletedGroups   = text{"No group is deleted that could be restored.", "Keine Gruppe ist gelöscht, die sich wiederherstellen ließe."}
 	textGroupsByID        = text{"Groups, by their IDs", "Gruppen, mit ihren IDs"}
 	textTakeOut           = text{"Take the chosen out", "Ausgewählte herausnehmen"}
 	textNameMembers       = text{"Name members, or tick them.", "Nennen Sie Mitglieder, oder wählen Sie sie aus."}
@@ -992,27 +1013,37 @@ var (
 
 // Licences, protection.
 var (
-	textLicences       = text{"Licences", "Lizenzen"}
-	textProduct        = text{"Product", "Produkt"}
-	textSeats          = text{"Seats", "Plätze"}
-	textUsed           = text{"Used", "Belegt"}
-	textFree           = text{"Free", "Frei"}
-	textGivenByUs      = text{"Given by Bindery", "Von Bindery vergeben"}
-	textWaiting        = text{"Waiting", "Wartend"}
-	textNoProducts     = text{"The tenant has no products.", "Der Mandant hat keine Produkte."}
-	textCountLicences  = text{"Count who has what", "Zählen, wer was hat"}
-	textProtection     = text{"Protection", "Geschützte"}
-	textProtectionLead = text{"Accounts that are never written to: whoever has a role, who authorised, and whom the settings name.", "Konten, die nie geschrieben werden: wer eine Rolle hat, wer autorisiert hat und wen die Einstellungen nennen."}
-	textLift           = text{"Lift the protection", "Schutz aufheben"}
-	textLiftDots       = text{"Lift…", "Aufheben…"}
-	textLifted         = text{"lifted", "aufgehoben"}
-	textLiftMeans      = text{"For this time the account is written to like any other. Everybody sees that it was lifted, by whom and why.", "In dieser Zeit wird das Konto wie jedes andere geschrieben. Alle sehen, dass, durch wen und warum der Schutz aufgehoben wurde."}
-	textMinutesLabel   = text{"Minutes (at most 1,440)", "Minuten (höchstens 1.440)"}
-	textReason         = text{"Reason", "Grund"}
-	textReasonHelp     = text{"For whoever reads about it.", "Für alle, die davon lesen."}
-	textLiftedNow      = text{"The protection is lifted for that time, or waits for somebody else by the rule of four eyes.", "Der Schutz ist für diese Zeit aufgehoben oder wartet nach dem Vier-Augen-Prinzip auf jemand anderes."}
-	textProtectAgain   = text{"Protect again", "Wieder schützen"}
-	textProtectedNow   = text{"The account is protected again.", "Das Konto ist wieder geschützt."}
+	textByOthers         = text{"Given by others", "Von anderen"}
+	textByGroups         = text{"By groups", "Über Gruppen"}
+	textOnBlocked        = text{"On blocked accounts", "Auf gesperrten Konten"}
+	countOurs            = number{text{"%s of us", "%s von uns"}, text{"%s of us", "%s von uns"}}
+	textNotCounted       = text{"Nobody had it counted yet who of the tenant has which product from where.", "Noch hat niemand zählen lassen, wer im Mandanten welches Produkt woher hat."}
+	countAccountsCounted = number{text{"Counted over %s account,", "Gezählt über %s Konto,"}, text{"Counted over %s accounts,", "Gezählt über %s Konten,"}}
+	textMoreWaiting      = text{"More wait than were looked at: the numbers of who waits are too small.", "Es warten mehr, als angesehen wurden: Die Zahlen der Wartenden sind zu klein."}
+	textWaitFor          = text{"Who waits for a seat of %s", "Wer auf einen Platz von %s wartet"}
+	textTypeAccount      = text{"The last four characters of its ID", "Die letzten vier Zeichen seiner ID"}
+	textTypeAccountHelp  = text{"Type the last four characters of the account's ID, to say that it is this one.", "Geben Sie die letzten vier Zeichen der ID des Kontos ein, um zu sagen, dass es dieses ist."}
+	textLicences         = text{"Licences", "Lizenzen"}
+	textProduct          = text{"Product", "Produkt"}
+	textSeats            = text{"Seats", "Plätze"}
+	textUsed             = text{"Used", "Belegt"}
+	textFree             = text{"Free", "Frei"}
+	textGivenByUs        = text{"Given by Bindery", "Von Bindery vergeben"}
+	textWaiting          = text{"Waiting", "Wartend"}
+	textNoProducts       = text{"The tenant has no products.", "Der Mandant hat keine Produkte."}
+	textCountLicences    = text{"Count who has what", "Zählen, wer was hat"}
+	textProtection       = text{"Protection", "Geschützte"}
+	textProtectionLead   = text{"Accounts that are never written to: whoever has a role, who authorised, and whom the settings name.", "Konten, die nie geschrieben werden: wer eine Rolle hat, wer autorisiert hat und wen die Einstellungen nennen."}
+	textLift             = text{"Lift the protection", "Schutz aufheben"}
+	textLiftDots         = text{"Lift…", "Aufheben…"}
+	textLifted           = text{"lifted", "aufgehoben"}
+	textLiftMeans        = text{"For this time the account is written to like any other. Everybody sees that it was lifted, by whom and why.", "In dieser Zeit wird das Konto wie jedes andere geschrieben. Alle sehen, dass, durch wen und warum der Schutz aufgehoben wurde."}
+	textMinutesLabel     = text{"Minutes (at most 1,440)", "Minuten (höchstens 1.440)"}
+	textReason           = text{"Reason", "Grund"}
+	textReasonHelp       = text{"For whoever reads about it.", "Für alle, die davon lesen."}
+	textLiftedNow        = text{"The protection is lifted for that time, or waits for somebody else by the rule of four eyes.", "Der Schutz ist für diese Zeit aufgehoben oder wartet nach dem Vier-Augen-Prinzip auf jemand anderes."}
+	textProtectAgain     = text{"Protect again", "Wieder schützen"}
+	textProtectedNow     = text{"The account is protected again.", "Das Konto ist wieder geschützt."}
 )
 
 // Why a user's account is as it is.
@@ -1162,16 +1193,17 @@ var (
 
 // What was done.
 var (
-	textActivity     = text{"Activity", "Verlauf"}
-	textConnectionID = text{"Connection's ID", "ID der Verbindung"}
-	textFrom         = text{"From", "Von"}
-	textTo           = text{"Until", "Bis"}
-	textByDay        = text{"By day", "Nach Tagen"}
-	textDay          = text{"Day", "Tag"}
-	textAsTable      = text{"As a table", "Als Tabelle"}
-	textProof        = text{"Proof", "Nachweis"}
-	textProofMeans   = text{"Verifying reads every record and link of the chain: that nothing was changed, inserted or left out since it was written.", "Die Prüfung liest jeden Eintrag und jedes Glied der Kette: dass seit dem Schreiben nichts geändert, eingefügt oder weggelassen wurde."}
-	textVerify       = text{"Verify the chain", "Kette prüfen"}
+	textActivity       = text{"Activity", "Verlauf"}
+	textJSONLines      = text{"JSON lines", "JSON-Zeilen"}
+	textExportTooLarge = text{"That is more than one file takes (4 MB). Narrow it by a filter, as by dates; all of it gives GET /v1/activity, page by page.", "Das ist mehr, als eine Datei fasst (4 MB). Grenzen Sie es durch einen Filter ein, etwa nach Datum; alles gibt GET /v1/activity, Seite für Seite."}
+	textFrom           = text{"From", "Von"}
+	textTo             = text{"Until", "Bis"}
+	textByDay          = text{"By day", "Nach Tagen"}
+	textDay            = text{"Day", "Tag"}
+	textAsTable        = text{"As a table", "Als Tabelle"}
+	textProof          = text{"Proof", "Nachweis"}
+	textProofMeans     = text{"Verifying reads every record and link of the chain: that nothing was changed, inserted or left out since it was written.", "Die Prüfung liest jeden Eintrag und jedes Glied der Kette: dass seit dem Schreiben nichts geändert, eingefügt oder weggelassen wurde."}
+	textVerify         = text{"Verify the chain", "Kette prüfen"}
 )
 
 // attributeWord is what people call an attribute of a user.
