@@ -45,6 +45,7 @@ var outcomes = map[string]outcome{
 	"console.home":             {303, ""},
 	"console.sign-in":          {200, ""},
 	"console.foreign-form":     {403, ""},
+	"console.preferences":      {303, ""},
 	"oauth-callback.code":      {400, ""},
 	"oauth-callback.denied":    {400, ""},
 	"oauth-callback.start":     {400, ""},
@@ -199,6 +200,9 @@ func check(t *testing.T, name, body string, p *process) {
 	}
 	if kind := got.Headers["content-type"]; got.StatusCode >= 400 && want.code != "" && kind != "application/problem+json" {
 		t.Errorf("%s: content type %q, want a problem", name, kind)
+	}
+	if name == "console.preferences" && len(got.Cookies) != 2 {
+		t.Errorf("%s: sets %q, want two cookies", name, got.Cookies)
 	}
 	if events.Function(name) == string(app.OAuthCallback) && (!strings.HasPrefix(got.Headers["content-type"], "text/html") || got.Headers["cache-control"] != "no-store") {
 		t.Errorf("%s: headers %v, want a page that is not kept", name, got.Headers)
