@@ -304,7 +304,7 @@ func (v *visit) chosenByEffect(d *decision) g.Node {
 		}
 		return h.Div(h.Class("of-effect"), h.H3(v.effectBadge(e), g.Text(" "), v.number(d.counts[e])),
 			h.Ul(h.Class("bare"), g.Map(list, func(c directory.Change) g.Node {
-				return h.Li(h.Class("line"), h.Strong(data(nameOf(&c))), v.diff(&c))
+				return h.Li(h.Class("line"), h.Strong(data(nameOf(&c))), h.Div(v.diff(&c)))
 			})), g.If(rest > 0, h.P(v.count(countMoreChanges, rest), g.Text(" "), link(to, v.say(textSeeAll)))))
 	}))
 }

@@ -379,7 +379,7 @@ func (v *visit) runActs(r *directory.Run) g.Node {
 	var list []g.Node
 	switch {
 	case r.State == directory.RunPlanned && r.Kind == directory.KindUndo && total(r.Counts) > 0:
-		list = append(list, v.act(scopeWrite, here("runs", string(r.UndoOf), "undo"), textPutBack, "primary", v.undoAsk(r.UserIDs, r.Objects, r.Properties)...))
+		list = append(list, v.act(scopeWrite, here("runs", string(r.UndoOf), "undo"), countPutBack.of(total(r.Counts)), "primary", v.undoAsk(r.UserIDs, r.Objects, r.Properties)...))
 	case r.State == directory.RunPlanned && r.Settings == nil && r.Release == "" && r.Kind == directory.KindSync && !r.Chosen():
 		list = append(list, v.act(scopeWrite, here("connections", string(r.ConnectionID), "sync"), textRunItNow, "primary"))
 	case (r.State == directory.RunDone || r.State == directory.RunFailed || r.State == directory.RunCancelled) && r.Applied > 0 && !r.DryRun:
@@ -639,11 +639,19 @@ func (v *visit) leftBox(r *directory.Run, asked *later[page[left]]) g.Node {
 		var rows []g.Node
 		for i := range p.Items {
 			l := &p.Items[i]
-			rows = append(rows, h.Tr(v.cell(what, v.object(l.ref(), known), g.Text(" "), g.If(l.Property != "", code(l.Property))), v.cell(wrote, v.value(l.Wrote)), v.cell(found, v.value(l.Found)), v.cell(why, v.sentence(l.Message))))
+			rows = append(rows, h.Tr(v.cell(what, v.object(l.ref(), known), g.Text(" "), g.If(l.Property != "", code(l.Property))), v.cell(wrote, v.leftValue(l, l.Wrote)), v.cell(found, v.leftValue(l, l.Found)), v.cell(why, v.sentence(l.Message))))
 		}
 		return h.Section(h.H2(v.say(textStays)), h.P(v.count(countLeft, r.Left)), v.table(textStays, []column{what, wrote, found, why}, rows),
 			g.If(p.Next != "", h.P(h.Class("faint"), v.say(textAndMore))))
 	})
+}
+
+// leftValue is a value of a property that is left; what has no property has none.
+func (v *visit) leftValue(l *left, x directory.Value) g.Node {
+	if l.Property == "" {
+		return dash()
+	}
+	return v.side(l.Property, x)
 }
 
 // ref is what is left.

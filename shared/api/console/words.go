@@ -291,7 +291,6 @@ var (
 	textStepPlan           = text{"plan", "planen"}
 	textStepDecide         = text{"decide", "entscheiden"}
 	textStepWrite          = text{"write", "schreiben"}
-	textPutBack            = text{"Put back", "Zurücknehmen"}
 	textRunItNow           = text{"Run it now", "Jetzt ausführen"}
 	textTakeBack           = text{"Take back…", "Zurücknehmen…"}
 	textCancel             = text{"Stop before the next batch", "Vor dem nächsten Schub anhalten"}
@@ -329,6 +328,7 @@ var (
 	textWithSessions       = text{"Approve the end of the sessions as well", "Auch das Ende der Sitzungen genehmigen"}
 	countSessionsOpen      = number{text{"The sessions of %s blocked account are not ended", "Die Sitzungen von %s gesperrten Konto werden nicht beendet"}, text{"The sessions of %s blocked accounts are not ended", "Die Sitzungen von %s gesperrten Konten werden nicht beendet"}}
 	textFollowsDeclined    = text{"What makes no sense without a declined change is declined with it.", "Was ohne eine abgelehnte Änderung keinen Sinn hat, wird mit ihr abgelehnt."}
+	countPutBack           = number{text{"Put back %s change", "%s Änderung zurücknehmen"}, text{"Put back %s changes", "%s Änderungen zurücknehmen"}}
 	countSame              = number{text{"%s other property is as it should be.", "%s weitere Eigenschaft ist, wie sie sein soll."}, text{"%s other properties are as they should be.", "%s weitere Eigenschaften sind, wie sie sein sollen."}}
 	countMoreParts         = number{text{"and %s more", "und %s weitere"}, text{"and %s more", "und %s weitere"}}
 	countLeft              = number{text{"%s thing is left as it is.", "%s Sache bleibt, wie sie ist."}, text{"%s things are left as they are.", "%s Sachen bleiben, wie sie sind."}}
