@@ -635,7 +635,7 @@ func explainPage(v *visit) (answer, error) {
 		return view{title: title, section: "/console/users", crumbs: crumbs, body: []g.Node{h.P(h.Class("lead"), v.sentence(e.Summary)), h.P(link(here("users", id), h.Class("button"), v.say(textBack))), v.asCall("GET", at)}}, nil
 	}
 	step := func(t tone, title text, more ...g.Node) g.Node {
-		return h.Li(h.Class("step "+string(t)), h.H3(v.say(title)), g.Group(more))
+		return h.Li(h.Class("step "+string(t)), h.H2(v.say(title)), g.Group(more))
 	}
 	inDirectory, word := stateWord(u.State)
 	if u.Deleted != nil {
