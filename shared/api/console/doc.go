@@ -20,7 +20,7 @@
 //	text.go       languages; words.go every text, English and German side by side
 //	html.go       what pages are made of: texts, names of others, tables, forms
 //	frame.go      what stands around every page
-//	page_*.go     the pages
+//	page_*.go     the pages; page_many.go acts about many users, page_load.go files
 //	assets/       one sheet of style, one script, a sign; embedded, served by their hash
 //
 // # HTML
@@ -52,7 +52,8 @@
 // content is encrypted by a key derived from them: the table alone opens nothing, nor
 // does the cookie. A session ends after an hour without a request, after twelve hours, by signing
 // out, and when the API refuses its token. Lax, since links in notices must arrive
-// signed in.
+// signed in. Shortly before an access token ends one request exchanges the refresh token,
+// under a lease in the row (renew).
 //
 // Some decisions need a fresh sign-in, not older than five minutes (freshFor): those that
 // cannot be taken back.
