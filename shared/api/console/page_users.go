@@ -800,6 +800,20 @@ func (v *visit) typedProfile() directory.Profile {
 	return p
 }
 
+// nameManager makes an ID of the address by which somebody named a manager.
+func (v *visit) nameManager(typed *directory.Profile) (*problem, error) {
+	ids, unknown, err := v.userIDs(listed(string(typed.ManagerID)))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(unknown) > 0:
+		return &problem{Status: http.StatusUnprocessableEntity, Detail: v.lang.say(textNobodyIsManager), Errors: []directory.FieldError{{Field: "managerId", Detail: v.lang.say(textNobodyIsManager)}}}, nil
+	case len(ids) == 1:
+		typed.ManagerID = directory.UserID(ids[0])
+	}
+	return nil, nil
+}
+
 // patchOf is the merge patch that brings a profile to what was typed: what differs, an
 // emptied value as null.
 func (v *visit) patchOf(old, typed *directory.Profile) map[string]any {
@@ -835,6 +849,9 @@ func editUser(v *visit) (answer, error) {
 		return nil, err
 	}
 	typed := v.typedProfile()
+	if p, err := v.nameManager(&typed); p != nil || err != nil {
+		return v.userForm(&u, typed, p, nil), err
+	}
 	patch := v.patchOf(&u.Profile, &typed)
 	if len(patch) == 0 {
 		return v.done(here("users", v.id()), v.lang.say(textNothingChanged)), nil
@@ -874,6 +891,9 @@ func (v *visit) bothVersions(u *directory.User, typed directory.Profile) answer 
 // newUser makes a user.
 func newUser(v *visit) (answer, error) {
 	typed := v.typedProfile()
+	if p, err := v.nameManager(&typed); p != nil || err != nil {
+		return v.userForm(nil, typed, p, nil), err
+	}
 	body := v.patchOf(&directory.Profile{}, &typed)
 	var u struct {
 		ID directory.UserID `json:"id"`
