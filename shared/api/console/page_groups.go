@@ -130,7 +130,7 @@ func groupPage(v *visit) (answer, error) {
 	}
 	if shown == "" {
 		known, _ := cons.get() // without them there are their IDs
-		names := called{}
+		names := names{}
 		for _, c := range known.Items {
 			names[string(c.ID)] = c.Name
 		}
@@ -140,7 +140,7 @@ func groupPage(v *visit) (answer, error) {
 			}
 			con, does, state := column{head: textConnection}, column{head: textWhatItDoesWith}, column{head: textStatus}
 			return v.table(textUsedBy, []column{con, does, state}, g.Map(p.Items, func(u groupUse) g.Node {
-				return h.Tr(v.cell(con, link(here("connections", string(u.ConnectionID), "groups", id), h.Class("who"), names.of(string(u.ConnectionID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
+				return h.Tr(v.cell(con, link(here("connections", string(u.ConnectionID), "groups", id), h.Class("who"), names.show(string(u.ConnectionID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
 			}))
 		}))
 	}
@@ -173,13 +173,13 @@ func (v *visit) groupMembers(x *directory.Group, p page[member], nested bool) g.
 	if !may {
 		columns = columns[1:]
 	}
-	names := called{}
+	names := names{}
 	if nested {
-		var through []directory.GroupID
+		var through []directory.Ref
 		for _, m := range p.Items {
-			through = append(through, m.GroupID)
+			through = append(through, directory.Ref{ID: string(m.GroupID)})
 		}
-		names = v.namesOf(nil, through)
+		names = v.nameThem(through).get()
 	}
 	rows := g.Map(p.Items, func(m member) g.Node {
 		to := here("users", m.ID)
@@ -192,7 +192,7 @@ func (v *visit) groupMembers(x *directory.Group, p page[member], nested bool) g.
 		}
 		var through g.Node
 		if nested && m.GroupID != "" && m.GroupID != x.ID {
-			through = h.Small(v.say(textThrough), g.Text(" "), link(here("groups", string(m.GroupID)), names.of(string(m.GroupID))))
+			through = h.Small(v.say(textThrough), g.Text(" "), link(here("groups", string(m.GroupID)), names.show(string(m.GroupID))))
 		}
 		return h.Tr(g.If(may, v.cell(choose, box)), v.cell(who, link(to, h.Class("who"), data(orID(m.Name, m.ID))), g.If(m.Email != "", h.Small(data(m.Email))), g.If(m.Type == directory.MemberGroup, h.Small(v.say(textAGroup))), through),
 			v.cell(by, v.say(sourceWord(m.Source))), v.cell(added, v.ago(m.Added)))
@@ -514,13 +514,13 @@ func usesPage(v *visit) (answer, error) {
 			if len(p.Items) == 0 && p.Next == "" {
 				return v.empty(textNoUses, h.P(link("/console/groups", h.Class("button"), v.say(textGroups))))
 			}
-			var ids []directory.GroupID
+			var refs []directory.Ref
 			for _, u := range p.Items {
-				ids = append(ids, u.GroupID)
+				refs = append(refs, directory.Ref{ID: string(u.GroupID)})
 			}
-			names := v.namesOf(nil, ids)
+			names := v.nameThem(refs).get()
 			return h.Div(v.table(textGroups, []column{group, does, state}, g.Map(p.Items, func(u groupUse) g.Node {
-				return h.Tr(v.cell(group, link(below(at, string(u.GroupID)), h.Class("who"), names.of(string(u.GroupID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
+				return h.Tr(v.cell(group, link(below(at, string(u.GroupID)), h.Class("who"), names.show(string(u.GroupID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
 			})), v.pager(p.Next))
 		}),
 		h.Form(h.Method("get"), h.Action(at), h.Class("row search"), h.Label(v.say(textGroupID), h.Input(h.Type("text"), h.Name("group"), h.MaxLength("256"), h.AutoComplete("off"))), h.Button(h.Type("submit"), v.say(textUseGroup))),
@@ -730,11 +730,12 @@ func endUse(v *visit) (answer, error) {
 
 // product is a product of the tenant's, with its seats.
 type product struct {
-	Name       string `json:"name"`
-	PartNumber string `json:"skuPartNumber"`
-	Status     string `json:"capabilityStatus"`
-	Detail     string `json:"detail"`
-	Assignable bool   `json:"assignable"`
+	SKU        directory.SKUID `json:"skuId"`
+	Name       string          `json:"name"`
+	PartNumber string          `json:"skuPartNumber"`
+	Status     string          `json:"capabilityStatus"`
+	Detail     string          `json:"detail"`
+	Assignable bool            `json:"assignable"`
 	Seats      struct {
 		Enabled int `json:"enabled"`
 		Used    int `json:"used"`

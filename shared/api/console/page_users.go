@@ -267,60 +267,6 @@ type shownUser struct {
 	ManagerGone bool `json:"managerGone"`
 }
 
-// called are the names of users, groups and connections, by their IDs. What is not in it
-// is called by its ID.
-type called map[string]string
-
-// namesOf reads what users and groups are called, up to 100 of each. Names are a help: a page
-// stands without them.
-func (v *visit) namesOf(users []directory.UserID, groups []directory.GroupID) called {
-	names := called{}
-	ids := func(list []string) string {
-		slices.Sort(list)
-		list = slices.DeleteFunc(slices.Compact(list), func(s string) bool { return s == "" || strings.Contains(s, ",") })
-		return strings.Join(list[:min(len(list), 100)], ",")
-	}
-	who, which := ids(texts(users)), ids(texts(groups))
-	var people later[page[directory.User]]
-	var sets later[page[directory.Group]]
-	if who != "" {
-		people = ask[page[directory.User]](v, query("/v1/users", "id", who, "limit", "100"))
-	}
-	if which != "" {
-		sets = ask[page[directory.Group]](v, query("/v1/groups", "id", which, "limit", "100"))
-	}
-	if who != "" {
-		list, _ := people.get()
-		for i := range list.Items {
-			names[string(list.Items[i].ID)] = displayName(&list.Items[i])
-		}
-	}
-	if which != "" {
-		list, _ := sets.get()
-		for _, x := range list.Items {
-			names[string(x.ID)] = x.Name
-		}
-	}
-	return names
-}
-
-// texts are IDs as texts.
-func texts[ID ~string](ids []ID) []string {
-	list := make([]string, len(ids))
-	for i, id := range ids {
-		list[i] = string(id)
-	}
-	return list
-}
-
-// of is what something is called, by its ID where nobody knows.
-func (c called) of(id string) g.Node {
-	if name := c[id]; name != "" {
-		return data(name)
-	}
-	return code(id)
-}
-
 // userGroup is a group in which a user is.
 type userGroup struct {
 	GroupID directory.GroupID `json:"id"`
@@ -371,9 +317,9 @@ func userPage(v *visit) (answer, error) {
 	if u.Deleted != nil {
 		t, word = toneBad, textUserDeleted
 	}
-	names := called{}
+	names := names{}
 	if u.ManagerID != "" {
-		names = v.namesOf([]directory.UserID{directory.UserID(u.ManagerID)}, nil)
+		names = v.nameThem([]directory.Ref{{ID: string(u.ManagerID)}}).get()
 	}
 	list, boundErr := bound.get()
 	accounts := v.boundTo(&u, list.Items)
@@ -396,20 +342,23 @@ func userPage(v *visit) (answer, error) {
 		v.asCall("GET", apiPath("users", id))}}, nil
 }
 
-// noPicture is a picture of one transparent pixel: a browser draws the sign of a picture that
-// is broken for none.
-const noPicture = "GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+// noPicture is the picture of whoever has none: an empty one, which lets the initials
+// under it be seen where a browser would draw a torn sign of an error.
+var noPicture = picture{"image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"/>`}
 
 // photo hands on a user's picture: from our own address, as the policy of content wants it.
 func photo(v *visit) (answer, error) {
 	var body string
 	header, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id(), "photo"), nil, &body, "Accept", "image/*")
-	if err != nil && !is(err, http.StatusNotFound) {
+	if is(err, http.StatusNotFound) {
+		return noPicture, nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	kind := header.Get("Content-Type")
-	if err != nil || kind != "image/jpeg" && kind != "image/png" { // what the API keeps
-		return picture{"image/gif", noPicture}, nil
+	if kind != "image/jpeg" && kind != "image/png" { // what the API keeps
+		return noPicture, nil
 	}
 	return picture{kind, body}, nil
 }
@@ -458,7 +407,7 @@ func (v *visit) userActs(u *directory.User) g.Node {
 }
 
 // profile is what is known of a user, with whose each value is.
-func (v *visit) profile(u *shownUser, names called) g.Node {
+func (v *visit) profile(u *shownUser, names names) g.Node {
 	var pairs []g.Node
 	for _, a := range directory.Attributes() {
 		if a.Path == "" || a.Path == "state" || a.Text(&u.Profile) == "" {
@@ -466,7 +415,7 @@ func (v *visit) profile(u *shownUser, names called) g.Node {
 		}
 		value := g.Node(data(a.Text(&u.Profile)))
 		if a.Form == directory.FormID {
-			value = link(here("users", a.Text(&u.Profile)), names.of(a.Text(&u.Profile)))
+			value = link(here("users", a.Text(&u.Profile)), names.show(a.Text(&u.Profile)))
 		}
 		gone := a.Form == directory.FormID && u.ManagerGone
 		pairs = append(pairs, h.Div(h.Dt(v.attribute(a.Path)), h.Dd(value, g.If(gone, h.Small(h.Class("fault"), v.say(textManagerGone))), v.ownedBy(u.Owners[a.Path]))))
@@ -930,7 +879,7 @@ func deleteUser(v *visit) (answer, error) {
 }
 
 // entries are what was done, newest first.
-func (v *visit) entries(p page[entry], whose bool, names called) g.Node {
+func (v *visit) entries(p page[entry], whose bool, names names) g.Node {
 	if len(p.Items) == 0 {
 		return v.empty(textNothingWasDone)
 	}
@@ -951,16 +900,16 @@ func (v *visit) entries(p page[entry], whose bool, names called) g.Node {
 		}
 		var of g.Node
 		if whose && e.UserID != "" {
-			name := names.of(string(e.UserID))
+			name := names.show(string(e.UserID))
 			if names[string(e.UserID)] == "" && e.UserPrincipalName != "" {
 				name = data(e.UserPrincipalName)
 			}
 			of = h.Small(link(here("users", string(e.UserID)), name))
 		}
 		of = g.Group([]g.Node{of, g.Group(g.Map(e.GroupIDs, func(id directory.GroupID) g.Node {
-			return h.Small(link(here("groups", string(id)), names.of(string(id))))
+			return h.Small(link(here("groups", string(id)), names.show(string(id))))
 		})),
-			g.If(e.ConnectionID != "", h.Small(link(here("connections", string(e.ConnectionID)), names.of(string(e.ConnectionID)))))})
+			g.If(e.ConnectionID != "", h.Small(link(here("connections", string(e.ConnectionID)), names.show(string(e.ConnectionID)))))})
 		return h.Tr(v.cell(when, v.moment(e.At), g.If(e.RunID != "", h.Small(link(here("runs", string(e.RunID)), v.say(textTheRunItself)))), g.If(e.JobID != "", h.Small(link(here("jobs", string(e.JobID)), v.say(textTheJobItself))))), v.cell(what, act, of),
 			v.cell(who, by, g.If(e.ApprovedBy != "", h.Small(v.say(textApprovedBy), g.Text(" "), data(e.ApprovedBy)))),
 			v.cell(changed, g.If(len(e.Properties) > 0, v.diff(&directory.Change{Properties: names.named(e.Properties)})), g.If(e.Reason != "", h.Small(v.sentence(e.Reason))), g.If(e.Error != "", h.P(h.Class("irreversible"), v.sentence(e.Error))), g.If(e.RequestID != "", h.Small(g.Text("request-id "), code(e.RequestID))), g.If(e.APIRequestID != "", h.Small(v.say(textRequestID), g.Text(" "), code(e.APIRequestID)))))
@@ -992,15 +941,17 @@ func activityPage(v *visit) (answer, error) {
 		partly(v, days, func(x summary) g.Node { return v.dayChart(x.Items) }),
 		v.activityForm(known.Items),
 		partly(v, list, func(p page[entry]) g.Node {
-			var users []directory.UserID
-			var groups []directory.GroupID
+			var refs []directory.Ref
 			for _, e := range p.Items {
-				users, groups = append(users, e.UserID), append(groups, e.GroupIDs...)
+				refs = append(refs, directory.Ref{ID: string(e.UserID)})
+				for _, id := range e.GroupIDs {
+					refs = append(refs, directory.Ref{ID: string(id)})
+				}
 				for _, c := range e.Properties {
-					users = append(users, directory.UserID(managerIn(c, c.Before)), directory.UserID(managerIn(c, c.After)))
+					refs = append(refs, directory.Ref{ID: managerIn(c, c.Before)}, directory.Ref{ID: managerIn(c, c.After)})
 				}
 			}
-			names := v.namesOf(users, groups)
+			names := v.nameThem(refs).get()
 			for _, c := range known.Items {
 				names[string(c.ID)] = c.Name
 			}
@@ -1058,7 +1009,7 @@ func managerIn(c directory.PropertyChange, value directory.Value) string {
 }
 
 // named is a change with the names of whom its values name.
-func (c called) named(list []directory.PropertyChange) []directory.PropertyChange {
+func (c names) named(list []directory.PropertyChange) []directory.PropertyChange {
 	list = slices.Clone(list)
 	for i := range list {
 		for _, value := range []*directory.Value{&list[i].Before, &list[i].After} {
