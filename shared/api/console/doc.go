@@ -20,7 +20,7 @@
 //	text.go       languages; words.go every text, English and German side by side
 //	html.go       what pages are made of: texts, names of others, tables, forms
 //	frame.go      what stands around every page
-//	page_*.go     the pages; page_many.go acts about many users, page_load.go files
+//	page_*.go     the pages
 //	assets/       one sheet of style, one script, a sign; embedded, served by their hash
 //
 // # HTML

@@ -71,6 +71,18 @@ type names map[string]string
 // of names a user or a group; its ID, when it has no name.
 func (n names) of(id string) string { return orID(n[id], id) }
 
+// namesOf are the names of some users and groups.
+func (v *visit) namesOf(users []directory.UserID, groups []directory.GroupID) names {
+	var refs []directory.Ref
+	for _, id := range users {
+		refs = append(refs, directory.Ref{ID: string(id)})
+	}
+	for _, id := range groups {
+		refs = append(refs, directory.Ref{ID: string(id)})
+	}
+	return v.nameThem(refs).get()
+}
+
 // show shows the name of a user, a group or a connection; its ID as such, when it has none.
 func (n names) show(id string) g.Node {
 	if name := n[id]; name != "" {

@@ -175,11 +175,11 @@ func (v *visit) groupMembers(x *directory.Group, p page[member], nested bool) g.
 	}
 	names := names{}
 	if nested {
-		var through []directory.Ref
+		var through []directory.GroupID
 		for _, m := range p.Items {
-			through = append(through, directory.Ref{ID: string(m.GroupID)})
+			through = append(through, m.GroupID)
 		}
-		names = v.nameThem(through).get()
+		names = v.namesOf(nil, through)
 	}
 	rows := g.Map(p.Items, func(m member) g.Node {
 		to := here("users", m.ID)
@@ -514,11 +514,11 @@ func usesPage(v *visit) (answer, error) {
 			if len(p.Items) == 0 && p.Next == "" {
 				return v.empty(textNoUses, h.P(link("/console/groups", h.Class("button"), v.say(textGroups))))
 			}
-			var refs []directory.Ref
+			var ids []directory.GroupID
 			for _, u := range p.Items {
-				refs = append(refs, directory.Ref{ID: string(u.GroupID)})
+				ids = append(ids, u.GroupID)
 			}
-			names := v.nameThem(refs).get()
+			names := v.namesOf(nil, ids)
 			return h.Div(v.table(textGroups, []column{group, does, state}, g.Map(p.Items, func(u groupUse) g.Node {
 				return h.Tr(v.cell(group, link(below(at, string(u.GroupID)), h.Class("who"), names.show(string(u.GroupID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
 			})), v.pager(p.Next))

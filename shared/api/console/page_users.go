@@ -319,7 +319,7 @@ func userPage(v *visit) (answer, error) {
 	}
 	names := names{}
 	if u.ManagerID != "" {
-		names = v.nameThem([]directory.Ref{{ID: string(u.ManagerID)}}).get()
+		names = v.namesOf([]directory.UserID{directory.UserID(u.ManagerID)}, nil)
 	}
 	list, boundErr := bound.get()
 	accounts := v.boundTo(&u, list.Items)
@@ -941,17 +941,15 @@ func activityPage(v *visit) (answer, error) {
 		partly(v, days, func(x summary) g.Node { return v.dayChart(x.Items) }),
 		v.activityForm(known.Items),
 		partly(v, list, func(p page[entry]) g.Node {
-			var refs []directory.Ref
+			var users []directory.UserID
+			var groups []directory.GroupID
 			for _, e := range p.Items {
-				refs = append(refs, directory.Ref{ID: string(e.UserID)})
-				for _, id := range e.GroupIDs {
-					refs = append(refs, directory.Ref{ID: string(id)})
-				}
+				users, groups = append(users, e.UserID), append(groups, e.GroupIDs...)
 				for _, c := range e.Properties {
-					refs = append(refs, directory.Ref{ID: managerIn(c, c.Before)}, directory.Ref{ID: managerIn(c, c.After)})
+					users = append(users, directory.UserID(managerIn(c, c.Before)), directory.UserID(managerIn(c, c.After)))
 				}
 			}
-			names := v.nameThem(refs).get()
+			names := v.namesOf(users, groups)
 			for _, c := range known.Items {
 				names[string(c.ID)] = c.Name
 			}
@@ -1009,11 +1007,11 @@ func managerIn(c directory.PropertyChange, value directory.Value) string {
 }
 
 // named is a change with the names of whom its values name.
-func (c names) named(list []directory.PropertyChange) []directory.PropertyChange {
+func (n names) named(list []directory.PropertyChange) []directory.PropertyChange {
 	list = slices.Clone(list)
 	for i := range list {
 		for _, value := range []*directory.Value{&list[i].Before, &list[i].After} {
-			if name := c[managerIn(list[i], *value)]; name != "" {
+			if name := n[managerIn(list[i], *value)]; name != "" {
 				*value = directory.StringValue(name)
 			}
 		}
