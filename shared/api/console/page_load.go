@@ -304,7 +304,7 @@ func refusedCSV(v *visit) (answer, error) {
 
 // noFormula keeps a spreadsheet from computing what others wrote.
 func noFormula(s string) string {
-	if s = clean(s); s != "" && strings.ContainsAny(s[:1], "=+-@") {
+	if s != "" && strings.ContainsAny(s[:1], "=+-@\t\r") {
 		return "'" + s
 	}
 	return s
