@@ -71,6 +71,22 @@ func TestBrowserPeople(t *testing.T) {
 	b.see("No identity provider feeds the directory yet")
 	b.look("sources")
 
+	group := o.Post("/v1/groups", object{"name": "Sales", "description": "Who sells"}).Text("id")
+	above := o.Post("/v1/groups", object{"name": "EMEA"}).Text("id")
+	o.Post("/v1/groups/"+above+"/members", object{"groupIds": []string{group}})
+	b.open("/console/groups/" + group)
+	b.do("by address", chromedp.SendKeys("textarea[name=users]", "user07@corp.example, user08@corp.example"))
+	b.press("form[action$='/add'] button", "2 members are added.")
+	b.look("group-members")
+	b.open("/console/groups/" + group + "?show=above")
+	b.see("EMEA")
+	b.look("group-above")
+	b.open("/console/connections/" + conn)
+	b.see("Next by schedule")
+	b.look("connection-overview")
+	b.open("/console/connections/" + conn + "/licences")
+	b.look("licences")
+
 	// Help on keys, and dense rows.
 	b.do("help", chromedp.KeyEvent("?"))
 	if !js[bool](b, "document.querySelector('#key-help').open") {
@@ -83,6 +99,7 @@ func TestBrowserPeople(t *testing.T) {
 	}
 	b.open("/console/me")
 	b.press("button[value='density-compact']", "Comfortable")
+	b.do("dense", chromedp.WaitVisible("html.compact"))
 	b.open("/console/users")
 	b.look("users-compact")
 	if height := js[float64](b, "document.querySelector('tbody tr').getBoundingClientRect().height"); height > 34 {

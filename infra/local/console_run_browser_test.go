@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func TestBrowserRun(t *testing.T) {
 	b.see("Nothing has been written yet")
 	js[bool](b, "document.querySelectorAll('input[name=c]')[0].click(), true")
 	b.press("button[name=open]", "Last agreed")
-	b.see("1 chosen")
+	b.see(fmt.Sprintf("1 of %d chosen", js[int](b, "document.querySelectorAll('input[name=c]').length")))
 	b.look("run-compared")
 	b.do("close", chromedp.Click("#opened a:last-child"))
 	b.press("a.chip[href*='effect=block']", "Approve all that this filter shows")

@@ -57,7 +57,8 @@
 // content is encrypted by a key derived from them: the table alone opens nothing, nor
 // does the cookie. A session ends after an hour without a request, after twelve hours, by signing
 // out, and when the API refuses its token. Lax, since links in notices must arrive
-// signed in.
+// signed in. Shortly before an access token ends one request exchanges the refresh token,
+// under a lease in the row (renew).
 //
 // Some decisions need a fresh sign-in, not older than five minutes (freshFor): those that
 // cannot be taken back.

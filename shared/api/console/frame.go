@@ -220,7 +220,7 @@ func (v *visit) keyList() g.Node {
 // who is signed in, where the link leads without script.
 func (v *visit) keyDialog() g.Node {
 	return h.Dialog(h.ID("key-help"), h.Aria("labelledby", "key-help-title"), h.H2(h.ID("key-help-title"), v.say(textKeysTitle)), v.keyList(),
-		h.P(h.Button(h.Type("button"), h.Data("close", ""), v.say(textClose)), g.Text(" "), link("/console/me#keys", v.say(textKeysSwitch))))
+		h.P(h.Class("row"), h.Button(h.Type("button"), h.Data("close", ""), v.say(textClose)), link("/console/me#keys", v.say(textKeysSwitch))))
 }
 
 // back is where a preference leads back to: this page, unless it came of a form, or of the

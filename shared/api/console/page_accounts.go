@@ -218,13 +218,16 @@ func jobPage(v *visit) (answer, error) {
 		at := here("connections", string(j.ConnectionID))
 		next = append(next, link(at+"/runs", h.Class("button primary"), v.say(textLookAtRuns)), link(at+"/members", h.Class("button"), v.say(textMembers)), link(at+"/accounts", h.Class("button"), v.say(textAccounts)))
 	}
+	if j.Kind == directory.JobLoad && !j.Ended.IsZero() {
+		next = append(next, link("/console/users", h.Class("button primary"), v.say(textToUsers)))
+	}
 	what, why := column{head: textWhat}, column{head: textWhy}
 	rows := g.Map(j.Refused, func(r directory.RefusedItem) g.Node {
 		return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
 	})
 	return view{title: v.lang.say(jobKind(j.Kind)), poll: poll, head: []g.Node{v.badge(t, word)}, body: []g.Node{
 		h.Section(h.Class("status"), progress, facts(v.fact(textStarted, v.ago(j.Created)), g.If(!j.Ended.IsZero(), v.fact(textTook, g.Text(v.lang.length(j.Ended.Sub(j.Created).Round(time.Second))))), g.If(j.AskedBy != "", v.fact(textAskedBy, data(j.AskedBy))), g.Group(counts)),
-			h.Div(h.Class("row"), g.Group(next))),
+			g.If(len(next) > 0, h.Div(h.Class("row"), g.Group(next)))),
 		g.Iff(j.Error != nil, func() g.Node { return v.box(toneBad, v.say(textWhyFailed), v.trouble(j.Error)) }), v.loadChecked(&j), v.fileRead(&j),
 		g.If(j.RefusedCount > 0, h.Section(h.H2(v.count(countRefused, j.RefusedCount)), h.P(link(here("jobs", v.id(), "refused.csv"), h.Class("button"), v.say(textRefusedFile)), g.Text(" "), h.Span(h.Class("faint"), v.say(textRefusedMend))), v.table(textRefusedItems, []column{what, why}, rows), g.If(j.RefusedUnlisted > 0, h.P(v.count(countUnlisted, j.RefusedUnlisted))), v.pager(j.Next))),
 		g.If(len(j.Notes) > 0, h.Section(h.H2(v.say(textNotes)), h.Ul(g.Map(j.Notes, func(n directory.JobNote) g.Node {
@@ -263,15 +266,31 @@ func (v *visit) jobTable(list []job) g.Node {
 
 // jobsPage lists jobs, newest first.
 func jobsPage(v *visit) (answer, error) {
+	q := v.r.URL.Query()
+	kind, state := parameter(q.Get("kind")), parameter(q.Get("state"))
+	at := query("/v1/jobs", "kind", kind, "state", state)
 	var list page[job]
-	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/jobs", "limit", "50", "next", v.r.URL.Query().Get("next")), nil, &list); err != nil {
+	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/jobs", "kind", kind, "state", state, "limit", "50", "next", q.Get("next")), nil, &list); err != nil {
 		return nil, err
 	}
-	body := []g.Node{v.jobTable(list.Items), v.pager(list.Next)}
-	if len(list.Items) == 0 {
-		body = []g.Node{v.empty(textNoJobs)}
+	var kinds []option
+	for _, k := range []directory.JobKind{directory.JobImport, directory.JobImportGroups, directory.JobBind, directory.JobLoad, directory.JobCheck, directory.JobLoadGroups, directory.JobCheckGroups, directory.JobLicences, directory.JobVerify, directory.JobPhotos, directory.JobAddresses} {
+		kinds = append(kinds, option{string(k), jobKind(k)})
 	}
-	return view{title: v.lang.say(textJobs), section: "/console/jobs", body: append(body, v.asCall("GET", "/v1/jobs"))}, nil
+	var states []option
+	for _, s := range []directory.JobState{directory.JobQueued, directory.JobRunning, directory.JobDone, directory.JobFailed} {
+		_, word := jobWord(s)
+		states = append(states, option{string(s), word})
+	}
+	form := h.Form(h.Method("get"), h.Action("/console/jobs"), h.Class("row search"), v.choose("kind", kind, textKind, kinds...), v.choose("state", state, textStatus, states...), h.Button(h.Type("submit"), v.say(textShow)), link("/console/jobs", v.say(textShowAll)))
+	body := g.Node(h.Div(v.jobTable(list.Items), v.pager(list.Next)))
+	switch {
+	case len(list.Items) == 0 && (kind+state != "" || list.Next != ""):
+		body = h.Div(v.empty(textNoJobsMatch), v.pager(list.Next))
+	case len(list.Items) == 0:
+		body = v.empty(textNoJobs)
+	}
+	return view{title: v.lang.say(textJobs), section: "/console/jobs", body: []g.Node{form, body, v.asCall("GET", at)}}, nil
 }
 
 // binding is a membership as the API shows it.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -239,7 +238,14 @@ func editMembers(method string, told number) func(v *visit) (answer, error) {
 			body["userIds"] = append(body["userIds"], users...)
 		}
 		for _, one := range f["groups"] {
-			body["groupIds"] = append(body["groupIds"], listed(one)...)
+			groups, unknown, err := v.groupIDs(namesIn(one))
+			if err != nil {
+				return nil, err
+			}
+			if len(unknown) > 0 {
+				return v.refusal(http.StatusUnprocessableEntity, textNoGroupHasName, clean(strings.Join(unknown, ", "))), nil
+			}
+			body["groupIds"] = append(body["groupIds"], groups...)
 		}
 		for _, one := range f["c"] {
 			kind, id, ok := cut(one)
@@ -281,39 +287,70 @@ const mostLookedUp = 100
 // userIDs are the IDs of users who are named by them, or by their e-mail addresses; unknown
 // are addresses that nobody has, or that are more than one form may have.
 func (v *visit) userIDs(list []string) (ids, unknown []string, err error) {
-	ids = slices.Clone(list)
-	found := make([]error, len(list))
+	isID := func(one string) bool { return !strings.Contains(one, "@") }
+	return v.lookUp(list, isID, func(one string) (string, error) {
+		var p page[directory.User]
+		_, err := v.call(v.ctx, http.MethodGet, query("/v1/users", "email", one, "limit", "1"), nil, &p)
+		if len(p.Items) == 0 {
+			return "", err
+		}
+		return string(p.Items[0].ID), err
+	})
+}
+
+// groupIDs are those of groups that are named by them, or by their names.
+func (v *visit) groupIDs(list []string) (ids, unknown []string, err error) {
+	isID := func(one string) bool { return strings.HasPrefix(one, "grp_") }
+	return v.lookUp(list, isID, func(one string) (string, error) {
+		var p page[directory.Group]
+		_, err := v.call(v.ctx, http.MethodGet, query("/v1/groups", "name", one, "limit", "1"), nil, &p)
+		if len(p.Items) == 0 {
+			return "", err
+		}
+		return string(p.Items[0].ID), err
+	})
+}
+
+// lookUp finds what each of a list is about that is no ID, some at a time; "" is nothing.
+func (v *visit) lookUp(list []string, isID func(one string) bool, find func(one string) (string, error)) (ids, unknown []string, err error) {
+	ids = make([]string, len(list))
+	failed := make([]error, len(list))
 	var group sync.WaitGroup
 	slots, looked := make(chan struct{}, manyAtOnce), 0
 	for i, one := range list {
-		if !strings.Contains(one, "@") {
+		if isID(one) {
+			ids[i] = one
 			continue
 		}
 		if looked++; looked > mostLookedUp {
-			unknown = append(unknown, one)
 			continue
 		}
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			var p page[directory.User]
-			_, found[i] = v.call(v.ctx, http.MethodGet, query("/v1/users", "email", one, "limit", "1"), nil, &p)
-			ids[i] = ""
-			if len(p.Items) > 0 {
-				ids[i] = string(p.Items[0].ID)
-			}
+			ids[i], failed[i] = find(one)
 		})
 	}
 	group.Wait()
 	for i, id := range ids {
-		if found[i] != nil && !is(found[i], http.StatusUnprocessableEntity) { // what is no address nobody has
-			return nil, nil, found[i]
+		if failed[i] != nil && !is(failed[i], http.StatusUnprocessableEntity) { // what is no address nobody has
+			return nil, nil, failed[i]
 		}
 		if id == "" {
 			unknown = append(unknown, list[i])
 		}
 	}
 	return ids, unknown, nil
+}
+
+// namesIn splits a parameter that is a list of names.
+func namesIn(value string) (list []string) {
+	for one := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
+		if one = strings.TrimSpace(one); one != "" {
+			list = append(list, one)
+		}
+	}
+	return list
 }
 
 func newGroupPage(v *visit) (answer, error) {
@@ -458,7 +495,14 @@ type forecast struct {
 func usesPage(v *visit) (answer, error) {
 	id := v.id()
 	if group := parameter(v.r.URL.Query().Get("group")); group != "" {
-		return redirect{here("connections", id, "groups", group)}, nil
+		ids, unknown, err := v.groupIDs([]string{group})
+		if err != nil {
+			return nil, err
+		}
+		if len(unknown) > 0 {
+			return v.done(here("connections", id, "groups"), v.lang.say(textNoGroupsMatch)), nil
+		}
+		return redirect{here("connections", id, "groups", ids[0])}, nil
 	}
 	cons := ask[connection](v, apiPath("connections", id))
 	list := ask[page[groupUse]](v, query(apiPath("connections", id, "groups"), "limit", "50", "next", v.r.URL.Query().Get("next")))
@@ -482,7 +526,7 @@ func usesPage(v *visit) (answer, error) {
 				return h.Tr(v.cell(group, link(below(at, string(u.GroupID)), h.Class("who"), names.show(string(u.GroupID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
 			})), v.pager(p.Next))
 		}),
-		h.Form(h.Method("get"), h.Action(at), h.Class("row search"), h.Label(v.say(textGroupID), h.Input(h.Type("text"), h.Name("group"), h.MaxLength("64"), h.AutoComplete("off"))), h.Button(h.Type("submit"), v.say(textUseGroup))),
+		h.Form(h.Method("get"), h.Action(at), h.Class("row search"), h.Label(v.say(textGroupID), h.Input(h.Type("text"), h.Name("group"), h.MaxLength("256"), h.AutoComplete("off"))), h.Button(h.Type("submit"), v.say(textUseGroup))),
 		h.P(link(here("connections", id, "tenant-groups"), v.say(textTenantGroups))),
 		v.asCall("GET", apiPath("connections", id, "groups"))), nil
 }

@@ -110,7 +110,7 @@ func (v *visit) loadView(p *problem) answer {
 			h.FieldSet(h.Legend(v.say(textLoadWhat)), pick("radio", "of", "users", o.of == "users", textUsers), pick("radio", "of", "groups", o.of == "groups", textGroups)),
 			h.Label(v.say(textFile), h.Input(h.Type("file"), h.Name("file"), h.Required(), h.Aria("describedby", "load-fault"), h.Accept(".csv,.tsv,.txt,.xlsx,.jsonl,.ndjson,.gz,text/csv,application/x-ndjson"))),
 			h.P(h.ID("load-fault"), h.Class("fault"), h.Role("alert")),
-			h.Details(h.Class("filter"), h.Summary(v.say(textHowToRead)), pick("checkbox", "unknown", "ignore", o.unknown != "", textIgnoreUnknown), pick("checkbox", "status", "true", o.status != "", textApplyStatus),
+			h.Details(h.Class("filter"), g.If(p != nil, g.Attr("open")), h.Summary(v.say(textHowToRead)), pick("checkbox", "unknown", "ignore", o.unknown != "", textIgnoreUnknown), pick("checkbox", "status", "true", o.status != "", textApplyStatus),
 				h.Label(v.say(textSheet), h.Input(h.Type("text"), h.Name("sheet"), h.Value(o.sheet), h.MaxLength("31"), h.AutoComplete("off")))),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Name("check"), h.Value("1"), h.Class("primary"), v.say(textCheckOnly)), h.Button(h.Type("submit"), v.say(textLoadNow)), link("/console/users", h.Class("button"), v.say(textNotYet)))),
 		h.Section(h.H2(v.say(textFileExample)), h.Pre(h.Code(g.Text(fileExample))), h.P(h.Class("faint"), v.say(textFileKey)))}}
@@ -304,7 +304,7 @@ func refusedCSV(v *visit) (answer, error) {
 
 // noFormula keeps a spreadsheet from computing what others wrote.
 func noFormula(s string) string {
-	if s = clean(s); s != "" && strings.ContainsAny(s[:1], "=+-@") {
+	if s != "" && strings.ContainsAny(s[:1], "=+-@\t\r") {
 		return "'" + s
 	}
 	return s

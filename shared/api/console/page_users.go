@@ -584,7 +584,7 @@ func explainPage(v *visit) (answer, error) {
 		return view{title: title, section: "/console/users", crumbs: crumbs, body: []g.Node{h.P(h.Class("lead"), v.sentence(e.Summary)), h.P(link(here("users", id), h.Class("button"), v.say(textBack))), v.asCall("GET", at)}}, nil
 	}
 	step := func(t tone, title text, more ...g.Node) g.Node {
-		return h.Li(h.Class("step "+string(t)), h.H3(v.say(title)), g.Group(more))
+		return h.Li(h.Class("step "+string(t)), h.H2(v.say(title)), g.Group(more))
 	}
 	inDirectory, word := stateWord(u.State)
 	if u.Deleted != nil {
@@ -749,6 +749,20 @@ func (v *visit) typedProfile() directory.Profile {
 	return p
 }
 
+// nameManager makes an ID of the address by which somebody named a manager.
+func (v *visit) nameManager(typed *directory.Profile) (*problem, error) {
+	ids, unknown, err := v.userIDs(listed(string(typed.ManagerID)))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(unknown) > 0:
+		return &problem{Status: http.StatusUnprocessableEntity, Detail: v.lang.say(textNobodyIsManager), Errors: []directory.FieldError{{Field: "managerId", Detail: v.lang.say(textNobodyIsManager)}}}, nil
+	case len(ids) == 1:
+		typed.ManagerID = directory.UserID(ids[0])
+	}
+	return nil, nil
+}
+
 // patchOf is the merge patch that brings a profile to what was typed: what differs, an
 // emptied value as null.
 func (v *visit) patchOf(old, typed *directory.Profile) map[string]any {
@@ -784,6 +798,9 @@ func editUser(v *visit) (answer, error) {
 		return nil, err
 	}
 	typed := v.typedProfile()
+	if p, err := v.nameManager(&typed); p != nil || err != nil {
+		return v.userForm(&u, typed, p, nil), err
+	}
 	patch := v.patchOf(&u.Profile, &typed)
 	if len(patch) == 0 {
 		return v.done(here("users", v.id()), v.lang.say(textNothingChanged)), nil
@@ -823,6 +840,9 @@ func (v *visit) bothVersions(u *directory.User, typed directory.Profile) answer 
 // newUser makes a user.
 func newUser(v *visit) (answer, error) {
 	typed := v.typedProfile()
+	if p, err := v.nameManager(&typed); p != nil || err != nil {
+		return v.userForm(nil, typed, p, nil), err
+	}
 	body := v.patchOf(&directory.Profile{}, &typed)
 	var u struct {
 		ID directory.UserID `json:"id"`

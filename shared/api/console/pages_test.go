@@ -240,7 +240,12 @@ func people(now time.Time) map[string]any {
 		"GET /v1/connections/con_1/audit": auditReport{Counts: map[string]int{"both": 1, "microsoft": 1}, Advice: []string{"Look at it."}, Items: []audited{
 			{Match: "both", At: now, Entry: &did.Items[0], Events: []directory.DirectoryAudit{{Activity: "Update user", Result: "success", ByUser: &directory.UserIdentity{UserPrincipalName: "admin@contoso.example"}}}}, {Match: "microsoft", At: now, Events: []directory.DirectoryAudit{{Activity: "Delete user"}}}}},
 		"GET /v1/connections/con_1/tenant-groups": page[tenantGroup]{Items: []tenantGroup{{ID: "t-1", DisplayName: "Sales", Kind: "security", Verdict: "same-name", Adoptable: true, Detail: "A group of the directory has its name.", GroupID: "grp_1", GroupName: "Sales"}, {ID: "t-2", DisplayName: "All", Kind: "security", Verdict: "dynamic", Detail: "Microsoft decides who is in it."}}},
-		"GET /v1/groups": page[directory.Group]{Items: []directory.Group{sales(now)}}, "GET /v1/groups/grp_1": sales(now), "GET /v1/groups/grp_2": sales(now), "GET /v1/groups/grp_2/members": page[member]{},
+		"GET /v1/groups": func(r *http.Request) any {
+			if name := r.URL.Query().Get("name"); name != "" && name != "Sales" {
+				return page[directory.Group]{}
+			}
+			return page[directory.Group]{Items: []directory.Group{sales(now)}}
+		}, "GET /v1/groups/grp_1": sales(now), "GET /v1/groups/grp_2": sales(now), "GET /v1/groups/grp_2/members": page[member]{},
 		"GET /v1/groups/grp_1/groups": page[userGroup]{Items: []userGroup{{GroupID: "grp_2", Name: "EMEA", Path: []struct {
 			Name string `json:"name"`
 		}{{"Sales"}, {"EMEA"}}}}}, "GET /v1/groups/grp_2/groups": page[userGroup]{},
@@ -971,6 +976,10 @@ func TestActs(t *testing.T) {
 		"lift, a part":  {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair", "typed", "1"}, "", ""},
 		"by address":    {"/console/groups/grp_1/add", []string{"version", "4", "users", "ann@contoso.example, usr_7"}, `POST /v1/groups/grp_1/members {"userIds":["usr_1","usr_7"]}`, "/console/groups/grp_1"},
 		"bind, address": {"/console/connections/con_1/bind", []string{"users", "ann@contoso.example"}, `POST /v1/connections/con_1/bindings {"userIds":["usr_1"]}`, "/console/connections/con_1/members"},
+		"group by name": {"/console/groups/grp_1/add", []string{"groups", "Sales, grp_7"}, `POST /v1/groups/grp_1/members {"groupIds":["grp_1","grp_7"]}`, "/console/groups/grp_1"},
+		"no such group": {"/console/groups/grp_1/add", []string{"groups", "Nobody here"}, "", ""},
+		"manager":       {"/console/users/usr_2/edit", []string{"version", "7", "managerId", "ann@contoso.example"}, `PATCH /v1/users/usr_2 {"managerId":"usr_1"}`, "/console/users/usr_2"},
+		"no manager":    {"/console/users/usr_2/edit", []string{"version", "7", "managerId", "no@contoso.example"}, "", ""},
 		"no address":    {"/console/groups/grp_1/add", []string{"users", "ann@contoso.example, no@contoso.example"}, "", ""},
 		"bind, nobody":  {"/console/connections/con_1/bind", []string{"users", "no@contoso.example"}, "", ""},
 		"end a lift":    {"/console/connections/con_1/protection/a-1/end", nil, "DELETE /v1/connections/con_1/protection/a-1/lift", "/console/connections/con_1/protection"},
@@ -998,7 +1007,7 @@ func TestActs(t *testing.T) {
 				"POST /v1/groups/grp_1/members": map[string]any{"done": []directory.MemberRef{directory.UserMember("usr_1")}}, "DELETE /v1/groups/grp_1/members": map[string]any{}, "POST /v1/groups": sales(w.now), "PATCH /v1/groups/grp_1": sales(w.now), "DELETE /v1/groups/grp_1": nil,
 				"PUT /v1/connections/con_1/groups/grp_1": groupUse{Forecast: &forecast{Users: 3, Bound: 2}}, "DELETE /v1/connections/con_1/groups/grp_1": nil, "POST /v1/connections/con_1/licences/count": j,
 				"POST /v1/connections/con_1/proposals/p-1/approve": nil, "POST /v1/connections/con_1/proposals/p-1/decline": nil, "POST /v1/users/usr_1/temporary-password": map[string]string{"password": "Kite-Lamp-42"}, "POST /v1/users/usr_1/move": movePreview{Release: itsChanges(directory.ChangePlanned).Items[:1]},
-				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil, "POST /v1/connections/con_1/domains": nil, "DELETE /v1/connections/con_1/domains/old.example": nil})
+				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil, "POST /v1/connections/con_1/domains": nil, "PATCH /v1/users/usr_2": nil, "DELETE /v1/connections/con_1/domains/old.example": nil})
 			w.tell(map[string]any{"POST /v1/runs/run_1/decline": r, "POST /v1/runs/run_1/cancel": r, "POST /v1/runs/run_1/undo": r, "POST /v1/connections/con_1/runs": r})
 			a := w.post(tt.path, tt.form...)
 			if got := strings.Join(w.told(), "; "); got != tt.calls || a.to != tt.to {

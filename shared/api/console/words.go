@@ -587,6 +587,8 @@ var (
 	textTickFirst          = text{"Tick the accounts that are to be imported.", "Wählen Sie die Konten aus, die importiert werden sollen."}
 	textJobs               = text{"Jobs", "Aufträge"}
 	textNoJobs             = text{"There was no job yet. Imports, loads and bulk bindings are jobs.", "Es gab noch keinen Auftrag. Importe, geladene Dateien und Massenverbindungen sind Aufträge."}
+	textNoJobsMatch        = text{"No job is like that.", "Kein Auftrag ist so."}
+	textToUsers            = text{"Look at the users", "Benutzer ansehen"}
 	textJobQueued          = text{"waiting", "wartet"}
 	textJobRunning         = text{"running", "läuft"}
 	textJobImport          = text{"Import of accounts", "Import von Konten"}
@@ -689,6 +691,7 @@ var (
 	textEditTitle            = text{"Edit %s", "%s bearbeiten"}
 	textSave                 = text{"Save", "Speichern"}
 	textSaved                = text{"Saved. Bound accounts follow within seconds.", "Gespeichert. Verbundene Konten folgen binnen Sekunden."}
+	textNobodyIsManager      = text{"No user has this e-mail address.", "Kein Benutzer hat diese E-Mail-Adresse."}
 	textNothingChanged       = text{"Nothing was changed.", "Nichts wurde geändert."}
 	textSuspend              = text{"Suspend", "Stilllegen"}
 	textSuspendMeans         = text{"Suspending blocks the bound account and ends its sessions, within seconds. Activating lifts that block.", "Stilllegen sperrt das verbundene Konto und beendet seine Sitzungen, binnen Sekunden. Aktivieren hebt diese Sperre auf."}
@@ -799,7 +802,8 @@ var (
 	textGroupsAbove       = text{"groups it is in", "Gruppen, in denen sie ist"}
 	textSearchedInGroups  = text{"Searched in: names, descriptions, IDs.", "Gesucht wurde in: Namen, Beschreibungen, IDs."}
 	textNoDeletedGroups   = text{"No group is deleted that could be restored.", "Keine Gruppe ist gelöscht, die sich wiederherstellen ließe."}
-	textGroupsByID        = text{"Groups, by their IDs", "Gruppen, mit ihren IDs"}
+	textGroupsByID        = text{"Groups, by their names or IDs, with commas between", "Gruppen, mit ihren Namen oder IDs, mit Kommas dazwischen"}
+	textNoGroupHasName    = text{"Nothing was added. No group has the name: %s", "Nichts wurde hinzugefügt. Keine Gruppe hat den Namen: %s"}
 	textTakeOut           = text{"Take the chosen out", "Ausgewählte herausnehmen"}
 	textNameMembers       = text{"Name members, or tick them.", "Nennen Sie Mitglieder, oder wählen Sie sie aus."}
 	countMembersAdded     = number{text{"%s member is added.", "%s Mitglied ist hinzugefügt."}, text{"%s members are added.", "%s Mitglieder sind hinzugefügt."}}
@@ -813,7 +817,7 @@ var (
 	textUsesLead          = text{"What this connection does with groups of the directory: bind their members, keep them as groups of the tenant, license their members.", "Was diese Verbindung mit Gruppen des Verzeichnisses tut: ihre Mitglieder verbinden, sie als Gruppen des Mandanten halten, ihre Mitglieder lizenzieren."}
 	textNoUses            = text{"The connection does nothing with groups yet. Choose one.", "Die Verbindung tut noch nichts mit Gruppen. Wählen Sie eine aus."}
 	textWhatItDoesWith    = text{"What it does", "Was sie tut"}
-	textGroupID           = text{"Group's ID", "ID der Gruppe"}
+	textGroupID           = text{"A group, by its name or ID", "Eine Gruppe, mit ihrem Namen oder ihrer ID"}
 	textUseGroup          = text{"Use a group", "Gruppe benutzen"}
 	textUseOf             = text{"What is done with", "Was getan wird mit"}
 	textUseSelect         = text{"binds its members", "verbindet ihre Mitglieder"}
