@@ -282,7 +282,7 @@ func (v *visit) settingsView(s *settingsOf, now func(path string) string, p *pro
 	if !v.s.has(scopeAdmin) {
 		buttons = v.lacking(scopeAdmin, textSave)
 	}
-	page := v.ofConnection(&s.connection, "/settings", h.Nav(h.Class("parts"), v.label(textSettingsParts), h.Ul(parts...)), g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("faint"), v.say(textSettingsLead)),
+	page := v.ofConnection(&s.connection, "/settings", h.Nav(h.Class("subtabs"), v.label(textSettingsParts), h.Ul(parts...)), g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("faint"), v.say(textSettingsLead)),
 		h.Form(h.Method("post"), h.Action(here("connections", string(s.ID), "settings")), h.Data("busy", ""), h.Data("ask", ""), hidden("part", part), g.Group(sections), buttons), v.asCall("PATCH", apiPath("connections", string(s.ID))))
 	if p != nil {
 		page.status = p.Status
