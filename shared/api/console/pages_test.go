@@ -384,15 +384,16 @@ func TestGoldenPages(t *testing.T) {
 		"sources-late": {directory.RunDone, "/console/sources", func(*world) map[string]any {
 			return map[string]any{"GET /v1/jobs": problem{Status: 503}, "GET /v1/activity": problem{Status: 403}, "GET /v1/users": page[directory.User]{Next: "on"}}
 		}, 200},
-		"activity":       {directory.RunDone, "/console/activity", nil, 200},
-		"settings":       {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
-		"load":           {directory.RunDone, "/console/users/load", nil, 200},
-		"audit":          {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
-		"proposals":      {directory.RunDone, "/console/connections/con_1", proposals, 200},
-		"home-proposals": {directory.RunDone, "/console", proposals, 200},
-		"tenant-groups":  {directory.RunDone, "/console/connections/con_1/tenant-groups", nil, 200},
-		"password":       {directory.RunDone, "/console/users/usr_1/password", nil, 200},
-		"move":           {directory.RunDone, "/console/users/usr_1/move", nil, 200},
+		"activity-of-one": {directory.RunDone, "/console/activity?userId=usr_1&effect=edit-user&connectionId=con_7&runId=run_1", nil, 200},
+		"activity":        {directory.RunDone, "/console/activity", nil, 200},
+		"settings":        {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
+		"load":            {directory.RunDone, "/console/users/load", nil, 200},
+		"audit":           {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
+		"proposals":       {directory.RunDone, "/console/connections/con_1", proposals, 200},
+		"home-proposals":  {directory.RunDone, "/console", proposals, 200},
+		"tenant-groups":   {directory.RunDone, "/console/connections/con_1/tenant-groups", nil, 200},
+		"password":        {directory.RunDone, "/console/users/usr_1/password", nil, 200},
+		"move":            {directory.RunDone, "/console/users/usr_1/move", nil, 200},
 		"refused": {directory.RunDone, "/console/connections", func(*world) map[string]any {
 			return map[string]any{"GET /v1/connections": problem{Status: 500, Code: "internal", Detail: "It could not be answered.", NextStep: "Try again.", Incident: "inc-1"}}
 		}, 500},
