@@ -222,49 +222,57 @@ func (v *visit) addMembersForm(x *directory.Group) g.Node {
 		h.Div(h.Button(h.Type("submit"), v.say(textAddMembers))))
 }
 
+// membersNamed are the members that a form names or has ticked, as /v1 takes them; a refusal
+// names whom nobody knows.
+func (v *visit) membersNamed() (body map[string][]string, refused answer, err error) {
+	f, body := v.r.PostForm, map[string][]string{}
+	users, unknown, err := v.userIDs(listed(strings.Join(f["users"], ",")))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(unknown) > 0 {
+		return nil, v.refusal(http.StatusUnprocessableEntity, textNobodyHasAddress, clean(strings.Join(unknown, ", "))), nil
+	}
+	groups, unknown, err := v.groupIDs(namesIn(strings.Join(f["groups"], ",")))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(unknown) > 0 {
+		return nil, v.refusal(http.StatusUnprocessableEntity, textNoGroupHasName, clean(strings.Join(unknown, ", "))), nil
+	}
+	for _, one := range f["c"] {
+		kind, id, ok := cut(one)
+		switch {
+		case ok && kind == string(directory.MemberGroup):
+			groups = append(groups, id)
+		case ok:
+			users = append(users, id)
+		}
+	}
+	for name, ids := range map[string][]string{"userIds": users, "groupIds": groups} {
+		if len(ids) > 0 {
+			body[name] = ids
+		}
+	}
+	return body, nil, nil
+}
+
 // editMembers adds members to a group, or takes them out; what is refused is told by name.
 func editMembers(method string, told number) func(v *visit) (answer, error) {
 	return func(v *visit) (answer, error) {
-		f := v.r.PostForm
-		body := map[string][]string{}
-		for _, one := range f["users"] {
-			users, unknown, err := v.userIDs(listed(one))
-			if err != nil {
-				return nil, err
-			}
-			if len(unknown) > 0 {
-				return v.refusal(http.StatusUnprocessableEntity, textNobodyHasAddress, clean(strings.Join(unknown, ", "))), nil
-			}
-			body["userIds"] = append(body["userIds"], users...)
-		}
-		for _, one := range f["groups"] {
-			groups, unknown, err := v.groupIDs(namesIn(one))
-			if err != nil {
-				return nil, err
-			}
-			if len(unknown) > 0 {
-				return v.refusal(http.StatusUnprocessableEntity, textNoGroupHasName, clean(strings.Join(unknown, ", "))), nil
-			}
-			body["groupIds"] = append(body["groupIds"], groups...)
-		}
-		for _, one := range f["c"] {
-			kind, id, ok := cut(one)
-			switch {
-			case ok && kind == string(directory.MemberGroup):
-				body["groupIds"] = append(body["groupIds"], id)
-			case ok:
-				body["userIds"] = append(body["userIds"], id)
-			}
+		body, refused, err := v.membersNamed()
+		if err != nil || refused != nil {
+			return refused, err
 		}
 		at := here("groups", v.id())
-		if len(body["userIds"])+len(body["groupIds"]) == 0 {
+		if len(body) == 0 {
 			return v.done(at, v.lang.say(textNameMembers)), nil
 		}
 		var out struct {
 			Done    []directory.MemberRef   `json:"done"`
 			Refused []directory.RefusedItem `json:"refused"`
 		}
-		if _, err := v.call(v.ctx, method, apiPath("groups", v.id(), "members"), body, &out, ifMatch(f.Get("version"))...); err != nil {
+		if _, err := v.call(v.ctx, method, apiPath("groups", v.id(), "members"), body, &out, ifMatch(v.r.PostForm.Get("version"))...); err != nil {
 			if is(err, http.StatusPreconditionFailed) {
 				return v.stale(at), nil
 			}

@@ -28,6 +28,8 @@ const (
 	mostMany = 5_000
 	// mostBound is how many users one call of /v1 binds.
 	mostBound = 500
+	// gatherCalls is how often /v1 is asked for the users of a filter.
+	gatherCalls = 60
 	// manyAtOnce is how many calls of an act about many are under way at a time.
 	manyAtOnce = 8
 	// namesShown is how many names the page before an act shows.
@@ -162,12 +164,17 @@ func (v *visit) loadMany() (m many, refused answer, err error) {
 	return m, nil, err
 }
 
-// gatherUsers reads all users of a filter; more says that there are more than one act takes.
+// gatherUsers reads all users of a filter; more says that there are more than one act takes,
+// or than can be looked for in the time of a page.
 func (v *visit) gatherUsers(f userFilter) (all []directory.User, more bool, err error) {
 	next := ""
-	for range 2 * searchCalls {
+	for range gatherCalls {
 		var list page[directory.User]
-		if _, err := v.call(v.ctx, http.MethodGet, f.of("limit", "500", "next", next), nil, &list); err != nil {
+		_, err := v.call(v.ctx, http.MethodGet, f.of("limit", "500", "next", next), nil, &list)
+		if p, ours := asProblem(err); ours && p.late && next != "" {
+			return all, true, nil
+		}
+		if err != nil {
 			return nil, false, err
 		}
 		if all = append(all, list.Items...); len(all) > mostMany {

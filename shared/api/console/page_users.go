@@ -933,13 +933,22 @@ func activityPage(v *visit) (answer, error) {
 	type summary struct {
 		Items []day `json:"items"`
 	}
-	days := ask[summary](v, query("/v1/activity/summary", "connectionId", parameter(q.Get("connectionId"))))
+	// The days are those of a connection, or of all: under another filter, and on a later page,
+	// they would not be of what is listed.
+	charted := q.Get("next") == "" && query("", pairs...) == query("", "connectionId", parameter(q.Get("connectionId")))
+	var days later[summary]
+	if charted {
+		days = ask[summary](v, query("/v1/activity/summary", "connectionId", parameter(q.Get("connectionId"))))
+	}
 	cons := ask[page[connection]](v, "/v1/connections?limit=100")
 	list := ask[page[entry]](v, query("/v1/activity", append(pairs, "limit", "50", "next", q.Get("next"))...))
 	known, _ := cons.get() // without them there are their IDs
+	var chart g.Node
+	if charted {
+		chart = partly(v, days, func(x summary) g.Node { return v.dayChart(x.Items) })
+	}
 	return view{title: v.lang.say(textActivity), section: "/console/activity", body: []g.Node{
-		partly(v, days, func(x summary) g.Node { return v.dayChart(x.Items) }),
-		v.activityForm(known.Items),
+		chart, v.activityForm(known.Items),
 		partly(v, list, func(p page[entry]) g.Node {
 			var users []directory.UserID
 			var groups []directory.GroupID

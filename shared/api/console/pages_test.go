@@ -450,6 +450,7 @@ func TestGoldenPages(t *testing.T) {
 		"sources-late": {directory.RunDone, "/console/sources", func(*world) map[string]any {
 			return map[string]any{"GET /v1/jobs": problem{Status: 503}, "GET /v1/activity": problem{Status: 403}, "GET /v1/users": page[directory.User]{Next: "on"}}
 		}, 200},
+		"activity-of-one": {directory.RunDone, "/console/activity?userId=usr_1&effect=edit-user&connectionId=con_7&runId=run_1", nil, 200},
 		"activity":        {directory.RunDone, "/console/activity", nil, 200},
 		"settings":        {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
 		"load":            {directory.RunDone, "/console/users/load", nil, 200},
