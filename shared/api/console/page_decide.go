@@ -483,10 +483,12 @@ func undoPage(v *visit) (answer, error) {
 		return nil, err
 	}
 	at := here("runs", v.id())
-	written := ask[page[directory.Change]](v, runFilter{state: string(directory.ChangeApplied)}.of(v.id(), "changes", "limit", mostToTick))
+	applied := runFilter{state: string(directory.ChangeApplied)}
+	written := ask[page[directory.Change]](v, applied.of(v.id(), "changes", "limit", mostToTick))
+	counts := ask[selection](v, applied.of(v.id(), "counts"))
 	return view{title: v.lang.say(textUndoTitle), section: "/console/connections",
 		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {at, g.Text(v.runTitle(&run))}},
-		body: []g.Node{h.P(h.Class("lead"), v.count(countWritten, run.Applied)), v.chipsPlain(run.Counts), h.P(v.say(textUndoHow)), h.P(h.Class("faint"), v.say(textUndoPauses)),
+		body: []g.Node{h.P(h.Class("lead"), v.count(countWritten, run.Applied)), partly(v, counts, func(n selection) g.Node { return v.chipsPlain(n.Effects) }), h.P(v.say(textUndoHow)), h.P(h.Class("faint"), v.say(textUndoPauses)),
 			h.Form(h.Method("post"), h.Action(at+"/undo"), h.Class("stack"), h.Data("busy", ""), hidden("preview", "1"),
 				partly(v, written, v.undoPicks),
 				h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textUndoPreview)), link(at, h.Class("button"), v.say(textNotYet))))}}, nil
