@@ -53,6 +53,11 @@ func TestBrowserRun(t *testing.T) {
 	b.open("/console/runs/" + run)
 	b.see("HR confirmed who has left")
 	b.look("run-decided")
+	b.open("/console/runs/" + run + "/undo")
+	b.see("Only these users")
+	b.look("undo-names")
+	js[bool](b, "document.querySelector('input[name=users]').click(), true")
+	b.press(".stack button.primary", "Put back 1 change")
 	b.open("/console/connections/" + conn)
 	b.look("connection-after")
 }

@@ -354,12 +354,16 @@ func runsPage(v *visit) (answer, error) {
 type newRun struct {
 	DryRun bool `json:"dryRun,omitempty"`
 	Full   bool `json:"full,omitempty"`
+	// UserIDs and Objects are whom and what alone it is about.
+	UserIDs []directory.UserID `json:"userIds,omitempty"`
+	Objects []directory.Ref    `json:"objects,omitempty"`
 }
 
 // syncNow starts a run, or a plan.
 func syncNow(v *visit) (answer, error) {
 	body := newRun{DryRun: v.r.PostForm.Get("dry") == "1"}
 	body.Full = body.DryRun
+	body.UserIDs, body.Objects = formRefs(v.r.PostForm)
 	var run directory.Run
 	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "runs"), body, &run); err != nil {
 		return nil, err

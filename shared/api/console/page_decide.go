@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -444,6 +445,21 @@ type undoBody struct {
 	Properties []string           `json:"properties,omitempty"`
 }
 
+// formRefs are the users and objects that a form names.
+func formRefs(f url.Values) (users []directory.UserID, objects []directory.Ref) {
+	for _, u := range f["users"] {
+		for _, id := range listed(u) {
+			users = append(users, directory.UserID(id))
+		}
+	}
+	for _, o := range f["objects"] {
+		if kind, id, ok := cut(o); ok {
+			objects = append(objects, directory.Ref{Kind: directory.Kind(kind), ID: id})
+		}
+	}
+	return users, objects
+}
+
 // undoAsk are the members of a form that takes back what concerns some users, objects
 // and properties.
 func (v *visit) undoAsk(users []directory.UserID, objects []directory.Ref, properties []string) []g.Node {
@@ -467,31 +483,59 @@ func undoPage(v *visit) (answer, error) {
 		return nil, err
 	}
 	at := here("runs", v.id())
+	applied := runFilter{state: string(directory.ChangeApplied)}
+	written := ask[page[directory.Change]](v, applied.of(v.id(), "changes", "limit", mostToTick))
+	counts := ask[selection](v, applied.of(v.id(), "counts"))
 	return view{title: v.lang.say(textUndoTitle), section: "/console/connections",
 		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {at, g.Text(v.runTitle(&run))}},
-		body: []g.Node{h.P(h.Class("lead"), v.count(countWritten, run.Applied)), v.chipsPlain(run.Counts), h.P(v.say(textUndoHow)), h.P(h.Class("faint"), v.say(textUndoPauses)),
+		body: []g.Node{h.P(h.Class("lead"), v.count(countWritten, run.Applied)), partly(v, counts, func(n selection) g.Node { return v.chipsPlain(n.Effects) }), h.P(v.say(textUndoHow)), h.P(h.Class("faint"), v.say(textUndoPauses)),
 			h.Form(h.Method("post"), h.Action(at+"/undo"), h.Class("stack"), h.Data("busy", ""), hidden("preview", "1"),
-				h.Label(v.say(textUndoUsers), h.Textarea(h.Name("users"), h.Rows("3"), h.MaxLength("20000"))),
-				h.Label(v.say(textUndoProperties), h.Input(h.Type("text"), h.Name("properties"), h.MaxLength("1000"), h.AutoComplete("off"))),
+				partly(v, written, v.undoPicks),
 				h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textUndoPreview)), link(at, h.Class("button"), v.say(textNotYet))))}}, nil
+}
+
+// mostToTick is how many changes the page of an undo offers to tick off by name.
+const mostToTick = "100"
+
+// undoPicks are whom and what of a run can be taken back by itself: by names where they are
+// few, else by IDs as well. Nothing ticked is everything.
+func (v *visit) undoPicks(p page[directory.Change]) g.Node {
+	var users []directory.UserID
+	of, properties := map[directory.UserID]string{}, map[string]bool{}
+	for i := range p.Items {
+		c := &p.Items[i]
+		if _, seen := of[c.UserID]; c.UserID != "" && !seen {
+			users = append(users, c.UserID)
+		}
+		of[c.UserID] = orID(of[c.UserID], c.UserPrincipalName)
+		for _, x := range c.Properties {
+			properties[x.Name] = true
+		}
+	}
+	known := v.nameThem(directory.AccountsOf(slices.DeleteFunc(slices.Clone(users), func(u directory.UserID) bool { return of[u] != "" }))).get()
+	tick := func(name, value string, caption g.Node) g.Node {
+		return h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name(name), h.Value(value)), h.Span(caption))
+	}
+	more := p.Next != "" || len(users) == 0
+	return g.Group([]g.Node{
+		g.If(len(users) > 0, h.FieldSet(h.Legend(v.say(textUndoWhom)), h.Div(h.Class("fields"), g.Group(g.Map(users, func(u directory.UserID) g.Node {
+			return tick("users", string(u), data(orID(of[u], known.of(string(u)))))
+		}))))),
+		g.If(more, h.Label(v.say(textUndoUsers), h.Textarea(h.Name("users"), h.Rows("3"), h.MaxLength("20000")))),
+		g.If(len(properties) > 0, h.FieldSet(h.Legend(v.say(textUndoWhat)), h.Div(h.Class("fields"), g.Group(g.Map(sortedNames(properties), func(name string) g.Node {
+			return tick("properties", name, code(name))
+		}))))),
+		g.If(more, h.Label(v.say(textUndoProperties), h.Input(h.Type("text"), h.Name("properties"), h.MaxLength("1000"), h.AutoComplete("off")))),
+	})
 }
 
 // undo plans what is taken back, or takes it back.
 func undo(v *visit) (answer, error) {
 	f := v.r.PostForm
 	body := undoBody{DryRun: f.Get("preview") == "1"}
-	for _, u := range f["users"] {
-		for _, id := range listed(u) {
-			body.UserIDs = append(body.UserIDs, directory.UserID(id))
-		}
-	}
+	body.UserIDs, body.Objects = formRefs(f)
 	for _, p := range f["properties"] {
 		body.Properties = append(body.Properties, listed(p)...)
-	}
-	for _, o := range f["objects"] {
-		if kind, id, ok := cut(o); ok {
-			body.Objects = append(body.Objects, directory.Ref{Kind: directory.Kind(kind), ID: id})
-		}
 	}
 	var run directory.Run
 	if _, err := v.call(v.ctx, http.MethodPost, apiPath("runs", v.id(), "undo"), body, &run); err != nil {

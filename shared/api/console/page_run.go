@@ -380,8 +380,8 @@ func (v *visit) runActs(r *directory.Run) g.Node {
 	switch {
 	case r.State == directory.RunPlanned && r.Kind == directory.KindUndo && total(r.Counts) > 0:
 		list = append(list, v.act(scopeWrite, here("runs", string(r.UndoOf), "undo"), countPutBack.of(total(r.Counts)), "primary", v.undoAsk(r.UserIDs, r.Objects, r.Properties)...))
-	case r.State == directory.RunPlanned && r.Settings == nil && r.Release == "" && r.Kind == directory.KindSync && !r.Chosen():
-		list = append(list, v.act(scopeWrite, here("connections", string(r.ConnectionID), "sync"), textRunItNow, "primary"))
+	case r.State == directory.RunPlanned && r.Settings == nil && r.Release == "" && r.Kind == directory.KindSync && len(r.UserIDs)+len(r.Objects) <= mostChosen:
+		list = append(list, v.act(scopeWrite, here("connections", string(r.ConnectionID), "sync"), textRunItNow, "primary", v.undoAsk(r.UserIDs, r.Objects, nil)...))
 	case (r.State == directory.RunDone || r.State == directory.RunFailed || r.State == directory.RunCancelled) && r.Applied > 0 && !r.DryRun:
 		list = append(list, v.linkButton(scopeWrite, at+"/undo", textTakeBack, ""))
 	case r.State == directory.RunPlanning || r.State == directory.RunApplying || r.State == directory.RunWaiting:

@@ -366,6 +366,12 @@ func TestGoldenPages(t *testing.T) {
 		"run-limits":       {directory.RunHeld, at, limited, 200},
 		"run-texts":        {directory.RunHeld, at, longTexts, 200},
 		"run-only-for":     {directory.RunDone, at, onlyFor, 200},
+		"run-plan-some":    {directory.RunPlanned, at, someOf, 200},
+		"undo-many": {directory.RunDone, at + "/undo", func(*world) map[string]any {
+			list := itsChanges(directory.ChangeApplied)
+			list.Items[1].UserPrincipalName, list.Next = "", "more"
+			return map[string]any{"GET /v1/runs/run_1/changes": list}
+		}, 200},
 		"run-undo-plan":    {directory.RunPlanned, at, leaves, 200},
 		"run-late":         {directory.RunHeld, at, func(*world) map[string]any { return map[string]any{"GET /v1/runs/run_1/parts": problem{Status: 503}} }, 200},
 		"approve-three":    {directory.RunHeld, at + "/approve?what=chosen&s=0.0-2", nil, 200},
@@ -567,6 +573,13 @@ func onlyFor(w *world) map[string]any {
 	r.Counts = map[directory.Effect]int{directory.EffectMemberAdd: 1}
 	change := directory.Change{ID: "run_1.0.0", Object: directory.MemberOf("grp_1", "usr_1"), Effect: directory.EffectMemberAdd, State: directory.ChangeApplied, Reason: "is a member in the directory"}
 	return map[string]any{"GET /v1/runs/run_1": r, "GET /v1/runs/run_1/changes": page[directory.Change]{Items: []directory.Change{change}}, "GET /v1/runs/run_1/parts": parts{}}
+}
+
+// someOf is a plan of some users and a group.
+func someOf(w *world) map[string]any {
+	r := aRun(w.now, directory.RunPlanned)
+	r.UserIDs, r.Objects = []directory.UserID{"usr_1"}, []directory.Ref{directory.GroupRef("grp_1")}
+	return map[string]any{"GET /v1/runs/run_1": r}
 }
 
 // leaves is the plan of an undo that leaves something as it is.
@@ -933,6 +946,7 @@ func TestActs(t *testing.T) {
 		"decline":       {"/console/runs/run_1/decline", nil, "POST /v1/runs/run_1/decline", "/console/runs/run_1"},
 		"cancel":        {"/console/runs/run_1/cancel", nil, "POST /v1/runs/run_1/cancel", "/console/runs/run_1"},
 		"sync now":      {"/console/connections/con_1/sync", nil, "POST /v1/connections/con_1/runs {}", "/console/runs/run_1"},
+		"sync some":     {"/console/connections/con_1/sync", []string{"users", "usr_1", "users", "usr_2", "objects", "group grp_1"}, `POST /v1/connections/con_1/runs {"userIds":["usr_1","usr_2"],"objects":[{"kind":"group","id":"grp_1"}]}`, "/console/runs/run_1"},
 		"plan only":     {"/console/connections/con_1/sync", []string{"dry", "1"}, `POST /v1/connections/con_1/runs {"dryRun":true,"full":true}`, "/console/runs/run_1"},
 		"undo":          {"/console/runs/run_1/undo", nil, "POST /v1/runs/run_1/undo {}", "/console/runs/run_1"},
 		"undo a part":   {"/console/runs/run_1/undo", []string{"preview", "1", "users", "usr_1, usr_2", "properties", "mail"}, `POST /v1/runs/run_1/undo {"dryRun":true,"userIds":["usr_1","usr_2"],"properties":["mail"]}`, "/console/runs/run_1"},

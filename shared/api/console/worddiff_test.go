@@ -34,6 +34,7 @@ func TestWordDiff(t *testing.T) {
 		{"one two three", "one three", "one [-two ]three"},
 		{"same", "same", "same"},
 		{"alpha beta", "gamma delta epsilon", ""},
+		{"aaaa bbbb cccc", "aaaa xxxx yyyyyy", ""}, // less in common than not
 		{"", "x", ""},
 		{strings.Repeat("a ", mostWords), "a a", ""},
 		{"größer als früher, ja", "größer als vorher, ja", "größer als [-früher][+vorher], ja"},

@@ -430,8 +430,10 @@ var (
 	textUndoTitle      = text{"Take back what this run wrote", "Zurücknehmen, was dieser Lauf geschrieben hat"}
 	textUndoHow        = text{"First you see what would be put back, and what stays as it is. Nothing is written by that.", "Zuerst sehen Sie, was zurückgenommen würde und was bleibt, wie es ist. Dadurch wird nichts geschrieben."}
 	textUndoPauses     = text{"Whom it concerns is paused, so that the next run does not repeat the mistake: edit the user, or resume.", "Wen es betrifft, wird angehalten, damit der nächste Lauf den Fehler nicht wiederholt: Bearbeiten Sie den Benutzer, oder setzen Sie fort."}
-	textUndoUsers      = text{"Only these users (their IDs; empty: all)", "Nur diese Benutzer (ihre IDs; leer: alle)"}
-	textUndoProperties = text{"Only these properties (as department, jobTitle; empty: all)", "Nur diese Eigenschaften (etwa department, jobTitle; leer: alle)"}
+	textUndoWhom       = text{"Only these users (nothing ticked: all)", "Nur diese Benutzer (nichts ausgewählt: alle)"}
+	textUndoWhat       = text{"Only these properties (nothing ticked: all)", "Nur diese Eigenschaften (nichts ausgewählt: alle)"}
+	textUndoUsers      = text{"Others, by their IDs", "Weitere, mit ihren IDs"}
+	textUndoProperties = text{"Others, as department, jobTitle", "Weitere, etwa department, jobTitle"}
 	textUndoPreview    = text{"Show what would be put back", "Zeigen, was zurückgenommen würde"}
 	textUndoBegun      = text{"Taking back has begun.", "Die Rücknahme hat begonnen."}
 	countWritten       = number{text{"The run wrote %s change.", "Der Lauf hat %s Änderung geschrieben."}, text{"The run wrote %s changes.", "Der Lauf hat %s Änderungen geschrieben."}}
