@@ -153,6 +153,13 @@ func (l later[T]) get() (T, error) {
 	return r.value, r.err
 }
 
+// look waits for the answer, and leaves it for get.
+func (l later[T]) look() (T, error) {
+	r := <-l.done
+	l.done <- r
+	return r.value, r.err
+}
+
 // tagged is get, with the answer's ETag.
 func (l later[T]) tagged() (T, string, error) {
 	r := <-l.done

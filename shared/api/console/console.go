@@ -182,7 +182,7 @@ var routes = []route{
 	{method: "POST", path: "/console/connections/{id}/members/{user}/retry", scope: scopeWrite, do: bindingAct("retry", textRetriedNow)},
 	{method: "GET", path: "/console/connections/{id}/members/{user}/release", scope: scopeWrite, do: releasePage},
 	{method: "POST", path: "/console/connections/{id}/members/{user}/release", scope: scopeWrite, do: release},
-	{method: "GET", path: "/console/connections/{id}/problems", scope: scopeRead, do: problemsPage},
+	{method: "GET", path: "/console/connections/{id}/problems", scope: scopeRead, full: true, do: problemsPage},
 	{method: "GET", path: "/console/connections/{id}/problems/{code}", scope: scopeRead, do: problemPage},
 	{method: "POST", path: "/console/connections/{id}/problems/{code}/retry", scope: scopeWrite, do: retryProblem},
 	{method: "GET", path: "/console/connections/{id}/health", scope: scopeRead, do: healthPage},
@@ -215,7 +215,7 @@ var routes = []route{
 	{method: "GET", path: "/console/runs/{id}/decline", scope: scopeApprove, do: declinePage},
 	{method: "POST", path: "/console/runs/{id}/decline", scope: scopeApprove, do: decline},
 	{method: "POST", path: "/console/runs/{id}/cancel", scope: scopeWrite, do: cancelRun},
-	{method: "GET", path: "/console/runs/{id}/undo", scope: scopeWrite, do: undoPage},
+	{method: "GET", path: "/console/runs/{id}/undo", scope: scopeWrite, full: true, do: undoPage},
 	{method: "POST", path: "/console/runs/{id}/undo", scope: scopeWrite, do: undo},
 	{method: "GET", path: "/console/runs/{id}/changes.csv", scope: scopeRead, full: true, do: changesCSV},
 
@@ -259,7 +259,7 @@ var routes = []route{
 
 	{method: "GET", path: "/console/sources", scope: scopeRead, full: true, do: sourcesPage},
 
-	{method: "GET", path: "/console/activity", scope: scopeRead, do: activityPage},
+	{method: "GET", path: "/console/activity", scope: scopeRead, full: true, do: activityPage},
 	{method: "GET", path: "/console/activity.csv", scope: scopeRead, full: true, do: activityFile("text/csv", "activity.csv")},
 	{method: "GET", path: "/console/activity.jsonl", scope: scopeRead, full: true, do: activityFile("application/x-ndjson", "activity.jsonl")},
 	{method: "POST", path: "/console/activity/verify", scope: scopeWrite, do: verify},

@@ -8,64 +8,64 @@ import (
 	"bindery/shared/directory"
 )
 
-// mostNamed is how many names one call of /v1 gives.
-const mostNamed = 100
+// mostNamed is how many names one call of /v1 gives, mostConnectionsNamed how many of
+// them may be of connections.
+const (
+	mostNamed            = 100
+	mostConnectionsNamed = 10
+)
 
-// naming is what people call some users and groups, on its way.
-type naming struct {
-	users  *later[page[directory.User]]
-	groups *later[page[directory.Group]]
+// naming is what people call some users, groups and connections, on its way.
+type naming struct{ asked *later[named] }
+
+type named struct {
+	Names names `json:"names"`
 }
 
-// nameThem asks for the names of users and groups by their IDs, each once: one call for
-// users, one for groups, none where there are none. Objects of other kinds are named by
-// the users and groups that they are about.
+// nameThem asks for the names of users, groups and connections by their IDs, each once, by
+// one call, and by none where there are none. Objects of other kinds are named by the users
+// and groups that they are about.
 func (v *visit) nameThem(refs []directory.Ref) naming {
-	var users, groups []string
-	seen := map[string]bool{}
+	var ids []string
+	seen, connections := map[string]bool{}, 0
 	for _, r := range refs {
 		for id := range strings.SplitSeq(r.ID, ".") { // a membership has the IDs of both
-			switch {
-			case seen[id]:
-			case strings.HasPrefix(id, "usr_") && len(users) < mostNamed:
-				users = append(users, id)
-			case strings.HasPrefix(id, "grp_") && len(groups) < mostNamed:
-				groups = append(groups, id)
+			kind, rest, _ := strings.Cut(id, "_")
+			if seen[id] || len(ids) == mostNamed || rest == "" || strings.Contains(id, ",") {
+				continue
+			}
+			switch kind {
+			case "con":
+				if connections++; connections > mostConnectionsNamed {
+					continue
+				}
+			case "usr", "grp":
+			default:
+				continue
 			}
 			seen[id] = true
+			ids = append(ids, id)
 		}
 	}
-	var n naming
-	if len(users) > 0 {
-		asked := ask[page[directory.User]](v, query("/v1/users", "id", strings.Join(users, ",")))
-		n.users = &asked
+	if len(ids) == 0 {
+		return naming{}
 	}
-	if len(groups) > 0 {
-		asked := ask[page[directory.Group]](v, query("/v1/groups", "id", strings.Join(groups, ",")))
-		n.groups = &asked
-	}
-	return n
+	asked := ask[named](v, query("/v1/names", "id", strings.Join(ids, ",")))
+	return naming{&asked}
 }
 
 // get waits for the names. Where they do not come, IDs stand for them.
 func (n naming) get() names {
 	known := names{}
-	if n.users != nil {
-		list, _ := n.users.get()
-		for i := range list.Items {
-			known[string(list.Items[i].ID)] = displayName(&list.Items[i])
-		}
-	}
-	if n.groups != nil {
-		list, _ := n.groups.get()
-		for i := range list.Items {
-			known[string(list.Items[i].ID)] = list.Items[i].Name
+	if n.asked != nil {
+		if answer, err := n.asked.get(); err == nil && answer.Names != nil {
+			known = answer.Names
 		}
 	}
 	return known
 }
 
-// names are what people call users and groups, by their IDs.
+// names are what people call users, groups and connections, by their IDs.
 type names map[string]string
 
 // of names a user or a group; its ID, when it has no name.

@@ -876,7 +876,7 @@ func licencesPage(v *visit) (answer, error) {
 			if len(p.Waiting.Line) > 0 {
 				lines = append(lines, h.Section(h.H3(v.say(textWaitFor, clean(p.Name))), h.Ol(h.Class("names"), g.Group(g.Map(p.Waiting.Line, func(w waitsForOne) g.Node {
 					return h.Li(link(here("users", string(w.UserID)), data(orID(w.Name, string(w.UserID)))), g.If(!w.Since.IsZero(), h.Small(g.Text(" "), v.say(textSince), g.Text(" "), v.ago(w.Since))))
-				}))), g.If(p.Waiting.Users > len(p.Waiting.Line), h.P(link(here("connections", id, "problems", "waiting-for-seat"), v.say(textSeeAll))))))
+				}))), g.If(p.Waiting.Users > len(p.Waiting.Line), h.P(link(here("connections", id, "problems", directory.CodeWaitingForSeat), v.say(textSeeAll))))))
 			}
 			tally := directory.LicenceTally{}
 			if p.Counted != nil {

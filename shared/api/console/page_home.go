@@ -229,7 +229,7 @@ func (v *visit) needed(n *needed, list []connection) g.Node {
 		what = []g.Node{h.P(h.Strong(v.say(textToConfirm))), h.P(v.whoSignedIn(n, list))}
 	case "proposal":
 		what = []g.Node{h.P(h.Strong(v.say(textProposal))), h.P(said)}
-	case "needs-authorization":
+	case directory.CodeNeedsAuthorization:
 		what = []g.Node{h.P(h.Strong(v.say(textNeedsAuthorizationMeans)))}
 	case "run-failed":
 		to = here("runs", string(n.RunID))

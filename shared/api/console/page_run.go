@@ -54,6 +54,11 @@ func (f runFilter) of(id, what string, more ...string) string {
 		"domain", f.domain, "state", f.state, "userId", f.user}, more...)...)
 }
 
+// at is an address of ours with the filter.
+func (f runFilter) at(path string) string {
+	return query(path, "effect", f.effect, "property", f.property, "department", f.department, "domain", f.domain, "state", f.state, "userId", f.user)
+}
+
 // where is the filter as an approval takes it. It selects what the address of the changes
 // lists: there a comma parts values, and so it does here.
 func (f runFilter) where() map[string][]string {
@@ -117,22 +122,40 @@ func runPage(v *visit) (answer, error) {
 		}
 	}
 	rv.run = run
-	owner := ask[connection](v, apiPath("connections", string(run.ConnectionID)))
+	// Why a run is held is told by the connection's settings; of any other run its name is
+	// enough, which comes with the others.
+	var owner *later[connection]
+	if run.State == directory.RunHeld {
+		asked := ask[connection](v, apiPath("connections", string(run.ConnectionID)))
+		owner = &asked
+	}
 	left := v.askLeft(&run)
 	var parted *later[parts]
 	if total(run.Counts) > 0 && !rv.opened && left == nil { // who compares one change has seen where the others are
 		asked := ask[parts](v, apiPath("runs", id, "parts"))
 		parted = &asked
 	}
-	var err error
-	if rv.con, err = owner.get(); err != nil {
-		rv.con = connection{ID: run.ConnectionID, Name: string(run.ConnectionID)}
-	}
+	rv.con = connection{ID: run.ConnectionID, Name: string(run.ConnectionID)}
 	list := partly(v, changes, func(p page[directory.Change]) g.Node {
 		rv.changes = p
-		rv.names = v.nameThem(unnamed(&run, p.Items)).get()
+		refs := unnamed(&run, p.Items)
+		if owner == nil {
+			refs = append([]directory.Ref{{ID: string(run.ConnectionID)}}, refs...)
+		}
+		if left != nil {
+			stays, _ := left.look()
+			for i := range stays.Items {
+				refs = append(refs, stays.Items[i].ref())
+			}
+		}
+		rv.names = v.nameThem(refs).get()
 		return v.changeList(&rv)
 	})
+	if owner == nil {
+		rv.con.Name = rv.names.of(string(run.ConnectionID))
+	} else if c, err := owner.get(); err == nil {
+		rv.con = c
+	}
 	var departments g.Node
 	if parted != nil {
 		departments = partly(v, *parted, func(p parts) g.Node { return v.partLists(&rv, p) })
@@ -146,7 +169,7 @@ func runPage(v *visit) (answer, error) {
 		body: []g.Node{
 			v.runSummary(&rv), v.steps(&run), v.heldBox(&rv), v.runError(&run), v.decisions(&run),
 			g.If(total(run.Counts) > 0, v.chips(run.Counts, filter.effect)), departments,
-			h.Section(h.ID("changes"), h.H2(h.TabIndex("-1"), v.say(textChanges)), list), v.leftBox(&run, left),
+			h.Section(h.ID("changes"), h.H2(h.TabIndex("-1"), v.say(textChanges)), list), v.leftBox(&rv, left),
 		},
 	}, nil
 }
@@ -388,7 +411,7 @@ func (v *visit) runActs(r *directory.Run) g.Node {
 		list = append(list, v.act(scopeWrite, at+"/cancel", textCancel, ""))
 	}
 	if total(r.Counts) > 0 {
-		list = append(list, link(at+"/changes.csv", h.Class("button quiet"), v.say(textCSV)))
+		list = append(list, link(v.runFilter().at(at+"/changes.csv"), h.Class("button quiet"), v.say(textCSV)))
 	}
 	return h.Div(h.Class("row"), g.Group(list))
 }
@@ -624,24 +647,19 @@ func (v *visit) askLeft(r *directory.Run) *later[page[left]] {
 }
 
 // leftBox says what an undo leaves as it is.
-func (v *visit) leftBox(r *directory.Run, asked *later[page[left]]) g.Node {
+func (v *visit) leftBox(rv *runView, asked *later[page[left]]) g.Node {
 	if asked == nil {
 		return nil
 	}
 	return partly(v, *asked, func(p page[left]) g.Node {
 		what, why := column{head: textWhat}, column{head: textWhy}
 		wrote, found := column{head: textWrote}, column{head: textFound}
-		var refs []directory.Ref
-		for i := range p.Items {
-			refs = append(refs, p.Items[i].ref())
-		}
-		known := v.nameThem(refs).get()
 		var rows []g.Node
 		for i := range p.Items {
 			l := &p.Items[i]
-			rows = append(rows, h.Tr(v.cell(what, v.object(l.ref(), known), g.Text(" "), g.If(l.Property != "", code(l.Property))), v.cell(wrote, v.leftValue(l, l.Wrote)), v.cell(found, v.leftValue(l, l.Found)), v.cell(why, v.sentence(l.Message))))
+			rows = append(rows, h.Tr(v.cell(what, v.object(l.ref(), rv.names), g.Text(" "), g.If(l.Property != "", code(l.Property))), v.cell(wrote, v.leftValue(l, l.Wrote)), v.cell(found, v.leftValue(l, l.Found)), v.cell(why, v.sentence(l.Message))))
 		}
-		return h.Section(h.H2(v.say(textStays)), h.P(v.count(countLeft, r.Left)), v.table(textStays, []column{what, wrote, found, why}, rows),
+		return h.Section(h.H2(v.say(textStays)), h.P(v.count(countLeft, rv.run.Left)), v.table(textStays, []column{what, wrote, found, why}, rows),
 			g.If(p.Next != "", h.P(h.Class("faint"), v.say(textAndMore))))
 	})
 }
@@ -673,11 +691,7 @@ func (v *visit) value(x directory.Value) g.Node {
 
 // changesCSV hands on the changes as the API writes them.
 func changesCSV(v *visit) (answer, error) {
-	var out string
-	if _, err := v.call(v.ctx, http.MethodGet, v.runFilter().of(v.id(), "changes", "limit", "500", "next", v.r.URL.Query().Get("next")), nil, &out, "Accept", "text/csv"); err != nil {
-		return nil, err
-	}
-	return file{"text/csv; charset=utf-8", "changes.csv", out}, nil
+	return v.exported(v.runFilter().of(v.id(), "changes", "limit", "500"), "text/csv", "changes.csv")
 }
 
 func cancelRun(v *visit) (answer, error) {

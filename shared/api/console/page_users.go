@@ -42,14 +42,7 @@ func sourceWord(s directory.Source) text {
 }
 
 // displayName is what people call a user.
-func displayName(u *directory.User) string {
-	for _, name := range []string{u.DisplayName, strings.TrimSpace(u.GivenName + " " + u.FamilyName), u.Email} {
-		if name != "" {
-			return name
-		}
-	}
-	return string(u.ID)
-}
+func displayName(u *directory.User) string { return u.Label() }
 
 // choose is a list to choose a filter's value of.
 func (v *visit) choose(name, now string, caption text, options ...option) g.Node {
@@ -264,7 +257,8 @@ type userBinding struct {
 // shownUser is a user as it is read by itself.
 type shownUser struct {
 	directory.User
-	ManagerGone bool `json:"managerGone"`
+	ManagerName string `json:"managerName"`
+	ManagerGone bool   `json:"managerGone"`
 }
 
 // userGroup is a group in which a user is.
@@ -319,7 +313,7 @@ func userPage(v *visit) (answer, error) {
 	}
 	names := names{}
 	if u.ManagerID != "" {
-		names = v.namesOf([]directory.UserID{directory.UserID(u.ManagerID)}, nil)
+		names[string(u.ManagerID)] = shown.ManagerName
 	}
 	list, boundErr := bound.get()
 	accounts := v.boundTo(&u, list.Items)
