@@ -146,6 +146,7 @@ type needed struct {
 	Count          int                      `json:"count"`
 	More           bool                     `json:"more"`
 	Counts         map[directory.Effect]int `json:"counts"`
+	Held           *directory.Held          `json:"held"`
 }
 
 // selection is how many of a run's changes a filter selects.

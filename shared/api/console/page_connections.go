@@ -103,18 +103,28 @@ func connectionsPage(v *visit) (answer, error) {
 func (v *visit) connectionTabs(c *connection, now string) g.Node {
 	at := here("connections", string(c.ID))
 	var items []g.Node
-	for _, tab := range []struct {
-		to   string
-		name text
-	}{{"", textOverview}, {"/accounts", textAccounts}, {"/members", textMembers}, {"/groups", textGroups}, {"/licences", textLicences}, {"/runs", textRuns}, {"/problems", textProblems}, {"/settings", textSettings}, {"/protection", textProtection}, {"/health", textHealth}, {"/audit", textAudit}, {"/end", textEnd}} {
+	for _, tab := range connectionTabs {
 		items = append(items, h.Li(link(at+tab.to, g.If(tab.to == now, h.Aria("current", "page")), v.say(tab.name))))
 	}
 	return h.Nav(h.Class("tabs"), v.label(textTabs), h.Ul(items...))
 }
 
+// connectionTabs are the pages of a connection, by the ends of their addresses.
+var connectionTabs = []struct {
+	to   string
+	name text
+}{{"", textOverview}, {"/accounts", textAccounts}, {"/members", textMembers}, {"/groups", textGroups}, {"/licences", textLicences}, {"/runs", textRuns}, {"/problems", textProblems}, {"/settings", textSettings}, {"/protection", textProtection}, {"/health", textHealth}, {"/audit", textAudit}, {"/end", textEnd}}
+
 // ofConnection are the title and the pages above of a page of one connection.
 func (v *visit) ofConnection(c *connection, tab string, body ...g.Node) view {
-	return view{title: c.Name, section: "/console/connections", crumbs: []crumb{{"/console/connections", v.say(textConnections)}},
+	title, crumbs := c.Name, []crumb{{"/console/connections", v.say(textConnections)}}
+	for _, t := range connectionTabs {
+		if t.to == tab && tab != "" {
+			title = v.lang.say(textOfConnection, c.Name, v.lang.say(t.name))
+			crumbs = append(crumbs, crumb{here("connections", string(c.ID)), data(c.Name)})
+		}
+	}
+	return view{title: title, section: "/console/connections", crumbs: crumbs,
 		head: []g.Node{v.connectionBadge(c)}, body: append([]g.Node{v.connectionTabs(c, tab)}, body...)}
 }
 

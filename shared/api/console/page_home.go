@@ -209,6 +209,19 @@ func (v *visit) urgencyPage(urgency, next string) (answer, error) {
 	return view{title: v.lang.say(urgencyWord(urgency)), section: "/console", crumbs: []crumb{{"/console", v.say(textHome)}}, body: append(body, v.pager(needs.Next))}, nil
 }
 
+// heldBecause says in one sentence why a run is held: the limit that it exceeds, before what
+// holds every run. said is the API's sentence, where there is no word of ours.
+func (v *visit) heldBecause(held *directory.Held, said g.Node) g.Node {
+	switch {
+	case held == nil:
+	case len(held.Limits) > 0:
+		return v.exceeded(held.Limits[0])
+	case len(held.Facts) > 0:
+		return v.heldFact(held.Facts[0])
+	}
+	return said
+}
+
 // needed is one thing of the inbox: which connection, what, since when, and where to look.
 func (v *visit) needed(n *needed, list []connection) g.Node {
 	at := here("connections", string(n.ConnectionID))
@@ -224,7 +237,7 @@ func (v *visit) needed(n *needed, list []connection) g.Node {
 	switch n.Kind {
 	case "held-run":
 		to = here("runs", string(n.RunID))
-		what = []g.Node{h.P(h.Strong(g.Text(v.inWords(n.Counts) + "."))), h.P(said)}
+		what = []g.Node{h.P(h.Strong(g.Text(v.inWords(n.Counts) + "."))), h.P(v.heldBecause(n.Held, said))}
 	case "confirmation":
 		what = []g.Node{h.P(h.Strong(v.say(textToConfirm))), h.P(v.whoSignedIn(n, list))}
 	case "proposal":

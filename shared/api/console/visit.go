@@ -246,7 +246,7 @@ func (v *visit) failed(err error) answer {
 		}
 		v.s, v.ended = nil, true
 		return v.askSignIn()
-	case p.Status == http.StatusNotFound:
+	case p.Status == http.StatusNotFound && v.r.Method != http.MethodPost && (p.Code == "" || p.Code == directory.CodeNotFound):
 		a, _ := notFound(v) // it fails never
 		return a
 	}
@@ -301,7 +301,15 @@ func (v *visit) missing(err error) g.Node {
 	case ours && !p.late && p.Status < 500:
 		return v.problem(p)
 	}
-	return h.P(h.Class("late"), v.say(textLate), g.Text(" "), link(v.address(), v.say(textTryAgain)))
+	var known []g.Node
+	if ours {
+		for _, value := range []string{p.Code, p.requestID} {
+			if value != "" {
+				known = append(known, g.Text(" "), code(value))
+			}
+		}
+	}
+	return h.P(h.Class("late"), v.say(textLate), g.Text(" "), link(v.address(), v.say(textTryAgain)), g.Group(known))
 }
 
 // backLink leads to where the request came from, when that is a page of ours.

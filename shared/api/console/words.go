@@ -47,10 +47,17 @@ var (
 
 // Searching in all places.
 var (
+	textOfConnection        = text{"%s: %s", "%s: %s"}
 	textFoundFor            = text{"Found for “%s”", "Gefunden zu „%s“"}
 	textNothingSearched     = text{"Type a part of a name, an address or an ID into the search above. The ID of a run or of a job leads to its page.", "Geben Sie oben einen Teil eines Namens, eine Adresse oder eine ID ein. Die ID eines Laufs oder eines Auftrags führt zu seiner Seite."}
 	textSearchTooLong       = text{"The text is longer than anything that could be found by it. Search for a part of a name, an address or an ID.", "Der Text ist länger als alles, was sich damit finden ließe. Suchen Sie nach einem Teil eines Namens, einer Adresse oder einer ID."}
 	textNoConnectionMatches = text{"No connection is like that.", "Keine Verbindung ist so."}
+)
+
+// The chart of days.
+var (
+	textChartMost   = text{"at most %s a day", "höchstens %s am Tag"}
+	textChartLegend = text{"Written, and failed on top of it", "Geschrieben, und darüber gescheitert"}
 )
 
 // Times.

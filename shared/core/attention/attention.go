@@ -213,6 +213,7 @@ func (s *Service) held(ctx context.Context, c *directory.Connection) ([]Item, er
 		}
 		i := Item{Kind: HeldRun, Urgency: Decide, RunID: id, Since: r.StartedAt, AskedBy: r.AskedBy, Counts: r.Counts, Message: "The run is held.",
 			Next: "Look at its changes, and approve or decline it. Until then nothing of it is written."}
+		i.Held = r.Held
 		if r.Held != nil && len(r.Held.Reasons) > 0 {
 			i.Message = strings.Join(r.Held.Reasons[:min(len(r.Held.Reasons), mostReasons)], "; ")
 		}
