@@ -128,14 +128,18 @@ func (v *visit) ofConnection(c *connection, tab string, body ...g.Node) view {
 		head: []g.Node{v.connectionBadge(c)}, body: append([]g.Node{v.connectionTabs(c, tab)}, body...)}
 }
 
-// recentRuns is how many runs the overview shows.
-const recentRuns = "5"
+// recentRuns is how many runs the overview shows, among so many it looks for a held one:
+// plans may have been made since.
+const (
+	recentRuns     = 5
+	recentRunsRead = "50"
+)
 
 // connectionPage is the overview of a connection.
 func connectionPage(v *visit) (answer, error) {
 	id := v.id()
 	cons := ask[connection](v, apiPath("connections", id))
-	runs := ask[page[directory.Run]](v, query(apiPath("connections", id, "runs"), "limit", recentRuns))
+	runs := ask[page[directory.Run]](v, query(apiPath("connections", id, "runs"), "limit", recentRunsRead))
 	problems := ask[causes](v, apiPath("connections", id, "problems"))
 	checked := ask[health](v, apiPath("connections", id, "health"))
 	c, err := cons.get()
@@ -157,7 +161,7 @@ func connectionPage(v *visit) (answer, error) {
 		if len(p.Items) == 0 {
 			return v.empty(textNoRuns)
 		}
-		return h.Div(v.runTable(p.Items), h.P(link(here("connections", id, "runs"), v.say(textAllRuns))))
+		return h.Div(v.runTable(p.Items[:min(len(p.Items), recentRuns)]), h.P(link(here("connections", id, "runs"), v.say(textAllRuns))))
 	})
 	page := v.ofConnection(&c, "",
 		h.Section(h.Class("status"), h.P(h.Class("first"), v.say(means)), g.If(c.Status == directory.StatusActive && c.Settings.Mode == directory.ModeApprove, h.P(v.say(textWritesNothingUnapproved))), g.Iff(c.Deactivation != nil, func() g.Node {
