@@ -128,8 +128,12 @@ type many struct {
 // loadMany reads whom an act is about.
 func (v *visit) loadMany() (m many, refused answer, err error) {
 	q := v.values()
+	filter, err := v.userFilter()
+	if err != nil {
+		return m, nil, err
+	}
 	name := asked(q.Get("do"), manyActs[0].name, manyActs[1].name, manyActs[2].name)
-	m = many{act: manyActs[slices.IndexFunc(manyActs, func(a manyAct) bool { return a.name == name })], whom: asked(q.Get("whom"), "chosen", "filter"), filter: v.userFilter(), owned: map[string]int{}}
+	m = many{act: manyActs[slices.IndexFunc(manyActs, func(a manyAct) bool { return a.name == name })], whom: asked(q.Get("whom"), "chosen", "filter"), filter: filter, owned: map[string]int{}}
 	var ok bool
 	if m.chosen, ok = v.picked(); !ok {
 		return m, v.refusal(http.StatusBadRequest, textTooManyPicked, v.lang.number(mostPicked)), nil

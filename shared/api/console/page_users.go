@@ -62,12 +62,13 @@ type option struct {
 type userFilter struct{ text, state, source, deleted string }
 
 // userFilter reads the filter off the address, or off a form that brings it.
-func (v *visit) userFilter() userFilter {
+func (v *visit) userFilter() (userFilter, error) {
 	q := v.values()
 	if q.Get("deleted") == "true" {
-		return userFilter{deleted: "true"}
+		return userFilter{deleted: "true"}, nil
 	}
-	return userFilter{parameter(q.Get("text")), parameter(q.Get("state")), parameter(q.Get("source")), ""}
+	p, err := parameters(q, "text", "state", "source")
+	return userFilter{p["text"], p["state"], p["source"], ""}, err
 }
 
 // values are what the address says, and of a form what stands in it as well.
@@ -131,7 +132,11 @@ func (v *visit) findUsers(f userFilter, next string) (page[directory.User], erro
 
 // usersPage lists the users of the directory, to look at and to choose of.
 func usersPage(v *visit) (answer, error) {
-	q, f := v.r.URL.Query(), v.userFilter()
+	q := v.r.URL.Query()
+	f, err := v.userFilter()
+	if err != nil {
+		return nil, err
+	}
 	chosen, ok := v.picked()
 	if !ok {
 		return v.refusal(http.StatusBadRequest, textTooManyPicked, v.lang.number(mostPicked)), nil
@@ -560,7 +565,11 @@ func accountWord(s string) (tone, text) {
 // explainPage goes through the decision about a user in four steps: who it is, what they
 // would be called, which account that is, and what the next run would do.
 func explainPage(v *visit) (answer, error) {
-	id, con := v.id(), parameter(v.r.URL.Query().Get("connection"))
+	id := v.id()
+	con, err := parameter(v.r.URL.Query(), "connection")
+	if err != nil {
+		return nil, err
+	}
 	about := asked(v.r.URL.Query().Get("about"), "", "manager", "licences")
 	at := query(apiPath("users", id, "explain"), "connectionId", con, "about", about)
 	users, explained := ask[directory.User](v, apiPath("users", id)), ask[explanation](v, at)
@@ -912,37 +921,54 @@ func (v *visit) entries(p page[entry], whose bool, names names) g.Node {
 }
 
 // activityFilter is which entries are looked at, as /v1 names the parameters.
-func (v *visit) activityFilter() (pairs []string) {
-	q := v.r.URL.Query()
-	for _, name := range []string{"connectionId", "userId", "groupId", "runId", "effect", "since", "until"} {
-		pairs = append(pairs, name, parameter(q.Get(name)))
+type activityFilter map[string]string
+
+var activityParameters = []string{"connectionId", "userId", "groupId", "runId", "effect", "since", "until"}
+
+func (v *visit) activityFilter() (activityFilter, error) {
+	return parameters(v.r.URL.Query(), activityParameters...)
+}
+
+// pairs are the parameters of a page of ours.
+func (f activityFilter) pairs() (pairs []string) {
+	for _, name := range activityParameters {
+		pairs = append(pairs, name, f[name])
 	}
 	return pairs
 }
 
+// of is an address at /v1 of these entries.
+func (f activityFilter) of(more ...string) string {
+	return query("/v1/activity", append(f.pairs(), more...)...)
+}
+
 // activityPage is all that was done, with filters.
 func activityPage(v *visit) (answer, error) {
-	q, pairs := v.r.URL.Query(), v.activityFilter()
-	at := query("/v1/activity", pairs...)
+	q := v.r.URL.Query()
+	by, err := v.activityFilter()
+	if err != nil {
+		return nil, err
+	}
+	at, pairs := by.of(), by.pairs()
 	type summary struct {
 		Items []day `json:"items"`
 	}
 	// The days are those of a connection, or of all: under another filter, and on a later page,
 	// they would not be of what is listed.
-	charted := q.Get("next") == "" && query("", pairs...) == query("", "connectionId", parameter(q.Get("connectionId")))
+	charted := q.Get("next") == "" && query("", pairs...) == query("", "connectionId", by["connectionId"])
 	var days later[summary]
 	if charted {
-		days = ask[summary](v, query("/v1/activity/summary", "connectionId", parameter(q.Get("connectionId"))))
+		days = ask[summary](v, query("/v1/activity/summary", "connectionId", by["connectionId"]))
 	}
 	cons := ask[page[connection]](v, "/v1/connections?limit=100")
-	list := ask[page[entry]](v, query("/v1/activity", append(pairs, "limit", "50", "next", q.Get("next"))...))
+	list := ask[page[entry]](v, by.of("limit", "50", "next", q.Get("next")))
 	known, _ := cons.get() // without them there are their IDs
 	var chart g.Node
 	if charted {
 		chart = partly(v, days, func(x summary) g.Node { return v.dayChart(x.Items) })
 	}
 	return view{title: v.lang.say(textActivity), section: "/console/activity", body: []g.Node{
-		chart, v.activityForm(known.Items),
+		chart, v.activityForm(by, known.Items),
 		partly(v, list, func(p page[entry]) g.Node {
 			var users []directory.UserID
 			var groups []directory.GroupID
@@ -963,9 +989,8 @@ func activityPage(v *visit) (answer, error) {
 }
 
 // activityForm narrows the activity down.
-func (v *visit) activityForm(cons []connection) g.Node {
-	q := v.r.URL.Query()
-	now := func(name string) string { return parameter(q.Get(name)) }
+func (v *visit) activityForm(by activityFilter, cons []connection) g.Node {
+	now := func(name string) string { return by[name] }
 	field := func(name string, caption text, kind string) g.Node {
 		return h.Label(v.say(caption), h.Input(h.Type(kind), h.Name(name), h.Value(now(name)), h.MaxLength("100"), h.AutoComplete("off")))
 	}
@@ -1060,7 +1085,11 @@ func nextOf(link string) string {
 // activityFile exports what was done.
 func activityFile(kind, name string) func(v *visit) (answer, error) {
 	return func(v *visit) (answer, error) {
-		return v.exported(query("/v1/activity", append(v.activityFilter(), "limit", "500")...), kind, name)
+		by, err := v.activityFilter()
+		if err != nil {
+			return nil, err
+		}
+		return v.exported(by.of("limit", "500"), kind, name)
 	}
 }
 

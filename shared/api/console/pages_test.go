@@ -1492,3 +1492,41 @@ func BenchmarkRunPage(b *testing.B) {
 		}
 	}
 }
+
+// A filter that is none is refused, and nothing is called: without it a list, and an act,
+// would be of more than was meant.
+func TestUnfitFilter(t *testing.T) {
+	t.Parallel()
+	unseen, long := "\u200eBob", strings.Repeat("Abteilung ", 21)
+	for _, value := range []string{unseen, long, "a\nb"} {
+		of := url.QueryEscape(value)
+		w := runWorld(t, directory.RunHeld)
+		w.read()
+		for _, path := range []string{
+			"/console/users?text=" + of, "/console/users/many?do=suspend&whom=filter&text=" + of, "/console/users/many?do=bind&whom=filter&state=" + of,
+			"/console/runs/run_1?department=" + of, "/console/runs/run_1/approve?what=filter&effect=block&department=" + of, "/console/runs/run_1/approve?what=filter&user=" + of, "/console/runs/run_1/changes.csv?user=" + of,
+			"/console/activity?userId=" + of, "/console/activity.csv?connectionId=" + of, "/console/groups?text=" + of, "/console/jobs?kind=" + of, "/console/users/usr_1/explain?connection=" + of,
+			"/console/connections/con_1/accounts?filter=" + of, "/console/connections/con_1/groups?group=" + of, "/console/connections/con_1/tenant-groups?name=" + of, "/console/users/load?sheet=" + of,
+		} {
+			a := w.get(path)
+			read := slices.DeleteFunc(w.read(), func(s string) bool { return strings.HasPrefix(s, "/v1/attention") }) // of the frame
+			if a.code != http.StatusBadRequest || len(read) > 0 {
+				t.Errorf("%s: %d, read %v", path, a.code, read)
+			}
+			a.sound(path)
+			a.has("nothing was done")
+		}
+		for path, form := range map[string][]string{
+			"/console/users/many":         {"do", "suspend", "whom", "filter", "text", value, "count", "1"},
+			"/console/runs/run_1/approve": {"what", "filter", "effect", "block", "department", value, "count", "3"},
+			"/console/users/load":         {"upload", "upl_1", "sheet", value},
+		} {
+			if a := w.post(path, form...); a.code != http.StatusBadRequest || len(w.told()) > 0 {
+				t.Errorf("POST %s: %d", path, a.code)
+			}
+		}
+	}
+	// What a link of ours narrows down by stays narrowed down by.
+	w := runWorld(t, directory.RunDone)
+	w.get("/console/runs/run_1?user=usr_1").has("/console/runs/run_1/changes.csv?user=usr_1")
+}

@@ -233,6 +233,12 @@ func (v *visit) flashed() *flash {
 
 // failed is the page of an error: what /v1 said, or that we are at fault.
 func (v *visit) failed(err error) answer {
+	if e, is := errors.AsType[*unfit](err); is {
+		if e.long {
+			return v.refusal(http.StatusBadRequest, textFilterTooLong, e.name, v.lang.number(longestParameter))
+		}
+		return v.refusal(http.StatusBadRequest, textUnseen, e.name)
+	}
 	p, ours := errors.AsType[*problem](err)
 	switch {
 	case !ours:

@@ -49,6 +49,8 @@ var (
 var (
 	textFoundFor            = text{"Found for “%s”", "Gefunden zu „%s“"}
 	textNothingSearched     = text{"Type a part of a name, an address or an ID into the search above. The ID of a run or of a job leads to its page.", "Geben Sie oben einen Teil eines Namens, eine Adresse oder eine ID ein. Die ID eines Laufs oder eines Auftrags führt zu seiner Seite."}
+	textUnseen              = text{"What is filtered by (%s) has a line break or characters that are not seen: nothing was looked for, and nothing was done. Type it anew.", "Wonach gefiltert wird (%s), enthält einen Zeilenumbruch oder unsichtbare Zeichen: Es wurde nichts gesucht und nichts getan. Tippen Sie es neu."}
+	textFilterTooLong       = text{"What is filtered by (%s) is longer than %s bytes: nothing was looked for, and nothing was done. Filter by a part of it.", "Wonach gefiltert wird (%s), ist länger als %s Bytes: Es wurde nichts gesucht und nichts getan. Filtern Sie nach einem Teil davon."}
 	textSearchTooLong       = text{"The text is longer than anything that could be found by it. Search for a part of a name, an address or an ID.", "Der Text ist länger als alles, was sich damit finden ließe. Suchen Sie nach einem Teil eines Namens, einer Adresse oder einer ID."}
 	textNoConnectionMatches = text{"No connection is like that.", "Keine Verbindung ist so."}
 )
