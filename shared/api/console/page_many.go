@@ -2,6 +2,8 @@ package console
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -199,9 +201,22 @@ func (m *many) most() int {
 	return mostMany
 }
 
+// digest is of what would be done, and about whom: by it the act knows that it is about the
+// very users who were shown. A number is not enough: of a filter, one may have come for
+// another.
+func (m *many) digest() string {
+	ids := make([]string, len(m.users))
+	for i := range m.users {
+		ids[i] = string(m.users[i].ID)
+	}
+	slices.Sort(ids)
+	sum := sha256.Sum256([]byte(m.act.name + "\n" + strings.Join(ids, "\n")))
+	return base64.RawURLEncoding.EncodeToString(sum[:15])
+}
+
 // fields hand on whom the act is about.
 func (m *many) fields() g.Node {
-	list := append(m.filter.fields(), hidden("do", m.act.name), hidden("whom", m.whom), hidden("count", itoa(len(m.users))))
+	list := append(m.filter.fields(), hidden("do", m.act.name), hidden("whom", m.whom), hidden("these", m.digest()))
 	if m.whom == "chosen" {
 		list = append(list, hidden("s", m.chosen.String()))
 	}
@@ -289,14 +304,14 @@ func (v *visit) followsAt(m *many, list []connection) g.Node {
 	return h.Ul(nodes...)
 }
 
-// doMany does what manyPage showed, if it is about as many as were shown.
+// doMany does what manyPage showed, if it is about those who were shown.
 func doMany(v *visit) (answer, error) {
 	m, refused, err := v.loadMany()
 	if err != nil || refused != nil {
 		return refused, err
 	}
 	n := len(m.users)
-	if n == 0 || m.more || n > m.most() || v.r.PostForm.Get("count") != itoa(n) {
+	if n == 0 || m.more || n > m.most() || v.r.PostForm.Get("these") != m.digest() {
 		return v.manyView(&m, http.StatusConflict, v.box(toneWarn, v.say(textOtherNumber), h.P(v.say(textOtherNumberMore))))
 	}
 	switch {

@@ -828,36 +828,46 @@ func FuzzPicked(f *testing.F) {
 	})
 }
 
-// What is done about many users is what was shown: as many, and nobody of whom another
+// What is done about many users is what was shown: about the same, and nobody of whom another
 // source says the state.
 func TestMany(t *testing.T) {
 	t.Parallel()
 	const two = "POST /v1/users/usr_1/suspend; POST /v1/users/usr_x7/suspend"
 	for name, tt := range map[string]struct {
-		form  []string
-		calls string // "": nothing is called
+		page  string
+		with  []string // instead of what the page's form has, or beside it
+		calls string   // "": nothing is called
 		to    string
 		says  string
 	}{
-		"suspend two":       {[]string{"do", "suspend", "s", "1.x7", "count", "2"}, two, "/console/users", "2 users are suspended."},
-		"from a filter":     {[]string{"do", "suspend", "s", "1.x7", "count", "2", "state", "active"}, two, "/console/users?state=active", "Take it back"},
-		"other number":      {[]string{"do", "suspend", "s", "1.x7", "count", "3"}, "", "", "about other users by now"},
-		"no number":         {[]string{"do", "suspend", "s", "1.x7"}, "", "", "about other users by now"},
-		"active already":    {[]string{"do", "activate", "s", "1.x7", "count", "2"}, "", "", "2 more are active already"},
-		"nobody":            {[]string{"do", "suspend", "count", "0"}, "", "", "Nobody is ticked"},
-		"no choice":         {[]string{"do", "suspend", "s", "../1", "count", "1"}, "", "", "At most 100"},
-		"too many":          {[]string{"do", "suspend", "whom", "filter", "text", "crowd", "count", "5000"}, "", "", "At most 5,000"},
-		"bind":              {[]string{"do", "bind", "s", "1.x7", "count", "2", "connection", "con_1"}, `POST /v1/connections/con_1/bindings {"userIds":["usr_1","usr_x7"]}`, "/console/connections/con_1/members", "users are bound"},
-		"bind too many":     {[]string{"do", "bind", "whom", "filter", "text", "crowd", "count", "5000"}, "", "", "At most 500"},
-		"bind by a filter":  {[]string{"do", "bind", "whom", "filter", "text", "many", "count", "260", "connection", "con_1"}, "POST /v1/connections/con_1/bindings", "/console/connections/con_1/members", ""},
-		"suspend by filter": {[]string{"do", "suspend", "whom", "filter", "text", "many", "count", "208"}, "POST /v1/users:load", "/console/jobs/job_1", ""},
+		"suspend two":       {"do=suspend&s=1.x7", nil, two, "/console/users", "2 users are suspended."},
+		"from a filter":     {"do=suspend&s=1.x7&state=active", nil, two, "/console/users?state=active", "Take it back"},
+		"another than seen": {"do=suspend&s=1.x7", []string{"s", "1.x8"}, "", "", "about other users by now"},
+		"one more":          {"do=suspend&s=1.x7", []string{"s", "1.x7.x8"}, "", "", "about other users by now"},
+		"another act":       {"do=suspend&s=1.x7", []string{"do", "bind", "connection", "con_1"}, "", "", "about other users by now"},
+		"not seen":          {"do=suspend&s=1.x7", []string{"these", ""}, "", "", "about other users by now"},
+		"active already":    {"", []string{"do", "activate", "s", "1.x7"}, "", "", "2 more are active already"},
+		"nobody":            {"", []string{"do", "suspend"}, "", "", "Nobody is ticked"},
+		"no choice":         {"", []string{"do", "suspend", "s", "../1"}, "", "", "At most 100"},
+		"too many":          {"", []string{"do", "suspend", "whom", "filter", "text", "crowd"}, "", "", "At most 5,000"},
+		"bind":              {"do=bind&s=1.x7", []string{"connection", "con_1"}, `POST /v1/connections/con_1/bindings {"userIds":["usr_1","usr_x7"]}`, "/console/connections/con_1/members", "users are bound"},
+		"bind too many":     {"", []string{"do", "bind", "whom", "filter", "text", "crowd"}, "", "", "At most 500"},
+		"bind by a filter":  {"do=bind&whom=filter&text=many", nil, "POST /v1/connections/con_1/bindings", "/console/connections/con_1/members", ""},
+		"suspend by filter": {"do=suspend&whom=filter&text=many", nil, "POST /v1/users:load", "/console/jobs/job_1", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := runWorld(t, directory.RunDone)
 			w.tell(map[string]any{"POST /v1/users/usr_1/suspend": nil, "POST /v1/users/usr_x7/suspend": nil, "POST /v1/users:load": job{Job: directory.Job{ID: "job_1"}},
 				"POST /v1/connections/con_1/bindings": map[string]any{"bound": []string{"usr_1", "usr_x7"}}})
-			a := w.post("/console/users/many", tt.form...)
+			form := url.Values{}
+			if tt.page != "" {
+				form = w.get("/console/users/many?" + tt.page).filled("/console/users/many")
+			}
+			for i := 0; i+1 < len(tt.with); i += 2 {
+				form.Set(tt.with[i], tt.with[i+1])
+			}
+			a := w.send(http.MethodPost, "/console/users/many", form)
 			told := w.told()
 			slices.Sort(told)
 			got := strings.Join(told, "; ")
@@ -882,9 +892,33 @@ func TestMany(t *testing.T) {
 	// Who is refused is named, and who may have been done too; the others are done.
 	w := runWorld(t, directory.RunDone)
 	w.tell(map[string]any{"POST /v1/users/usr_1/suspend": nil, "POST /v1/users/usr_2/suspend": problem{Status: 409, Code: "owned-elsewhere", Detail: "AD owns it."}, "POST /v1/users/usr_3/suspend": problem{Status: 504, Code: "late"}})
-	a := w.post("/console/users/many", "do", "suspend", "s", "1.2.3", "count", "3")
+	a := w.send(http.MethodPost, "/console/users/many", w.get("/console/users/many?do=suspend&s=1.2.3").filled("/console/users/many"))
 	a.sound("refused")
 	a.has("1 user is suspended", "2 refused", "AD owns it.", "owned-elsewhere", "Ann 2", "Ann 3")
+}
+
+// As many of a filter, but another than was shown: nothing is done, and who it is by now is
+// shown.
+func TestManyOthers(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	who := directory.UserID("usr_a")
+	w.tell(map[string]any{"POST /v1/users/usr_a/suspend": nil, "POST /v1/users/usr_ceo/suspend": nil, "GET /v1/users": func(*http.Request) any {
+		u := ann(w.now)
+		u.ID, u.DisplayName, u.Owners = who, string(who), nil
+		return page[directory.User]{Items: []directory.User{u}}
+	}})
+	form := w.get("/console/users/many?do=suspend&whom=filter&text=x").filled("/console/users/many")
+	who = "usr_ceo"
+	a := w.send(http.MethodPost, "/console/users/many", form)
+	a.has("about other users by now", "usr_ceo")
+	if calls := w.told(); a.code != http.StatusConflict || len(calls) > 0 {
+		t.Errorf("%d, %v", a.code, calls)
+	}
+	a = w.send(http.MethodPost, "/console/users/many", a.filled("/console/users/many"))
+	if calls := w.told(); a.code != http.StatusSeeOther || !slices.Equal(calls, []string{"POST /v1/users/usr_ceo/suspend"}) {
+		t.Errorf("%d, %v", a.code, calls)
+	}
 }
 
 // How somebody wants to see the console is kept by their browser, and shown as chosen.
