@@ -123,6 +123,7 @@ type many struct {
 	chosen picked
 	users  []directory.User // whom the act is about
 	left   int              // who are so already
+	staged int              // who have not begun: they are not suspended
 	owned  map[string]int   // whose state another source says
 	more   bool             // there are more than one act takes
 }
@@ -163,6 +164,8 @@ func (v *visit) loadMany() (m many, refused answer, err error) {
 			m.left++
 		case owner != "" && owner != directory.SourceManual:
 			m.owned[string(owner)]++
+		case m.act.state == directory.StateSuspended && u.State == directory.StateStaged: // activating them again would let them begin
+			m.staged++
 		default:
 			m.users = append(m.users, u)
 		}
@@ -248,9 +251,15 @@ func manyPage(v *visit) (answer, error) {
 func (v *visit) manyView(m *many, status int, why g.Node) (answer, error) {
 	cons := ask[page[connection]](v, "/v1/connections?limit=100")
 	n := len(m.users)
-	var owned []g.Node
+	var out []g.Node // who is left out
+	if m.left > 0 {
+		out = append(out, h.P(v.count(m.act.left, m.left)))
+	}
+	if m.staged > 0 {
+		out = append(out, h.P(v.count(countStagedLeft, m.staged)))
+	}
 	for _, source := range sortedNames(m.owned) {
-		owned = append(owned, h.P(v.count(countOwnedBy, m.owned[source], v.lang.say(sourceWord(directory.Source(source))))))
+		out = append(out, h.P(v.count(countOwnedBy, m.owned[source], v.lang.say(sourceWord(directory.Source(source))))))
 	}
 	body := []g.Node{why}
 	switch {
@@ -259,14 +268,14 @@ func (v *visit) manyView(m *many, status int, why g.Node) (answer, error) {
 	case m.more || n > m.most():
 		body = append(body, v.box(toneWarn, v.say(textTooMany), h.P(v.say(textTooManyMore, v.lang.number(m.most()))), h.P(link(m.list(), h.Class("button primary"), v.say(textBack)))))
 	case n == 0:
-		body = append(body, v.empty(textNobodyToChange, g.If(m.left > 0, h.P(v.count(m.act.left, m.left))), g.Group(owned), h.P(link(m.list(), h.Class("button primary"), v.say(textBack)))))
+		body = append(body, v.empty(textNobodyToChange, g.Group(out), h.P(link(m.list(), h.Class("button primary"), v.say(textBack)))))
 	default:
 		follows := partly(v, cons, func(p page[connection]) g.Node { return v.followsAt(m, p.Items) })
 		names := g.Map(m.users[:min(n, namesShown)], func(u directory.User) g.Node {
 			return h.Li(link(here("users", string(u.ID)), data(displayName(&u))), h.Small(g.Text(" "), data(u.Email)))
 		})
 		job := m.act.state != "" && n > mostPicked
-		body = append(body, h.P(h.Class("lead"), v.say(textNothingDoneYet)), g.If(m.left > 0, h.P(v.count(m.act.left, m.left))), g.Group(owned),
+		body = append(body, h.P(h.Class("lead"), v.say(textNothingDoneYet)), g.Group(out),
 			v.box(toneInfo, v.say(textWhatFollows), h.P(v.say(m.act.means)), g.If(m.act.state != "", follows)),
 			h.Section(h.H2(v.say(textWho)), h.Ul(h.Class("names"), g.Group(names)), g.If(n > namesShown, h.P(h.Class("faint"), v.count(countMoreUsers, n-namesShown)))),
 			g.If(job, h.P(v.say(textManyJob))),
@@ -377,7 +386,10 @@ func (v *visit) stateOneByOne(m *many) answer {
 	told := v.lang.count(m.act.told, len(m.users)-len(list))
 	if len(list) == 0 {
 		back := query("/console/users/many", "do", m.act.back, "s", done.String())
-		if len(back) > 1500 { // what an act tells goes along in a cookie
+		// What an act tells goes along in a cookie. Users who were staged are made active, and
+		// nothing here makes them staged again.
+		staged := slices.ContainsFunc(m.users, func(u directory.User) bool { return u.State == directory.StateStaged })
+		if len(back) > 1500 || staged {
 			return v.done(query("/console/users", m.filter.pairs()...), told)
 		}
 		return v.done(query("/console/users", m.filter.pairs()...), told, back, v.lang.say(textTakeItBack))

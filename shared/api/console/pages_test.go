@@ -897,6 +897,47 @@ func TestMany(t *testing.T) {
 	a.has("1 user is suspended", "2 refused", "AD owns it.", "owned-elsewhere", "Ann 2", "Ann 3")
 }
 
+// Who is staged is not suspended with others, since whoever takes that back activates them;
+// and where staged users were activated, nothing is offered that would suspend them.
+func TestManyStaged(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	states := map[string]directory.UserState{"usr_1": directory.StateActive, "usr_s": directory.StateStaged, "usr_2": directory.StateSuspended}
+	w.tell(map[string]any{"POST /v1/users/usr_1/suspend": nil, "POST /v1/users/usr_s/suspend": nil, "POST /v1/users/usr_s/activate": nil, "POST /v1/users/usr_2/activate": nil, "GET /v1/users": func(r *http.Request) any {
+		var p page[directory.User]
+		for id := range strings.SplitSeq(r.URL.Query().Get("id"), ",") {
+			u := ann(w.now)
+			u.ID, u.State, u.Owners = directory.UserID(id), states[id], nil
+			p.Items = append(p.Items, u)
+		}
+		return p
+	}})
+	const at = "/console/users/many"
+	for _, tt := range []struct {
+		do, s, says string
+		calls       []string
+		back        bool
+	}{
+		{"suspend", "1.s", "1 more is staged", []string{"POST /v1/users/usr_1/suspend"}, true},
+		{"activate", "2", "Activate 1 user", []string{"POST /v1/users/usr_2/activate"}, true},
+		{"activate", "2.s", "Activate 2 users", []string{"POST /v1/users/usr_2/activate", "POST /v1/users/usr_s/activate"}, false},
+	} {
+		a := w.get(at + "?do=" + tt.do + "&s=" + tt.s)
+		a.has(tt.says)
+		a = w.send(http.MethodPost, at, a.filled(at))
+		calls := w.told()
+		if slices.Sort(calls); !slices.Equal(calls, tt.calls) {
+			t.Errorf("%s %s: %v", tt.do, tt.s, calls)
+		}
+		if back := strings.Contains(w.get(a.to).body, "Take it back"); back != tt.back {
+			t.Errorf("%s %s can be taken back: %v", tt.do, tt.s, back)
+		}
+	}
+	a := w.get(at + "?do=suspend&s=s")
+	a.sound("only staged")
+	a.has("1 more is staged")
+}
+
 // As many of a filter, but another than was shown: nothing is done, and who it is by now is
 // shown.
 func TestManyOthers(t *testing.T) {
