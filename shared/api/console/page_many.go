@@ -332,12 +332,13 @@ func doMany(v *visit) (answer, error) {
 	return v.stateOneByOne(&m), nil
 }
 
-// stateByJob has a job give users their state: by a file of theirs, a line each.
+// stateByJob has a job give users their state: by a file of theirs, a line each. A line with
+// an ID is about that user or nobody, whoever has got the address until the job comes to it.
 func (v *visit) stateByJob(m *many) (answer, error) {
 	var lines bytes.Buffer
 	out := json.NewEncoder(&lines)
 	for _, u := range m.users {
-		line := map[string]string{"email": u.Email, "state": string(m.act.state)}
+		line := map[string]string{"id": string(u.ID), "email": u.Email, "state": string(m.act.state)}
 		if err := out.Encode(line); err != nil {
 			return nil, err
 		}
