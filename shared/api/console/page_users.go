@@ -801,41 +801,45 @@ func editUser(v *visit) (answer, error) {
 		return nil, err
 	}
 	typed := v.typedProfile()
-	if p, err := v.nameManager(&typed); p != nil || err != nil {
-		return v.userForm(&u, typed, p, nil), err
+	p, err := v.nameManager(&typed)
+	if err != nil {
+		return nil, err
 	}
 	patch := v.patchOf(&u.Profile, &typed)
-	if len(patch) == 0 {
+	switch {
+	case p == nil && len(patch) == 0:
 		return v.done(here("users", v.id()), v.lang.say(textNothingChanged)), nil
+	case v.r.PostForm.Get("version") != itoa(int(u.Version)): // before any fault: the form that tells of it is of the version of now
+		return v.bothVersions(&u, typed, p), nil
+	case p != nil:
+		return v.userForm(&u, typed, p, nil), nil
 	}
-	if v.r.PostForm.Get("version") != itoa(int(u.Version)) {
-		return v.bothVersions(&u, typed), nil
-	}
-	_, err := v.call(v.ctx, http.MethodPatch, apiPath("users", v.id()), patch, nil, ifMatch(itoa(int(u.Version)))...)
-	p, ours := asProblem(err)
+	_, err = v.call(v.ctx, http.MethodPatch, apiPath("users", v.id()), patch, nil, ifMatch(itoa(int(u.Version)))...)
+	refused, ours := asProblem(err)
 	switch {
 	case err == nil:
 		return v.done(here("users", v.id()), v.lang.say(textSaved)), nil
-	case ours && p.Status == http.StatusPreconditionFailed:
+	case ours && refused.Status == http.StatusPreconditionFailed:
 		if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id()), nil, &u); err != nil {
 			return nil, err
 		}
-		return v.bothVersions(&u, typed), nil
-	case ours && (p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest || p.Status == http.StatusConflict):
-		return v.userForm(&u, typed, p, nil), nil
+		return v.bothVersions(&u, typed, nil), nil
+	case ours && (refused.Status == http.StatusUnprocessableEntity || refused.Status == http.StatusBadRequest || refused.Status == http.StatusConflict):
+		return v.userForm(&u, typed, refused, nil), nil
 	}
 	return nil, err
 }
 
-// bothVersions is a form with what was typed, and beside it what the user is by now.
-func (v *visit) bothVersions(u *directory.User, typed directory.Profile) answer {
+// bothVersions is a form with what was typed, and beside it what the user is by now; p is
+// what else is wrong with what was typed.
+func (v *visit) bothVersions(u *directory.User, typed directory.Profile, p *problem) answer {
 	theirs := map[string]string{}
 	for _, a := range directory.Attributes() {
 		if a.Path != "" && v.r.PostForm.Has(a.Path) && a.Text(&u.Profile) != a.Text(&typed) {
 			theirs[a.Path] = a.Text(&u.Profile)
 		}
 	}
-	page, _ := v.userForm(u, typed, nil, theirs).(view)
+	page, _ := v.userForm(u, typed, p, theirs).(view)
 	page.status = http.StatusPreconditionFailed
 	return page
 }

@@ -1348,6 +1348,20 @@ func TestStaleUser(t *testing.T) {
 		}
 		a.has("Somebody changed it meanwhile", `value="Research"`, "Somebody made it:", "Sales", `name="version" value="7"`)
 	}
+	// What is wrong with a form takes nothing of that away: it does not become one of the
+	// version of now without both being shown.
+	w.tell(map[string]any{"GET /v1/users/usr_1": func(*http.Request) any {
+		u := ann(w.now)
+		u.Version, u.JobTitle = 8, "Ben's title"
+		return u
+	}})
+	w.told()
+	a := w.post("/console/users/usr_1/edit", "version", "7", "jobTitle", "Engineer", "managerId", "nobody@contoso.example")
+	a.sound("stale and wrong")
+	a.has("Somebody changed it meanwhile", "Ben&#39;s title", "No user has this e-mail address.", `name="version" value="8"`)
+	if calls := w.told(); a.code != 412 || len(calls) > 0 {
+		t.Errorf("%d, %v", a.code, calls)
+	}
 	for _, path := range []string{"/console/users/usr_1/suspend", "/console/users/usr_1/delete", "/console/groups/grp_1/delete"} {
 		w.tell(map[string]any{"POST /v1/users/usr_1/suspend": problem{Status: 412}, "DELETE /v1/users/usr_1": problem{Status: 412}, "DELETE /v1/groups/grp_1": problem{Status: 412}})
 		if a := w.post(path, "version", "6"); a.code != 412 || !strings.Contains(a.body, "Somebody changed it meanwhile") {
