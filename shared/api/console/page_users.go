@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -941,9 +942,14 @@ func (f activityFilter) pairs() (pairs []string) {
 	return pairs
 }
 
-// of is an address at /v1 of these entries.
+// of is an address at /v1 of these entries. Until a day means with it: /v1 lists what was
+// done before a time, and takes a day for its beginning.
 func (f activityFilter) of(more ...string) string {
-	return query("/v1/activity", append(f.pairs(), more...)...)
+	asked := maps.Clone(f)
+	if day, err := time.Parse(time.DateOnly, f["until"]); err == nil {
+		asked["until"] = day.AddDate(0, 0, 1).Format(time.DateOnly)
+	}
+	return query("/v1/activity", append(asked.pairs(), more...)...)
 }
 
 // activityPage is all that was done, with filters.
@@ -996,6 +1002,9 @@ func activityPage(v *visit) (answer, error) {
 func (v *visit) activityForm(by activityFilter, cons []connection) g.Node {
 	now := func(name string) string { return by[name] }
 	field := func(name string, caption text, kind string) g.Node {
+		if _, err := time.Parse(time.DateOnly, now(name)); kind == "date" && now(name) != "" && err != nil {
+			kind = "text" // a time, of a link: a field of a day would lose it
+		}
 		return h.Label(v.say(caption), h.Input(h.Type(kind), h.Name(name), h.Value(now(name)), h.MaxLength("100"), h.AutoComplete("off")))
 	}
 	of, there := []g.Node{h.Option(h.Value(""), v.say(textAny))}, now("connectionId") == ""

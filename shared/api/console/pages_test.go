@@ -1582,6 +1582,30 @@ func BenchmarkRunPage(b *testing.B) {
 	}
 }
 
+// Until a day means with it, on the page, in its files and on their next pages; a time is
+// taken as it is, and stays in the form.
+func TestActivityUntil(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	for until, want := range map[string]string{"2026-11-28": "2026-11-29", "2026-12-31": "2027-01-01", "2026-11-28T10:00:00Z": "2026-11-28T10%3A00%3A00Z", "x": "x"} {
+		for _, path := range []string{"/console/activity", "/console/activity.csv", "/console/activity.jsonl"} {
+			w.read()
+			a := w.get(path + "?since=2026-11-28&until=" + url.QueryEscape(until))
+			if !slices.ContainsFunc(w.read(), func(s string) bool {
+				return strings.HasPrefix(s, "/v1/activity?") && strings.Contains(s, "since=2026-11-28&until="+want) && !strings.Contains(s, want+"T")
+			}) {
+				t.Errorf("%s until %s is not asked until %s", path, until, want)
+			}
+			if path == "/console/activity" {
+				a.has(`name="until" value="`+until+`"`, "(UTC)", "/console/activity.csv?since=2026-11-28&amp;until="+url.QueryEscape(until))
+				if day := strings.Contains(a.body, `type="date" name="until"`); day != (len(until) == len(time.DateOnly)) {
+					t.Errorf("until %s is a field of a day: %v", until, day)
+				}
+			}
+		}
+	}
+}
+
 // A filter that is none is refused, and nothing is called: without it a list, and an act,
 // would be of more than was meant.
 func TestUnfitFilter(t *testing.T) {

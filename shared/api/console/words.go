@@ -1205,8 +1205,8 @@ var (
 	textActivity       = text{"Activity", "Verlauf"}
 	textJSONLines      = text{"JSON lines", "JSON-Zeilen"}
 	textExportTooLarge = text{"That is more than one file takes (4 MB). Narrow it by a filter, as by dates; all of it gives GET /v1/activity, page by page.", "Das ist mehr, als eine Datei fasst (4 MB). Grenzen Sie es durch einen Filter ein, etwa nach Datum; alles gibt GET /v1/activity, Seite für Seite."}
-	textFrom           = text{"From", "Von"}
-	textTo             = text{"Until", "Bis"}
+	textFrom           = text{"From (UTC)", "Von (UTC)"}
+	textTo             = text{"Until (UTC)", "Bis (UTC)"}
 	textByDay          = text{"By day", "Nach Tagen"}
 	textDay            = text{"Day", "Tag"}
 	textAsTable        = text{"As a table", "Als Tabelle"}
