@@ -94,6 +94,9 @@ func (v *visit) answer() (answer, error) {
 		return v.refusal(http.StatusForbidden, textWantsFresh), nil
 	}
 	v.askMark()
+	if v.s != nil && rt.scope != "" && v.r.Method == http.MethodPost {
+		defer v.c.marks.drop(v.s.row()) // behind the act: what is asked for before its end is not kept
+	}
 	return rt.do(v)
 }
 
