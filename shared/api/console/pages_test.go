@@ -417,6 +417,12 @@ func TestGoldenPages(t *testing.T) {
 		"many-bind":        {directory.RunDone, "/console/users/many?do=bind&s=1.x7", nil, 200},
 		"many-none":        {directory.RunDone, "/console/users/many?do=suspend", nil, 200},
 		"many-filter":      {directory.RunDone, "/console/users/many?do=suspend&whom=filter&text=many", nil, 200},
+		"many-staged": {directory.RunDone, "/console/users/many?do=suspend&s=1.x7", func(w *world) map[string]any {
+			staged := ann(w.now)
+			staged.ID, staged.State = "usr_x7", directory.StateStaged
+			return map[string]any{"GET /v1/users": page[directory.User]{Items: []directory.User{ann(w.now), staged}}}
+		}, 200},
+		"many-unfit":       {directory.RunDone, "/console/users/many?do=suspend&whom=filter&text=%E2%80%8EBob", nil, 400},
 		"many-too-many":    {directory.RunDone, "/console/users/many?do=suspend&whom=filter&text=crowd", nil, 200},
 		"users-none-match": {directory.RunDone, "/console/users?text=nobody", nil, 200},
 		"users-search-on":  {directory.RunDone, "/console/users?text=far", nil, 200},
