@@ -30,6 +30,7 @@ type mark struct {
 type marks struct {
 	mu   sync.Mutex
 	list map[string]mark
+	acts int // how many acts had sessions forget what they were told
 }
 
 const (
@@ -48,18 +49,32 @@ func (m *marks) of(session string, now time.Time) (mark, bool) {
 	return one, known && now.Sub(one.at) < markFor
 }
 
-func (m *marks) keep(session string, one mark) {
+// asking is to be handed to keep with the answer of what is asked from here on.
+func (m *marks) asking() (acts int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.acts
+}
+
+// keep keeps what a session was told, unless somebody has acted since it was asked for: then
+// it may be from before the act, and whoever needs it asks again.
+func (m *marks) keep(session string, one mark, acts int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if acts != m.acts {
+		return
+	}
 	if m.list == nil || len(m.list) >= mostMarks {
 		m.list = map[string]mark{} // whoever loses theirs asks again
 	}
 	m.list[session] = one
 }
 
+// drop forgets what a session was told: it has acted.
 func (m *marks) drop(session string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.acts++
 	delete(m.list, session)
 }
 
@@ -69,14 +84,11 @@ func (s *session) row() string {
 	return name
 }
 
-// askMark asks what needs somebody, beside what the page asks. An act makes the session
-// forget what it knew. The script, when it looks again, takes over no frame.
+// askMark asks what needs somebody, beside what the page asks. The script, when it looks
+// again, takes over no frame.
 func (v *visit) askMark() {
 	switch {
-	case v.s == nil || v.route.scope == "":
-		return
-	case v.r.Method == http.MethodPost:
-		v.c.marks.drop(v.s.row())
+	case v.s == nil || v.route.scope == "" || v.r.Method == http.MethodPost:
 		return
 	case v.r.Header.Get("If-None-Match") != "":
 		return
@@ -91,6 +103,7 @@ func (v *visit) askMark() {
 		v.mark = nil
 		return
 	}
+	acts := v.c.marks.asking()
 	go func() {
 		var needs attention
 		if _, err := v.send(v.ctx, http.MethodGet, "/v1/attention?urgency=decide", nil, &needs); err != nil {
@@ -98,7 +111,7 @@ func (v *visit) askMark() {
 			return
 		}
 		one := needs.mark(v.now())
-		v.c.marks.keep(row, one)
+		v.c.marks.keep(row, one, acts)
 		v.mark <- one
 	}()
 }

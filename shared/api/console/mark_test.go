@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -77,13 +78,48 @@ func TestMarksAreBounded(t *testing.T) {
 	var m marks
 	now := time.Now()
 	for i := range 3 * mostMarks {
-		m.keep(itoa(i), mark{decide: i, at: now})
+		m.keep(itoa(i), mark{decide: i, at: now}, m.asking())
 		if one, known := m.of(itoa(i), now); !known || one.decide != i || len(m.list) > mostMarks {
 			t.Fatalf("%d: %v %v, %d kept", i, one, known, len(m.list))
 		}
 	}
 	if _, known := m.of("0", now); known {
 		t.Error("the first is still known")
+	}
+}
+
+// What a page asked for before an act, or during it, is not kept when it comes after the act.
+func TestMarkOfBeforeAnAct(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"a page": "/console/users", "home": "/console"} {
+		w := runWorld(t, directory.RunHeld)
+		begun, acted := make(chan bool), make(chan bool)
+		first := true // of the calls, which come one after the other
+		w.tell(map[string]any{"POST /v1/runs/run_1/cancel": aRun(w.now, directory.RunCancelled), "GET /v1/attention": func(*http.Request) any {
+			if !first {
+				return attention{}
+			}
+			first = false
+			close(begun)
+			<-acted
+			return needs(w.now, directory.RunHeld)
+		}})
+		page := make(chan bool)
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, publicURL+path, nil)
+		for name, value := range w.jar {
+			request.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		go func() {
+			defer close(page)
+			w.c.ServeHTTP(httptest.NewRecorder(), request)
+		}()
+		<-begun
+		w.post("/console/runs/run_1/cancel")
+		close(acted)
+		<-page
+		if a := w.get("/console/groups"); strings.Contains(a.body, `class="needs"`) {
+			t.Errorf("%s: what was so before the act is shown after it", name)
+		}
 	}
 }
 

@@ -44,7 +44,10 @@ func verdictWord(s string) (tone, text) {
 // accountsPage lists the accounts of a tenant, to import them.
 func accountsPage(v *visit) (answer, error) {
 	id, q := v.id(), v.r.URL.Query()
-	filter := parameter(q.Get("filter"))
+	filter, err := parameter(q, "filter")
+	if err != nil {
+		return nil, err
+	}
 	cons := ask[connection](v, apiPath("connections", id))
 	list := ask[page[candidate]](v, query(apiPath("connections", id, "accounts"), "limit", "50", "filter", filter, "next", q.Get("next")))
 	c, err := cons.get()
@@ -267,7 +270,11 @@ func (v *visit) jobTable(list []job) g.Node {
 // jobsPage lists jobs, newest first.
 func jobsPage(v *visit) (answer, error) {
 	q := v.r.URL.Query()
-	kind, state := parameter(q.Get("kind")), parameter(q.Get("state"))
+	by, err := parameters(q, "kind", "state")
+	if err != nil {
+		return nil, err
+	}
+	kind, state := by["kind"], by["state"]
 	at := query("/v1/jobs", "kind", kind, "state", state)
 	var list page[job]
 	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/jobs", "kind", kind, "state", state, "limit", "50", "next", q.Get("next")), nil, &list); err != nil {

@@ -76,7 +76,12 @@ func (d *decision) wantsFresh() bool {
 
 // readDecision reads a decision off a request, with the changes that it is about.
 func (v *visit) readDecision() (*decision, error) {
-	d := &decision{what: asked(v.r.FormValue("what"), chooseTicked, chooseAll, chooseFilter), filter: v.runFilter(), counts: map[directory.Effect]int{}, changes: map[directory.Effect][]directory.Change{}}
+	what := asked(v.r.FormValue("what"), chooseTicked, chooseAll, chooseFilter)
+	by, err := v.runFilter()
+	if err != nil {
+		return nil, err
+	}
+	d := &decision{what: what, filter: by, counts: map[directory.Effect]int{}, changes: map[directory.Effect][]directory.Change{}}
 	var ok bool
 	if v.r.Method == http.MethodGet {
 		d.chosen, ok = v.chosen()
@@ -103,7 +108,6 @@ func (v *visit) readDecision() (*decision, error) {
 		asked := ask[selection](v, filter.of(v.id(), "counts"))
 		counts = &asked
 	}
-	var err error
 	if d.run, err = runs.get(); err != nil || d.run.State != directory.RunHeld {
 		return d, err
 	}

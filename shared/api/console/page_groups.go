@@ -18,7 +18,11 @@ import (
 // groupsPage lists the groups of the directory.
 func groupsPage(v *visit) (answer, error) {
 	q := v.r.URL.Query()
-	text, source, deleted := parameter(q.Get("text")), parameter(q.Get("source")), ""
+	by, err := parameters(q, "text", "source")
+	if err != nil {
+		return nil, err
+	}
+	text, source, deleted := by["text"], by["source"], ""
 	if q.Get("deleted") == "true" {
 		deleted, text, source = "true", "", ""
 	}
@@ -502,8 +506,10 @@ type forecast struct {
 // usesPage lists what a connection does with groups.
 func usesPage(v *visit) (answer, error) {
 	id := v.id()
-	if group := parameter(v.r.URL.Query().Get("group")); group != "" {
-		ids, unknown, err := v.groupIDs([]string{group})
+	if chosen, err := parameter(v.r.URL.Query(), "group"); err != nil {
+		return nil, err
+	} else if chosen != "" {
+		ids, unknown, err := v.groupIDs([]string{chosen})
 		if err != nil {
 			return nil, err
 		}

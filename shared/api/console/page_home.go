@@ -65,6 +65,7 @@ func homePage(v *visit) (answer, error) {
 	if only := asked(v.r.URL.Query().Get("urgency"), "", urgencyDecide, urgencyBroken, urgencySoon, urgencyWaiting); only != "" {
 		return v.urgencyPage(only, next)
 	}
+	acts := v.c.marks.asking()
 	needs := ask[attention](v, query("/v1/attention", "limit", homeAsks, "next", next))
 	cons := ask[page[connection]](v, query("/v1/connections", "limit", homeShows))
 	days := ask[page[dayOf]](v, query("/v1/activity/summary", "by", "connection"))
@@ -77,7 +78,7 @@ func homePage(v *visit) (answer, error) {
 	if x.Needs, err = needs.get(); err != nil {
 		x.Late = true
 	} else if next == "" {
-		v.c.marks.keep(v.s.row(), x.Needs.mark(v.now()))
+		v.c.marks.keep(v.s.row(), x.Needs.mark(v.now()), acts)
 	}
 	sums, err := days.get()
 	x.Days, x.DaysLate = sums.Items, err != nil

@@ -79,12 +79,13 @@ func (s *sentFile) open() (io.Reader, error) {
 // loadOptions are how a file is to be read.
 type loadOptions struct{ of, unknown, status, sheet string }
 
-func (v *visit) loadOptions() loadOptions {
-	o := loadOptions{of: asked(v.r.FormValue("of"), "users", "groups"), unknown: asked(v.r.FormValue("unknown"), "", "ignore"), sheet: parameter(v.r.FormValue("sheet"))}
+func (v *visit) loadOptions() (loadOptions, error) {
+	sheet, err := parameter(v.values(), "sheet")
+	o := loadOptions{of: asked(v.r.FormValue("of"), "users", "groups"), unknown: asked(v.r.FormValue("unknown"), "", "ignore"), sheet: sheet}
 	if o.of == "users" {
 		o.status = asked(v.r.FormValue("status"), "", "true")
 	}
-	return o
+	return o, err
 }
 
 // at is the address at /v1 that loads, or checks, a file.
@@ -93,14 +94,17 @@ func (o loadOptions) at(check, upload string) string {
 }
 
 // loadPage asks for a file of users or of groups.
-func loadPage(v *visit) (answer, error) { return v.loadView(nil), nil }
+func loadPage(v *visit) (answer, error) { return v.loadView(nil) }
 
-func (v *visit) loadView(p *problem) answer {
+func (v *visit) loadView(p *problem) (answer, error) {
 	status := 0
 	if p != nil {
 		status = p.Status
 	}
-	o := v.loadOptions()
+	o, err := v.loadOptions()
+	if err != nil {
+		return nil, err
+	}
 	pick := func(kind, name, value string, on bool, caption text) g.Node {
 		return h.Label(h.Class("pick"), h.Input(h.Type(kind), h.Name(name), h.Value(value), g.If(on, h.Checked())), h.Span(v.say(caption)))
 	}
@@ -113,7 +117,7 @@ func (v *visit) loadView(p *problem) answer {
 			h.Details(h.Class("filter"), g.If(p != nil, g.Attr("open")), h.Summary(v.say(textHowToRead)), pick("checkbox", "unknown", "ignore", o.unknown != "", textIgnoreUnknown), pick("checkbox", "status", "true", o.status != "", textApplyStatus),
 				h.Label(v.say(textSheet), h.Input(h.Type("text"), h.Name("sheet"), h.Value(o.sheet), h.MaxLength("31"), h.AutoComplete("off")))),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Name("check"), h.Value("1"), h.Class("primary"), v.say(textCheckOnly)), h.Button(h.Type("submit"), v.say(textLoadNow)), link("/console/users", h.Class("button"), v.say(textNotYet)))),
-		h.Section(h.H2(v.say(textFileExample)), h.Pre(h.Code(g.Text(fileExample))), h.P(h.Class("faint"), v.say(textFileKey)))}}
+		h.Section(h.H2(v.say(textFileExample)), h.Pre(h.Code(g.Text(fileExample))), h.P(h.Class("faint"), v.say(textFileKey)))}}, nil
 }
 
 // fileExample is a file of users that can be loaded.
@@ -128,8 +132,14 @@ func multipart(r *http.Request) bool {
 // load hands a file on to the API, to be checked or loaded; or has one loaded that was
 // uploaded to be checked.
 func load(v *visit) (answer, error) {
-	if upload := parameter(v.r.FormValue("upload")); upload != "" && !multipart(v.r) {
-		return v.startLoad(v.loadOptions().at("", upload), nil, "")
+	o, err := v.loadOptions()
+	if err != nil {
+		return nil, err
+	}
+	if upload, err := parameter(v.values(), "upload"); err != nil {
+		return nil, err
+	} else if upload != "" && !multipart(v.r) {
+		return v.startLoad(o.at("", upload), nil, "")
 	}
 	file, _, err := v.r.FormFile("file")
 	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) {
@@ -148,7 +158,7 @@ func load(v *visit) (answer, error) {
 	case sent.size > maxUpload:
 		return v.refusal(http.StatusRequestEntityTooLarge, textFileTooLarge), nil
 	}
-	o, check := v.loadOptions(), v.r.FormValue("check") == "1"
+	check := v.r.FormValue("check") == "1"
 	if sent.size == 0 || sent.size <= maxFile && !check {
 		content, err := sent.open()
 		if err != nil {
@@ -165,7 +175,7 @@ func load(v *visit) (answer, error) {
 	}
 	upload, err := v.upload(sent)
 	if p, ours := asProblem(err); ours && p.Status < 500 && p.Status != http.StatusUnauthorized {
-		return v.loadView(p), nil
+		return v.loadView(p)
 	}
 	if err != nil {
 		return nil, err
@@ -182,7 +192,7 @@ func (v *visit) startLoad(at string, body any, more string) (answer, error) {
 	var j job
 	_, err := v.call(v.ctx, http.MethodPost, at, body, &j)
 	if p, ours := asProblem(err); ours && p.Status < 500 && p.Status != http.StatusUnauthorized {
-		return v.loadView(p), nil
+		return v.loadView(p)
 	}
 	if err != nil {
 		return nil, err
@@ -258,14 +268,13 @@ func (v *visit) fileRead(j *job) g.Node {
 
 // loadChecked offers to load what was checked, while its file is still there.
 func (v *visit) loadChecked(j *job) g.Node {
-	q := v.r.URL.Query()
-	upload := parameter(q.Get("upload"))
-	if upload == "" || j.State != directory.JobDone || j.Kind != directory.JobCheck && j.Kind != directory.JobCheckGroups {
+	p, err := parameters(v.r.URL.Query(), "upload", "of", "unknown", "status", "sheet")
+	if err != nil || p["upload"] == "" || j.State != directory.JobDone || j.Kind != directory.JobCheck && j.Kind != directory.JobCheckGroups {
 		return nil
 	}
-	fields := []g.Node{hidden("upload", upload)}
-	for _, name := range []string{"of", "unknown", "status", "sheet"} {
-		if value := parameter(q.Get(name)); value != "" {
+	var fields []g.Node
+	for _, name := range []string{"upload", "of", "unknown", "status", "sheet"} {
+		if value := p[name]; value != "" {
 			fields = append(fields, hidden(name, value))
 		}
 	}

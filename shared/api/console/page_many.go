@@ -2,6 +2,8 @@ package console
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -121,6 +123,7 @@ type many struct {
 	chosen picked
 	users  []directory.User // whom the act is about
 	left   int              // who are so already
+	staged int              // who have not begun: they are not suspended
 	owned  map[string]int   // whose state another source says
 	more   bool             // there are more than one act takes
 }
@@ -128,8 +131,12 @@ type many struct {
 // loadMany reads whom an act is about.
 func (v *visit) loadMany() (m many, refused answer, err error) {
 	q := v.values()
+	filter, err := v.userFilter()
+	if err != nil {
+		return m, nil, err
+	}
 	name := asked(q.Get("do"), manyActs[0].name, manyActs[1].name, manyActs[2].name)
-	m = many{act: manyActs[slices.IndexFunc(manyActs, func(a manyAct) bool { return a.name == name })], whom: asked(q.Get("whom"), "chosen", "filter"), filter: v.userFilter(), owned: map[string]int{}}
+	m = many{act: manyActs[slices.IndexFunc(manyActs, func(a manyAct) bool { return a.name == name })], whom: asked(q.Get("whom"), "chosen", "filter"), filter: filter, owned: map[string]int{}}
 	var ok bool
 	if m.chosen, ok = v.picked(); !ok {
 		return m, v.refusal(http.StatusBadRequest, textTooManyPicked, v.lang.number(mostPicked)), nil
@@ -157,6 +164,8 @@ func (v *visit) loadMany() (m many, refused answer, err error) {
 			m.left++
 		case owner != "" && owner != directory.SourceManual:
 			m.owned[string(owner)]++
+		case m.act.state == directory.StateSuspended && u.State == directory.StateStaged: // activating them again would let them begin
+			m.staged++
 		default:
 			m.users = append(m.users, u)
 		}
@@ -195,9 +204,22 @@ func (m *many) most() int {
 	return mostMany
 }
 
+// digest is of what would be done, and about whom: by it the act knows that it is about the
+// very users who were shown. A number is not enough: of a filter, one may have come for
+// another.
+func (m *many) digest() string {
+	ids := make([]string, len(m.users))
+	for i := range m.users {
+		ids[i] = string(m.users[i].ID)
+	}
+	slices.Sort(ids)
+	sum := sha256.Sum256([]byte(m.act.name + "\n" + strings.Join(ids, "\n")))
+	return base64.RawURLEncoding.EncodeToString(sum[:15])
+}
+
 // fields hand on whom the act is about.
 func (m *many) fields() g.Node {
-	list := append(m.filter.fields(), hidden("do", m.act.name), hidden("whom", m.whom), hidden("count", itoa(len(m.users))))
+	list := append(m.filter.fields(), hidden("do", m.act.name), hidden("whom", m.whom), hidden("these", m.digest()))
 	if m.whom == "chosen" {
 		list = append(list, hidden("s", m.chosen.String()))
 	}
@@ -229,9 +251,15 @@ func manyPage(v *visit) (answer, error) {
 func (v *visit) manyView(m *many, status int, why g.Node) (answer, error) {
 	cons := ask[page[connection]](v, "/v1/connections?limit=100")
 	n := len(m.users)
-	var owned []g.Node
+	var out []g.Node // who is left out
+	if m.left > 0 {
+		out = append(out, h.P(v.count(m.act.left, m.left)))
+	}
+	if m.staged > 0 {
+		out = append(out, h.P(v.count(countStagedLeft, m.staged)))
+	}
 	for _, source := range sortedNames(m.owned) {
-		owned = append(owned, h.P(v.count(countOwnedBy, m.owned[source], v.lang.say(sourceWord(directory.Source(source))))))
+		out = append(out, h.P(v.count(countOwnedBy, m.owned[source], v.lang.say(sourceWord(directory.Source(source))))))
 	}
 	body := []g.Node{why}
 	switch {
@@ -240,14 +268,14 @@ func (v *visit) manyView(m *many, status int, why g.Node) (answer, error) {
 	case m.more || n > m.most():
 		body = append(body, v.box(toneWarn, v.say(textTooMany), h.P(v.say(textTooManyMore, v.lang.number(m.most()))), h.P(link(m.list(), h.Class("button primary"), v.say(textBack)))))
 	case n == 0:
-		body = append(body, v.empty(textNobodyToChange, g.If(m.left > 0, h.P(v.count(m.act.left, m.left))), g.Group(owned), h.P(link(m.list(), h.Class("button primary"), v.say(textBack)))))
+		body = append(body, v.empty(textNobodyToChange, g.Group(out), h.P(link(m.list(), h.Class("button primary"), v.say(textBack)))))
 	default:
 		follows := partly(v, cons, func(p page[connection]) g.Node { return v.followsAt(m, p.Items) })
 		names := g.Map(m.users[:min(n, namesShown)], func(u directory.User) g.Node {
 			return h.Li(link(here("users", string(u.ID)), data(displayName(&u))), h.Small(g.Text(" "), data(u.Email)))
 		})
 		job := m.act.state != "" && n > mostPicked
-		body = append(body, h.P(h.Class("lead"), v.say(textNothingDoneYet)), g.If(m.left > 0, h.P(v.count(m.act.left, m.left))), g.Group(owned),
+		body = append(body, h.P(h.Class("lead"), v.say(textNothingDoneYet)), g.Group(out),
 			v.box(toneInfo, v.say(textWhatFollows), h.P(v.say(m.act.means)), g.If(m.act.state != "", follows)),
 			h.Section(h.H2(v.say(textWho)), h.Ul(h.Class("names"), g.Group(names)), g.If(n > namesShown, h.P(h.Class("faint"), v.count(countMoreUsers, n-namesShown)))),
 			g.If(job, h.P(v.say(textManyJob))),
@@ -285,14 +313,14 @@ func (v *visit) followsAt(m *many, list []connection) g.Node {
 	return h.Ul(nodes...)
 }
 
-// doMany does what manyPage showed, if it is about as many as were shown.
+// doMany does what manyPage showed, if it is about those who were shown.
 func doMany(v *visit) (answer, error) {
 	m, refused, err := v.loadMany()
 	if err != nil || refused != nil {
 		return refused, err
 	}
 	n := len(m.users)
-	if n == 0 || m.more || n > m.most() || v.r.PostForm.Get("count") != itoa(n) {
+	if n == 0 || m.more || n > m.most() || v.r.PostForm.Get("these") != m.digest() {
 		return v.manyView(&m, http.StatusConflict, v.box(toneWarn, v.say(textOtherNumber), h.P(v.say(textOtherNumberMore))))
 	}
 	switch {
@@ -304,12 +332,13 @@ func doMany(v *visit) (answer, error) {
 	return v.stateOneByOne(&m), nil
 }
 
-// stateByJob has a job give users their state: by a file of theirs, a line each.
+// stateByJob has a job give users their state: by a file of theirs, a line each. A line with
+// an ID is about that user or nobody, whoever has got the address until the job comes to it.
 func (v *visit) stateByJob(m *many) (answer, error) {
 	var lines bytes.Buffer
 	out := json.NewEncoder(&lines)
 	for _, u := range m.users {
-		line := map[string]string{"email": u.Email, "state": string(m.act.state)}
+		line := map[string]string{"id": string(u.ID), "email": u.Email, "state": string(m.act.state)}
 		if err := out.Encode(line); err != nil {
 			return nil, err
 		}
@@ -358,7 +387,10 @@ func (v *visit) stateOneByOne(m *many) answer {
 	told := v.lang.count(m.act.told, len(m.users)-len(list))
 	if len(list) == 0 {
 		back := query("/console/users/many", "do", m.act.back, "s", done.String())
-		if len(back) > 1500 { // what an act tells goes along in a cookie
+		// What an act tells goes along in a cookie. Users who were staged are made active, and
+		// nothing here makes them staged again.
+		staged := slices.ContainsFunc(m.users, func(u directory.User) bool { return u.State == directory.StateStaged })
+		if len(back) > 1500 || staged {
 			return v.done(query("/console/users", m.filter.pairs()...), told)
 		}
 		return v.done(query("/console/users", m.filter.pairs()...), told, back, v.lang.say(textTakeItBack))

@@ -63,7 +63,11 @@ type tenantGroup struct {
 // tenantGroupsPage lists the groups of a tenant: which of them an export may take over, and
 // why not the others.
 func tenantGroupsPage(v *visit) (answer, error) {
-	id, name := v.id(), parameter(v.r.URL.Query().Get("name"))
+	id := v.id()
+	name, err := parameter(v.r.URL.Query(), "name")
+	if err != nil {
+		return nil, err
+	}
 	cons := ask[connection](v, apiPath("connections", id))
 	list := ask[page[tenantGroup]](v, query(apiPath("connections", id, "tenant-groups"), "limit", "50", "name", name, "next", v.r.URL.Query().Get("next")))
 	c, err := cons.get()

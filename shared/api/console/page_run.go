@@ -3,6 +3,7 @@ package console
 import (
 	"math"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,25 +21,44 @@ const changesPerPage = 50
 // runFilter is which changes of a run are looked at, as /v1 names the parameters.
 type runFilter struct{ effect, property, department, domain, state, user string }
 
-func (v *visit) runFilter() runFilter {
-	q := v.r.Form
-	if q == nil {
-		q = v.r.URL.Query()
-	}
-	get := func(name string) string { return parameter(q.Get(name)) }
-	return runFilter{get("effect"), get("property"), get("department"), get("domain"), get("state"), get("user")}
+func (v *visit) runFilter() (runFilter, error) {
+	p, err := parameters(v.values(), "effect", "property", "department", "domain", "state", "user")
+	return runFilter{p["effect"], p["property"], p["department"], p["domain"], p["state"], p["user"]}, err
 }
 
 // longestParameter is how long a parameter of a filter may be.
 const longestParameter = 200
 
-// parameter is what somebody filters by: a text that no name can be filters by nothing.
-func parameter(s string) string {
-	s = strings.TrimSpace(s)
-	if len(s) > longestParameter || clean(s) != s {
-		return ""
+// unfit is a parameter that nothing can be filtered by. Whoever sent it is told so: without
+// it there would be a list, and an act, of more than was meant.
+type unfit struct {
+	name string
+	long bool
+}
+
+func (e *unfit) Error() string { return "console: the parameter " + e.name + " filters by nothing" }
+
+// filterable reports whether a text can be filtered by: it is short, and all of it is seen.
+func filterable(s string) bool { return len(s) <= longestParameter && clean(s) == s }
+
+// parameters are what somebody filters by, by their names; an *unfit when one of them
+// cannot be filtered by.
+func parameters(q url.Values, list ...string) (map[string]string, error) {
+	p := map[string]string{}
+	for _, name := range list {
+		s := strings.TrimSpace(q.Get(name))
+		if !filterable(s) {
+			return nil, &unfit{name, len(s) > longestParameter}
+		}
+		p[name] = s
 	}
-	return s
+	return p, nil
+}
+
+// parameter is one of parameters.
+func parameter(q url.Values, name string) (string, error) {
+	p, err := parameters(q, name)
+	return p[name], err
 }
 
 func (f runFilter) any() bool { return f != runFilter{} }
@@ -56,7 +76,7 @@ func (f runFilter) of(id, what string, more ...string) string {
 
 // at is an address of ours with the filter.
 func (f runFilter) at(path string) string {
-	return query(path, "effect", f.effect, "property", f.property, "department", f.department, "domain", f.domain, "state", f.state, "userId", f.user)
+	return query(path, f.pairs()...)
 }
 
 // where is the filter as an approval takes it. It selects what the address of the changes
@@ -86,7 +106,10 @@ type runView struct {
 }
 
 func runPage(v *visit) (answer, error) {
-	filter := v.runFilter()
+	filter, err := v.runFilter()
+	if err != nil {
+		return nil, err
+	}
 	id := v.id()
 	q := v.r.URL.Query()
 	chosen, ok := v.chosen()
@@ -321,7 +344,7 @@ func (v *visit) runSummary(rv *runView) g.Node {
 			g.If(len(r.EditedBy) > 0, v.fact(textEditedBy, data(strings.Join(r.EditedBy[:min(len(r.EditedBy), mostOnlyFor)], ", ")))),
 			v.fact(textWhatLedToIt, v.ledTo(r)),
 		),
-		v.runActs(r))
+		v.runActs(r, rv.filter))
 }
 
 // onlyFor names the first of the users and objects that a run is about.
@@ -397,7 +420,7 @@ func (v *visit) trigger(r *directory.Run) g.Node {
 }
 
 // runActs are what can be done about a run as a whole.
-func (v *visit) runActs(r *directory.Run) g.Node {
+func (v *visit) runActs(r *directory.Run, filter runFilter) g.Node {
 	at := here("runs", string(r.ID))
 	var list []g.Node
 	switch {
@@ -411,7 +434,7 @@ func (v *visit) runActs(r *directory.Run) g.Node {
 		list = append(list, v.act(scopeWrite, at+"/cancel", textCancel, ""))
 	}
 	if total(r.Counts) > 0 {
-		list = append(list, link(v.runFilter().at(at+"/changes.csv"), h.Class("button quiet"), v.say(textCSV)))
+		list = append(list, link(filter.at(at+"/changes.csv"), h.Class("button quiet"), v.say(textCSV)))
 	}
 	return h.Div(h.Class("row"), g.Group(list))
 }
@@ -622,7 +645,7 @@ func (v *visit) partLists(rv *runView, p parts) g.Node {
 				break
 			}
 			name := g.Node(v.say(textNone))
-			if strings.Contains(one.Name, ",") {
+			if strings.Contains(one.Name, ",") || !filterable(one.Name) {
 				name = data(one.Name) // in a filter a comma parts names
 			} else if one.Name != "" {
 				name = link(v.with(dimension.query, one.Name, "next", ""), h.Data("swap", "#changes"), data(one.Name))
@@ -691,7 +714,11 @@ func (v *visit) value(x directory.Value) g.Node {
 
 // changesCSV hands on the changes as the API writes them.
 func changesCSV(v *visit) (answer, error) {
-	return v.exported(v.runFilter().of(v.id(), "changes", "limit", "500"), "text/csv", "changes.csv")
+	filter, err := v.runFilter()
+	if err != nil {
+		return nil, err
+	}
+	return v.exported(filter.of(v.id(), "changes", "limit", "500"), "text/csv", "changes.csv")
 }
 
 func cancelRun(v *visit) (answer, error) {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -62,12 +63,13 @@ type option struct {
 type userFilter struct{ text, state, source, deleted string }
 
 // userFilter reads the filter off the address, or off a form that brings it.
-func (v *visit) userFilter() userFilter {
+func (v *visit) userFilter() (userFilter, error) {
 	q := v.values()
 	if q.Get("deleted") == "true" {
-		return userFilter{deleted: "true"}
+		return userFilter{deleted: "true"}, nil
 	}
-	return userFilter{parameter(q.Get("text")), parameter(q.Get("state")), parameter(q.Get("source")), ""}
+	p, err := parameters(q, "text", "state", "source")
+	return userFilter{p["text"], p["state"], p["source"], ""}, err
 }
 
 // values are what the address says, and of a form what stands in it as well.
@@ -131,7 +133,11 @@ func (v *visit) findUsers(f userFilter, next string) (page[directory.User], erro
 
 // usersPage lists the users of the directory, to look at and to choose of.
 func usersPage(v *visit) (answer, error) {
-	q, f := v.r.URL.Query(), v.userFilter()
+	q := v.r.URL.Query()
+	f, err := v.userFilter()
+	if err != nil {
+		return nil, err
+	}
 	chosen, ok := v.picked()
 	if !ok {
 		return v.refusal(http.StatusBadRequest, textTooManyPicked, v.lang.number(mostPicked)), nil
@@ -560,7 +566,11 @@ func accountWord(s string) (tone, text) {
 // explainPage goes through the decision about a user in four steps: who it is, what they
 // would be called, which account that is, and what the next run would do.
 func explainPage(v *visit) (answer, error) {
-	id, con := v.id(), parameter(v.r.URL.Query().Get("connection"))
+	id := v.id()
+	con, err := parameter(v.r.URL.Query(), "connection")
+	if err != nil {
+		return nil, err
+	}
 	about := asked(v.r.URL.Query().Get("about"), "", "manager", "licences")
 	at := query(apiPath("users", id, "explain"), "connectionId", con, "about", about)
 	users, explained := ask[directory.User](v, apiPath("users", id)), ask[explanation](v, at)
@@ -792,41 +802,45 @@ func editUser(v *visit) (answer, error) {
 		return nil, err
 	}
 	typed := v.typedProfile()
-	if p, err := v.nameManager(&typed); p != nil || err != nil {
-		return v.userForm(&u, typed, p, nil), err
+	p, err := v.nameManager(&typed)
+	if err != nil {
+		return nil, err
 	}
 	patch := v.patchOf(&u.Profile, &typed)
-	if len(patch) == 0 {
+	switch {
+	case p == nil && len(patch) == 0:
 		return v.done(here("users", v.id()), v.lang.say(textNothingChanged)), nil
+	case v.r.PostForm.Get("version") != itoa(int(u.Version)): // before any fault: the form that tells of it is of the version of now
+		return v.bothVersions(&u, typed, p), nil
+	case p != nil:
+		return v.userForm(&u, typed, p, nil), nil
 	}
-	if v.r.PostForm.Get("version") != itoa(int(u.Version)) {
-		return v.bothVersions(&u, typed), nil
-	}
-	_, err := v.call(v.ctx, http.MethodPatch, apiPath("users", v.id()), patch, nil, ifMatch(itoa(int(u.Version)))...)
-	p, ours := asProblem(err)
+	_, err = v.call(v.ctx, http.MethodPatch, apiPath("users", v.id()), patch, nil, ifMatch(itoa(int(u.Version)))...)
+	refused, ours := asProblem(err)
 	switch {
 	case err == nil:
 		return v.done(here("users", v.id()), v.lang.say(textSaved)), nil
-	case ours && p.Status == http.StatusPreconditionFailed:
+	case ours && refused.Status == http.StatusPreconditionFailed:
 		if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id()), nil, &u); err != nil {
 			return nil, err
 		}
-		return v.bothVersions(&u, typed), nil
-	case ours && (p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest || p.Status == http.StatusConflict):
-		return v.userForm(&u, typed, p, nil), nil
+		return v.bothVersions(&u, typed, nil), nil
+	case ours && (refused.Status == http.StatusUnprocessableEntity || refused.Status == http.StatusBadRequest || refused.Status == http.StatusConflict):
+		return v.userForm(&u, typed, refused, nil), nil
 	}
 	return nil, err
 }
 
-// bothVersions is a form with what was typed, and beside it what the user is by now.
-func (v *visit) bothVersions(u *directory.User, typed directory.Profile) answer {
+// bothVersions is a form with what was typed, and beside it what the user is by now; p is
+// what else is wrong with what was typed.
+func (v *visit) bothVersions(u *directory.User, typed directory.Profile, p *problem) answer {
 	theirs := map[string]string{}
 	for _, a := range directory.Attributes() {
 		if a.Path != "" && v.r.PostForm.Has(a.Path) && a.Text(&u.Profile) != a.Text(&typed) {
 			theirs[a.Path] = a.Text(&u.Profile)
 		}
 	}
-	page, _ := v.userForm(u, typed, nil, theirs).(view)
+	page, _ := v.userForm(u, typed, p, theirs).(view)
 	page.status = http.StatusPreconditionFailed
 	return page
 }
@@ -912,37 +926,59 @@ func (v *visit) entries(p page[entry], whose bool, names names) g.Node {
 }
 
 // activityFilter is which entries are looked at, as /v1 names the parameters.
-func (v *visit) activityFilter() (pairs []string) {
-	q := v.r.URL.Query()
-	for _, name := range []string{"connectionId", "userId", "groupId", "runId", "effect", "since", "until"} {
-		pairs = append(pairs, name, parameter(q.Get(name)))
+type activityFilter map[string]string
+
+var activityParameters = []string{"connectionId", "userId", "groupId", "runId", "effect", "since", "until"}
+
+func (v *visit) activityFilter() (activityFilter, error) {
+	return parameters(v.r.URL.Query(), activityParameters...)
+}
+
+// pairs are the parameters of a page of ours.
+func (f activityFilter) pairs() (pairs []string) {
+	for _, name := range activityParameters {
+		pairs = append(pairs, name, f[name])
 	}
 	return pairs
 }
 
+// of is an address at /v1 of these entries. Until a day means with it: /v1 lists what was
+// done before a time, and takes a day for its beginning.
+func (f activityFilter) of(more ...string) string {
+	asked := maps.Clone(f)
+	if day, err := time.Parse(time.DateOnly, f["until"]); err == nil {
+		asked["until"] = day.AddDate(0, 0, 1).Format(time.DateOnly)
+	}
+	return query("/v1/activity", append(asked.pairs(), more...)...)
+}
+
 // activityPage is all that was done, with filters.
 func activityPage(v *visit) (answer, error) {
-	q, pairs := v.r.URL.Query(), v.activityFilter()
-	at := query("/v1/activity", pairs...)
+	q := v.r.URL.Query()
+	by, err := v.activityFilter()
+	if err != nil {
+		return nil, err
+	}
+	at, pairs := by.of(), by.pairs()
 	type summary struct {
 		Items []day `json:"items"`
 	}
 	// The days are those of a connection, or of all: under another filter, and on a later page,
 	// they would not be of what is listed.
-	charted := q.Get("next") == "" && query("", pairs...) == query("", "connectionId", parameter(q.Get("connectionId")))
+	charted := q.Get("next") == "" && query("", pairs...) == query("", "connectionId", by["connectionId"])
 	var days later[summary]
 	if charted {
-		days = ask[summary](v, query("/v1/activity/summary", "connectionId", parameter(q.Get("connectionId"))))
+		days = ask[summary](v, query("/v1/activity/summary", "connectionId", by["connectionId"]))
 	}
 	cons := ask[page[connection]](v, "/v1/connections?limit=100")
-	list := ask[page[entry]](v, query("/v1/activity", append(pairs, "limit", "50", "next", q.Get("next"))...))
+	list := ask[page[entry]](v, by.of("limit", "50", "next", q.Get("next")))
 	known, _ := cons.get() // without them there are their IDs
 	var chart g.Node
 	if charted {
 		chart = partly(v, days, func(x summary) g.Node { return v.dayChart(x.Items) })
 	}
 	return view{title: v.lang.say(textActivity), section: "/console/activity", body: []g.Node{
-		chart, v.activityForm(known.Items),
+		chart, v.activityForm(by, known.Items),
 		partly(v, list, func(p page[entry]) g.Node {
 			var users []directory.UserID
 			var groups []directory.GroupID
@@ -963,10 +999,12 @@ func activityPage(v *visit) (answer, error) {
 }
 
 // activityForm narrows the activity down.
-func (v *visit) activityForm(cons []connection) g.Node {
-	q := v.r.URL.Query()
-	now := func(name string) string { return parameter(q.Get(name)) }
+func (v *visit) activityForm(by activityFilter, cons []connection) g.Node {
+	now := func(name string) string { return by[name] }
 	field := func(name string, caption text, kind string) g.Node {
+		if _, err := time.Parse(time.DateOnly, now(name)); kind == "date" && now(name) != "" && err != nil {
+			kind = "text" // a time, of a link: a field of a day would lose it
+		}
 		return h.Label(v.say(caption), h.Input(h.Type(kind), h.Name(name), h.Value(now(name)), h.MaxLength("100"), h.AutoComplete("off")))
 	}
 	of, there := []g.Node{h.Option(h.Value(""), v.say(textAny))}, now("connectionId") == ""
@@ -1060,7 +1098,11 @@ func nextOf(link string) string {
 // activityFile exports what was done.
 func activityFile(kind, name string) func(v *visit) (answer, error) {
 	return func(v *visit) (answer, error) {
-		return v.exported(query("/v1/activity", append(v.activityFilter(), "limit", "500")...), kind, name)
+		by, err := v.activityFilter()
+		if err != nil {
+			return nil, err
+		}
+		return v.exported(by.of("limit", "500"), kind, name)
 	}
 }
 

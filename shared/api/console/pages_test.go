@@ -417,6 +417,12 @@ func TestGoldenPages(t *testing.T) {
 		"many-bind":        {directory.RunDone, "/console/users/many?do=bind&s=1.x7", nil, 200},
 		"many-none":        {directory.RunDone, "/console/users/many?do=suspend", nil, 200},
 		"many-filter":      {directory.RunDone, "/console/users/many?do=suspend&whom=filter&text=many", nil, 200},
+		"many-staged": {directory.RunDone, "/console/users/many?do=suspend&s=1.x7", func(w *world) map[string]any {
+			staged := ann(w.now)
+			staged.ID, staged.State = "usr_x7", directory.StateStaged
+			return map[string]any{"GET /v1/users": page[directory.User]{Items: []directory.User{ann(w.now), staged}}}
+		}, 200},
+		"many-unfit":       {directory.RunDone, "/console/users/many?do=suspend&whom=filter&text=%E2%80%8EBob", nil, 400},
 		"many-too-many":    {directory.RunDone, "/console/users/many?do=suspend&whom=filter&text=crowd", nil, 200},
 		"users-none-match": {directory.RunDone, "/console/users?text=nobody", nil, 200},
 		"users-search-on":  {directory.RunDone, "/console/users?text=far", nil, 200},
@@ -828,36 +834,46 @@ func FuzzPicked(f *testing.F) {
 	})
 }
 
-// What is done about many users is what was shown: as many, and nobody of whom another
+// What is done about many users is what was shown: about the same, and nobody of whom another
 // source says the state.
 func TestMany(t *testing.T) {
 	t.Parallel()
 	const two = "POST /v1/users/usr_1/suspend; POST /v1/users/usr_x7/suspend"
 	for name, tt := range map[string]struct {
-		form  []string
-		calls string // "": nothing is called
+		page  string
+		with  []string // instead of what the page's form has, or beside it
+		calls string   // "": nothing is called
 		to    string
 		says  string
 	}{
-		"suspend two":       {[]string{"do", "suspend", "s", "1.x7", "count", "2"}, two, "/console/users", "2 users are suspended."},
-		"from a filter":     {[]string{"do", "suspend", "s", "1.x7", "count", "2", "state", "active"}, two, "/console/users?state=active", "Take it back"},
-		"other number":      {[]string{"do", "suspend", "s", "1.x7", "count", "3"}, "", "", "about other users by now"},
-		"no number":         {[]string{"do", "suspend", "s", "1.x7"}, "", "", "about other users by now"},
-		"active already":    {[]string{"do", "activate", "s", "1.x7", "count", "2"}, "", "", "2 more are active already"},
-		"nobody":            {[]string{"do", "suspend", "count", "0"}, "", "", "Nobody is ticked"},
-		"no choice":         {[]string{"do", "suspend", "s", "../1", "count", "1"}, "", "", "At most 100"},
-		"too many":          {[]string{"do", "suspend", "whom", "filter", "text", "crowd", "count", "5000"}, "", "", "At most 5,000"},
-		"bind":              {[]string{"do", "bind", "s", "1.x7", "count", "2", "connection", "con_1"}, `POST /v1/connections/con_1/bindings {"userIds":["usr_1","usr_x7"]}`, "/console/connections/con_1/members", "users are bound"},
-		"bind too many":     {[]string{"do", "bind", "whom", "filter", "text", "crowd", "count", "5000"}, "", "", "At most 500"},
-		"bind by a filter":  {[]string{"do", "bind", "whom", "filter", "text", "many", "count", "260", "connection", "con_1"}, "POST /v1/connections/con_1/bindings", "/console/connections/con_1/members", ""},
-		"suspend by filter": {[]string{"do", "suspend", "whom", "filter", "text", "many", "count", "208"}, "POST /v1/users:load", "/console/jobs/job_1", ""},
+		"suspend two":       {"do=suspend&s=1.x7", nil, two, "/console/users", "2 users are suspended."},
+		"from a filter":     {"do=suspend&s=1.x7&state=active", nil, two, "/console/users?state=active", "Take it back"},
+		"another than seen": {"do=suspend&s=1.x7", []string{"s", "1.x8"}, "", "", "about other users by now"},
+		"one more":          {"do=suspend&s=1.x7", []string{"s", "1.x7.x8"}, "", "", "about other users by now"},
+		"another act":       {"do=suspend&s=1.x7", []string{"do", "bind", "connection", "con_1"}, "", "", "about other users by now"},
+		"not seen":          {"do=suspend&s=1.x7", []string{"these", ""}, "", "", "about other users by now"},
+		"active already":    {"", []string{"do", "activate", "s", "1.x7"}, "", "", "2 more are active already"},
+		"nobody":            {"", []string{"do", "suspend"}, "", "", "Nobody is ticked"},
+		"no choice":         {"", []string{"do", "suspend", "s", "../1"}, "", "", "At most 100"},
+		"too many":          {"", []string{"do", "suspend", "whom", "filter", "text", "crowd"}, "", "", "At most 5,000"},
+		"bind":              {"do=bind&s=1.x7", []string{"connection", "con_1"}, `POST /v1/connections/con_1/bindings {"userIds":["usr_1","usr_x7"]}`, "/console/connections/con_1/members", "users are bound"},
+		"bind too many":     {"", []string{"do", "bind", "whom", "filter", "text", "crowd"}, "", "", "At most 500"},
+		"bind by a filter":  {"do=bind&whom=filter&text=many", nil, "POST /v1/connections/con_1/bindings", "/console/connections/con_1/members", ""},
+		"suspend by filter": {"do=suspend&whom=filter&text=many", nil, "POST /v1/users:load", "/console/jobs/job_1", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := runWorld(t, directory.RunDone)
 			w.tell(map[string]any{"POST /v1/users/usr_1/suspend": nil, "POST /v1/users/usr_x7/suspend": nil, "POST /v1/users:load": job{Job: directory.Job{ID: "job_1"}},
 				"POST /v1/connections/con_1/bindings": map[string]any{"bound": []string{"usr_1", "usr_x7"}}})
-			a := w.post("/console/users/many", tt.form...)
+			form := url.Values{}
+			if tt.page != "" {
+				form = w.get("/console/users/many?" + tt.page).filled("/console/users/many")
+			}
+			for i := 0; i+1 < len(tt.with); i += 2 {
+				form.Set(tt.with[i], tt.with[i+1])
+			}
+			a := w.send(http.MethodPost, "/console/users/many", form)
 			told := w.told()
 			slices.Sort(told)
 			got := strings.Join(told, "; ")
@@ -873,7 +889,7 @@ func TestMany(t *testing.T) {
 			a.sound(name)
 			a.has(tt.says)
 			if name == "suspend by filter" {
-				if n := strings.Count(got, `"state":"suspended"`); n != 208 || strings.Contains(got, "c0@") || strings.Contains(got, "c1@") {
+				if n := strings.Count(got, `"state":"suspended"`); n != 208 || !strings.Contains(got, `{"email":"c2@contoso.example","id":"usr_c2","state":"suspended"}`) || strings.Contains(got, "c0@") || strings.Contains(got, "c1@") {
 					t.Errorf("%d lines: %.300s", n, got)
 				}
 			}
@@ -882,9 +898,74 @@ func TestMany(t *testing.T) {
 	// Who is refused is named, and who may have been done too; the others are done.
 	w := runWorld(t, directory.RunDone)
 	w.tell(map[string]any{"POST /v1/users/usr_1/suspend": nil, "POST /v1/users/usr_2/suspend": problem{Status: 409, Code: "owned-elsewhere", Detail: "AD owns it."}, "POST /v1/users/usr_3/suspend": problem{Status: 504, Code: "late"}})
-	a := w.post("/console/users/many", "do", "suspend", "s", "1.2.3", "count", "3")
+	a := w.send(http.MethodPost, "/console/users/many", w.get("/console/users/many?do=suspend&s=1.2.3").filled("/console/users/many"))
 	a.sound("refused")
 	a.has("1 user is suspended", "2 refused", "AD owns it.", "owned-elsewhere", "Ann 2", "Ann 3")
+}
+
+// Who is staged is not suspended with others, since whoever takes that back activates them;
+// and where staged users were activated, nothing is offered that would suspend them.
+func TestManyStaged(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	states := map[string]directory.UserState{"usr_1": directory.StateActive, "usr_s": directory.StateStaged, "usr_2": directory.StateSuspended}
+	w.tell(map[string]any{"POST /v1/users/usr_1/suspend": nil, "POST /v1/users/usr_s/suspend": nil, "POST /v1/users/usr_s/activate": nil, "POST /v1/users/usr_2/activate": nil, "GET /v1/users": func(r *http.Request) any {
+		var p page[directory.User]
+		for id := range strings.SplitSeq(r.URL.Query().Get("id"), ",") {
+			u := ann(w.now)
+			u.ID, u.State, u.Owners = directory.UserID(id), states[id], nil
+			p.Items = append(p.Items, u)
+		}
+		return p
+	}})
+	const at = "/console/users/many"
+	for _, tt := range []struct {
+		do, s, says string
+		calls       []string
+		back        bool
+	}{
+		{"suspend", "1.s", "1 more is staged", []string{"POST /v1/users/usr_1/suspend"}, true},
+		{"activate", "2", "Activate 1 user", []string{"POST /v1/users/usr_2/activate"}, true},
+		{"activate", "2.s", "Activate 2 users", []string{"POST /v1/users/usr_2/activate", "POST /v1/users/usr_s/activate"}, false},
+	} {
+		a := w.get(at + "?do=" + tt.do + "&s=" + tt.s)
+		a.has(tt.says)
+		a = w.send(http.MethodPost, at, a.filled(at))
+		calls := w.told()
+		if slices.Sort(calls); !slices.Equal(calls, tt.calls) {
+			t.Errorf("%s %s: %v", tt.do, tt.s, calls)
+		}
+		if back := strings.Contains(w.get(a.to).body, "Take it back"); back != tt.back {
+			t.Errorf("%s %s can be taken back: %v", tt.do, tt.s, back)
+		}
+	}
+	a := w.get(at + "?do=suspend&s=s")
+	a.sound("only staged")
+	a.has("1 more is staged")
+}
+
+// As many of a filter, but another than was shown: nothing is done, and who it is by now is
+// shown.
+func TestManyOthers(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	who := directory.UserID("usr_a")
+	w.tell(map[string]any{"POST /v1/users/usr_a/suspend": nil, "POST /v1/users/usr_ceo/suspend": nil, "GET /v1/users": func(*http.Request) any {
+		u := ann(w.now)
+		u.ID, u.DisplayName, u.Owners = who, string(who), nil
+		return page[directory.User]{Items: []directory.User{u}}
+	}})
+	form := w.get("/console/users/many?do=suspend&whom=filter&text=x").filled("/console/users/many")
+	who = "usr_ceo"
+	a := w.send(http.MethodPost, "/console/users/many", form)
+	a.has("about other users by now", "usr_ceo")
+	if calls := w.told(); a.code != http.StatusConflict || len(calls) > 0 {
+		t.Errorf("%d, %v", a.code, calls)
+	}
+	a = w.send(http.MethodPost, "/console/users/many", a.filled("/console/users/many"))
+	if calls := w.told(); a.code != http.StatusSeeOther || !slices.Equal(calls, []string{"POST /v1/users/usr_ceo/suspend"}) {
+		t.Errorf("%d, %v", a.code, calls)
+	}
 }
 
 // How somebody wants to see the console is kept by their browser, and shown as chosen.
@@ -1273,6 +1354,20 @@ func TestStaleUser(t *testing.T) {
 		}
 		a.has("Somebody changed it meanwhile", `value="Research"`, "Somebody made it:", "Sales", `name="version" value="7"`)
 	}
+	// What is wrong with a form takes nothing of that away: it does not become one of the
+	// version of now without both being shown.
+	w.tell(map[string]any{"GET /v1/users/usr_1": func(*http.Request) any {
+		u := ann(w.now)
+		u.Version, u.JobTitle = 8, "Ben's title"
+		return u
+	}})
+	w.told()
+	a := w.post("/console/users/usr_1/edit", "version", "7", "jobTitle", "Engineer", "managerId", "nobody@contoso.example")
+	a.sound("stale and wrong")
+	a.has("Somebody changed it meanwhile", "Ben&#39;s title", "No user has this e-mail address.", `name="version" value="8"`)
+	if calls := w.told(); a.code != 412 || len(calls) > 0 {
+		t.Errorf("%d, %v", a.code, calls)
+	}
 	for _, path := range []string{"/console/users/usr_1/suspend", "/console/users/usr_1/delete", "/console/groups/grp_1/delete"} {
 		w.tell(map[string]any{"POST /v1/users/usr_1/suspend": problem{Status: 412}, "DELETE /v1/users/usr_1": problem{Status: 412}, "DELETE /v1/groups/grp_1": problem{Status: 412}})
 		if a := w.post(path, "version", "6"); a.code != 412 || !strings.Contains(a.body, "Somebody changed it meanwhile") {
@@ -1491,4 +1586,66 @@ func BenchmarkRunPage(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// Until a day means with it, on the page, in its files and on their next pages; a time is
+// taken as it is, and stays in the form.
+func TestActivityUntil(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	for until, want := range map[string]string{"2026-11-28": "2026-11-29", "2026-12-31": "2027-01-01", "2026-11-28T10:00:00Z": "2026-11-28T10%3A00%3A00Z", "x": "x"} {
+		for _, path := range []string{"/console/activity", "/console/activity.csv", "/console/activity.jsonl"} {
+			w.read()
+			a := w.get(path + "?since=2026-11-28&until=" + url.QueryEscape(until))
+			if !slices.ContainsFunc(w.read(), func(s string) bool {
+				return strings.HasPrefix(s, "/v1/activity?") && strings.Contains(s, "since=2026-11-28&until="+want) && !strings.Contains(s, want+"T")
+			}) {
+				t.Errorf("%s until %s is not asked until %s", path, until, want)
+			}
+			if path == "/console/activity" {
+				a.has(`name="until" value="`+until+`"`, "(UTC)", "/console/activity.csv?since=2026-11-28&amp;until="+url.QueryEscape(until))
+				if day := strings.Contains(a.body, `type="date" name="until"`); day != (len(until) == len(time.DateOnly)) {
+					t.Errorf("until %s is a field of a day: %v", until, day)
+				}
+			}
+		}
+	}
+}
+
+// A filter that is none is refused, and nothing is called: without it a list, and an act,
+// would be of more than was meant.
+func TestUnfitFilter(t *testing.T) {
+	t.Parallel()
+	unseen, long := "\u200eBob", strings.Repeat("Abteilung ", 21)
+	for _, value := range []string{unseen, long, "a\nb"} {
+		of := url.QueryEscape(value)
+		w := runWorld(t, directory.RunHeld)
+		w.read()
+		for _, path := range []string{
+			"/console/users?text=" + of, "/console/users/many?do=suspend&whom=filter&text=" + of, "/console/users/many?do=bind&whom=filter&state=" + of,
+			"/console/runs/run_1?department=" + of, "/console/runs/run_1/approve?what=filter&effect=block&department=" + of, "/console/runs/run_1/approve?what=filter&user=" + of, "/console/runs/run_1/changes.csv?user=" + of,
+			"/console/activity?userId=" + of, "/console/activity.csv?connectionId=" + of, "/console/groups?text=" + of, "/console/jobs?kind=" + of, "/console/users/usr_1/explain?connection=" + of,
+			"/console/connections/con_1/accounts?filter=" + of, "/console/connections/con_1/groups?group=" + of, "/console/connections/con_1/tenant-groups?name=" + of, "/console/users/load?sheet=" + of,
+		} {
+			a := w.get(path)
+			read := slices.DeleteFunc(w.read(), func(s string) bool { return strings.HasPrefix(s, "/v1/attention") }) // of the frame
+			if a.code != http.StatusBadRequest || len(read) > 0 {
+				t.Errorf("%s: %d, read %v", path, a.code, read)
+			}
+			a.sound(path)
+			a.has("nothing was done")
+		}
+		for path, form := range map[string][]string{
+			"/console/users/many":         {"do", "suspend", "whom", "filter", "text", value, "count", "1"},
+			"/console/runs/run_1/approve": {"what", "filter", "effect", "block", "department", value, "count", "3"},
+			"/console/users/load":         {"upload", "upl_1", "sheet", value},
+		} {
+			if a := w.post(path, form...); a.code != http.StatusBadRequest || len(w.told()) > 0 {
+				t.Errorf("POST %s: %d", path, a.code)
+			}
+		}
+	}
+	// What a link of ours narrows down by stays narrowed down by.
+	w := runWorld(t, directory.RunDone)
+	w.get("/console/runs/run_1?user=usr_1").has("/console/runs/run_1/changes.csv?user=usr_1")
 }

@@ -94,6 +94,9 @@ func (v *visit) answer() (answer, error) {
 		return v.refusal(http.StatusForbidden, textWantsFresh), nil
 	}
 	v.askMark()
+	if v.s != nil && rt.scope != "" && v.r.Method == http.MethodPost {
+		defer v.c.marks.drop(v.s.row()) // behind the act: what is asked for before its end is not kept
+	}
 	return rt.do(v)
 }
 
@@ -233,6 +236,12 @@ func (v *visit) flashed() *flash {
 
 // failed is the page of an error: what /v1 said, or that we are at fault.
 func (v *visit) failed(err error) answer {
+	if e, is := errors.AsType[*unfit](err); is {
+		if e.long {
+			return v.refusal(http.StatusBadRequest, textFilterTooLong, e.name, v.lang.number(longestParameter))
+		}
+		return v.refusal(http.StatusBadRequest, textUnseen, e.name)
+	}
 	p, ours := errors.AsType[*problem](err)
 	switch {
 	case !ours:

@@ -50,6 +50,8 @@ var (
 	textOfConnection        = text{"%s: %s", "%s: %s"}
 	textFoundFor            = text{"Found for “%s”", "Gefunden zu „%s“"}
 	textNothingSearched     = text{"Type a part of a name, an address or an ID into the search above. The ID of a run or of a job leads to its page.", "Geben Sie oben einen Teil eines Namens, eine Adresse oder eine ID ein. Die ID eines Laufs oder eines Auftrags führt zu seiner Seite."}
+	textUnseen              = text{"What is filtered by (%s) has a line break or characters that are not seen: nothing was looked for, and nothing was done. Type it anew.", "Wonach gefiltert wird (%s), enthält einen Zeilenumbruch oder unsichtbare Zeichen: Es wurde nichts gesucht und nichts getan. Tippen Sie es neu."}
+	textFilterTooLong       = text{"What is filtered by (%s) is longer than %s bytes: nothing was looked for, and nothing was done. Filter by a part of it.", "Wonach gefiltert wird (%s), ist länger als %s Bytes: Es wurde nichts gesucht und nichts getan. Filtern Sie nach einem Teil davon."}
 	textSearchTooLong       = text{"The text is longer than anything that could be found by it. Search for a part of a name, an address or an ID.", "Der Text ist länger als alles, was sich damit finden ließe. Suchen Sie nach einem Teil eines Namens, einer Adresse oder einer ID."}
 	textNoConnectionMatches = text{"No connection is like that.", "Keine Verbindung ist so."}
 )
@@ -762,6 +764,7 @@ var (
 	countSuspended         = number{text{"%s user is suspended. The bound account follows.", "%s Benutzer ist stillgelegt. Das verbundene Konto folgt."}, text{"%s users are suspended. Bound accounts follow.", "%s Benutzer sind stillgelegt. Verbundene Konten folgen."}}
 	countActivated         = number{text{"%s user is active. The bound account follows.", "%s Benutzer ist aktiv. Das verbundene Konto folgt."}, text{"%s users are active. Bound accounts follow.", "%s Benutzer sind aktiv. Verbundene Konten folgen."}}
 	countSuspendedAlready  = number{text{"%s more is suspended already, and stays so.", "%s weiterer ist schon stillgelegt und bleibt es."}, text{"%s more are suspended already, and stay so.", "%s weitere sind schon stillgelegt und bleiben es."}}
+	countStagedLeft        = number{text{"%s more is staged and left out: they have not begun, and taking the suspension back would activate them.", "%s weiterer ist vorgemerkt und bleibt außen vor: Er hat noch nicht begonnen, und das Zurücknehmen würde ihn aktivieren."}, text{"%s more are staged and left out: they have not begun, and taking the suspension back would activate them.", "%s weitere sind vorgemerkt und bleiben außen vor: Sie haben noch nicht begonnen, und das Zurücknehmen würde sie aktivieren."}}
 	countActiveAlready     = number{text{"%s more is active already, and stays so.", "%s weiterer ist schon aktiv und bleibt es."}, text{"%s more are active already, and stay so.", "%s weitere sind schon aktiv und bleiben es."}}
 	countOwnedBy           = number{text{"%s more is left alone: the state comes from %s, and is changed there.", "%s weiterer bleibt, wie er ist: Der Zustand kommt von %s und wird dort geändert."}, text{"%s more are left alone: their state comes from %s, and is changed there.", "%s weitere bleiben, wie sie sind: Ihr Zustand kommt von %s und wird dort geändert."}}
 	countMoreUsers         = number{text{"and %s more", "und %s weiterer"}, text{"and %s more", "und %s weitere"}}
@@ -1209,8 +1212,8 @@ var (
 	textActivity       = text{"Activity", "Verlauf"}
 	textJSONLines      = text{"JSON lines", "JSON-Zeilen"}
 	textExportTooLarge = text{"That is more than one file takes (4 MB). Narrow it by a filter, as by dates; all of it gives GET /v1/activity, page by page.", "Das ist mehr, als eine Datei fasst (4 MB). Grenzen Sie es durch einen Filter ein, etwa nach Datum; alles gibt GET /v1/activity, Seite für Seite."}
-	textFrom           = text{"From", "Von"}
-	textTo             = text{"Until", "Bis"}
+	textFrom           = text{"From (UTC)", "Von (UTC)"}
+	textTo             = text{"Until (UTC)", "Bis (UTC)"}
 	textByDay          = text{"By day", "Nach Tagen"}
 	textDay            = text{"Day", "Tag"}
 	textAsTable        = text{"As a table", "Als Tabelle"}
