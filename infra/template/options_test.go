@@ -102,6 +102,22 @@ func TestTableName(t *testing.T) {
 	}
 }
 
+// The console's pages call the installation as they are told, and by the stack's name
+// where they are not.
+func TestConsoleEnvironment(t *testing.T) {
+	t.Parallel()
+	tmpl := read(t)
+	variable := At(tmpl.Resources, "ConsoleFunction", "Properties", "Environment", "Variables", "CONSOLE_ENVIRONMENT")
+	for want, given := range map[string]Values{
+		"bindery":    {"AWS::StackName": "bindery"},
+		"production": {"AWS::StackName": "bindery", "ConsoleEnvironment": "production"},
+	} {
+		if got, err := tmpl.Resolve(variable, given); err != nil || got != want {
+			t.Errorf("with %v the console's installation is %q, %v; want %q", given, got, err, want)
+		}
+	}
+}
+
 // Each alarm goes to both topics that may be there.
 func TestAlarmTopics(t *testing.T) {
 	t.Parallel()

@@ -42,7 +42,8 @@ type Config struct {
 	Sessions Sessions
 	// Environment names the installation in the frame of every page; may be empty.
 	Environment string
-	// RequestID is the ID of a request, by which the log names it; nil: there is none.
+	// RequestID is the ID of a request, by which the log and the foot of its page name it;
+	// nil: there is none.
 	RequestID func(ctx context.Context) string
 	Now       func() time.Time // nil means time.Now
 	Log       *slog.Logger     // nil: silent
@@ -78,6 +79,9 @@ func New(cfg Config) (*Console, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.RequestID != nil {
+		cfg.Log = slog.New(requestLog{cfg.Log.Handler(), cfg.RequestID})
 	}
 	c := &Console{cfg: cfg, secure: u.Scheme == "https", markWait: markWait,
 		login: &http.Client{Transport: cfg.Login, Timeout: pageTime, CheckRedirect: noRedirect},
