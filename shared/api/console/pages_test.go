@@ -1011,11 +1011,11 @@ func TestActs(t *testing.T) {
 		"no address":    {"/console/groups/grp_1/add", []string{"users", "ann@contoso.example, no@contoso.example"}, "", ""},
 		"bind, nobody":  {"/console/connections/con_1/bind", []string{"users", "no@contoso.example"}, "", ""},
 		"end a lift":    {"/console/connections/con_1/protection/a-1/end", nil, "DELETE /v1/connections/con_1/protection/a-1/lift", "/console/connections/con_1/protection"},
-		"settings":      {"/console/connections/con_1/settings", []string{"mode", "approve", "interval", "15m0s", "onDelete", "block", "protectGroups", "true", "keepBeforeDays", ""}, `PATCH /v1/connections/con_1 {"settings":{"mode":"approve"}}`, "/console/connections/con_1/settings"},
-		"properties":    {"/console/connections/con_1/settings", []string{"part", "properties", "attributes.jobTitle.export", "true"}, `PATCH /v1/connections/con_1 {"settings":{"attributes":{"jobTitle":{"export":true}}}}`, "/console/connections/con_1/settings?part=properties"},
-		"guard":         {"/console/connections/con_1/settings", []string{"part", "guard", "guard.block.count", "9", "guard.block.share", "0,2", "guard.rename.count", ""}, `PATCH /v1/connections/con_1 {"settings":{"guard":{"block":{"count":9,"share":0.2}}}}`, "/console/connections/con_1/settings?part=guard"},
+		"settings":      {"/console/connections/con_1/settings", []string{"version", asSeen, "mode", "approve", "interval", "15m0s", "onDelete", "block", "protectGroups", "true", "keepBeforeDays", ""}, `PATCH /v1/connections/con_1 {"settings":{"mode":"approve"}}`, "/console/connections/con_1/settings"},
+		"properties":    {"/console/connections/con_1/settings", []string{"version", asSeen, "part", "properties", "switch", "attributes.jobTitle.export", "attributes.jobTitle.export", "true"}, `PATCH /v1/connections/con_1 {"settings":{"attributes":{"jobTitle":{"export":true}}}}`, "/console/connections/con_1/settings?part=properties"},
+		"guard":         {"/console/connections/con_1/settings", []string{"version", asSeen, "part", "guard", "guard.block.count", "9", "guard.block.share", "0,2", "guard.rename.count", ""}, `PATCH /v1/connections/con_1 {"settings":{"guard":{"block":{"count":9,"share":0.2}}}}`, "/console/connections/con_1/settings?part=guard"},
 		"no settings":   {"/console/connections/con_1/settings", []string{"mode", "automatic", "protectGroups", "true"}, "", "/console/connections/con_1/settings"},
-		"try settings":  {"/console/connections/con_1/settings", []string{"preview", "1", "mode", "approve", "protectGroups", "true"}, `POST /v1/connections/con_1/runs {"dryRun":true,"full":true,"settings":{"mode":"approve"}}`, "/console/runs/run_1"},
+		"try settings":  {"/console/connections/con_1/settings", []string{"version", asSeen, "preview", "1", "mode", "approve", "protectGroups", "true"}, `POST /v1/connections/con_1/runs {"dryRun":true,"full":true,"settings":{"mode":"approve"}}`, "/console/runs/run_1"},
 		"approve it":    {"/console/connections/con_1/proposals/p-1/approve", nil, "POST /v1/connections/con_1/proposals/p-1/approve", "/console/connections/con_1"},
 		"decline it":    {"/console/connections/con_1/proposals/p-1/decline", nil, "POST /v1/connections/con_1/proposals/p-1/decline", "/console/connections/con_1"},
 		"password":      {"/console/users/usr_1/password", nil, "POST /v1/users/usr_1/temporary-password", ""},
@@ -1037,12 +1037,28 @@ func TestActs(t *testing.T) {
 				"POST /v1/connections/con_1/proposals/p-1/approve": nil, "POST /v1/connections/con_1/proposals/p-1/decline": nil, "POST /v1/users/usr_1/temporary-password": map[string]string{"password": "Kite-Lamp-42"}, "POST /v1/users/usr_1/move": movePreview{Release: itsChanges(directory.ChangePlanned).Items[:1]},
 				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil, "POST /v1/connections/con_1/domains": nil, "PATCH /v1/users/usr_2": nil, "DELETE /v1/connections/con_1/domains/old.example": nil})
 			w.tell(map[string]any{"POST /v1/runs/run_1/decline": r, "POST /v1/runs/run_1/cancel": r, "POST /v1/runs/run_1/undo": r, "POST /v1/connections/con_1/runs": r})
-			a := w.post(tt.path, tt.form...)
+			a := w.post(tt.path, w.seen(tt.path, tt.form)...)
 			if got := strings.Join(w.told(), "; "); got != tt.calls || a.to != tt.to {
 				t.Errorf("calls %q, want %q; %d to %q", got, tt.calls, a.code, a.to)
 			}
 		})
 	}
+}
+
+// asSeen is the version in the form of a page, by seen.
+const asSeen = "as seen"
+
+// seen is a form with the version that is in the form of its page.
+func (w *world) seen(path string, form []string) []string {
+	form = slices.Clone(form)
+	if at := slices.Index(form, asSeen); at >= 0 {
+		if part := slices.Index(form, "part"); part >= 0 {
+			path += "?part=" + form[part+1]
+		}
+		action, _, _ := strings.Cut(path, "?")
+		form[at] = w.get(path).filled(action).Get("version")
+	}
+	return form
 }
 
 // A refusal of the API is shown with its cause, its next step and its code.
@@ -1249,13 +1265,14 @@ func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 	w := runWorld(t, directory.RunDone)
 	w.tell(map[string]any{"PATCH /v1/connections/con_1": problem{Status: 403, Code: "needs-approve", Detail: "It loosens.", Errors: []directory.FieldError{{Field: "settings.onDelete", Detail: "is looser"}, {Field: "settings.guard.block.count", Detail: "is looser"}}}})
-	a := w.post("/console/connections/con_1/settings", "onDelete", "delete", "protectGroups", "true", "import.attributes", "jobTitle", "list", "import.attributes")
+	form := []string{"version", asSeen, "onDelete", "delete", "protectGroups", "true", "import.attributes", "jobTitle", "list", "import.attributes"}
+	a := w.post(settingsForm, w.seen(settingsForm, form)...)
 	a.sound("settings")
 	if a.code != 403 {
 		t.Errorf("%d", a.code)
 	}
 	a.has("needs-approve", `value="delete" selected`, "is looser", `name="import.attributes" value="jobTitle" checked`)
-	a = w.post("/console/connections/con_1/settings", "part", "guard", "guard.block.count", "900")
+	a = w.post(settingsForm, w.seen(settingsForm, []string{"version", asSeen, "part", "guard", "guard.block.count", "900"})...)
 	a.sound("guard")
 	a.has("needs-approve", `value="900"`, "is looser")
 }

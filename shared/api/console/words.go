@@ -889,6 +889,10 @@ var (
 // Settings.
 var (
 	textSettings               = text{"Settings", "Einstellungen"}
+	textSetting                = text{"Setting", "Einstellung"}
+	textByNow                  = text{"By now", "Inzwischen"}
+	textInTheForm              = text{"In this form", "In diesem Formular"}
+	textBothSettings           = text{"Nothing was saved. In these values the form differs from the settings as they are by now; saving it takes what stands in the form. Correct the fields first that you do not mean to change.", "Nichts wurde gespeichert. In diesen Werten weicht das Formular von den jetzigen Einstellungen ab; Speichern übernimmt das Formular. Korrigieren Sie zuerst die Felder, die Sie nicht ändern wollen."}
 	textSettingsLead           = text{"“Try it first” plans a whole run with exactly these values and writes nothing. What makes a safety rule weaker needs bindery/approve as well.", "„Erst ausprobieren“ plant einen ganzen Lauf mit genau diesen Werten und schreibt nichts. Was eine Sicherheitsregel lockert, braucht auch bindery/approve."}
 	textSettingsSaved          = text{"Saved. The next run uses it.", "Gespeichert. Der nächste Lauf benutzt es."}
 	textProposed               = text{"It makes a safety rule weaker, and waits for somebody else to approve it until %s.", "Es lockert eine Sicherheitsregel und wartet bis %s auf die Genehmigung von jemand anderem."}
