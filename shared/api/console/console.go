@@ -190,6 +190,7 @@ var routes = []route{
 	{method: "GET", path: "/console/connections/{id}/groups", scope: scopeRead, do: usesPage},
 	{method: "GET", path: "/console/connections/{id}/groups/{group}", scope: scopeRead, full: true, do: usePage},
 	{method: "POST", path: "/console/connections/{id}/groups/{group}", scope: scopeAdmin, do: saveUse},
+	{method: "GET", path: "/console/connections/{id}/groups/{group}/end", scope: scopeAdmin, do: endUsePage},
 	{method: "POST", path: "/console/connections/{id}/groups/{group}/end", scope: scopeAdmin, do: endUse},
 	{method: "GET", path: "/console/connections/{id}/tenant-groups", scope: scopeRead, do: tenantGroupsPage},
 	{method: "POST", path: "/console/connections/{id}/proposals/{proposal}/approve", scope: scopeApprove, do: decideProposal("approve", textProposalApproved)},

@@ -325,10 +325,82 @@ func TestUseAsItStands(t *testing.T) {
 func TestPriorityNoNumber(t *testing.T) {
 	t.Parallel()
 	w := runWorld(t, directory.RunDone)
-	a := w.post("/console/connections/con_1/groups/grp_1", "select", "1", "sku", "SPE_E3", "priority SPE_E3", "first", "left SPE_E3", "SWAY")
+	a := w.post("/console/connections/con_1/groups/grp_1", "select", "1", "sku", "SPE_E3", "priority SPE_E3", "first", "version", "7", "left SPE_E3", "SWAY")
 	a.sound("use")
 	if a.code != http.StatusUnprocessableEntity || len(w.told()) > 0 {
 		t.Errorf("%d, called %v", a.code, w.told())
 	}
 	a.has("The priority of SPE_E3", `value="SWAY"`, `value="SPE_E3" checked`)
+}
+
+// A form of a use goes onto the use that it was made of, and ends no other one: what somebody
+// else has made of it is shown beside what was typed.
+func TestUseOfTwo(t *testing.T) {
+	t.Parallel()
+	const at, put = "/console/connections/con_1/groups/grp_1", "PUT /v1/connections/con_1/groups/grp_1"
+	bens := groupUse{GroupID: "grp_1", Licences: []directory.LicenceRule{{SKU: "SPE_E9"}}}
+	// The API, which holds an If-Match to what there is.
+	tell := func(w *world, now *groupUse) {
+		held := func(r *http.Request) any {
+			if tag := r.Header.Get("If-Match"); tag != "" && (now == nil || tag != `"`+strings.Trim(w.get(at).filled(at).Get("version"), `"`)+`"`) {
+				return problem{Status: http.StatusPreconditionFailed}
+			}
+			return groupUse{}
+		}
+		var read any = problem{Status: http.StatusNotFound}
+		if now != nil {
+			read = *now
+		}
+		w.tell(map[string]any{"GET /v1/connections/con_1/groups/grp_1": read, put: held, "DELETE /v1/connections/con_1/groups/grp_1": held})
+	}
+	first := groupUse{GroupID: "grp_1", Select: &directory.SelectRule{}}
+	for name, tt := range map[string]struct {
+		was, is *groupUse
+		version string // of the form, when it is another one than that of its page
+		saved   bool
+	}{
+		"as it was":      {&first, &first, "", true},
+		"none":           {nil, nil, "", true},
+		"changed":        {&first, &bens, "", false},
+		"ended":          {&first, nil, "", false},
+		"made meanwhile": {nil, &bens, "", false},
+		"an old form":    {&first, &first, "none", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunDone)
+			tell(w, tt.was)
+			form := w.get(at).filled(at)
+			form.Set("export", "security")
+			if tt.version != "" {
+				form.Del("version")
+			}
+			tell(w, tt.is)
+			a := w.send(http.MethodPost, at, form)
+			if saved := a.code == http.StatusSeeOther; saved != tt.saved || !saved && a.code != http.StatusPreconditionFailed {
+				t.Fatalf("answered %d, called %v", a.code, w.told())
+			}
+			if tt.saved {
+				return
+			}
+			a.sound(name)
+			a.has("Somebody changed it meanwhile", `value="security" checked`)
+			if tt.is == &bens {
+				a.has("SPE_E9")
+			}
+			w.told()
+			if b := w.send(http.MethodPost, at, a.filled(at)); b.code != http.StatusSeeOther { // who has seen both may
+				t.Errorf("again: %d", b.code)
+			}
+		})
+	}
+	w := runWorld(t, directory.RunDone)
+	tell(w, &first)
+	page := w.get(at + "/end")
+	page.sound("end")
+	form := page.filled(at + "/end")
+	tell(w, &bens)
+	if a := w.send(http.MethodPost, at+"/end", form); a.code != http.StatusPreconditionFailed {
+		t.Errorf("another one was ended: %d", a.code)
+	}
 }

@@ -871,6 +871,13 @@ var (
 	textUseSaved          = text{"Saved. What follows is made by the next run, through plan and guard.", "Gespeichert. Was folgt, macht der nächste Lauf, durch Plan und Wächter."}
 	textEndUse            = text{"End this use", "Diese Nutzung beenden"}
 	textEndUseMeans       = text{"What it gave is taken back, or kept, as it says.", "Was sie gab, wird zurückgenommen oder behalten, wie sie es sagt."}
+	textEndUseDots        = text{"End this use…", "Diese Nutzung beenden…"}
+	textEndReleases       = text{"The account of whoever is a member by this use alone", "Das Konto von allen, die allein durch diese Nutzung Mitglied sind,"}
+	countLicencesTaken    = number{text{"%s licence is taken back from whoever has it by this use alone.", "%s Lizenz wird allen entzogen, die sie allein durch diese Nutzung haben."}, text{"%s licences are taken back from whoever has them by this use alone.", "%s Lizenzen werden allen entzogen, die sie allein durch diese Nutzung haben."}}
+	countReached          = number{text{"It reaches %s user, as of", "Sie betrifft %s Benutzer, Stand"}, text{"It reaches %s users, as of", "Sie betrifft %s Benutzer, Stand"}}
+	textReachUnknown      = text{"It has not been followed yet: for how many it ends is not known.", "Sie wurde noch nicht umgesetzt: Für wie viele sie endet, ist nicht bekannt."}
+	textNoUseNow          = text{"The connection does nothing with this group by now.", "Die Verbindung tut mit dieser Gruppe inzwischen nichts."}
+	textBothUses          = text{"Nothing was saved. The fields have what you said, here is what the connection does with the group by now. Saving puts what is in the fields in its place.", "Nichts wurde gespeichert. In den Feldern steht Ihre Angabe, hier, was die Verbindung inzwischen mit der Gruppe tut. Speichern setzt die Felder an dessen Stelle."}
 	textUseEnded          = text{"The use ends.", "Die Nutzung endet."}
 	textForecast          = text{"What is likely to follow", "Was wohl folgt"}
 	textForecastMeans     = text{"Nothing is saved yet. An estimate of our own records; every write is shown by a plan of the connection.", "Noch ist nichts gespeichert. Eine Schätzung aus eigenen Daten; jedes Schreiben zeigt ein Plan der Verbindung."}
