@@ -1063,10 +1063,16 @@ func liftPage(v *visit) (answer, error) {
 // typedOfAccount is how much of an account's ID is typed before it may be written to.
 const typedOfAccount = 4
 
+// typedOf reports whether the last of an account's ID was typed, to say that it is this account
+// that is meant.
+func typedOf(account, typed string) bool {
+	typed = strings.TrimSpace(typed)
+	return typed != "" && strings.HasSuffix(account, typed) && len(typed) >= min(typedOfAccount, len(account))
+}
+
 // lift lets a protected account be written to, for a time.
 func lift(v *visit) (answer, error) {
-	// The last of the ID is what somebody types to say that it is this account that they mean.
-	if account, typed := v.r.PathValue("account"), strings.TrimSpace(v.r.PostForm.Get("typed")); typed == "" || !strings.HasSuffix(account, typed) || len(typed) < min(typedOfAccount, len(account)) {
+	if !typedOf(v.r.PathValue("account"), v.r.PostForm.Get("typed")) {
 		return v.refusal(http.StatusUnprocessableEntity, textTypeAccountHelp), nil
 	}
 	minutes := 0

@@ -277,7 +277,7 @@ func (v *visit) changedSettings(list []settingChange, is, becomes text) g.Node {
 	name, was, next := column{head: textSetting}, column{head: is}, column{head: becomes}
 	value := func(s string) g.Node {
 		if s == "" {
-			return dash()
+			return h.Span(h.Class("faint"), v.say(textNotSet))
 		}
 		return data(strings.ReplaceAll(s, "\n", ", "))
 	}

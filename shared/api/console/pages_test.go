@@ -477,6 +477,8 @@ func TestGoldenPages(t *testing.T) {
 		"load":            {directory.RunDone, "/console/users/load", nil, 200},
 		"audit":           {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
 		"proposals":       {directory.RunDone, "/console/connections/con_1", proposals, 200},
+		"proposal":        {directory.RunDone, "/console/connections/con_1/proposals/p-1", proposals, 200},
+		"proposal-lift":   {directory.RunDone, "/console/connections/con_1/proposals/p-2", proposals, 200},
 		"home-proposals":  {directory.RunDone, "/console", proposals, 200},
 		"tenant-groups":   {directory.RunDone, "/console/connections/con_1/tenant-groups", nil, 200},
 		"password":        {directory.RunDone, "/console/users/usr_1/password", nil, 200},
@@ -527,11 +529,15 @@ func proposals(w *world) map[string]any {
 	c := contoso(w.now)
 	c.Settings.FourEyes = true
 	c.Proposals = []proposal{
-		{directory.Proposal{ID: "p-1", Kind: directory.ProposalSettings, By: "ben", At: w.now.Add(-time.Hour), Expires: w.now.Add(71 * time.Hour), Loosens: []string{"guard.block", "onDelete"}}, false},
+		{directory.Proposal{ID: "p-1", Kind: directory.ProposalSettings, By: "ben", At: w.now.Add(-time.Hour), Expires: w.now.Add(71 * time.Hour), Loosens: []string{"guard.block", "onDelete"},
+			Settings: &directory.Settings{FourEyes: true, OnDelete: "delete", Guard: map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: new(500)}}}}, false},
 		{directory.Proposal{ID: "p-2", Kind: directory.ProposalLift, By: "ada", At: w.now.Add(-time.Hour), Expires: w.now.Add(71 * time.Hour), Lift: &directory.ProposedLift{AccountID: "a-1", Minutes: 30, Reason: "repair"}}, false},
 		{directory.Proposal{ID: "p-3", Kind: directory.ProposalSettings, By: "ben", At: w.now, Expires: w.now.Add(time.Hour), Loosens: []string{"mode"}}, true}}
 	proposed := needed{Kind: "proposal", Urgency: urgencyDecide, ConnectionID: "con_1", ConnectionName: "Contoso", AskedBy: "ben", Message: "ben proposes to loosen guard.block, onDelete.", Since: w.now.Add(-time.Hour), Until: w.now.Add(71 * time.Hour)}
+	bens := c.Proposals[1]
+	bens.By = "ben"
 	return map[string]any{"GET /v1/connections/con_1": c, "GET /v1/connections": page[connection]{Items: []connection{c}},
+		"GET /v1/connections/con_1/proposals/p-1": c.Proposals[0], "GET /v1/connections/con_1/proposals/p-2": bens,
 		"GET /v1/attention": attention{Items: []needed{proposed}, Counts: map[string]int{urgencyDecide: 1}, Connections: 1}}
 }
 
@@ -1019,6 +1025,8 @@ func TestActs(t *testing.T) {
 		"no settings":   {"/console/connections/con_1/settings", []string{"mode", "automatic", "protectGroups", "true"}, "", "/console/connections/con_1/settings"},
 		"try settings":  {"/console/connections/con_1/settings", []string{"version", asSeen, "preview", "1", "mode", "approve", "protectGroups", "true"}, `POST /v1/connections/con_1/runs {"dryRun":true,"full":true,"settings":{"mode":"approve"}}`, "/console/runs/run_1"},
 		"approve it":    {"/console/connections/con_1/proposals/p-1/approve", nil, "POST /v1/connections/con_1/proposals/p-1/approve", "/console/connections/con_1"},
+		"approve lift":  {"/console/connections/con_1/proposals/p-2/approve", []string{"typed", "a-1"}, "POST /v1/connections/con_1/proposals/p-2/approve", "/console/connections/con_1"},
+		"lift, no word": {"/console/connections/con_1/proposals/p-2/approve", nil, "", ""},
 		"decline it":    {"/console/connections/con_1/proposals/p-1/decline", nil, "POST /v1/connections/con_1/proposals/p-1/decline", "/console/connections/con_1"},
 		"password":      {"/console/users/usr_1/password", nil, "POST /v1/users/usr_1/temporary-password", ""},
 		"try a move":    {"/console/users/usr_1/move", []string{"to", "con_2", "then", "keep", "preview", "1"}, `POST /v1/users/usr_1/move {"connectionId":"con_2","dryRun":true,"then":"keep"}`, ""},
@@ -1038,12 +1046,31 @@ func TestActs(t *testing.T) {
 				"PUT /v1/connections/con_1/groups/grp_1": groupUse{Forecast: &forecast{Users: 3, Bound: 2}}, "DELETE /v1/connections/con_1/groups/grp_1": nil, "POST /v1/connections/con_1/licences/count": j,
 				"POST /v1/connections/con_1/proposals/p-1/approve": nil, "POST /v1/connections/con_1/proposals/p-1/decline": nil, "POST /v1/users/usr_1/temporary-password": map[string]string{"password": "Kite-Lamp-42"}, "POST /v1/users/usr_1/move": movePreview{Release: itsChanges(directory.ChangePlanned).Items[:1]},
 				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil, "POST /v1/connections/con_1/domains": nil, "PATCH /v1/users/usr_2": nil, "DELETE /v1/connections/con_1/domains/old.example": nil})
+			of := proposals(w)
+			w.tell(map[string]any{"GET /v1/connections/con_1/proposals/p-1": of["GET /v1/connections/con_1/proposals/p-1"], "GET /v1/connections/con_1/proposals/p-2": of["GET /v1/connections/con_1/proposals/p-2"], "POST /v1/connections/con_1/proposals/p-2/approve": nil})
 			w.tell(map[string]any{"POST /v1/runs/run_1/decline": r, "POST /v1/runs/run_1/cancel": r, "POST /v1/runs/run_1/undo": r, "POST /v1/connections/con_1/runs": r})
 			a := w.post(tt.path, w.seen(tt.path, tt.form)...)
 			if got := strings.Join(w.told(), "; "); got != tt.calls || a.to != tt.to {
 				t.Errorf("calls %q, want %q; %d to %q", got, tt.calls, a.code, a.to)
 			}
 		})
+	}
+}
+
+// A lift is not approved by a sign-in of long ago, and the page of it says how.
+func TestProposedLiftWantsFresh(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.tell(proposals(w))
+	w.tell(map[string]any{"POST /v1/connections/con_1/proposals/p-2/approve": nil, "POST /v1/connections/con_1/proposals/p-1/approve": nil})
+	w.pass(30 * time.Minute)
+	const at = "/console/connections/con_1/proposals/p-2"
+	if a := w.post(at+"/approve", "typed", "a-1"); a.code != http.StatusForbidden || len(w.told()) != 0 {
+		t.Errorf("a lift: %d", a.code)
+	}
+	w.get(at).has(`action="/console/login"`, `name="to" value="`+at+`"`)
+	if a := w.post("/console/connections/con_1/proposals/p-1/approve"); a.code != http.StatusSeeOther || len(w.told()) != 1 {
+		t.Errorf("settings: %d", a.code)
 	}
 }
 

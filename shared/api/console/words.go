@@ -897,6 +897,7 @@ var (
 var (
 	textSettings               = text{"Settings", "Einstellungen"}
 	textSetting                = text{"Setting", "Einstellung"}
+	textNotSet                 = text{"not set", "nicht gesetzt"}
 	textByNow                  = text{"By now", "Inzwischen"}
 	textInTheForm              = text{"In this form", "In diesem Formular"}
 	textBothSettings           = text{"Nothing was saved. In these values the form differs from the settings as they are by now; saving it takes what stands in the form. Correct the fields first that you do not mean to change.", "Nichts wurde gespeichert. In diesen Werten weicht das Formular von den jetzigen Einstellungen ab; Speichern übernimmt das Formular. Korrigieren Sie zuerst die Felder, die Sie nicht ändern wollen."}
@@ -1099,42 +1100,45 @@ var (
 
 // What waits for other eyes; groups of the tenant; passwords; moves.
 var (
-	textProposal         = text{"Waits for somebody else to approve it", "Wartet auf die Genehmigung von jemand anderem"}
-	textLoosens          = text{"Settings that would become looser:", "Einstellungen, die gelockert würden:"}
-	textWouldLift        = text{"The protection of an account would be lifted for %s:", "Der Schutz eines Kontos würde aufgehoben für %s:"}
-	textApproveProposal  = text{"Approve", "Genehmigen"}
-	textDeclineProposal  = text{"Decline", "Ablehnen"}
-	textProposalStale    = text{"The settings have changed since: it must be proposed again.", "Die Einstellungen haben sich seitdem geändert: Es muss erneut vorgeschlagen werden."}
-	textFourEyesOwn      = text{"You proposed it: somebody else approves it. You may decline it.", "Sie haben es vorgeschlagen: Jemand anderes genehmigt es. Ablehnen dürfen Sie."}
-	textProposalApproved = text{"Approved; it is in force.", "Genehmigt; es gilt."}
-	textProposalDeclined = text{"Declined; nothing was changed.", "Abgelehnt; nichts wurde geändert."}
-	textTenantGroups     = text{"Groups of the tenant", "Gruppen des Mandanten"}
-	textTenantGroupsLead = text{"Read now. An export takes one over by its ID; none is ever taken by its name.", "Gerade gelesen. Ein Export übernimmt eine über ihre ID; keine wird je wegen ihres Namens genommen."}
-	textNameBegins       = text{"Name begins with", "Name beginnt mit"}
-	textNoTenantGroups   = text{"The tenant has no group like that.", "Der Mandant hat keine solche Gruppe."}
-	textKind             = text{"Kind", "Art"}
-	textNeverWritten     = text{"never written", "wird nie geschrieben"}
-	textExportedHere     = text{"exported here", "hier exportiert"}
-	textAdoptable        = text{"may be taken over", "kann übernommen werden"}
-	textAdoptGroup       = text{"Take over the tenant's group (its ID; optional)", "Gruppe des Mandanten übernehmen (ihre ID; freiwillig)"}
-	textAdoptGroupHelp   = text{"Empty, a new one is made. Needs bindery/approve as well.", "Leer wird eine neue angelegt. Braucht auch bindery/approve."}
-	textPasswordDots     = text{"Temporary password…", "Vorläufiges Passwort…"}
-	textPasswordTitle    = text{"Temporary password of %s", "Vorläufiges Passwort von %s"}
-	textPasswordMeans    = text{"It is shown once, to you, and that is on record. The person changes it at the first sign-in.", "Es wird einmal gezeigt, Ihnen, und das wird festgehalten. Die Person ändert es bei der ersten Anmeldung."}
-	textShowPassword     = text{"Show it once", "Einmal zeigen"}
-	textPasswordShown    = text{"The temporary password", "Das vorläufige Passwort"}
-	textPasswordOnce     = text{"It is gone when you leave this page.", "Es ist weg, wenn Sie diese Seite verlassen."}
-	textCopy             = text{"Copy", "Kopieren"}
-	textMoveDots         = text{"Move…", "Umziehen…"}
-	textMoveTitle        = text{"Move %s", "%s umziehen"}
-	textMoveMeans        = text{"From one connection to another, in one step: never in two tenants, never in none.", "Von einer Verbindung zu einer anderen, in einem Schritt: nie in zwei Mandanten, nie in keinem."}
-	textMoveTo           = text{"To the connection", "Zur Verbindung"}
-	textNewEmail         = text{"New e-mail address (optional)", "Neue E-Mail-Adresse (freiwillig)"}
-	textNewEmailHelp     = text{"Set in the same step, where the other tenant has another domain.", "Wird im selben Schritt gesetzt, wo der andere Mandant eine andere Domäne hat."}
-	textOldAccount       = text{"The old account", "Das alte Konto"}
-	textNewAccount       = text{"The new account", "Das neue Konto"}
-	textMoveNow          = text{"Move the user", "Benutzer umziehen"}
-	textMoved            = text{"The user moves. Where the old account is written first, the new binding follows it.", "Der Benutzer zieht um. Wo das alte Konto zuerst geschrieben wird, folgt die neue Bindung danach."}
+	textProposal            = text{"Waits for somebody else to approve it", "Wartet auf die Genehmigung von jemand anderem"}
+	textLoosens             = text{"Settings that would become looser:", "Einstellungen, die gelockert würden:"}
+	textWouldLift           = text{"The protection of an account would be lifted for %s:", "Der Schutz eines Kontos würde aufgehoben für %s:"}
+	textIsNow               = text{"Is now", "Ist jetzt"}
+	textWouldBe             = text{"Would be", "Würde sein"}
+	textApproveProposalDots = text{"Approve…", "Genehmigen…"}
+	textApproveProposal     = text{"Approve", "Genehmigen"}
+	textDeclineProposal     = text{"Decline", "Ablehnen"}
+	textProposalStale       = text{"The settings have changed since: it must be proposed again.", "Die Einstellungen haben sich seitdem geändert: Es muss erneut vorgeschlagen werden."}
+	textFourEyesOwn         = text{"You proposed it: somebody else approves it. You may decline it.", "Sie haben es vorgeschlagen: Jemand anderes genehmigt es. Ablehnen dürfen Sie."}
+	textProposalApproved    = text{"Approved; it is in force.", "Genehmigt; es gilt."}
+	textProposalDeclined    = text{"Declined; nothing was changed.", "Abgelehnt; nichts wurde geändert."}
+	textTenantGroups        = text{"Groups of the tenant", "Gruppen des Mandanten"}
+	textTenantGroupsLead    = text{"Read now. An export takes one over by its ID; none is ever taken by its name.", "Gerade gelesen. Ein Export übernimmt eine über ihre ID; keine wird je wegen ihres Namens genommen."}
+	textNameBegins          = text{"Name begins with", "Name beginnt mit"}
+	textNoTenantGroups      = text{"The tenant has no group like that.", "Der Mandant hat keine solche Gruppe."}
+	textKind                = text{"Kind", "Art"}
+	textNeverWritten        = text{"never written", "wird nie geschrieben"}
+	textExportedHere        = text{"exported here", "hier exportiert"}
+	textAdoptable           = text{"may be taken over", "kann übernommen werden"}
+	textAdoptGroup          = text{"Take over the tenant's group (its ID; optional)", "Gruppe des Mandanten übernehmen (ihre ID; freiwillig)"}
+	textAdoptGroupHelp      = text{"Empty, a new one is made. Needs bindery/approve as well.", "Leer wird eine neue angelegt. Braucht auch bindery/approve."}
+	textPasswordDots        = text{"Temporary password…", "Vorläufiges Passwort…"}
+	textPasswordTitle       = text{"Temporary password of %s", "Vorläufiges Passwort von %s"}
+	textPasswordMeans       = text{"It is shown once, to you, and that is on record. The person changes it at the first sign-in.", "Es wird einmal gezeigt, Ihnen, und das wird festgehalten. Die Person ändert es bei der ersten Anmeldung."}
+	textShowPassword        = text{"Show it once", "Einmal zeigen"}
+	textPasswordShown       = text{"The temporary password", "Das vorläufige Passwort"}
+	textPasswordOnce        = text{"It is gone when you leave this page.", "Es ist weg, wenn Sie diese Seite verlassen."}
+	textCopy                = text{"Copy", "Kopieren"}
+	textMoveDots            = text{"Move…", "Umziehen…"}
+	textMoveTitle           = text{"Move %s", "%s umziehen"}
+	textMoveMeans           = text{"From one connection to another, in one step: never in two tenants, never in none.", "Von einer Verbindung zu einer anderen, in einem Schritt: nie in zwei Mandanten, nie in keinem."}
+	textMoveTo              = text{"To the connection", "Zur Verbindung"}
+	textNewEmail            = text{"New e-mail address (optional)", "Neue E-Mail-Adresse (freiwillig)"}
+	textNewEmailHelp        = text{"Set in the same step, where the other tenant has another domain.", "Wird im selben Schritt gesetzt, wo der andere Mandant eine andere Domäne hat."}
+	textOldAccount          = text{"The old account", "Das alte Konto"}
+	textNewAccount          = text{"The new account", "Das neue Konto"}
+	textMoveNow             = text{"Move the user", "Benutzer umziehen"}
+	textMoved               = text{"The user moves. Where the old account is written first, the new binding follows it.", "Der Benutzer zieht um. Wo das alte Konto zuerst geschrieben wird, folgt die neue Bindung danach."}
 )
 
 // Files, and the comparison with Microsoft's log.
