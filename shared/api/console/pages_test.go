@@ -404,6 +404,11 @@ func TestGoldenPages(t *testing.T) {
 		"end":              {directory.RunDone, "/console/connections/con_1/end", nil, 200},
 		"accounts":         {directory.RunDone, "/console/connections/con_1/accounts", nil, 200},
 		"members":          {directory.RunDone, "/console/connections/con_1/members", nil, 200},
+		"bind-all":         {directory.RunDone, "/console/connections/con_1/bind?whom=all", nil, 200},
+		"bind-previous":    {directory.RunDone, "/console/connections/con_1/bind?whom=previous", nil, 200},
+		"import-all":       {directory.RunDone, "/console/connections/con_1/import", nil, 200},
+		"import-bind-all":  {directory.RunDone, "/console/connections/con_1/import?bind=1", nil, 200},
+		"remove":           {directory.RunDone, "/console/connections/con_1/remove", nil, 200},
 		"bind":             {directory.RunDone, "/console/connections/con_1/bind", nil, 200},
 		"release":          {directory.RunDone, "/console/connections/con_1/members/usr_1/release", nil, 200},
 		"problems":         {directory.RunDone, "/console/connections/con_1/problems", nil, 200},
@@ -1071,6 +1076,39 @@ func TestProposedLiftWantsFresh(t *testing.T) {
 	w.get(at).has(`action="/console/login"`, `name="to" value="`+at+`"`)
 	if a := w.post("/console/connections/con_1/proposals/p-1/approve"); a.code != http.StatusSeeOther || len(w.told()) != 1 {
 		t.Errorf("settings: %d", a.code)
+	}
+}
+
+// No page of a list acts on all at once: a page with the number and what follows comes before.
+func TestPagesBeforeAll(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	c := contoso(w.now)
+	c.Status = directory.StatusDeactivated
+	const at = "/console/connections/con_1"
+	for list, tt := range map[string]struct {
+		next, form string
+		says       []string
+	}{
+		"/accounts": {"/import", "/import", []string{"accounts are new"}},
+		"/bind":     {"/bind?whom=all", "/bind", []string{"104,217", "5,012", "within seconds"}},
+		"/end":      {"/remove", "/remove", []string{"5,012"}},
+	} {
+		if list == "/end" {
+			w.tell(map[string]any{"GET /v1/connections/con_1": c})
+		}
+		a := w.get(at + list)
+		a.has(`href="` + at + tt.next + `"`)
+		for _, f := range a.nodes("input") {
+			if f["name"] == "all" || f["name"] == "previous" {
+				t.Errorf("%s acts on all at once", list)
+			}
+		}
+		if list == "/end" && strings.Contains(a.body, `action="`+at+`/remove"`) {
+			t.Errorf("%s removes at once", list)
+		}
+		before := w.get(at + tt.next)
+		before.has(append(tt.says, `action="`+at+tt.form+`"`)...)
 	}
 }
 

@@ -560,6 +560,7 @@ var (
 	textDeactivate         = text{"Deactivate the connection", "Verbindung beenden"}
 	countEnded             = number{text{"Deactivated. %s binding has ended; nothing was written.", "Beendet. %s Bindung ist zu Ende; nichts wurde geschrieben."}, text{"Deactivated. %s bindings have ended; nothing was written.", "Beendet. %s Bindungen sind zu Ende; nichts wurde geschrieben."}}
 	textRemoveMeans        = text{"It can be taken off the list as well. What was done stays in the activity.", "Sie kann auch aus der Liste entfernt werden. Was getan wurde, bleibt im Verlauf."}
+	textRemoveFollows      = text{"Its settings and runs are not shown any more, and it cannot be authorised again: another one is made instead. The accounts in the tenant stay as they are.", "Ihre Einstellungen und Läufe werden nicht mehr gezeigt, und sie kann nicht wieder autorisiert werden: Dafür wird eine neue angelegt. Die Konten im Mandanten bleiben, wie sie sind."}
 	textRemove             = text{"Take it off the list", "Aus der Liste entfernen"}
 	textRemoved            = text{"The connection is off the list.", "Die Verbindung ist aus der Liste entfernt."}
 )
@@ -582,6 +583,9 @@ var (
 	textNothingYetSearchOn = text{"Nothing among those that were looked at so far; there are more.", "Unter den bisher angesehenen nichts; es gibt weitere."}
 	textNoAccounts         = text{"The tenant has no account like that.", "Der Mandant hat kein solches Konto."}
 	textIsBlocked          = text{"blocked at Microsoft", "bei Microsoft gesperrt"}
+	textImportMakes        = text{"Each becomes a user of the directory, with the values of the account. Nothing is written to the tenant by that.", "Aus jedem wird ein Benutzer des Verzeichnisses, mit den Werten des Kontos. Im Mandanten wird dadurch nichts geschrieben."}
+	countNew               = number{text{"%s account is new.", "%s Konto ist neu."}, text{"%s accounts are new.", "%s Konten sind neu."}}
+	countNewAtLeast        = number{text{"%s account at least is new.", "Mindestens %s Konto ist neu."}, text{"%s accounts at least are new.", "Mindestens %s Konten sind neu."}}
 	textImportAll          = text{"Import all that are new", "Alle neuen importieren"}
 	textImportBindAll      = text{"Import all and bind them", "Alle importieren und verbinden"}
 	textImport             = text{"Import the chosen", "Ausgewählte importieren"}
@@ -645,6 +649,9 @@ var (
 	textTheseUsers     = text{"These users, by their e-mail addresses (at most 100) or IDs (at most 500)", "Diese Benutzer, mit ihren E-Mail-Adressen (höchstens 100) oder IDs (höchstens 500)"}
 	textNobodyBound    = text{"Nobody was bound. No user has the address (at most 100 at once): %s", "Niemand wurde verbunden. Kein Benutzer hat die Adresse (höchstens 100 auf einmal): %s"}
 	textBindThese      = text{"Bind these", "Diese verbinden"}
+	countUsersInAll    = number{text{"There is %s user in the directory.", "Im Verzeichnis ist %s Benutzer."}, text{"There are %s users in the directory.", "Im Verzeichnis sind %s Benutzer."}}
+	countMembersNow    = number{text{"%s is a member of this connection now.", "%s ist jetzt Mitglied dieser Verbindung."}, text{"%s are members of this connection now.", "%s sind jetzt Mitglieder dieser Verbindung."}}
+	textPreviousReach  = text{"All are meant who were bound when the connection was let go; how many, the job says once it has begun.", "Gemeint sind alle, die verbunden waren, als die Verbindung gelöst wurde; wie viele, sagt der Auftrag, sobald er begonnen hat."}
 	textBindAll        = text{"Bind all users", "Alle Benutzer verbinden"}
 	textBindPrevious   = text{"Bind those who were bound before", "Früher Verbundene wieder verbinden"}
 	textNameUsers      = text{"Name the users that are to be bound.", "Nennen Sie die Benutzer, die verbunden werden sollen."}
