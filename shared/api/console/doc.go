@@ -58,7 +58,7 @@
 // does the cookie. A session ends after an hour without a request, after twelve hours, by signing
 // out, and when the API refuses its token. Lax, since links in notices must arrive
 // signed in. Shortly before an access token ends one request exchanges the refresh token,
-// under a lease in the row (renew).
+// under a lease in the row (renew); while the token is good, no page waits for it long.
 //
 // Some decisions need a fresh sign-in, not older than five minutes (freshFor): those that
 // cannot be taken back.
