@@ -64,7 +64,12 @@ type session struct {
 
 	secret  directory.Secret // of the cookie
 	version int64            // of the row
+	// unattended says that a page looks again by itself: nobody uses the session by that.
+	unattended bool
 }
+
+// lookHeader is on the requests by which the script looks again whether anything has changed.
+const lookHeader = "X-Console-Look"
 
 // storedSession is the form of a session in its row, before it is sealed.
 type storedSession struct {
@@ -168,7 +173,9 @@ func (c *Console) save(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	s.Seen = c.cfg.Now().UTC()
+	if !s.unattended {
+		s.Seen = c.cfg.Now().UTC()
+	}
 	plain, err := json.Marshal(storedSession{s, s.AccessToken.Reveal(), s.RefreshToken.Reveal()})
 	if err != nil {
 		return err
@@ -190,7 +197,8 @@ func (c *Console) end(ctx context.Context, secret directory.Secret) error {
 }
 
 // signedIn returns the session of a request: with a token that is good for a while,
-// and noted as used. errNoSession when nobody is signed in.
+// and noted as used, unless it is a page that looks again by itself: that would keep the
+// session of somebody who has left. errNoSession when nobody is signed in.
 func (c *Console) signedIn(ctx context.Context, r *http.Request) (*session, error) {
 	secret := c.secretOf(r, sessionCookie)
 	if secret.IsZero() {
@@ -201,10 +209,11 @@ func (c *Console) signedIn(ctx context.Context, r *http.Request) (*session, erro
 		return nil, err
 	}
 	now := c.cfg.Now()
+	s.unattended = r.Header.Get(lookHeader) != ""
 	if s.due(now) {
 		return c.renew(ctx, s)
 	}
-	if now.Sub(s.Seen) >= saveAfter {
+	if !s.unattended && now.Sub(s.Seen) >= saveAfter {
 		if err := c.save(ctx, s); err != nil && !errors.Is(err, directory.ErrStale) {
 			return nil, err
 		}
@@ -218,7 +227,7 @@ func (c *Console) signedIn(ctx context.Context, r *http.Request) (*session, erro
 // the row and asks. The others go on with the token while it is good, and else wait for what
 // the one stores. Who held the lease and is gone, holds it for renewFor.
 func (c *Console) renew(ctx context.Context, s *session) (*session, error) {
-	for {
+	for unattended := s.unattended; ; s.unattended = unattended {
 		now := c.cfg.Now()
 		switch {
 		case !s.due(now):

@@ -584,3 +584,28 @@ func TestFresh(t *testing.T) {
 		t.Errorf("%d to %q", a.code, a.to)
 	}
 }
+
+// A page that looks again by itself does not keep the session of somebody who has left, also
+// where its token is exchanged for that; what they do themselves does.
+func TestUnattended(t *testing.T) {
+	t.Parallel()
+	for look, ends := range map[string]bool{"1": true, "": false} {
+		w := signed(t)
+		w.lives = 15 * time.Minute
+		w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+		code := http.StatusOK
+		for range 80 {
+			w.pass(time.Minute)
+			if code = w.send(http.MethodGet, "/console/connections", nil, lookHeader, look).code; code != http.StatusOK {
+				break
+			}
+		}
+		if (code == http.StatusSeeOther) != ends || w.refreshes == 0 {
+			t.Errorf("with the header %q: %d, %d refreshes", look, code, w.refreshes)
+		}
+	}
+	script, err := assets.ReadFile("assets/enhance.js")
+	if err != nil || !strings.Contains(string(script), "'"+lookHeader+"'") {
+		t.Errorf("the script does not send %s: %v", lookHeader, err)
+	}
+}
