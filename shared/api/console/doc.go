@@ -56,10 +56,10 @@
 // Tokens never reach the browser. It holds 32 random bytes, under the name __Host-bindery
 // (HttpOnly, Secure, SameSite=Lax). The row of a session is named by their SHA-256, and its
 // content is encrypted by a key derived from them: the table alone opens nothing, nor
-// does the cookie. A session ends after an hour without a request, after twelve hours, by signing
-// out, and when the API refuses its token. Lax, since links in notices must arrive
-// signed in. Shortly before an access token ends one request exchanges the refresh token,
-// under a lease in the row (renew).
+// does the cookie. A session ends after an hour in which nobody uses it (a page that looks
+// again by itself is nobody), after twelve hours, by signing out, and when the API refuses
+// its token. Lax, since links in notices must arrive signed in. Shortly before an access token ends one request exchanges the refresh token,
+// under a lease in the row (renew); while the token is good, no page waits for it long.
 //
 // Some decisions need a fresh sign-in, not older than five minutes (freshFor): those that
 // cannot be taken back.

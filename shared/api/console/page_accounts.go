@@ -66,7 +66,7 @@ func accountsPage(v *visit) (answer, error) {
 	return v.ofConnection(&c, "/accounts", h.P(h.Class("faint"), v.say(textAccountsLead)),
 		h.Ul(h.Class("chips"), v.label(textFilter), g.Group(picks)),
 		h.Form(h.Method("get"), h.Action(at+"/accounts"), h.Class("row search"), h.Role("search"), h.Input(h.Type("search"), h.Name("filter"), h.Value(filter), v.label(textSearchAccounts), h.MaxLength("100")), h.Button(h.Type("submit"), v.say(textSearch))),
-		h.Div(h.Class("row"), v.act(scopeWrite, at+"/import", textImportAll, "", hidden("all", "1")), v.act(scopeWrite, at+"/import", textImportBindAll, "", hidden("all", "1"), hidden("bind", "1"))),
+		h.Div(h.Class("row"), v.linkButton(scopeWrite, at+"/import", textImportAll, ""), v.linkButton(scopeWrite, at+"/import?bind=1", textImportBindAll, "")),
 		body, v.asCall("GET", query(apiPath("connections", id, "accounts"), "filter", filter))), nil
 }
 
@@ -118,6 +118,45 @@ func (v *visit) firstWrites(a *candidate) g.Node {
 	return h.Ul(h.Class("diffs"), g.Group(g.Map(a.Writes, func(p directory.PropertyChange) g.Node {
 		return h.Li(h.Span(h.Class("prop"), code(p.Name)), g.Text(" "), v.before(p), g.Text(" → "), v.after(p))
 	})))
+}
+
+// counted is how many accounts are counted for the page before an import of all.
+const counted = 500
+
+// importPage says how many accounts an import of all is about, and what follows.
+func importPage(v *visit) (answer, error) {
+	id := v.id()
+	cons := ask[connection](v, apiPath("connections", id))
+	list := ask[page[candidate]](v, query(apiPath("connections", id, "accounts"), "limit", itoa(counted), "filter", "new"))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	at, caption, follows, fields := here("connections", id), textImportAll, []g.Node{h.P(v.say(textImportMakes))}, []g.Node{hidden("all", "1")}
+	if v.r.FormValue("bind") == "1" {
+		caption, follows, fields = textImportBindAll, append(follows, v.bindFollows(&c)), append(fields, hidden("bind", "1"))
+	}
+	reach := partly(v, list, func(p page[candidate]) g.Node {
+		if p.Next != "" {
+			return h.Strong(v.count(countNewAtLeast, len(p.Items)))
+		}
+		return h.Strong(v.count(countNew, len(p.Items)))
+	})
+	return v.beforeAll(&c, "/accounts", caption, at+"/import", at+"/accounts", "primary", h.Div(reach), append(follows, fields...)...), nil
+}
+
+// beforeAll is the page before an act on many: on how many, what follows, and the act itself.
+func (v *visit) beforeAll(c *connection, tab string, caption text, to, back, class string, reach g.Node, more ...g.Node) answer {
+	return v.ofConnection(c, tab, h.H2(v.say(caption)), reach,
+		h.Form(h.Method("post"), h.Action(to), h.Class("stack"), h.Data("busy", ""), g.Group(more), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class(class), v.say(caption)), link(back, h.Class("button"), v.say(textNotYet)))))
+}
+
+// bindFollows says what becomes of users that are bound, and when.
+func (v *visit) bindFollows(c *connection) g.Node {
+	if c.Settings.Mode == directory.ModeApprove {
+		return g.Group([]g.Node{h.P(v.say(textBindMeans)), h.P(v.say(textBindHeld))})
+	}
+	return g.Group([]g.Node{h.P(v.say(textBindMeans)), v.box(toneWarn, v.say(textBindAtOnce), h.P(v.say(textBindAtOnceMore)))})
 }
 
 // importAccounts makes users of accounts: of those that are ticked, or of all.
@@ -451,12 +490,24 @@ func bindPage(v *visit) (answer, error) {
 		return nil, err
 	}
 	at := here("connections", v.id(), "bind")
+	switch v.r.FormValue("whom") {
+	case "all":
+		var n struct {
+			Users int `json:"users"`
+		}
+		if _, err := v.call(v.ctx, http.MethodGet, "/v1/users:count", nil, &n); err != nil {
+			return nil, err
+		}
+		return v.beforeAll(&c, "/members", textBindAll, at, at, "primary", h.P(h.Strong(v.count(countUsersInAll, n.Users)), g.Text(" "), v.count(countMembersNow, c.BoundCount)), v.bindFollows(&c), hidden("all", "1")), nil
+	case "previous":
+		return v.beforeAll(&c, "/members", textBindPrevious, at, at, "primary", h.P(v.say(textPreviousReach), g.Text(" "), v.count(countMembersNow, c.BoundCount)), v.bindFollows(&c), hidden("previous", "1")), nil
+	}
 	automatic := c.Settings.Mode != directory.ModeApprove
 	return v.ofConnection(&c, "/members", h.H2(v.say(textBindUsers)), h.P(h.Class("lead"), v.say(textBindMeans)),
 		g.If(automatic, v.box(toneWarn, v.say(textBindAtOnce), h.P(v.say(textBindAtOnceMore)))), g.If(!automatic, h.P(v.say(textBindHeld))),
 		h.Form(h.Method("post"), h.Action(at), h.Class("stack"), h.Data("busy", ""), h.Label(v.say(textTheseUsers), h.Textarea(h.Name("users"), h.Rows("4"), h.MaxLength("40000"))),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textBindThese)))),
-		h.Div(h.Class("row"), v.act(scopeWrite, at, textBindAll, "", hidden("all", "1")), v.act(scopeWrite, at, textBindPrevious, "", hidden("previous", "1")))), nil
+		h.Div(h.Class("row"), v.linkButton(scopeWrite, at+"?whom=all", textBindAll, ""), v.linkButton(scopeWrite, at+"?whom=previous", textBindPrevious, ""))), nil
 }
 
 // bind binds users, and leads to what the first run will do.

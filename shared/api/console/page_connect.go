@@ -201,7 +201,7 @@ func (v *visit) endView(fault string) (answer, error) {
 	at := here("connections", string(c.ID))
 	if c.Status == directory.StatusDeactivated {
 		return v.ofConnection(&c, "/end", h.P(h.Class("lead"), v.say(textDeactivatedMeans)), h.P(v.say(textRemoveMeans)),
-			v.act(scopeAdmin, at+"/remove", textRemove, "danger")), nil
+			v.linkButton(scopeAdmin, at+"/remove", textRemove, "danger")), nil
 	}
 	form := g.Node(h.Form(h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", at+"/end"), h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain))))
 	if !v.s.has(scopeAdmin) {
@@ -240,6 +240,16 @@ func end(v *visit) (answer, error) {
 		return nil, err
 	}
 	return v.done(here("connections", v.id()), v.lang.count(countEnded, out.Released)), nil
+}
+
+// removePage says what taking a connection off the list comes to.
+func removePage(v *visit) (answer, error) {
+	var c connection
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &c); err != nil {
+		return nil, err
+	}
+	at := here("connections", string(c.ID))
+	return v.beforeAll(&c, "/end", textRemove, at+"/remove", at+"/end", "danger", h.P(h.Strong(v.count(countMembersNow, c.BoundCount))), h.P(v.say(textRemoveFollows))), nil
 }
 
 // remove takes a connection that was let go off the list.

@@ -480,7 +480,12 @@ type groupUse struct {
 		Members int       `json:"members"`
 		Refused int       `json:"refused"`
 	} `json:"upToDate"`
+
+	version string // of which it is; unused: there is no use yet
 }
+
+// unused is the version of a use that there is not.
+const unused = "0"
 
 // forecast is what is likely to follow from a use.
 type forecast struct {
@@ -603,17 +608,32 @@ func usePage(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := uses.get()
+	u, tag, err := uses.tagged()
 	if err != nil && !is(err, http.StatusNotFound) {
 		return nil, err
 	}
 	used := err == nil
-	return v.useView(&c, &x, &u, list, used, nil), nil
+	u.version = unused
+	if used {
+		u.version = strings.Trim(tag, `"`)
+	}
+	return v.useView(&c, &x, &u, list, used, nil, nil), nil
+}
+
+// useNow is a use as it is stored; one of the version unused when there is none.
+func (v *visit) useNow() (groupUse, error) {
+	var u groupUse
+	header, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id(), "groups", v.r.PathValue("group")), nil, &u)
+	if is(err, http.StatusNotFound) {
+		return groupUse{version: unused}, nil
+	}
+	u.version = strings.Trim(header.Get("ETag"), `"`)
+	return u, err
 }
 
 // useView is the page of a use. Its form has what u says; with a forecast it is the page
-// before saving.
-func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, list later[products], used bool, p *problem) answer {
+// before saving; with what somebody else has made of the use meanwhile, it shows that too.
+func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, list later[products], used bool, p *problem, theirs *groupUse) answer {
 	at := here("connections", string(c.ID), "groups", string(x.ID))
 	pick := func(name, value string, now bool, caption text) g.Node {
 		return h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name(name), h.Value(value), g.If(now, h.Checked())), h.Span(v.say(caption)))
@@ -647,17 +667,27 @@ func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, list lat
 	if u.Forecast != nil {
 		buttons = h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)), h.Button(h.Type("submit"), h.Name("preview"), h.Value("1"), v.say(textTryAgain)), link(at, h.Class("button"), v.say(textNotYet)))
 	}
-	form := g.Node(h.Form(h.Method("post"), h.Action(at), h.Class("stack use"), h.Data("busy", ""), h.Data("ask", ""), g.Group(fields), buttons))
+	form := g.Node(h.Form(h.Method("post"), h.Action(at), h.Class("stack use"), h.Data("busy", ""), h.Data("ask", ""), hidden("version", u.version), g.Group(fields), buttons))
 	if !v.s.has(scopeAdmin) {
 		form = v.lacking(scopeAdmin, textSave)
 	}
 	var end g.Node
 	if used && !u.Ending {
-		end = h.Section(h.H2(v.say(textEndUse)), h.P(v.say(textEndUseMeans)), v.act(scopeAdmin, at+"/end", textEndUse, "danger"))
+		end = h.Section(h.H2(v.say(textEndUse)), h.P(v.say(textEndUseMeans)), v.linkButton(scopeAdmin, at+"/end", textEndUseDots, "danger"))
 	}
 	page := v.ofConnection(c, "/groups", h.H2(v.say(textUseOf), g.Text(" "), link(here("groups", string(x.ID)), data(x.Name))), g.Iff(p != nil, func() g.Node { return v.problem(p) }),
+		g.Iff(theirs != nil, func() g.Node {
+			now := v.useWords(theirs)
+			if theirs.version == unused {
+				now = h.P(v.say(textNoUseNow))
+			}
+			return v.box(toneWarn, v.say(textChangedMeanwhile), h.P(v.say(textBothUses)), now, h.P(link(at, h.Class("button"), v.say(textLookAgain))))
+		}),
 		g.If(used, h.Div(v.useWords(u), h.P(v.useState(u)))), v.forecastBox(u.Forecast), form, end, v.asCall("GET", apiPath("connections", string(c.ID), "groups", string(x.ID))))
 	page.status = status
+	if theirs != nil {
+		page.status = http.StatusPreconditionFailed
+	}
 	return page
 }
 
@@ -770,10 +800,11 @@ func licenceRules(f url.Values) (list []directory.LicenceRule, bad string) {
 	return list, bad
 }
 
-// saveUse says what a connection does with a group, or only shows what would follow.
+// saveUse says what a connection does with a group, or only shows what would follow: in place
+// of the use that the form was made of, and of no other.
 func saveUse(v *visit) (answer, error) {
 	f, id, group := v.r.PostForm, v.id(), v.r.PathValue("group")
-	var u groupUse
+	u := groupUse{version: f.Get("version")}
 	body := map[string]any{}
 	if f.Get("select") == "1" {
 		u.Select = &directory.SelectRule{OnRelease: directory.ReleasePolicy(f.Get("released"))}
@@ -798,15 +829,36 @@ func saveUse(v *visit) (answer, error) {
 	}
 	var out groupUse
 	var err error
-	if bad != "" {
+	stale, condition := u.version == "", ifMatch(u.version) // a form that does not say of what it was made may be of anything
+	if u.version == unused {
+		condition = nil
+		if !preview {
+			now, err := v.useNow()
+			if err != nil {
+				return nil, err
+			}
+			stale = now.version != unused
+		}
+	}
+	switch {
+	case stale:
+		err = &problem{Status: http.StatusPreconditionFailed}
+	case bad != "":
 		err = &problem{Status: http.StatusUnprocessableEntity, Detail: v.lang.say(textPriorityNoNumber, clean(bad))}
-	} else {
-		_, err = v.call(v.ctx, http.MethodPut, path, body, &out)
+	default:
+		_, err = v.call(v.ctx, http.MethodPut, path, body, &out, condition...)
 	}
 	p, ours := asProblem(err)
+	var theirs *groupUse
 	switch {
 	case err == nil && !preview:
 		return v.done(here("connections", id, "groups", group), v.lang.say(textUseSaved)), nil
+	case ours && p.Status == http.StatusPreconditionFailed:
+		now, err := v.useNow()
+		if err != nil {
+			return nil, err
+		}
+		theirs, u.version, p = &now, now.version, nil
 	case err != nil && !(ours && p.Status >= 400 && p.Status < 500 && p.Status != http.StatusUnauthorized && p.Status != http.StatusNotFound):
 		return nil, err
 	}
@@ -819,12 +871,68 @@ func saveUse(v *visit) (answer, error) {
 		return nil, err
 	}
 	u.Forecast = out.Forecast
-	return v.useView(&c, &x, &u, v.askProducts(id), false, p), nil
+	return v.useView(&c, &x, &u, v.askProducts(id), false, p, theirs), nil
 }
 
-// endUse ends what a connection does with a group.
+// endUsePage says what ending a use comes to, for how many.
+func endUsePage(v *visit) (answer, error) {
+	id, group := v.id(), v.r.PathValue("group")
+	cons, groups, uses := ask[connection](v, apiPath("connections", id)), ask[directory.Group](v, apiPath("groups", group)), ask[groupUse](v, apiPath("connections", id, "groups", group))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	x, err := groups.get()
+	if err != nil {
+		return nil, err
+	}
+	u, tag, err := uses.tagged()
+	if err != nil {
+		return nil, err
+	}
+	at := here("connections", id, "groups", group)
+	var follows []g.Node
+	if u.Select != nil {
+		then := textAsTheSettingsSay
+		for policy, word := range map[directory.ReleasePolicy]text{directory.ReleaseKeep: textReleasedKept, directory.ReleaseBlock: textReleasedBlocked, directory.ReleaseRestore: textReleasedRestored} {
+			if u.Select.OnRelease == policy {
+				then = word
+			}
+		}
+		follows = append(follows, h.Li(v.say(textEndReleases), g.Text(" "), v.say(then)))
+	}
+	if u.Export != nil {
+		then := textEndsKeep
+		for policy, word := range map[directory.ExportRelease]text{directory.ExportEmpty: textEndsEmpty, directory.ExportRestore: textEndsRestore, directory.ExportDelete: textEndsDelete} {
+			if u.Export.OnRelease == policy {
+				then = word
+			}
+		}
+		follows = append(follows, h.Li(v.say(textWhenItEnds), g.Text(" "), v.say(then)))
+	}
+	if len(u.Licences) > 0 {
+		follows = append(follows, h.Li(v.count(countLicencesTaken, len(u.Licences))))
+	}
+	reach := h.P(v.say(textReachUnknown))
+	if u.UpToDate != nil {
+		reach = h.P(h.Strong(v.count(countReached, u.UpToDate.Members)), g.Text(" "), v.ago(u.UpToDate.At))
+	}
+	return v.ofConnection(&c, "/groups", h.H2(v.say(textEndUse), g.Text(" "), link(here("groups", string(x.ID)), data(x.Name))), v.useWords(&u), reach, h.Ul(follows...),
+		h.Form(h.Method("post"), h.Action(at+"/end"), h.Class("decide"), h.Data("busy", ""), hidden("version", strings.Trim(tag, `"`)), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textEndUse)), link(at, h.Class("button"), v.say(textNotYet)))),
+		v.asCall("DELETE", apiPath("connections", id, "groups", group))), nil
+}
+
+// endUse ends what a connection does with a group, as it was seen.
 func endUse(v *visit) (answer, error) {
-	if _, err := v.call(v.ctx, http.MethodDelete, apiPath("connections", v.id(), "groups", v.r.PathValue("group")), nil, nil); err != nil {
+	at, version := below(here("connections", v.id(), "groups"), v.r.PathValue("group")), v.r.PostForm.Get("version")
+	if version == "" {
+		return redirect{at + "/end"}, nil
+	}
+	_, err := v.call(v.ctx, http.MethodDelete, apiPath("connections", v.id(), "groups", v.r.PathValue("group")), nil, nil, ifMatch(version)...)
+	if is(err, http.StatusPreconditionFailed) {
+		return v.stale(at), nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	return v.done(here("connections", v.id(), "groups"), v.lang.say(textUseEnded)), nil
@@ -961,10 +1069,16 @@ func liftPage(v *visit) (answer, error) {
 // typedOfAccount is how much of an account's ID is typed before it may be written to.
 const typedOfAccount = 4
 
+// typedOf reports whether the last of an account's ID was typed, to say that it is this account
+// that is meant.
+func typedOf(account, typed string) bool {
+	typed = strings.TrimSpace(typed)
+	return typed != "" && strings.HasSuffix(account, typed) && len(typed) >= min(typedOfAccount, len(account))
+}
+
 // lift lets a protected account be written to, for a time.
 func lift(v *visit) (answer, error) {
-	// The last of the ID is what somebody types to say that it is this account that they mean.
-	if account, typed := v.r.PathValue("account"), strings.TrimSpace(v.r.PostForm.Get("typed")); typed == "" || !strings.HasSuffix(account, typed) || len(typed) < min(typedOfAccount, len(account)) {
+	if !typedOf(v.r.PathValue("account"), v.r.PostForm.Get("typed")) {
 		return v.refusal(http.StatusUnprocessableEntity, textTypeAccountHelp), nil
 	}
 	minutes := 0

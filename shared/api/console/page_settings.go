@@ -1,6 +1,8 @@
 package console
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"math"
@@ -130,6 +132,11 @@ func at(t tree, path string) string {
 		}
 		v = m[step]
 	}
+	return fieldText(v)
+}
+
+// fieldText is a value of settings as a form has it; "" when there is none.
+func fieldText(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
@@ -143,6 +150,8 @@ func at(t tree, path string) string {
 			lines[i], _ = v[i].(string) // settings have lists of texts only
 		}
 		return strings.Join(lines, "\n")
+	case []string: // of a form
+		return strings.Join(v, "\n")
 	case tree:
 		lines := make([]string, 0, len(v))
 		for _, name := range slices.Sorted(maps.Keys(v)) {
@@ -206,24 +215,83 @@ func exportable(extension bool) (list []*directory.Attribute) {
 // settingsOf is a connection with its settings as they are stored.
 type settingsOf struct {
 	connection
-	Settings tree `json:"settings"`
+	Settings tree   `json:"settings"`
+	tag      string // the ETag of the settings
 }
 
 func (v *visit) readSettings() (settingsOf, error) {
 	var raw json.RawMessage
 	var s settingsOf
-	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &raw); err != nil {
+	header, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &raw)
+	if err != nil {
 		return s, err
 	}
+	s.tag = header.Get("ETag")
 	if err := json.Unmarshal(raw, &s.connection); err != nil {
 		return s, err
 	}
 	var of struct {
 		Settings tree `json:"settings"`
 	}
-	err := json.Unmarshal(raw, &of)
+	err = json.Unmarshal(raw, &of)
 	s.Settings = of.Settings
 	return s, err
+}
+
+// settingChange is a value of settings that is one thing and is to be another; "": none.
+type settingChange struct{ path, was, is string }
+
+// settingChanges are the values in which settings differ. Of a merge patch as the next ones,
+// whole is not set: what it does not have stays.
+func settingChanges(old, next tree, whole bool) (list []settingChange) {
+	names := map[string]bool{}
+	for name := range next {
+		names[name] = true
+	}
+	if whole {
+		for name := range old {
+			names[name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		was, isTree := old[name].(tree)
+		is, becomesTree := next[name].(tree)
+		if isTree || becomesTree {
+			if !becomesTree { // all of it goes
+				is = tree{}
+			}
+			for _, c := range settingChanges(was, is, whole || !becomesTree) {
+				list = append(list, settingChange{name + "." + c.path, c.was, c.is})
+			}
+			continue
+		}
+		if before, after := fieldText(old[name]), fieldText(next[name]); before != after {
+			list = append(list, settingChange{name, before, after})
+		}
+	}
+	return list
+}
+
+// changedSettings shows values of settings as they are, and as they are to be.
+func (v *visit) changedSettings(list []settingChange, is, becomes text) g.Node {
+	name, was, next := column{head: textSetting}, column{head: is}, column{head: becomes}
+	value := func(s string) g.Node {
+		if s == "" {
+			return h.Span(h.Class("faint"), v.say(textNotSet))
+		}
+		return data(strings.ReplaceAll(s, "\n", ", "))
+	}
+	return v.table(textSettings, []column{name, was, next}, g.Map(list, func(c settingChange) g.Node {
+		called := g.Node(nil)
+		for _, section := range settingSections {
+			for _, row := range section.rows {
+				if row.path == c.path {
+					called = h.Small(v.say(row.name))
+				}
+			}
+		}
+		return h.Tr(v.cell(name, code(c.path), called), v.cell(was, value(c.was)), v.cell(next, value(c.is)))
+	}))
 }
 
 // The parts of the settings, each a form of its own: whoever sees a hundred and fifty fields
@@ -253,14 +321,31 @@ func settingsPage(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.settingsView(&s, func(path string) string { return at(s.Settings, path) }, nil), nil
+	return v.settingsView(&s, s.now, nil), nil
 }
 
-// settingsView is the form with the values that now tells.
-func (v *visit) settingsView(s *settingsOf, now func(path string) string, p *problem) answer {
-	var sections []g.Node
-	part := v.part()
-	switch part {
+// now is a value of the settings as they are stored.
+func (s *settingsOf) now(path string) string { return at(s.Settings, path) }
+
+// partVersion stands for what the form of a part of the settings shows of them: a form that
+// was made of others has another one. Other parts may change meanwhile.
+func (v *visit) partVersion(s *settingsOf) string {
+	shown := map[string]string{}
+	v.partFields(func(path string) string {
+		shown[path] = s.now(path)
+		return shown[path]
+	}, nil)
+	raw, err := json.Marshal(shown)
+	if err != nil {
+		panic(err) // texts always marshal
+	}
+	sum := sha256.Sum256(raw)
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}
+
+// partFields are the fields of the part of the settings that is looked at.
+func (v *visit) partFields(now func(path string) string, p *problem) (sections []g.Node) {
+	switch v.part() {
 	case partProperties:
 		sections = append(sections, v.exportFields(now))
 	case partGuard:
@@ -274,6 +359,12 @@ func (v *visit) settingsView(s *settingsOf, now func(path string) string, p *pro
 			sections = append(sections, h.Section(h.H2(v.say(section.title)), h.Div(h.Class("fields"), g.Group(rows))))
 		}
 	}
+	return sections
+}
+
+// settingsView is the form with the values that now tells.
+func (v *visit) settingsView(s *settingsOf, now func(path string) string, p *problem, first ...g.Node) view {
+	part := v.part()
 	var parts []g.Node
 	for _, o := range []option{{partGeneral, textSettingsGeneral}, {partProperties, textSettingsExport}, {partGuard, textSettingsGuard}} {
 		parts = append(parts, h.Li(h.A(h.Href(settingsAt(s.ID, o.value)), g.If(o.value == part, h.Aria("current", "page")), v.say(o.name))))
@@ -282,8 +373,8 @@ func (v *visit) settingsView(s *settingsOf, now func(path string) string, p *pro
 	if !v.s.has(scopeAdmin) {
 		buttons = v.lacking(scopeAdmin, textSave)
 	}
-	page := v.ofConnection(&s.connection, "/settings", h.Nav(h.Class("subtabs"), v.label(textSettingsParts), h.Ul(parts...)), g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("faint"), v.say(textSettingsLead)),
-		h.Form(h.Method("post"), h.Action(here("connections", string(s.ID), "settings")), h.Data("busy", ""), h.Data("ask", ""), hidden("part", part), g.Group(sections), buttons), v.asCall("PATCH", apiPath("connections", string(s.ID))))
+	page := v.ofConnection(&s.connection, "/settings", h.Nav(h.Class("subtabs"), v.label(textSettingsParts), h.Ul(parts...)), g.Iff(p != nil, func() g.Node { return v.problem(p) }), g.Group(first), h.P(h.Class("faint"), v.say(textSettingsLead)),
+		h.Form(h.Method("post"), h.Action(here("connections", string(s.ID), "settings")), h.Data("busy", ""), h.Data("ask", ""), hidden("part", part), hidden("version", v.partVersion(s)), g.Group(v.partFields(now, p)), buttons), v.asCall("PATCH", apiPath("connections", string(s.ID))))
 	if p != nil {
 		page.status = p.Status
 	}
@@ -298,7 +389,7 @@ func (v *visit) settingField(row setting, now, fault string) g.Node {
 	switch row.kind {
 	case aSwitch:
 		on := now == "true" || now == "" && row.on
-		return h.Div(h.Class("field setting"), h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name(row.path), h.Value("true"), g.If(on, h.Checked()), more), h.Strong(v.say(row.name))), help)
+		return h.Div(h.Class("field setting"), hidden("switch", row.path), h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name(row.path), h.Value("true"), g.If(on, h.Checked()), more), h.Strong(v.say(row.name))), help)
 	case aChoice:
 		return h.Div(h.Class("field setting"), label, h.Select(h.ID("in-"+row.path), h.Name(row.path), more, v.choices(row.options, now)), help)
 	case someLines, somePairs:
@@ -335,7 +426,7 @@ func (v *visit) choices(options []option, now string) g.Node {
 func (v *visit) exportFields(now func(string) string) g.Node {
 	prop, export, empty, foreign, from := column{head: textProperty}, column{head: textExported}, column{head: textEmptied}, column{head: textForeignShort}, column{head: textFromCustom}
 	tick := func(path string, caption text, of string) g.Node {
-		return h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name(path), h.Value("true"), g.If(now(path) == "true", h.Checked()), v.label(caption, of)))
+		return g.Group([]g.Node{hidden("switch", path), h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name(path), h.Value("true"), g.If(now(path) == "true", h.Checked()), v.label(caption, of)))})
 	}
 	row := func(a *directory.Attribute, extension bool) g.Node {
 		written, clear, at := g.Node(v.say(textAlways)), dash(), "attributes."+a.Property
@@ -496,7 +587,12 @@ func (p *settingsPatch) setting(row setting) {
 	}
 }
 
+// boolean is a switch that the form has. A browser does not send one that is off, so the form
+// names it beside.
 func (p *settingsPatch) boolean(path string, on bool) {
+	if !slices.Contains(p.form["switch"], path) {
+		return
+	}
 	was, now := at(p.old, path), p.form.Get(path) == "true"
 	if (was == "true" || was == "" && on) != now {
 		put(p.patch, path, now)
@@ -570,46 +666,71 @@ func (p *settingsPatch) pairs(path string) {
 	}
 }
 
-// saveSettings saves a form of settings, or plans what they would do.
+// saveSettings saves a form of settings, or plans what they would do. A form that was made of
+// other values than there are by now is shown with both: what it does not mean to change would
+// take back what somebody else has.
 func saveSettings(v *visit) (answer, error) {
 	s, err := v.readSettings()
 	if err != nil {
 		return nil, err
 	}
-	patch := v.settingsPatch(s.Settings)
+	f, patch, preview := v.r.PostForm, v.settingsPatch(s.Settings), v.r.PostForm.Get("preview") == "1"
 	back := settingsAt(s.ID, v.part())
-	typed := func(path string) string {
-		if v.r.PostForm.Has(path) {
-			return strings.Join(v.r.PostForm[path], "\n")
-		}
-		return "false" // a switch that is off is not sent
-	}
-	if v.r.PostForm.Get("preview") == "1" {
-		var run directory.Run
-		_, err := v.call(v.ctx, http.MethodPost, apiPath("connections", string(s.ID), "runs"), tree{"dryRun": true, "full": true, "settings": patch}, &run)
-		if p, ours := asProblem(err); ours && p.Status < 500 && p.Status != http.StatusUnauthorized {
-			return v.settingsView(&s, typed, p), nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		return redirect{here("runs", string(run.ID))}, nil
-	}
-	if len(patch) == 0 {
+	if len(patch) == 0 && !preview {
 		return v.done(back, v.lang.say(textNothingChanged)), nil
 	}
+	if f.Get("version") != v.partVersion(&s) {
+		return v.bothSettings(&s, patch), nil
+	}
+	var run directory.Run
 	var out struct {
 		Expires time.Time `json:"expires"` // of a proposal
 	}
-	_, err = v.call(v.ctx, http.MethodPatch, apiPath("connections", string(s.ID)), tree{"settings": patch}, &out)
-	if p, ours := asProblem(err); ours && p.Status < 500 && p.Status != http.StatusUnauthorized {
-		return v.settingsView(&s, typed, p), nil
+	if preview {
+		_, err = v.call(v.ctx, http.MethodPost, apiPath("connections", string(s.ID), "runs"), tree{"dryRun": true, "full": true, "settings": patch}, &run)
+	} else {
+		_, err = v.call(v.ctx, http.MethodPatch, apiPath("connections", string(s.ID)), tree{"settings": patch}, &out, "If-Match", s.tag)
 	}
-	if err != nil {
+	p, ours := asProblem(err)
+	switch {
+	case ours && p.Status == http.StatusPreconditionFailed: // saved by somebody else in this moment
+		if s, err = v.readSettings(); err != nil {
+			return nil, err
+		}
+		return v.bothSettings(&s, v.settingsPatch(s.Settings)), nil
+	case ours && p.Status < 500 && p.Status != http.StatusUnauthorized:
+		return v.settingsView(&s, v.typedSettings(&s), p), nil
+	case err != nil:
 		return nil, err
-	}
-	if !out.Expires.IsZero() {
+	case preview:
+		return redirect{here("runs", string(run.ID))}, nil
+	case !out.Expires.IsZero():
 		return v.done(back, v.lang.say(textProposed, v.lang.moment(out.Expires))), nil
 	}
 	return v.done(back, v.lang.say(textSettingsSaved)), nil
+}
+
+// typedSettings are the values of a form; of what it does not have, those that are stored.
+func (v *visit) typedSettings(s *settingsOf) func(path string) string {
+	f := v.r.PostForm
+	return func(path string) string {
+		switch {
+		case f.Has(path):
+			return strings.Join(f[path], "\n")
+		case slices.Contains(f["switch"], path):
+			return "false" // a switch that is off is not sent
+		case slices.Contains(f["list"], path):
+			return ""
+		}
+		return s.now(path)
+	}
+}
+
+// bothSettings is a form with what was typed, and in what it differs from what is stored by
+// now.
+func (v *visit) bothSettings(s *settingsOf, patch tree) answer {
+	page := v.settingsView(s, v.typedSettings(s), nil, v.box(toneWarn, v.say(textChangedMeanwhile), h.P(v.say(textBothSettings)),
+		v.changedSettings(settingChanges(s.Settings, patch, false), textByNow, textInTheForm), h.P(link(settingsAt(s.ID, v.part()), h.Class("button"), v.say(textLookAgain)))))
+	page.status = http.StatusPreconditionFailed
+	return page
 }

@@ -404,6 +404,11 @@ func TestGoldenPages(t *testing.T) {
 		"end":              {directory.RunDone, "/console/connections/con_1/end", nil, 200},
 		"accounts":         {directory.RunDone, "/console/connections/con_1/accounts", nil, 200},
 		"members":          {directory.RunDone, "/console/connections/con_1/members", nil, 200},
+		"bind-all":         {directory.RunDone, "/console/connections/con_1/bind?whom=all", nil, 200},
+		"bind-previous":    {directory.RunDone, "/console/connections/con_1/bind?whom=previous", nil, 200},
+		"import-all":       {directory.RunDone, "/console/connections/con_1/import", nil, 200},
+		"import-bind-all":  {directory.RunDone, "/console/connections/con_1/import?bind=1", nil, 200},
+		"remove":           {directory.RunDone, "/console/connections/con_1/remove", nil, 200},
 		"bind":             {directory.RunDone, "/console/connections/con_1/bind", nil, 200},
 		"release":          {directory.RunDone, "/console/connections/con_1/members/usr_1/release", nil, 200},
 		"problems":         {directory.RunDone, "/console/connections/con_1/problems", nil, 200},
@@ -457,6 +462,7 @@ func TestGoldenPages(t *testing.T) {
 		"group-delete": {directory.RunDone, "/console/groups/grp_1/delete", nil, 200},
 		"uses":         {directory.RunDone, "/console/connections/con_1/groups", nil, 200},
 		"use":          {directory.RunDone, "/console/connections/con_1/groups/grp_1", nil, 200},
+		"use-end":      {directory.RunDone, "/console/connections/con_1/groups/grp_1/end", nil, 200},
 		"use-none":     {directory.RunDone, "/console/connections/con_1/groups/grp_2", nil, 200},
 		"licences":     {directory.RunDone, "/console/connections/con_1/licences", nil, 200},
 		"protection":   {directory.RunDone, "/console/connections/con_1/protection", nil, 200},
@@ -482,6 +488,8 @@ func TestGoldenPages(t *testing.T) {
 		"load":            {directory.RunDone, "/console/users/load", nil, 200},
 		"audit":           {directory.RunDone, "/console/connections/con_1/audit", nil, 200},
 		"proposals":       {directory.RunDone, "/console/connections/con_1", proposals, 200},
+		"proposal":        {directory.RunDone, "/console/connections/con_1/proposals/p-1", proposals, 200},
+		"proposal-lift":   {directory.RunDone, "/console/connections/con_1/proposals/p-2", proposals, 200},
 		"home-proposals":  {directory.RunDone, "/console", proposals, 200},
 		"tenant-groups":   {directory.RunDone, "/console/connections/con_1/tenant-groups", nil, 200},
 		"password":        {directory.RunDone, "/console/users/usr_1/password", nil, 200},
@@ -532,11 +540,15 @@ func proposals(w *world) map[string]any {
 	c := contoso(w.now)
 	c.Settings.FourEyes = true
 	c.Proposals = []proposal{
-		{directory.Proposal{ID: "p-1", Kind: directory.ProposalSettings, By: "ben", At: w.now.Add(-time.Hour), Expires: w.now.Add(71 * time.Hour), Loosens: []string{"guard.block", "onDelete"}}, false},
+		{directory.Proposal{ID: "p-1", Kind: directory.ProposalSettings, By: "ben", At: w.now.Add(-time.Hour), Expires: w.now.Add(71 * time.Hour), Loosens: []string{"guard.block", "onDelete"},
+			Settings: &directory.Settings{FourEyes: true, OnDelete: "delete", Guard: map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: new(500)}}}}, false},
 		{directory.Proposal{ID: "p-2", Kind: directory.ProposalLift, By: "ada", At: w.now.Add(-time.Hour), Expires: w.now.Add(71 * time.Hour), Lift: &directory.ProposedLift{AccountID: "a-1", Minutes: 30, Reason: "repair"}}, false},
 		{directory.Proposal{ID: "p-3", Kind: directory.ProposalSettings, By: "ben", At: w.now, Expires: w.now.Add(time.Hour), Loosens: []string{"mode"}}, true}}
 	proposed := needed{Kind: "proposal", Urgency: urgencyDecide, ConnectionID: "con_1", ConnectionName: "Contoso", AskedBy: "ben", Message: "ben proposes to loosen guard.block, onDelete.", Since: w.now.Add(-time.Hour), Until: w.now.Add(71 * time.Hour)}
+	bens := c.Proposals[1]
+	bens.By = "ben"
 	return map[string]any{"GET /v1/connections/con_1": c, "GET /v1/connections": page[connection]{Items: []connection{c}},
+		"GET /v1/connections/con_1/proposals/p-1": c.Proposals[0], "GET /v1/connections/con_1/proposals/p-2": bens,
 		"GET /v1/attention": attention{Items: []needed{proposed}, Counts: map[string]int{urgencyDecide: 1}, Connections: 1}}
 }
 
@@ -1072,9 +1084,10 @@ func TestActs(t *testing.T) {
 		"new group":     {"/console/groups/new", []string{"name", "Sales", "description", ""}, `POST /v1/groups {"name":"Sales"}`, "/console/groups/grp_1"},
 		"edit group":    {"/console/groups/grp_1/edit", []string{"name", "Sales", "version", "3"}, `PATCH /v1/groups/grp_1 {"description":null,"mailNickname":null,"name":"Sales"}`, "/console/groups/grp_1"},
 		"delete group":  {"/console/groups/grp_1/delete", []string{"version", "3"}, "DELETE /v1/groups/grp_1", "/console/groups/grp_1"},
-		"use":           {"/console/connections/con_1/groups/grp_1", []string{"select", "1", "export", "security", "members", "exact", "ends", "empty", "skus", "SPE_E3, SPE_E5"}, `PUT /v1/connections/con_1/groups/grp_1 {"export":{"kind":"security","members":"exact","nested":"flatten","onRelease":"empty"},"licences":[{"sku":"SPE_E3"},{"sku":"SPE_E5"}],"select":{}}`, "/console/connections/con_1/groups/grp_1"},
-		"try a use":     {"/console/connections/con_1/groups/grp_1", []string{"select", "1", "preview", "1"}, `PUT /v1/connections/con_1/groups/grp_1 {"select":{}}`, ""},
-		"end use":       {"/console/connections/con_1/groups/grp_1/end", nil, "DELETE /v1/connections/con_1/groups/grp_1", "/console/connections/con_1/groups"},
+		"use":           {"/console/connections/con_1/groups/grp_1", []string{"version", asSeen, "select", "1", "export", "security", "members", "exact", "ends", "empty", "skus", "SPE_E3, SPE_E5"}, `PUT /v1/connections/con_1/groups/grp_1 {"export":{"kind":"security","members":"exact","nested":"flatten","onRelease":"empty"},"licences":[{"sku":"SPE_E3"},{"sku":"SPE_E5"}],"select":{}}`, "/console/connections/con_1/groups/grp_1"},
+		"try a use":     {"/console/connections/con_1/groups/grp_1", []string{"version", asSeen, "select", "1", "preview", "1"}, `PUT /v1/connections/con_1/groups/grp_1 {"select":{}}`, ""},
+		"end unseen":    {"/console/connections/con_1/groups/grp_1/end", nil, "", "/console/connections/con_1/groups/grp_1/end"},
+		"end use":       {"/console/connections/con_1/groups/grp_1/end", []string{"version", asSeen}, "DELETE /v1/connections/con_1/groups/grp_1", "/console/connections/con_1/groups"},
 		"count":         {"/console/connections/con_1/licences/count", nil, "POST /v1/connections/con_1/licences/count", "/console/jobs/job_1"},
 		"lift":          {"/console/connections/con_1/protection/a-1", []string{"minutes", "30", "reason", "repair", "typed", "a-1"}, `POST /v1/connections/con_1/protection/a-1/lift {"minutes":30,"reason":"repair"}`, "/console/connections/con_1/protection"},
 		"claim":         {"/console/connections/con_1/domains", []string{"claim", "new.example"}, `POST /v1/connections/con_1/domains {"domains":["new.example"]}`, "/console/connections/con_1"},
@@ -1092,12 +1105,14 @@ func TestActs(t *testing.T) {
 		"no address":    {"/console/groups/grp_1/add", []string{"users", "ann@contoso.example, no@contoso.example"}, "", ""},
 		"bind, nobody":  {"/console/connections/con_1/bind", []string{"users", "no@contoso.example"}, "", ""},
 		"end a lift":    {"/console/connections/con_1/protection/a-1/end", nil, "DELETE /v1/connections/con_1/protection/a-1/lift", "/console/connections/con_1/protection"},
-		"settings":      {"/console/connections/con_1/settings", []string{"mode", "approve", "interval", "15m0s", "onDelete", "block", "protectGroups", "true", "keepBeforeDays", ""}, `PATCH /v1/connections/con_1 {"settings":{"mode":"approve"}}`, "/console/connections/con_1/settings"},
-		"properties":    {"/console/connections/con_1/settings", []string{"part", "properties", "attributes.jobTitle.export", "true"}, `PATCH /v1/connections/con_1 {"settings":{"attributes":{"jobTitle":{"export":true}}}}`, "/console/connections/con_1/settings?part=properties"},
-		"guard":         {"/console/connections/con_1/settings", []string{"part", "guard", "guard.block.count", "9", "guard.block.share", "0,2", "guard.rename.count", ""}, `PATCH /v1/connections/con_1 {"settings":{"guard":{"block":{"count":9,"share":0.2}}}}`, "/console/connections/con_1/settings?part=guard"},
+		"settings":      {"/console/connections/con_1/settings", []string{"version", asSeen, "mode", "approve", "interval", "15m0s", "onDelete", "block", "protectGroups", "true", "keepBeforeDays", ""}, `PATCH /v1/connections/con_1 {"settings":{"mode":"approve"}}`, "/console/connections/con_1/settings"},
+		"properties":    {"/console/connections/con_1/settings", []string{"version", asSeen, "part", "properties", "switch", "attributes.jobTitle.export", "attributes.jobTitle.export", "true"}, `PATCH /v1/connections/con_1 {"settings":{"attributes":{"jobTitle":{"export":true}}}}`, "/console/connections/con_1/settings?part=properties"},
+		"guard":         {"/console/connections/con_1/settings", []string{"version", asSeen, "part", "guard", "guard.block.count", "9", "guard.block.share", "0,2", "guard.rename.count", ""}, `PATCH /v1/connections/con_1 {"settings":{"guard":{"block":{"count":9,"share":0.2}}}}`, "/console/connections/con_1/settings?part=guard"},
 		"no settings":   {"/console/connections/con_1/settings", []string{"mode", "automatic", "protectGroups", "true"}, "", "/console/connections/con_1/settings"},
-		"try settings":  {"/console/connections/con_1/settings", []string{"preview", "1", "mode", "approve", "protectGroups", "true"}, `POST /v1/connections/con_1/runs {"dryRun":true,"full":true,"settings":{"mode":"approve"}}`, "/console/runs/run_1"},
+		"try settings":  {"/console/connections/con_1/settings", []string{"version", asSeen, "preview", "1", "mode", "approve", "protectGroups", "true"}, `POST /v1/connections/con_1/runs {"dryRun":true,"full":true,"settings":{"mode":"approve"}}`, "/console/runs/run_1"},
 		"approve it":    {"/console/connections/con_1/proposals/p-1/approve", nil, "POST /v1/connections/con_1/proposals/p-1/approve", "/console/connections/con_1"},
+		"approve lift":  {"/console/connections/con_1/proposals/p-2/approve", []string{"typed", "a-1"}, "POST /v1/connections/con_1/proposals/p-2/approve", "/console/connections/con_1"},
+		"lift, no word": {"/console/connections/con_1/proposals/p-2/approve", nil, "", ""},
 		"decline it":    {"/console/connections/con_1/proposals/p-1/decline", nil, "POST /v1/connections/con_1/proposals/p-1/decline", "/console/connections/con_1"},
 		"password":      {"/console/users/usr_1/password", nil, "POST /v1/users/usr_1/temporary-password", ""},
 		"try a move":    {"/console/users/usr_1/move", []string{"to", "con_2", "then", "keep", "preview", "1"}, `POST /v1/users/usr_1/move {"connectionId":"con_2","dryRun":true,"then":"keep"}`, ""},
@@ -1117,13 +1132,81 @@ func TestActs(t *testing.T) {
 				"PUT /v1/connections/con_1/groups/grp_1": groupUse{Forecast: &forecast{Users: 3, Bound: 2}}, "DELETE /v1/connections/con_1/groups/grp_1": nil, "POST /v1/connections/con_1/licences/count": j,
 				"POST /v1/connections/con_1/proposals/p-1/approve": nil, "POST /v1/connections/con_1/proposals/p-1/decline": nil, "POST /v1/users/usr_1/temporary-password": map[string]string{"password": "Kite-Lamp-42"}, "POST /v1/users/usr_1/move": movePreview{Release: itsChanges(directory.ChangePlanned).Items[:1]},
 				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil, "POST /v1/connections/con_1/domains": nil, "PATCH /v1/users/usr_2": nil, "DELETE /v1/connections/con_1/domains/old.example": nil})
+			of := proposals(w)
+			w.tell(map[string]any{"GET /v1/connections/con_1/proposals/p-1": of["GET /v1/connections/con_1/proposals/p-1"], "GET /v1/connections/con_1/proposals/p-2": of["GET /v1/connections/con_1/proposals/p-2"], "POST /v1/connections/con_1/proposals/p-2/approve": nil})
 			w.tell(map[string]any{"POST /v1/runs/run_1/decline": r, "POST /v1/runs/run_1/cancel": r, "POST /v1/runs/run_1/undo": r, "POST /v1/connections/con_1/runs": r})
-			a := w.post(tt.path, tt.form...)
+			a := w.post(tt.path, w.seen(tt.path, tt.form)...)
 			if got := strings.Join(w.told(), "; "); got != tt.calls || a.to != tt.to {
 				t.Errorf("calls %q, want %q; %d to %q", got, tt.calls, a.code, a.to)
 			}
 		})
 	}
+}
+
+// A lift is not approved by a sign-in of long ago, and the page of it says how.
+func TestProposedLiftWantsFresh(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.tell(proposals(w))
+	w.tell(map[string]any{"POST /v1/connections/con_1/proposals/p-2/approve": nil, "POST /v1/connections/con_1/proposals/p-1/approve": nil})
+	w.pass(30 * time.Minute)
+	const at = "/console/connections/con_1/proposals/p-2"
+	if a := w.post(at+"/approve", "typed", "a-1"); a.code != http.StatusForbidden || len(w.told()) != 0 {
+		t.Errorf("a lift: %d", a.code)
+	}
+	w.get(at).has(`action="/console/login"`, `name="to" value="`+at+`"`)
+	if a := w.post("/console/connections/con_1/proposals/p-1/approve"); a.code != http.StatusSeeOther || len(w.told()) != 1 {
+		t.Errorf("settings: %d", a.code)
+	}
+}
+
+// No page of a list acts on all at once: a page with the number and what follows comes before.
+func TestPagesBeforeAll(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	c := contoso(w.now)
+	c.Status = directory.StatusDeactivated
+	const at = "/console/connections/con_1"
+	for list, tt := range map[string]struct {
+		next, form string
+		says       []string
+	}{
+		"/accounts": {"/import", "/import", []string{"accounts are new"}},
+		"/bind":     {"/bind?whom=all", "/bind", []string{"104,217", "5,012", "within seconds"}},
+		"/end":      {"/remove", "/remove", []string{"5,012"}},
+	} {
+		if list == "/end" {
+			w.tell(map[string]any{"GET /v1/connections/con_1": c})
+		}
+		a := w.get(at + list)
+		a.has(`href="` + at + tt.next + `"`)
+		for _, f := range a.nodes("input") {
+			if f["name"] == "all" || f["name"] == "previous" {
+				t.Errorf("%s acts on all at once", list)
+			}
+		}
+		if list == "/end" && strings.Contains(a.body, `action="`+at+`/remove"`) {
+			t.Errorf("%s removes at once", list)
+		}
+		before := w.get(at + tt.next)
+		before.has(append(tt.says, `action="`+at+tt.form+`"`)...)
+	}
+}
+
+// asSeen is the version in the form of a page, by seen.
+const asSeen = "as seen"
+
+// seen is a form with the version that is in the form of its page.
+func (w *world) seen(path string, form []string) []string {
+	form = slices.Clone(form)
+	if at := slices.Index(form, asSeen); at >= 0 {
+		if part := slices.Index(form, "part"); part >= 0 {
+			path += "?part=" + form[part+1]
+		}
+		action, _, _ := strings.Cut(path, "?")
+		form[at] = w.get(path).filled(action).Get("version")
+	}
+	return form
 }
 
 // A refusal of the API is shown with its cause, its next step and its code.
@@ -1330,13 +1413,14 @@ func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 	w := runWorld(t, directory.RunDone)
 	w.tell(map[string]any{"PATCH /v1/connections/con_1": problem{Status: 403, Code: "needs-approve", Detail: "It loosens.", Errors: []directory.FieldError{{Field: "settings.onDelete", Detail: "is looser"}, {Field: "settings.guard.block.count", Detail: "is looser"}}}})
-	a := w.post("/console/connections/con_1/settings", "onDelete", "delete", "protectGroups", "true", "import.attributes", "jobTitle", "list", "import.attributes")
+	form := []string{"version", asSeen, "onDelete", "delete", "protectGroups", "true", "import.attributes", "jobTitle", "list", "import.attributes"}
+	a := w.post(settingsForm, w.seen(settingsForm, form)...)
 	a.sound("settings")
 	if a.code != 403 {
 		t.Errorf("%d", a.code)
 	}
 	a.has("needs-approve", `value="delete" selected`, "is looser", `name="import.attributes" value="jobTitle" checked`)
-	a = w.post("/console/connections/con_1/settings", "part", "guard", "guard.block.count", "900")
+	a = w.post(settingsForm, w.seen(settingsForm, []string{"version", asSeen, "part", "guard", "guard.block.count", "900"})...)
 	a.sound("guard")
 	a.has("needs-approve", `value="900"`, "is looser")
 }

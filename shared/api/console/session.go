@@ -27,8 +27,13 @@ const (
 	longest   = 12 * time.Hour
 	freshFor  = 5 * time.Minute // a sign-in that is good for what cannot be taken back
 	saveAfter = 5 * time.Minute // a row is written again so seldom while its session is used
-	// renewBefore is how long before its end a token is exchanged for a new one.
+	// renewBefore is how long before its end a token is exchanged for a new one; of one that
+	// lives shortly, the last quarter.
 	renewBefore = 2 * time.Minute
+	// renewWait is how long a page waits for that while its token is good, renewPause how long
+	// nobody asks after the issuer did not answer.
+	renewWait  = 2 * time.Second
+	renewPause = 30 * time.Second
 	// renewFor is how long one request may take for that before another tries, renewSpare
 	// how much of it is left when the one gives up, renewLook how often who waits looks.
 	renewFor   = 15 * time.Second
@@ -46,6 +51,7 @@ type session struct {
 	AccessToken  directory.Secret `json:"-"`
 	RefreshToken directory.Secret `json:"-"`
 	Expires      time.Time        `json:"expires,omitzero"` // of the access token
+	Lives        time.Duration    `json:"lives,omitempty"`  // how long the access token was good for when it came
 	Scopes       []string         `json:"scopes"`           // that the access token says it has
 	Opaque       bool             `json:"opaque,omitempty"` // it does not say
 	SignedIn     time.Time        `json:"signedIn"`         // when the issuer last asked who it is
@@ -53,10 +59,17 @@ type session struct {
 	Seen         time.Time        `json:"seen"` // when the row was last written
 	// Renewing is since when a request exchanges the refresh token; zero: none does.
 	Renewing time.Time `json:"renewing,omitzero"`
+	// Unanswered is when the issuer did not answer such a request; zero: it did.
+	Unanswered time.Time `json:"unanswered,omitzero"`
 
 	secret  directory.Secret // of the cookie
 	version int64            // of the row
+	// unattended says that a page looks again by itself: nobody uses the session by that.
+	unattended bool
 }
+
+// lookHeader is on the requests by which the script looks again whether anything has changed.
+const lookHeader = "X-Console-Look"
 
 // storedSession is the form of a session in its row, before it is sealed.
 type storedSession struct {
@@ -73,6 +86,15 @@ func (s *session) has(scope string) bool {
 
 // fresh reports whether the issuer asked who it is a moment ago.
 func (s *session) fresh(now time.Time) bool { return s != nil && now.Sub(s.SignedIn) <= freshFor }
+
+// due reports whether the access token is to be exchanged.
+func (s *session) due(now time.Time) bool {
+	before := renewBefore
+	if s.Lives > 0 {
+		before = min(before, s.Lives/4)
+	}
+	return !s.Expires.IsZero() && s.Expires.Sub(now) < before
+}
 
 // over reports whether the session's time has passed.
 func (s *session) over(now time.Time) bool {
@@ -151,7 +173,9 @@ func (c *Console) save(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	s.Seen = c.cfg.Now().UTC()
+	if !s.unattended {
+		s.Seen = c.cfg.Now().UTC()
+	}
 	plain, err := json.Marshal(storedSession{s, s.AccessToken.Reveal(), s.RefreshToken.Reveal()})
 	if err != nil {
 		return err
@@ -173,7 +197,8 @@ func (c *Console) end(ctx context.Context, secret directory.Secret) error {
 }
 
 // signedIn returns the session of a request: with a token that is good for a while,
-// and noted as used. errNoSession when nobody is signed in.
+// and noted as used, unless it is a page that looks again by itself: that would keep the
+// session of somebody who has left. errNoSession when nobody is signed in.
 func (c *Console) signedIn(ctx context.Context, r *http.Request) (*session, error) {
 	secret := c.secretOf(r, sessionCookie)
 	if secret.IsZero() {
@@ -184,10 +209,11 @@ func (c *Console) signedIn(ctx context.Context, r *http.Request) (*session, erro
 		return nil, err
 	}
 	now := c.cfg.Now()
-	if !s.Expires.IsZero() && s.Expires.Sub(now) < renewBefore {
+	s.unattended = r.Header.Get(lookHeader) != ""
+	if s.due(now) {
 		return c.renew(ctx, s)
 	}
-	if now.Sub(s.Seen) >= saveAfter {
+	if !s.unattended && now.Sub(s.Seen) >= saveAfter {
 		if err := c.save(ctx, s); err != nil && !errors.Is(err, directory.ErrStale) {
 			return nil, err
 		}
@@ -201,22 +227,24 @@ func (c *Console) signedIn(ctx context.Context, r *http.Request) (*session, erro
 // the row and asks. The others go on with the token while it is good, and else wait for what
 // the one stores. Who held the lease and is gone, holds it for renewFor.
 func (c *Console) renew(ctx context.Context, s *session) (*session, error) {
-	for {
+	for unattended := s.unattended; ; s.unattended = unattended {
 		now := c.cfg.Now()
 		switch {
-		case s.Expires.IsZero() || s.Expires.Sub(now) >= renewBefore:
+		case !s.due(now):
 			return s, nil // another request was faster
 		case s.RefreshToken.IsZero():
 			if now.Before(s.Expires) {
 				return s, nil
 			}
 			return nil, errNoSession
+		case now.Before(s.Expires) && now.Before(s.Unanswered.Add(renewPause)):
+			return s, nil
 		case s.Renewing.IsZero() || !now.Before(s.Renewing.Add(renewFor)):
 			mine := *s
 			mine.Renewing = now.UTC()
 			err := c.save(ctx, &mine)
 			if err == nil {
-				return c.renewed(ctx, &mine)
+				return c.renewedSoon(ctx, s, &mine)
 			}
 			if !errors.Is(err, directory.ErrStale) {
 				return nil, fmt.Errorf("console: renew a session: %w", err)
@@ -235,6 +263,32 @@ func (c *Console) renew(ctx context.Context, s *session) (*session, error) {
 	}
 }
 
+// renewedSoon does so for who has the lease. While the token that there is is good, the page
+// waits for a moment only, and goes on with that: a slow issuer is no reason to wait. The
+// exchange goes on beside it.
+func (c *Console) renewedSoon(ctx context.Context, s, mine *session) (*session, error) {
+	if !c.cfg.Now().Before(s.Expires) {
+		return c.renewed(ctx, mine)
+	}
+	type renewal struct {
+		s   *session
+		err error
+	}
+	done := make(chan renewal, 1)
+	go func() {
+		fresh, err := c.renewed(ctx, mine)
+		done <- renewal{fresh, err}
+	}()
+	wait := time.NewTimer(renewWait)
+	defer wait.Stop()
+	select {
+	case r := <-done:
+		return r.s, r.err
+	case <-wait.C:
+		return s, nil
+	}
+}
+
 // renewed does so for who has the lease. It is not given up when the browser goes: the answer
 // holds the only token by which the session goes on.
 func (c *Console) renewed(ctx context.Context, s *session) (*session, error) {
@@ -249,7 +303,10 @@ func (c *Console) renewed(ctx context.Context, s *session) (*session, error) {
 		c.cfg.Log.WarnContext(ctx, "console: a session cannot be renewed", "refused", refused)
 		fresh = s
 	}
-	fresh.Renewing = time.Time{}
+	fresh.Renewing, fresh.Unanswered = time.Time{}, time.Time{}
+	if err != nil && !refused {
+		fresh.Unanswered = c.cfg.Now().UTC()
+	}
 	if saved := c.keep(ctx, fresh); saved != nil {
 		return nil, fmt.Errorf("console: renew a session: %w", saved)
 	}

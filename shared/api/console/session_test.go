@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bindery/shared/api/admin"
@@ -290,6 +291,82 @@ func TestRefreshAtOnce(t *testing.T) {
 	}
 }
 
+// While its token is good no page waits long for a slow issuer, nor does each one try anew; and
+// what the issuer says late is not lost.
+func TestRefreshSlowly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := signed(t)
+		w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+		slow := time.Minute
+		cfg := w.c.cfg
+		cfg.Login = transport{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			select {
+			case <-time.After(slow):
+			case <-r.Context().Done():
+				return
+			}
+			w.issuer(rw, r)
+		})}
+		var err error
+		if w.c, err = New(cfg); err != nil {
+			t.Fatal(err)
+		}
+		took := func() time.Duration {
+			t.Helper()
+			began := time.Now()
+			if a := w.get("/console/connections"); a.code != http.StatusOK {
+				t.Errorf("answered %d", a.code)
+			}
+			return time.Since(began)
+		}
+		w.pass(59 * time.Minute)
+		if d := took(); d > 3*time.Second {
+			t.Errorf("the page took %v", d)
+		}
+		time.Sleep(time.Minute) // it has given up
+		for range 3 {
+			if d := took(); d > 0 {
+				t.Errorf("a page after it took %v", d)
+			}
+		}
+		slow = 3 * time.Second / 2 // for the description, and for the token
+		w.pass(renewPause)
+		took()
+		time.Sleep(time.Minute)
+		if w.refreshes != 1 {
+			t.Errorf("%d refreshes", w.refreshes)
+		}
+		w.pass(30 * time.Minute)
+		if d := took(); d > 0 || w.refreshes != 1 {
+			t.Errorf("with the token that came late: %v, %d refreshes", d, w.refreshes)
+		}
+	})
+}
+
+// A token that lives for less than the time before its end at which others are exchanged is
+// used, too.
+func TestRefreshShortLived(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.lives = time.Minute
+	w.signIn("/console")
+	w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+	for range 3 {
+		w.get("/console")
+	}
+	if w.refreshes != 0 {
+		t.Errorf("%d refreshes of a token that is good", w.refreshes)
+	}
+	w.pass(50 * time.Second)
+	for range 3 {
+		w.get("/console")
+	}
+	if w.refreshes != 1 {
+		t.Errorf("%d refreshes of a token that ends", w.refreshes)
+	}
+}
+
 // Who held the lease and is gone holds it for a while; then another asks. A refresh token
 // that is refused is asked with once.
 func TestRefreshLease(t *testing.T) {
@@ -505,5 +582,30 @@ func TestFresh(t *testing.T) {
 	w.signedAt, w.noAuth = 0, true
 	if a := w.get(w.authorize(w.get("/console/login?fresh=1&to=/console/me").to)); a.to != "/console/me" {
 		t.Errorf("%d to %q", a.code, a.to)
+	}
+}
+
+// A page that looks again by itself does not keep the session of somebody who has left, also
+// where its token is exchanged for that; what they do themselves does.
+func TestUnattended(t *testing.T) {
+	t.Parallel()
+	for look, ends := range map[string]bool{"1": true, "": false} {
+		w := signed(t)
+		w.lives = 15 * time.Minute
+		w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+		code := http.StatusOK
+		for range 80 {
+			w.pass(time.Minute)
+			if code = w.send(http.MethodGet, "/console/connections", nil, lookHeader, look).code; code != http.StatusOK {
+				break
+			}
+		}
+		if (code == http.StatusSeeOther) != ends || w.refreshes == 0 {
+			t.Errorf("with the header %q: %d, %d refreshes", look, code, w.refreshes)
+		}
+	}
+	script, err := assets.ReadFile("assets/enhance.js")
+	if err != nil || !strings.Contains(string(script), "'"+lookHeader+"'") {
+		t.Errorf("the script does not send %s: %v", lookHeader, err)
 	}
 }

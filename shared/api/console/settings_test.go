@@ -221,6 +221,79 @@ func TestSettingsChanged(t *testing.T) {
 	}
 }
 
+// An old form does not take back what somebody else has saved meanwhile: both are shown, also
+// when the other was faster by a moment. What is of other parts does not matter.
+func TestSettingsOfTwo(t *testing.T) {
+	t.Parallel()
+	old := directory.Settings{Guard: map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: new(500)}}}
+	bens := directory.Settings{Mode: directory.ModeApprove, FourEyes: true, Protected: []string{"boss@corp.example"}, Guard: map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: new(5)}}}
+	now := func(w *world, s directory.Settings) {
+		c := contoso(w.now)
+		c.Settings = s
+		w.tell(map[string]any{"GET /v1/connections/con_1": c})
+	}
+	for part, tt := range map[string]struct {
+		name, value, saved string
+		shows              []string
+	}{
+		partGeneral: {"interval", "1h0m0s", `{"fourEyes":false,"interval":"1h0m0s","mode":"automatic","protected":null}`, []string{"boss@corp.example", "approve", `value="1h0m0s" selected`}},
+		partGuard:   {"guard.rename.count", "7", `{"guard":{"block":{"count":500},"rename":{"count":7}}}`, []string{`value="500"`, `<bdi>5</bdi>`}},
+	} {
+		for _, preview := range []string{"", "1"} {
+			w := withSettings(t, old)
+			form := w.get(settingsForm + "?part=" + part).filled(settingsForm)
+			form.Set(tt.name, tt.value)
+			form.Set("preview", preview)
+			now(w, bens)
+			a := w.send(http.MethodPost, settingsForm, form)
+			a.sound(part)
+			if told := w.told(); a.code != http.StatusPreconditionFailed || len(told) != 0 {
+				t.Errorf("%s: %d, called %v", part, a.code, told)
+			}
+			a.has(append(tt.shows, "Somebody changed it meanwhile")...)
+			again := a.filled(settingsForm)
+			w.tell(map[string]any{"PATCH /v1/connections/con_1": contoso(w.now)})
+			w.send(http.MethodPost, settingsForm, again) // who has seen both may
+			if got, want := w.told(), []string{`PATCH /v1/connections/con_1 {"settings":` + tt.saved + `}`}; !slices.Equal(got, want) {
+				t.Errorf("%s, again: called %v, want %v", part, got, want)
+			}
+		}
+	}
+	w := withSettings(t, old)
+	form := w.get(settingsForm + "?part=properties").filled(settingsForm)
+	form.Set("attributes.department.export", "true")
+	now(w, bens)
+	w.tell(map[string]any{"PATCH /v1/connections/con_1": func(r *http.Request) any {
+		if r.Header.Get("If-Match") == "" {
+			t.Error("the settings are saved without their version")
+		}
+		return problem{Status: http.StatusPreconditionFailed, Code: directory.CodeVersionMismatch}
+	}})
+	a := w.send(http.MethodPost, settingsForm, form)
+	if told := w.told(); a.code != http.StatusPreconditionFailed || len(told) != 1 {
+		t.Errorf("another part: %d, called %v", a.code, told)
+	}
+	a.has("Somebody changed it meanwhile", "attributes.department.export")
+}
+
+// What a form does not have, it does not change: an old one, or one that came in part, switches
+// nothing off.
+func TestSettingsFormInPart(t *testing.T) {
+	t.Parallel()
+	w := withSettings(t, everySetting())
+	for _, part := range settingsParts {
+		for _, preview := range []string{"", "1"} {
+			w.tell(map[string]any{"POST /v1/connections/con_1/runs": aRun(w.now, directory.RunPlanning)})
+			w.post(settingsForm, "part", part, "version", w.get(settingsForm+"?part="+part).filled(settingsForm).Get("version"), "preview", preview)
+			for _, call := range w.told() {
+				if preview == "" || !strings.Contains(call, `"settings":{}`) {
+					t.Errorf("%s: called %s", part, call)
+				}
+			}
+		}
+	}
+}
+
 // Whoever saves what a connection does with a group as it stands changes nothing of it.
 func TestUseAsItStands(t *testing.T) {
 	t.Parallel()
@@ -252,10 +325,82 @@ func TestUseAsItStands(t *testing.T) {
 func TestPriorityNoNumber(t *testing.T) {
 	t.Parallel()
 	w := runWorld(t, directory.RunDone)
-	a := w.post("/console/connections/con_1/groups/grp_1", "select", "1", "sku", "SPE_E3", "priority SPE_E3", "first", "left SPE_E3", "SWAY")
+	a := w.post("/console/connections/con_1/groups/grp_1", "select", "1", "sku", "SPE_E3", "priority SPE_E3", "first", "version", "7", "left SPE_E3", "SWAY")
 	a.sound("use")
 	if a.code != http.StatusUnprocessableEntity || len(w.told()) > 0 {
 		t.Errorf("%d, called %v", a.code, w.told())
 	}
 	a.has("The priority of SPE_E3", `value="SWAY"`, `value="SPE_E3" checked`)
+}
+
+// A form of a use goes onto the use that it was made of, and ends no other one: what somebody
+// else has made of it is shown beside what was typed.
+func TestUseOfTwo(t *testing.T) {
+	t.Parallel()
+	const at, put = "/console/connections/con_1/groups/grp_1", "PUT /v1/connections/con_1/groups/grp_1"
+	bens := groupUse{GroupID: "grp_1", Licences: []directory.LicenceRule{{SKU: "SPE_E9"}}}
+	// The API, which holds an If-Match to what there is.
+	tell := func(w *world, now *groupUse) {
+		held := func(r *http.Request) any {
+			if tag := r.Header.Get("If-Match"); tag != "" && (now == nil || tag != `"`+strings.Trim(w.get(at).filled(at).Get("version"), `"`)+`"`) {
+				return problem{Status: http.StatusPreconditionFailed}
+			}
+			return groupUse{}
+		}
+		var read any = problem{Status: http.StatusNotFound}
+		if now != nil {
+			read = *now
+		}
+		w.tell(map[string]any{"GET /v1/connections/con_1/groups/grp_1": read, put: held, "DELETE /v1/connections/con_1/groups/grp_1": held})
+	}
+	first := groupUse{GroupID: "grp_1", Select: &directory.SelectRule{}}
+	for name, tt := range map[string]struct {
+		was, is *groupUse
+		version string // of the form, when it is another one than that of its page
+		saved   bool
+	}{
+		"as it was":      {&first, &first, "", true},
+		"none":           {nil, nil, "", true},
+		"changed":        {&first, &bens, "", false},
+		"ended":          {&first, nil, "", false},
+		"made meanwhile": {nil, &bens, "", false},
+		"an old form":    {&first, &first, "none", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunDone)
+			tell(w, tt.was)
+			form := w.get(at).filled(at)
+			form.Set("export", "security")
+			if tt.version != "" {
+				form.Del("version")
+			}
+			tell(w, tt.is)
+			a := w.send(http.MethodPost, at, form)
+			if saved := a.code == http.StatusSeeOther; saved != tt.saved || !saved && a.code != http.StatusPreconditionFailed {
+				t.Fatalf("answered %d, called %v", a.code, w.told())
+			}
+			if tt.saved {
+				return
+			}
+			a.sound(name)
+			a.has("Somebody changed it meanwhile", `value="security" checked`)
+			if tt.is == &bens {
+				a.has("SPE_E9")
+			}
+			w.told()
+			if b := w.send(http.MethodPost, at, a.filled(at)); b.code != http.StatusSeeOther { // who has seen both may
+				t.Errorf("again: %d", b.code)
+			}
+		})
+	}
+	w := runWorld(t, directory.RunDone)
+	tell(w, &first)
+	page := w.get(at + "/end")
+	page.sound("end")
+	form := page.filled(at + "/end")
+	tell(w, &bens)
+	if a := w.send(http.MethodPost, at+"/end", form); a.code != http.StatusPreconditionFailed {
+		t.Errorf("another one was ended: %d", a.code)
+	}
 }

@@ -231,9 +231,10 @@ func (c *Console) redeem(ctx context.Context, a attempt, code string) (*session,
 
 // take puts the tokens of an answer into a session.
 func (s *session) take(t *oauth2.Token, now time.Time) {
-	s.AccessToken, s.Expires = directory.NewSecret(t.AccessToken), time.Time{}
+	s.AccessToken, s.Expires, s.Lives = directory.NewSecret(t.AccessToken), time.Time{}, 0
 	if t.ExpiresIn > 0 {
-		s.Expires = now.Add(time.Duration(t.ExpiresIn) * time.Second)
+		s.Lives = time.Duration(t.ExpiresIn) * time.Second
+		s.Expires = now.Add(s.Lives)
 	}
 	if t.RefreshToken != "" {
 		s.RefreshToken = directory.NewSecret(t.RefreshToken)

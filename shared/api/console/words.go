@@ -569,6 +569,7 @@ var (
 	textDeactivate         = text{"Deactivate the connection", "Verbindung beenden"}
 	countEnded             = number{text{"Deactivated. %s binding has ended; nothing was written.", "Beendet. %s Bindung ist zu Ende; nichts wurde geschrieben."}, text{"Deactivated. %s bindings have ended; nothing was written.", "Beendet. %s Bindungen sind zu Ende; nichts wurde geschrieben."}}
 	textRemoveMeans        = text{"It can be taken off the list as well. What was done stays in the activity.", "Sie kann auch aus der Liste entfernt werden. Was getan wurde, bleibt im Verlauf."}
+	textRemoveFollows      = text{"Its settings and runs are not shown any more, and it cannot be authorised again: another one is made instead. The accounts in the tenant stay as they are.", "Ihre Einstellungen und Läufe werden nicht mehr gezeigt, und sie kann nicht wieder autorisiert werden: Dafür wird eine neue angelegt. Die Konten im Mandanten bleiben, wie sie sind."}
 	textRemove             = text{"Take it off the list", "Aus der Liste entfernen"}
 	textRemoved            = text{"The connection is off the list.", "Die Verbindung ist aus der Liste entfernt."}
 )
@@ -591,6 +592,9 @@ var (
 	textNothingYetSearchOn = text{"Nothing among those that were looked at so far; there are more.", "Unter den bisher angesehenen nichts; es gibt weitere."}
 	textNoAccounts         = text{"The tenant has no account like that.", "Der Mandant hat kein solches Konto."}
 	textIsBlocked          = text{"blocked at Microsoft", "bei Microsoft gesperrt"}
+	textImportMakes        = text{"Each becomes a user of the directory, with the values of the account. Nothing is written to the tenant by that.", "Aus jedem wird ein Benutzer des Verzeichnisses, mit den Werten des Kontos. Im Mandanten wird dadurch nichts geschrieben."}
+	countNew               = number{text{"%s account is new.", "%s Konto ist neu."}, text{"%s accounts are new.", "%s Konten sind neu."}}
+	countNewAtLeast        = number{text{"%s account at least is new.", "Mindestens %s Konto ist neu."}, text{"%s accounts at least are new.", "Mindestens %s Konten sind neu."}}
 	textImportAll          = text{"Import all that are new", "Alle neuen importieren"}
 	textImportBindAll      = text{"Import all and bind them", "Alle importieren und verbinden"}
 	textImport             = text{"Import the chosen", "Ausgewählte importieren"}
@@ -654,6 +658,9 @@ var (
 	textTheseUsers     = text{"These users, by their e-mail addresses (at most 100) or IDs (at most 500)", "Diese Benutzer, mit ihren E-Mail-Adressen (höchstens 100) oder IDs (höchstens 500)"}
 	textNobodyBound    = text{"Nobody was bound. No user has the address (at most 100 at once): %s", "Niemand wurde verbunden. Kein Benutzer hat die Adresse (höchstens 100 auf einmal): %s"}
 	textBindThese      = text{"Bind these", "Diese verbinden"}
+	countUsersInAll    = number{text{"There is %s user in the directory.", "Im Verzeichnis ist %s Benutzer."}, text{"There are %s users in the directory.", "Im Verzeichnis sind %s Benutzer."}}
+	countMembersNow    = number{text{"%s is a member of this connection now.", "%s ist jetzt Mitglied dieser Verbindung."}, text{"%s are members of this connection now.", "%s sind jetzt Mitglieder dieser Verbindung."}}
+	textPreviousReach  = text{"All are meant who were bound when the connection was let go; how many, the job says once it has begun.", "Gemeint sind alle, die verbunden waren, als die Verbindung gelöst wurde; wie viele, sagt der Auftrag, sobald er begonnen hat."}
 	textBindAll        = text{"Bind all users", "Alle Benutzer verbinden"}
 	textBindPrevious   = text{"Bind those who were bound before", "Früher Verbundene wieder verbinden"}
 	textNameUsers      = text{"Name the users that are to be bound.", "Nennen Sie die Benutzer, die verbunden werden sollen."}
@@ -881,6 +888,13 @@ var (
 	textUseSaved          = text{"Saved. What follows is made by the next run, through plan and guard.", "Gespeichert. Was folgt, macht der nächste Lauf, durch Plan und Wächter."}
 	textEndUse            = text{"End this use", "Diese Nutzung beenden"}
 	textEndUseMeans       = text{"What it gave is taken back, or kept, as it says.", "Was sie gab, wird zurückgenommen oder behalten, wie sie es sagt."}
+	textEndUseDots        = text{"End this use…", "Diese Nutzung beenden…"}
+	textEndReleases       = text{"The account of whoever is a member by this use alone", "Das Konto von allen, die allein durch diese Nutzung Mitglied sind,"}
+	countLicencesTaken    = number{text{"%s licence is taken back from whoever has it by this use alone.", "%s Lizenz wird allen entzogen, die sie allein durch diese Nutzung haben."}, text{"%s licences are taken back from whoever has them by this use alone.", "%s Lizenzen werden allen entzogen, die sie allein durch diese Nutzung haben."}}
+	countReached          = number{text{"It reaches %s user, as of", "Sie betrifft %s Benutzer, Stand"}, text{"It reaches %s users, as of", "Sie betrifft %s Benutzer, Stand"}}
+	textReachUnknown      = text{"It has not been followed yet: for how many it ends is not known.", "Sie wurde noch nicht umgesetzt: Für wie viele sie endet, ist nicht bekannt."}
+	textNoUseNow          = text{"The connection does nothing with this group by now.", "Die Verbindung tut mit dieser Gruppe inzwischen nichts."}
+	textBothUses          = text{"Nothing was saved. The fields have what you said, here is what the connection does with the group by now. Saving puts what is in the fields in its place.", "Nichts wurde gespeichert. In den Feldern steht Ihre Angabe, hier, was die Verbindung inzwischen mit der Gruppe tut. Speichern setzt die Felder an dessen Stelle."}
 	textUseEnded          = text{"The use ends.", "Die Nutzung endet."}
 	textForecast          = text{"What is likely to follow", "Was wohl folgt"}
 	textForecastMeans     = text{"Nothing is saved yet. An estimate of our own records; every write is shown by a plan of the connection.", "Noch ist nichts gespeichert. Eine Schätzung aus eigenen Daten; jedes Schreiben zeigt ein Plan der Verbindung."}
@@ -899,6 +913,11 @@ var (
 // Settings.
 var (
 	textSettings               = text{"Settings", "Einstellungen"}
+	textSetting                = text{"Setting", "Einstellung"}
+	textNotSet                 = text{"not set", "nicht gesetzt"}
+	textByNow                  = text{"By now", "Inzwischen"}
+	textInTheForm              = text{"In this form", "In diesem Formular"}
+	textBothSettings           = text{"Nothing was saved. In these values the form differs from the settings as they are by now; saving it takes what stands in the form. Correct the fields first that you do not mean to change.", "Nichts wurde gespeichert. In diesen Werten weicht das Formular von den jetzigen Einstellungen ab; Speichern übernimmt das Formular. Korrigieren Sie zuerst die Felder, die Sie nicht ändern wollen."}
 	textSettingsLead           = text{"“Try it first” plans a whole run with exactly these values and writes nothing. What makes a safety rule weaker needs bindery/approve as well.", "„Erst ausprobieren“ plant einen ganzen Lauf mit genau diesen Werten und schreibt nichts. Was eine Sicherheitsregel lockert, braucht auch bindery/approve."}
 	textSettingsSaved          = text{"Saved. The next run uses it.", "Gespeichert. Der nächste Lauf benutzt es."}
 	textProposed               = text{"It makes a safety rule weaker, and waits for somebody else to approve it until %s.", "Es lockert eine Sicherheitsregel und wartet bis %s auf die Genehmigung von jemand anderem."}
@@ -1098,42 +1117,45 @@ var (
 
 // What waits for other eyes; groups of the tenant; passwords; moves.
 var (
-	textProposal         = text{"Waits for somebody else to approve it", "Wartet auf die Genehmigung von jemand anderem"}
-	textLoosens          = text{"Settings that would become looser:", "Einstellungen, die gelockert würden:"}
-	textWouldLift        = text{"The protection of an account would be lifted for %s:", "Der Schutz eines Kontos würde aufgehoben für %s:"}
-	textApproveProposal  = text{"Approve", "Genehmigen"}
-	textDeclineProposal  = text{"Decline", "Ablehnen"}
-	textProposalStale    = text{"The settings have changed since: it must be proposed again.", "Die Einstellungen haben sich seitdem geändert: Es muss erneut vorgeschlagen werden."}
-	textFourEyesOwn      = text{"You proposed it: somebody else approves it. You may decline it.", "Sie haben es vorgeschlagen: Jemand anderes genehmigt es. Ablehnen dürfen Sie."}
-	textProposalApproved = text{"Approved; it is in force.", "Genehmigt; es gilt."}
-	textProposalDeclined = text{"Declined; nothing was changed.", "Abgelehnt; nichts wurde geändert."}
-	textTenantGroups     = text{"Groups of the tenant", "Gruppen des Mandanten"}
-	textTenantGroupsLead = text{"Read now. An export takes one over by its ID; none is ever taken by its name.", "Gerade gelesen. Ein Export übernimmt eine über ihre ID; keine wird je wegen ihres Namens genommen."}
-	textNameBegins       = text{"Name begins with", "Name beginnt mit"}
-	textNoTenantGroups   = text{"The tenant has no group like that.", "Der Mandant hat keine solche Gruppe."}
-	textKind             = text{"Kind", "Art"}
-	textNeverWritten     = text{"never written", "wird nie geschrieben"}
-	textExportedHere     = text{"exported here", "hier exportiert"}
-	textAdoptable        = text{"may be taken over", "kann übernommen werden"}
-	textAdoptGroup       = text{"Take over the tenant's group (its ID; optional)", "Gruppe des Mandanten übernehmen (ihre ID; freiwillig)"}
-	textAdoptGroupHelp   = text{"Empty, a new one is made. Needs bindery/approve as well.", "Leer wird eine neue angelegt. Braucht auch bindery/approve."}
-	textPasswordDots     = text{"Temporary password…", "Vorläufiges Passwort…"}
-	textPasswordTitle    = text{"Temporary password of %s", "Vorläufiges Passwort von %s"}
-	textPasswordMeans    = text{"It is shown once, to you, and that is on record. The person changes it at the first sign-in.", "Es wird einmal gezeigt, Ihnen, und das wird festgehalten. Die Person ändert es bei der ersten Anmeldung."}
-	textShowPassword     = text{"Show it once", "Einmal zeigen"}
-	textPasswordShown    = text{"The temporary password", "Das vorläufige Passwort"}
-	textPasswordOnce     = text{"It is gone when you leave this page.", "Es ist weg, wenn Sie diese Seite verlassen."}
-	textCopy             = text{"Copy", "Kopieren"}
-	textMoveDots         = text{"Move…", "Umziehen…"}
-	textMoveTitle        = text{"Move %s", "%s umziehen"}
-	textMoveMeans        = text{"From one connection to another, in one step: never in two tenants, never in none.", "Von einer Verbindung zu einer anderen, in einem Schritt: nie in zwei Mandanten, nie in keinem."}
-	textMoveTo           = text{"To the connection", "Zur Verbindung"}
-	textNewEmail         = text{"New e-mail address (optional)", "Neue E-Mail-Adresse (freiwillig)"}
-	textNewEmailHelp     = text{"Set in the same step, where the other tenant has another domain.", "Wird im selben Schritt gesetzt, wo der andere Mandant eine andere Domäne hat."}
-	textOldAccount       = text{"The old account", "Das alte Konto"}
-	textNewAccount       = text{"The new account", "Das neue Konto"}
-	textMoveNow          = text{"Move the user", "Benutzer umziehen"}
-	textMoved            = text{"The user moves. Where the old account is written first, the new binding follows it.", "Der Benutzer zieht um. Wo das alte Konto zuerst geschrieben wird, folgt die neue Bindung danach."}
+	textProposal            = text{"Waits for somebody else to approve it", "Wartet auf die Genehmigung von jemand anderem"}
+	textLoosens             = text{"Settings that would become looser:", "Einstellungen, die gelockert würden:"}
+	textWouldLift           = text{"The protection of an account would be lifted for %s:", "Der Schutz eines Kontos würde aufgehoben für %s:"}
+	textIsNow               = text{"Is now", "Ist jetzt"}
+	textWouldBe             = text{"Would be", "Würde sein"}
+	textApproveProposalDots = text{"Approve…", "Genehmigen…"}
+	textApproveProposal     = text{"Approve", "Genehmigen"}
+	textDeclineProposal     = text{"Decline", "Ablehnen"}
+	textProposalStale       = text{"The settings have changed since: it must be proposed again.", "Die Einstellungen haben sich seitdem geändert: Es muss erneut vorgeschlagen werden."}
+	textFourEyesOwn         = text{"You proposed it: somebody else approves it. You may decline it.", "Sie haben es vorgeschlagen: Jemand anderes genehmigt es. Ablehnen dürfen Sie."}
+	textProposalApproved    = text{"Approved; it is in force.", "Genehmigt; es gilt."}
+	textProposalDeclined    = text{"Declined; nothing was changed.", "Abgelehnt; nichts wurde geändert."}
+	textTenantGroups        = text{"Groups of the tenant", "Gruppen des Mandanten"}
+	textTenantGroupsLead    = text{"Read now. An export takes one over by its ID; none is ever taken by its name.", "Gerade gelesen. Ein Export übernimmt eine über ihre ID; keine wird je wegen ihres Namens genommen."}
+	textNameBegins          = text{"Name begins with", "Name beginnt mit"}
+	textNoTenantGroups      = text{"The tenant has no group like that.", "Der Mandant hat keine solche Gruppe."}
+	textKind                = text{"Kind", "Art"}
+	textNeverWritten        = text{"never written", "wird nie geschrieben"}
+	textExportedHere        = text{"exported here", "hier exportiert"}
+	textAdoptable           = text{"may be taken over", "kann übernommen werden"}
+	textAdoptGroup          = text{"Take over the tenant's group (its ID; optional)", "Gruppe des Mandanten übernehmen (ihre ID; freiwillig)"}
+	textAdoptGroupHelp      = text{"Empty, a new one is made. Needs bindery/approve as well.", "Leer wird eine neue angelegt. Braucht auch bindery/approve."}
+	textPasswordDots        = text{"Temporary password…", "Vorläufiges Passwort…"}
+	textPasswordTitle       = text{"Temporary password of %s", "Vorläufiges Passwort von %s"}
+	textPasswordMeans       = text{"It is shown once, to you, and that is on record. The person changes it at the first sign-in.", "Es wird einmal gezeigt, Ihnen, und das wird festgehalten. Die Person ändert es bei der ersten Anmeldung."}
+	textShowPassword        = text{"Show it once", "Einmal zeigen"}
+	textPasswordShown       = text{"The temporary password", "Das vorläufige Passwort"}
+	textPasswordOnce        = text{"It is gone when you leave this page.", "Es ist weg, wenn Sie diese Seite verlassen."}
+	textCopy                = text{"Copy", "Kopieren"}
+	textMoveDots            = text{"Move…", "Umziehen…"}
+	textMoveTitle           = text{"Move %s", "%s umziehen"}
+	textMoveMeans           = text{"From one connection to another, in one step: never in two tenants, never in none.", "Von einer Verbindung zu einer anderen, in einem Schritt: nie in zwei Mandanten, nie in keinem."}
+	textMoveTo              = text{"To the connection", "Zur Verbindung"}
+	textNewEmail            = text{"New e-mail address (optional)", "Neue E-Mail-Adresse (freiwillig)"}
+	textNewEmailHelp        = text{"Set in the same step, where the other tenant has another domain.", "Wird im selben Schritt gesetzt, wo der andere Mandant eine andere Domäne hat."}
+	textOldAccount          = text{"The old account", "Das alte Konto"}
+	textNewAccount          = text{"The new account", "Das neue Konto"}
+	textMoveNow             = text{"Move the user", "Benutzer umziehen"}
+	textMoved               = text{"The user moves. Where the old account is written first, the new binding follows it.", "Der Benutzer zieht um. Wo das alte Konto zuerst geschrieben wird, folgt die neue Bindung danach."}
 )
 
 // Files, and the comparison with Microsoft's log.

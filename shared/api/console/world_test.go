@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -120,6 +121,7 @@ type world struct {
 	scopes    []string
 	signedAt  time.Duration // auth_time, from now
 	noAuth    bool          // it does not say
+	lives     time.Duration // of access tokens; 0: an hour
 	refuse    bool          // no token for anything
 	refreshes int
 	challenge map[string]string // by code
@@ -282,7 +284,7 @@ func (w *world) issuer(rw http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			w.Error(err)
 		}
-		answerWith(rw, 200, map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": fmt.Sprint("refresh-", w.refreshes), "id_token": id})
+		answerWith(rw, 200, map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": int(cmp.Or(w.lives, time.Hour).Seconds()), "refresh_token": fmt.Sprint("refresh-", w.refreshes), "id_token": id})
 	default:
 		http.NotFound(rw, r)
 	}

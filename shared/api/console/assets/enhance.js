@@ -8,9 +8,11 @@ const $$ = (selector, from = document) => [...from.querySelectorAll(selector)]
 const words = () => document.body.dataset
 const tell = text => { const live = $('#live'); if (live) live.textContent = text }
 
-const get = (url, tag) => new Promise((done, failed) => {
+// A look of the script's own is told apart: it does not prolong the session of who has left.
+const get = (url, tag, look) => new Promise((done, failed) => {
   const x = new XMLHttpRequest()
   x.open('GET', url)
+  if (look) x.setRequestHeader('X-Console-Look', '1')
   if (tag) x.setRequestHeader('If-None-Match', tag)
   x.responseType = 'document'
   x.timeout = 20000
@@ -27,8 +29,9 @@ let seen = { url: '', tag: '' }
 // error, another page) becomes an ordinary visit.
 const swap = async (target, url, push) => {
   let x
-  try { x = await get(url, !push && seen.url === url ? seen.tag : '') } catch { if (push) location.assign(url); return false }
+  try { x = await get(url, !push && seen.url === url ? seen.tag : '', !push) } catch { if (push) location.assign(url); return false }
   if (x.status === 304) return false
+  if (new URL(x.responseURL).pathname !== new URL(url, location.href).pathname) { location.assign(url); return false } // led on: the session has ended
   const fresh = x.response && $(target, x.response), old = $(target)
   if (x.status !== 200 || !fresh || !old) { if (push) location.assign(url); return false }
   if (push) history.pushState(null, '', x.responseURL)
