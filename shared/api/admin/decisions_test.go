@@ -79,6 +79,30 @@ func TestApprovalByFilter(t *testing.T) {
 	}
 }
 
+// A list that is null is not one that was left out, which would be everything.
+func TestNullIsNotEverything(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.heldRun()
+	run := "/v1/runs/" + string(id)
+	for path, bodies := range map[string][]string{
+		run + "/approve": {`{"changeIds":null}`, `{"effects":null}`, `{"effects":null,"changeIds":null,"reason":"only these"}`, `{"changeIds":["` + string(id) + `.0.0"],"effects":null}`,
+			`{"where":{"effect":["block"],"department":null}}`, `{"where":{"effect":null,"department":["Sales"]}}`, `{"where":{"effect":["block"],"userId":null}}`, `{"where":{"effect":["block"],"groupId":null}}`,
+			`{"where":{"effect":["block"],"property":null}}`, `{"where":{"effect":["block"],"domain":null}}`},
+		run + "/undo": {`{"userIds":null}`, `{"objects":null}`, `{"properties":null}`},
+		"/v1/connections/" + string(w.conn.ID) + "/runs": {`{"userIds":null}`, `{"objects":null}`, `{"dryRun":true,"userIds":null}`},
+	} {
+		for _, body := range bodies {
+			if a := w.want(400, "invalid-body", "POST", path, body); !strings.Contains(a.raw, "must not be null") {
+				t.Errorf("%s: %s", body, a.raw)
+			}
+		}
+	}
+	if a := w.want(200, "", "GET", run, ""); a.text("state") != "held" || a.body["decisions"] != nil {
+		t.Errorf("what was refused has decided: %s", a.raw)
+	}
+}
+
 // What the filter of an approval selects can be counted before, by the same filter.
 func TestCounts(t *testing.T) {
 	t.Parallel()

@@ -42,8 +42,8 @@ type Runs interface {
 // NewRun is the body of a run; left out, it is "sync now".
 type NewRun struct {
 	DryRun  bool               `json:"dryRun,omitempty" doc:"Only plan."`
-	UserIDs []directory.UserID `json:"userIds,omitempty" doc:"Only these users."`
-	Objects []directory.Ref    `json:"objects,omitempty" doc:"Only these objects of other kinds than accounts, beside the users."`
+	UserIDs []directory.UserID `json:"userIds,omitempty" nullable:"false" doc:"Only these users."`
+	Objects []directory.Ref    `json:"objects,omitempty" nullable:"false" doc:"Only these objects of other kinds than accounts, beside the users."`
 	Full    bool               `json:"full,omitempty" doc:"Read and compare every bound account."`
 	// Settings are merged into the connection's, for this plan only.
 	Settings SettingsPatch `json:"settings,omitempty" doc:"What if; only with dryRun."`
@@ -107,10 +107,12 @@ func (a *API) runs() {
 		summary: "Take back what a run wrote", body: schema[NewUndo](a), core: []string{"reason"}, optional: true, also: later(schema[directory.Run](a))}, a.undoRun)
 }
 
-// Approval is the body of an approval; left out, it takes every change.
+// Approval is the body of an approval; left out, it takes every change. A list that is null
+// is no list that was left out: it comes of a program that has none yet, and must not be
+// taken for everything. So it is of undos, runs and filters.
 type Approval struct {
-	ChangeIDs []directory.ChangeID `json:"changeIds,omitempty" doc:"Only these changes, and those of the effects."`
-	Effects   []directory.Effect   `json:"effects,omitempty" doc:"Only changes of these effects, and those named."`
+	ChangeIDs []directory.ChangeID `json:"changeIds,omitempty" nullable:"false" doc:"Only these changes, and those of the effects."`
+	Effects   []directory.Effect   `json:"effects,omitempty" nullable:"false" doc:"Only changes of these effects, and those named."`
 	Where     *ChangesWhere        `json:"where,omitempty" doc:"Only changes that this selects, and those named."`
 	WithReason
 }
@@ -118,12 +120,12 @@ type Approval struct {
 // ChangesWhere selects changes of a run as the parameters of GET …/changes do: of several
 // lists each must name the change, and the values of one are alternatives.
 type ChangesWhere struct {
-	Effects     []directory.Effect  `json:"effect,omitempty" maxItems:"100" doc:"Of these effects."`
-	Users       []directory.UserID  `json:"userId,omitempty" maxItems:"500" doc:"About these users."`
-	Properties  []string            `json:"property,omitempty" maxItems:"100" doc:"That write one of these properties."`
-	Departments []string            `json:"department,omitempty" maxItems:"100" doc:"Of users of these departments."`
-	Domains     []string            `json:"domain,omitempty" maxItems:"100" doc:"Of users of these domains."`
-	Groups      []directory.GroupID `json:"groupId,omitempty" maxItems:"100" doc:"About these groups of the directory, their memberships or licences, and bindings that end with the membership."`
+	Effects     []directory.Effect  `json:"effect,omitempty" nullable:"false" maxItems:"100" doc:"Of these effects."`
+	Users       []directory.UserID  `json:"userId,omitempty" nullable:"false" maxItems:"500" doc:"About these users."`
+	Properties  []string            `json:"property,omitempty" nullable:"false" maxItems:"100" doc:"That write one of these properties."`
+	Departments []string            `json:"department,omitempty" nullable:"false" maxItems:"100" doc:"Of users of these departments."`
+	Domains     []string            `json:"domain,omitempty" nullable:"false" maxItems:"100" doc:"Of users of these domains."`
+	Groups      []directory.GroupID `json:"groupId,omitempty" nullable:"false" maxItems:"100" doc:"About these groups of the directory, their memberships or licences, and bindings that end with the membership."`
 }
 
 // filter is the core's; a refusal when it selects nothing, or everything: whoever leaves
@@ -165,9 +167,9 @@ func (r *WithReason) explained(by Caller) (directory.Caller, error) {
 // NewUndo is the body of an undo; left out, it takes back all of the run.
 type NewUndo struct {
 	DryRun     bool               `json:"dryRun,omitempty" doc:"Only plan."`
-	UserIDs    []directory.UserID `json:"userIds,omitempty" doc:"Only what concerns these users."`
-	Objects    []directory.Ref    `json:"objects,omitempty" doc:"Only what concerns these objects of other kinds than accounts, beside the users."`
-	Properties []string           `json:"properties,omitempty" doc:"Only these properties; nothing is given back or restored."`
+	UserIDs    []directory.UserID `json:"userIds,omitempty" nullable:"false" doc:"Only what concerns these users."`
+	Objects    []directory.Ref    `json:"objects,omitempty" nullable:"false" doc:"Only what concerns these objects of other kinds than accounts, beside the users."`
+	Properties []string           `json:"properties,omitempty" nullable:"false" doc:"Only these properties; nothing is given back or restored."`
 	WithReason
 }
 
