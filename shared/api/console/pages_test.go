@@ -373,6 +373,7 @@ func TestGoldenPages(t *testing.T) {
 		"run-planned":      {directory.RunPlanned, at, nil, 200},
 		"run-done":         {directory.RunDone, at, nil, 200},
 		"run-failed":       {directory.RunFailed, at, nil, 200},
+		"run-unplanned":    {directory.RunFailed, at, unplanned(directory.RunFailed), 200},
 		"run-compared":     {directory.RunHeld, at + "?open=0.1", nil, 200},
 		"run-plan-compare": {directory.RunPlanned, at + "?open=0.1&s=", nil, 200},
 		"run-decided":      {directory.RunDone, at, decided, 200},
@@ -541,6 +542,30 @@ func decided(w *world) map[string]any {
 	r.EditedBy = []string{"ada", "dee"}
 	r.Decisions = []directory.RunDecision{{Kind: directory.AuditApproveRun, By: "ben", At: w.now.Add(-20 * time.Minute), Reason: "HR confirmed the fourteen"}, {Kind: directory.AuditCancelRun, By: "ada", At: w.now.Add(-9 * time.Minute)}}
 	return map[string]any{"GET /v1/runs/run_1": r}
+}
+
+// unplanned is a run that has ended without a plan.
+func unplanned(state directory.RunState) func(w *world) map[string]any {
+	return func(w *world) map[string]any {
+		r := aRun(w.now, state)
+		r.Counts, r.Applied, r.Failed, r.EndedAt = map[directory.Effect]int{}, 0, 0, w.now
+		return map[string]any{"GET /v1/runs/run_1": r, "GET /v1/runs/run_1/changes": page[directory.Change]{}}
+	}
+}
+
+// Only a run that is done has found everything as the directory says.
+func TestNothingPlanned(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[directory.RunState]text{directory.RunDone: textNothingToDo, directory.RunFailed: textFailedPlanning,
+		directory.RunCancelled: textCancelledPlanning, directory.RunSuperseded: textSupersededPlanning} {
+		w := runWorld(t, state)
+		w.tell(unplanned(state)(w))
+		page := w.get("/console/runs/run_1")
+		page.has(want[english])
+		if said := strings.Contains(page.body, "as the directory says"); said != (state == directory.RunDone) {
+			t.Errorf("%s says that everything was as the directory says: %v", state, said)
+		}
+	}
 }
 
 // stoppedByWave is a run that was held after its second wave.

@@ -271,6 +271,9 @@ var (
 	textWriting            = text{"Writing: %s of %s, %s failed.", "Wird geschrieben: %s von %s, %s gescheitert."}
 	textPlanOnly           = text{"A plan only: nothing has been written, and nothing will be by this plan.", "Nur ein Plan: Nichts wurde geschrieben, und durch ihn wird nichts geschrieben."}
 	textNothingToDo        = text{"Ended: everything was already as the directory says. Nothing was written.", "Beendet: Alles war schon so, wie es das Verzeichnis sagt. Nichts wurde geschrieben."}
+	textFailedPlanning     = text{"Failed before there was a plan: nothing was written, and what differs is not known.", "Gescheitert, bevor es einen Plan gab: Nichts wurde geschrieben, und was abweicht, ist nicht bekannt."}
+	textCancelledPlanning  = text{"Cancelled before there was a plan: nothing was written, and what differs is not known.", "Abgebrochen, bevor es einen Plan gab: Nichts wurde geschrieben, und was abweicht, ist nicht bekannt."}
+	textSupersededPlanning = text{"A later run took its place before there was a plan: nothing was written by this one.", "Ein späterer Lauf trat an seine Stelle, bevor es einen Plan gab: Dieser hat nichts geschrieben."}
 	textEnded              = text{"Ended: %s written, %s failed, %s declined or refused.", "Beendet: %s geschrieben, %s gescheitert, %s abgelehnt oder abgewiesen."}
 	textStopped            = text{"Stopped: %s of %s were written.", "Angehalten: %s von %s wurden geschrieben."}
 	textProgress           = text{"Progress", "Fortschritt"}
