@@ -266,8 +266,17 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 	return view{status: status, title: v.lang.say(textApproveTitle, v.lang.number(n), v.lang.number(all)), section: "/console/connections", crumbs: crumbs,
 		body: []g.Node{
 			g.If(fault != nil, h.P(h.ID("fault"), h.Class("box bad"), h.Role("alert"), fault)),
-			h.P(h.Class("first"), v.say(textNothingYetHeld)), h.P(h.Class("lead"), g.Text(caption+".")), lost, rest, sessions, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
+			h.P(h.Class("first"), g.Text(v.writtenYet(&d.run))), h.P(h.Class("lead"), g.Text(caption+".")), lost, rest, sessions, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
 			h.Form(form...), h.Section(h.H2(v.say(textThese)), v.chosenByEffect(d))}}
+}
+
+// writtenYet says what of a held run has been written: of one that a wave has stopped,
+// that is not nothing.
+func (v *visit) writtenYet(r *directory.Run) string {
+	if r.Applied == 0 {
+		return v.lang.say(textNothingYetHeld)
+	}
+	return v.lang.say(textPartlyHeld, v.lang.number(r.Applied), v.lang.number(total(r.Counts)))
 }
 
 // sessionsStayOpen warns of blocks that are approved without the end of their sessions,
@@ -411,9 +420,14 @@ func declinePage(v *visit) (answer, error) {
 		return v.done(at, v.lang.say(textNotHeldAnyMore)), nil
 	}
 	n := openOf(&run)
+	what, left := v.lang.say(textDeclineWhat), v.chipsPlain(run.Counts)
+	if run.Applied+run.Failed+run.Refused > 0 { // the run's own counts have what was written as well
+		what = v.lang.say(textDeclineRest, v.lang.number(run.Applied), v.lang.number(total(run.Counts)))
+		left = partly(v, ask[selection](v, runFilter{state: openStates}.of(v.id(), "counts")), func(n selection) g.Node { return v.chipsPlain(n.Effects) })
+	}
 	return view{title: v.lang.count(countDeclineTitle, n), section: "/console/connections",
 		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {at, g.Text(v.runTitle(&run))}},
-		body: []g.Node{h.P(h.Class("lead"), v.say(textDeclineWhat)), h.P(v.say(textDeclineThen)), v.chipsPlain(run.Counts),
+		body: []g.Node{h.P(h.Class("lead"), g.Text(what)), h.P(v.say(textDeclineThen)), left,
 			h.Form(h.Method("post"), h.Action(at+"/decline"), h.Data("busy", ""), h.Class("decide"), v.reasonField(), h.Div(h.Class("row"),
 				h.Button(h.Type("submit"), h.Class("primary"), h.Data("key", "d"), v.count(countDeclineDo, n)), link(at, h.Class("button"), v.say(textNotYet))))}}, nil
 }

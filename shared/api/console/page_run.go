@@ -282,10 +282,8 @@ func (v *visit) runSummary(rv *runView) g.Node {
 	switch {
 	case r.State == directory.RunPlanning:
 		line = v.lang.say(textNothingYetPlanning)
-	case r.State == directory.RunHeld && r.Applied == 0:
-		line = v.lang.say(textNothingYetHeld)
 	case r.State == directory.RunHeld:
-		line = v.lang.say(textPartlyHeld, v.lang.number(r.Applied), v.lang.number(all))
+		line = v.writtenYet(r)
 	case r.State == directory.RunApplying || r.State == directory.RunWaiting:
 		line = v.lang.say(textWriting, v.lang.number(r.Applied), v.lang.number(all), v.lang.number(r.Failed))
 	case r.State == directory.RunPlanned:

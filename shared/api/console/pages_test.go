@@ -378,6 +378,8 @@ func TestGoldenPages(t *testing.T) {
 		"run-plan-compare": {directory.RunPlanned, at + "?open=0.1&s=", nil, 200},
 		"run-decided":      {directory.RunDone, at, decided, 200},
 		"run-wave":         {directory.RunHeld, at, stoppedByWave, 200},
+		"approve-wave":     {directory.RunHeld, at + "/approve?what=all", stoppedByWave, 200},
+		"decline-wave":     {directory.RunHeld, at + "/decline", stoppedByWave, 200},
 		"run-limits":       {directory.RunHeld, at, limited, 200},
 		"run-texts":        {directory.RunHeld, at, longTexts, 200},
 		"run-only-for":     {directory.RunDone, at, onlyFor, 200},
@@ -573,7 +575,29 @@ func stoppedByWave(w *world) map[string]any {
 	r := aRun(w.now, directory.RunHeld)
 	r.Applied, r.Failed = 8, 2
 	r.Held = &directory.Held{All: true, Reasons: []string{"stopped after wave 2 of the changes of the kind block"}, Wave: &directory.WaveOutcome{Class: directory.EffectBlock, Wave: 2, Sent: 5, Failed: 2}}
-	return map[string]any{"GET /v1/runs/run_1": r}
+	return map[string]any{"GET /v1/runs/run_1": r, "GET /v1/runs/run_1/counts": func(r *http.Request) any {
+		if r.URL.Query().Get("state") != openStates {
+			return selection{Changes: 16, Effects: map[directory.Effect]int{directory.EffectBlock: 14, directory.EffectRename: 2}}
+		}
+		return selection{Changes: 6, Effects: map[directory.Effect]int{directory.EffectBlock: 4, directory.EffectRename: 2}}
+	}}
+}
+
+// Of a run that a wave has stopped no page says that nothing has been written, or counts
+// what has been for something to decide about.
+func TestDecideAfterAWave(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	w.tell(stoppedByWave(w))
+	for _, at := range []string{"/console/runs/run_1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/decline"} {
+		page := w.get(at)
+		page.has("8 of 16 are written")
+		if strings.Contains(page.body, "Nothing has been written yet") || strings.Contains(page.body, "Nothing of this run is written") {
+			t.Errorf("%s says that nothing was written", at)
+		}
+	}
+	w.get("/console/runs/run_1/approve?what=all").has("Block 4 accounts", "Approve 6 of 6")
+	w.get("/console/runs/run_1/decline").has("Decline all 6 changes?", "<strong>4</strong>")
 }
 
 // limited is a run held by limits of every origin: a share of now, a share of another day, a

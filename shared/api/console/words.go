@@ -417,8 +417,9 @@ var (
 	textPlanMoved         = text{"The plan is another one than a moment ago. Look again: nothing was approved.", "Der Plan ist ein anderer als eben. Sehen Sie noch einmal hin: Nichts wurde genehmigt."}
 	textNotHeldAnyMore    = text{"The run is not held any more: somebody has decided, or it has ended.", "Der Lauf ist nicht mehr angehalten: Jemand hat entschieden, oder er ist zu Ende."}
 	textDeclineWhat       = text{"Nothing of this run is written.", "Nichts von diesem Lauf wird geschrieben."}
+	textDeclineRest       = text{"Nothing more of this run is written. %s of %s are written already, and stay so.", "Von diesem Lauf wird nichts mehr geschrieben. %s von %s sind schon geschrieben und bleiben es."}
 	textDeclineThen       = text{"What is declined is not proposed again until the user, the account or the reason changes.", "Abgelehntes wird nicht wieder vorgeschlagen, bis sich der Benutzer, das Konto oder der Grund ändert."}
-	textDeclinedAll       = text{"Declined. Nothing of the run is written.", "Abgelehnt. Nichts von diesem Lauf wird geschrieben."}
+	textDeclinedAll       = text{"Declined. What was still open of the run is not written.", "Abgelehnt. Was vom Lauf noch offen war, wird nicht geschrieben."}
 	countDeclinedThen     = number{text{"%s other is declined, and not proposed again until something about it changes.", "%s weitere wird abgelehnt und nicht wieder vorgeschlagen, bis sich daran etwas ändert."}, text{"%s others are declined, and not proposed again until something about them changes.", "%s weitere werden abgelehnt und nicht wieder vorgeschlagen, bis sich daran etwas ändert."}}
 	countLost             = number{text{"%s of them cannot be taken back as a whole", "%s davon lässt sich nicht ganz zurücknehmen"}, text{"%s of them cannot be taken back as a whole", "%s davon lassen sich nicht ganz zurücknehmen"}}
 	countMoreChanges      = number{text{"And %s more.", "Und %s weitere."}, text{"And %s more.", "Und %s weitere."}}
