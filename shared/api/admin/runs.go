@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"bindery/shared/api/endpoint"
@@ -251,18 +252,55 @@ type changesFilter struct {
 	Domains     []string                `query:"domain" doc:"Only users of these domains."`
 	Groups      []directory.GroupID     `query:"groupId" doc:"Only what is about these groups of the directory: their memberships and licences, and bindings that end with the membership."`
 	States      []directory.ChangeState `query:"state" enum:"planned,approved,declined,applied,failed,outdated,refused" doc:"Only changes in these states."`
+	Places      []string                `query:"place" maxItems:"1000" doc:"Only these changes, by what their IDs have behind the run's: 0.3, or 0.3-9 for several in a row."`
 }
 
-func (in *changesFilter) filter() (plan.Filter, error) {
+func (in *changesFilter) filter(id directory.RunID) (plan.Filter, error) {
 	f := plan.Filter{Effects: in.Effects, Users: in.Users, Properties: in.Properties, Departments: in.Departments, Domains: in.Domains, Groups: in.Groups, States: in.States}
+	if len(in.Places) > 0 {
+		f.IDs = map[directory.ChangeID]bool{}
+		for _, p := range in.Places {
+			if !namePlaces(id, p, f.IDs) {
+				return f, directory.Refuse(directory.ErrInvalid, directory.CodeNoSuchChange, fmt.Sprintf("%q is no place of a change.", p),
+					"A place is what a change's ID has behind its run's, as 0.3; 0.3-9 are several in a row.")
+			}
+			if len(f.IDs) > runs.MaxChosen {
+				return f, directory.Refuse(directory.ErrTooLarge, directory.CodeTooManyChanges, fmt.Sprintf("At most %d changes can be named by their places.", runs.MaxChosen), "Ask for a part of them at a time.")
+			}
+		}
+	}
 	return f, checkEffects(in.Effects)
+}
+
+// namePlaces adds the IDs of the changes at some places of a run's plan, as "0.3" or
+// "0.3-9"; false when a text is neither.
+func namePlaces(id directory.RunID, places string, ids map[directory.ChangeID]bool) bool {
+	number := func(s string) (int, bool) {
+		n, err := strconv.Atoi(s)
+		return n, err == nil && n >= 0 && strconv.Itoa(n) == s
+	}
+	chunkText, at, ok := strings.Cut(places, ".")
+	first, last, several := strings.Cut(at, "-")
+	if !several {
+		last = first
+	}
+	chunk, ok1 := number(chunkText)
+	from, ok2 := number(first)
+	to, ok3 := number(last)
+	if !ok || !ok1 || !ok2 || !ok3 || to < from || to >= store.ChunkSize {
+		return false
+	}
+	for i := from; i <= to; i++ {
+		ids[directory.ChangeID(fmt.Sprintf("%s.%d.%d", id, chunk, i))] = true
+	}
+	return true
 }
 
 func (a *API) countChanges(ctx context.Context, _ Caller, in *struct {
 	RunPath
 	changesFilter
 }) (*output[runs.Selection], error) {
-	f, err := in.filter()
+	f, err := in.filter(directory.RunID(in.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +309,7 @@ func (a *API) countChanges(ctx context.Context, _ Caller, in *struct {
 }
 
 func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*document, error) {
-	f, err := in.filter()
+	f, err := in.filter(directory.RunID(in.ID))
 	if err != nil {
 		return nil, err
 	}

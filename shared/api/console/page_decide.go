@@ -21,10 +21,6 @@ const (
 	chooseFilter = "filter" // those that a filter shows
 )
 
-// mostLooked is how many pages of 500 changes are looked through for those that were
-// ticked.
-const mostLooked = 10
-
 // wantsNumber is how many blocks a decision may have without its number being typed.
 const wantsNumber = 50
 
@@ -38,8 +34,12 @@ const (
 // openStates are those of changes that may still be decided about, as a filter of /v1.
 const openStates = string(directory.ChangePlanned) + "," + string(directory.ChangeApproved)
 
-// errTooMany says that a run has more changes than one decision by names looks through.
-var errTooMany = errors.New("console: more changes than are looked through")
+// Decisions that cannot be made here: by more ticks than there may be, and of a part that
+// /v1 could not count.
+var (
+	errTooMany   = errors.New("console: more changes than may be ticked")
+	errUncounted = errors.New("console: more changes than are counted")
+)
 
 // decision is what is about to be approved.
 type decision struct {
@@ -91,38 +91,43 @@ func (v *visit) readDecision() (*decision, error) {
 	if d.what == chooseFilter && !d.filter.any() {
 		d.what = chooseTicked // nothing was filtered by: that must not be everything
 	}
-	filter := runFilter{}
-	if d.what == chooseFilter {
+	filter, named := runFilter{}, []string(nil)
+	switch {
+	case d.what == chooseFilter:
 		filter = d.filter
+	case d.what == chooseTicked:
+		named = []string{"place", d.chosen.asked()}
 	}
 	filter.state = openStates
 	runs := ask[directory.Run](v, apiPath("runs", v.id()))
-	first := ask[page[directory.Change]](v, filter.of(v.id(), "changes", "limit", "500"))
-	var counts *later[selection]
-	if d.what != chooseTicked {
-		asked := ask[selection](v, filter.of(v.id(), "counts"))
-		counts = &asked
+	none := d.what == chooseTicked && len(d.chosen) == 0 // without a place, /v1 would tell of all
+	var first later[page[directory.Change]]
+	var counts later[selection]
+	if !none {
+		first = ask[page[directory.Change]](v, filter.of(v.id(), "changes", append(named, "limit", "500")...))
+		counts = ask[selection](v, filter.of(v.id(), "counts", named...))
 	}
 	var err error
-	if d.run, err = runs.get(); err != nil || d.run.State != directory.RunHeld {
+	if d.run, err = runs.get(); err != nil || d.run.State != directory.RunHeld || none {
 		return d, err
 	}
 	changes, err := first.get()
 	if err != nil {
 		return nil, err
 	}
-	if counts == nil {
-		return d, v.gather(d, changes)
-	}
 	n, err := counts.get()
 	if err != nil {
 		return nil, err
 	}
 	d.counted(n)
-	if n.Partial && d.what == chooseFilter {
-		return nil, errTooMany
+	if n.Partial && d.what != chooseAll {
+		return nil, errUncounted
 	} else if n.Partial {
 		d.counts = d.run.Counts // /v1 has counted a part; all that is open is what the run has
+	}
+	if d.what == chooseTicked {
+		d.ids = []directory.ChangeID{}
+		return d, v.gather(d, changes, filter, named)
 	}
 	for i := range changes.Items {
 		d.show(&changes.Items[i])
@@ -144,30 +149,20 @@ func (d *decision) counted(n selection) {
 // again: each block ends sessions, and the page says so once.
 func renewed(e directory.Effect) bool { return e == directory.EffectRevoke }
 
-// gather looks through a run's changes for those that were ticked.
-func (v *visit) gather(d *decision, p page[directory.Change]) error {
-	for looked := 1; ; looked++ {
+// gather takes the ticked changes that are still open. They are on one page of /v1, unless
+// they stand so far from each other that it looks through too much for one.
+func (v *visit) gather(d *decision, p page[directory.Change], filter runFilter, named []string) error {
+	for {
 		for i := range p.Items {
-			c := &p.Items[i]
-			if at, named := placeOf(d.run.ID, c.ID); !named || !d.chosen[at] {
-				continue
-			}
-			d.counts[c.Effect]++
-			d.ids = append(d.ids, c.ID)
-			if lost(c) {
-				d.lostSum++
-			}
-			d.show(c)
+			d.ids = append(d.ids, p.Items[i].ID)
+			d.show(&p.Items[i])
 		}
-		switch {
-		case p.Next == "" || len(d.ids) == len(d.chosen):
+		if p.Next == "" {
 			return nil
-		case looked == mostLooked:
-			return errTooMany
 		}
 		next := p.Next
 		p = page[directory.Change]{}
-		if _, err := v.call(v.ctx, http.MethodGet, runFilter{state: openStates}.of(v.id(), "changes", "limit", "500", "next", next), nil, &p); err != nil {
+		if _, err := v.call(v.ctx, http.MethodGet, filter.of(v.id(), "changes", append(slices.Clip(named), "limit", "500", "next", next)...), nil, &p); err != nil {
 			return err
 		}
 	}
@@ -188,6 +183,17 @@ func (d *decision) show(c *directory.Change) {
 	}
 }
 
+// undecidable is the page for a decision that cannot be made here.
+func (v *visit) undecidable(err error) (answer, bool) {
+	switch {
+	case errors.Is(err, errTooMany):
+		return v.refusal(http.StatusUnprocessableEntity, textTooManyChosen, v.lang.number(mostChosen)), true
+	case errors.Is(err, errUncounted):
+		return v.refusal(http.StatusUnprocessableEntity, textUncounted), true
+	}
+	return nil, false
+}
+
 // compact is the address of the page of a decision.
 func (d *decision) compact(act string) string {
 	pairs := []string{"what", d.what}
@@ -203,8 +209,8 @@ func (d *decision) compact(act string) string {
 // approvePage shows what is about to be approved, and what that declines.
 func approvePage(v *visit) (answer, error) {
 	d, err := v.readDecision()
-	if errors.Is(err, errTooMany) {
-		return v.refusal(http.StatusUnprocessableEntity, textTooManyChosen, v.lang.number(mostChosen)), nil
+	if refused, ok := v.undecidable(err); ok {
+		return refused, nil
 	}
 	if err != nil {
 		return nil, err
@@ -333,10 +339,11 @@ func (v *visit) lostReasons(c *directory.Change) g.Node {
 	return g.Group(list)
 }
 
-// approval is the body of an approval.
+// approval is the body of an approval. A list that is empty is sent, for /v1 to refuse it:
+// without one, all of the run would be approved.
 type approval struct {
-	ChangeIDs []directory.ChangeID `json:"changeIds,omitempty"`
-	Where     map[string][]string  `json:"where,omitempty"`
+	ChangeIDs []directory.ChangeID `json:"changeIds,omitzero"`
+	Where     map[string][]string  `json:"where,omitzero"`
 	Reason    string               `json:"reason,omitempty"`
 }
 
@@ -366,8 +373,8 @@ func (v *visit) reason() string { return strings.TrimSpace(v.r.PostForm.Get("rea
 // was seen, nothing is, and the page is shown anew.
 func approve(v *visit) (answer, error) {
 	d, err := v.readDecision()
-	if errors.Is(err, errTooMany) {
-		return v.refusal(http.StatusUnprocessableEntity, textTooManyChosen, v.lang.number(mostChosen)), nil
+	if refused, ok := v.undecidable(err); ok {
+		return refused, nil
 	}
 	if err != nil {
 		return nil, err

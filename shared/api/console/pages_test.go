@@ -76,6 +76,19 @@ func itsChanges(state directory.ChangeState) page[directory.Change] {
 	return p
 }
 
+// selects reports whether a filter of /v1 selects a change: by its effect, and by its place.
+func selects(q url.Values, c *directory.Change) bool {
+	if want := q.Get("effect"); want != "" && want != string(c.Effect) {
+		return false
+	}
+	if !q.Has("place") {
+		return true
+	}
+	chosen, ok := parseChoice(strings.ReplaceAll(q.Get("place"), ",", "_"))
+	p, named := placeOf(runID, c.ID)
+	return ok && named && chosen[p]
+}
+
 // runWorld is a world with one run of a connection.
 func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 	t.Helper()
@@ -91,7 +104,7 @@ func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 			got := page[directory.Change]{}
 			q := r.URL.Query()
 			for _, c := range all.Items {
-				if want := q.Get("effect"); want == "" || want == string(c.Effect) {
+				if selects(q, &c) {
 					got.Items = append(got.Items, c)
 				}
 			}
@@ -105,7 +118,7 @@ func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 		"GET /v1/runs/run_1/counts": func(r *http.Request) any {
 			n := selection{Effects: map[directory.Effect]int{}, Irreversible: map[directory.Effect]int{}}
 			for _, c := range all.Items {
-				if want := r.URL.Query().Get("effect"); want == "" || want == string(c.Effect) {
+				if selects(r.URL.Query(), &c) {
 					n.Changes++
 					n.Effects[c.Effect]++
 					if c.Irreversible != "" {
@@ -552,6 +565,65 @@ func unplanned(state directory.RunState) func(w *world) map[string]any {
 		r := aRun(w.now, state)
 		r.Counts, r.Applied, r.Failed, r.EndedAt = map[directory.Effect]int{}, 0, 0, w.now
 		return map[string]any{"GET /v1/runs/run_1": r, "GET /v1/runs/run_1/changes": page[directory.Change]{}}
+	}
+}
+
+// A change that was ticked is found by its place, however far behind in the run: of that
+// /v1 is asked once.
+func TestApproveALateChange(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	r := aRun(w.now, directory.RunHeld)
+	r.Counts = map[directory.Effect]int{directory.EffectUpdate: 20000}
+	late := func(r *http.Request) (list []directory.Change) {
+		for i := range 20000 {
+			c := directory.Change{ID: directory.ChangeID(fmt.Sprintf("run_1.%d.%d", i/500, i%500)), UserPrincipalName: fmt.Sprintf("user%d@contoso.example", i), Effect: directory.EffectUpdate, State: directory.ChangePlanned}
+			if selects(r.URL.Query(), &c) {
+				list = append(list, c)
+			}
+		}
+		return list
+	}
+	w.tell(map[string]any{"GET /v1/runs/run_1": r, "POST /v1/runs/run_1/approve": nil,
+		"GET /v1/runs/run_1/changes": func(r *http.Request) any {
+			list := late(r)
+			return page[directory.Change]{Items: list[:min(500, len(list))]}
+		},
+		"GET /v1/runs/run_1/counts": func(r *http.Request) any {
+			n := len(late(r))
+			return selection{Changes: n, Effects: map[directory.Effect]int{directory.EffectUpdate: n}}
+		}})
+	w.read()
+	w.get("/console/runs/run_1/approve?what=chosen&s=12.3_39.498-499").has("Approve 3 of 20,000", "user6003@contoso.example")
+	if reads := w.read(); len(reads) > mostCalls {
+		t.Errorf("%d calls: %v", len(reads), reads)
+	}
+	w.post("/console/runs/run_1/approve", "what", "chosen", "s", "12.3_39.498-499", "count", "3")
+	if told := w.told(); !slices.Equal(told, []string{`POST /v1/runs/run_1/approve {"changeIds":["run_1.12.3","run_1.39.498","run_1.39.499"]}`}) {
+		t.Errorf("told %v", told)
+	}
+}
+
+// A choice is asked for at /v1 place by place.
+func TestChoiceAsked(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"": "", "0.3": "0.3", "0.3-9.14_1.2": "0.3-9,0.14,1.2"} {
+		if c, ok := parseChoice(text); !ok || c.asked() != want {
+			t.Errorf("%q is asked for as %q, want %q", text, c.asked(), want)
+		}
+	}
+}
+
+// What has been ticked and is listed no more is not sent as nothing, which would be all.
+func TestApproveNothingIsNotAll(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	w.tell(map[string]any{"GET /v1/runs/run_1/changes": page[directory.Change]{}, "POST /v1/runs/run_1/approve": nil})
+	w.post("/console/runs/run_1/approve", "what", "chosen", "s", "0.0", "count", "1")
+	for _, told := range w.told() {
+		if !strings.Contains(told, `"changeIds":[]`) {
+			t.Errorf("told %s", told)
+		}
 	}
 }
 
