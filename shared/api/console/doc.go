@@ -61,7 +61,7 @@
 // under a lease in the row (renew).
 //
 // Some decisions need a fresh sign-in, not older than five minutes (freshFor): those that
-// cannot be taken back.
+// cannot be taken back, and those of which that is not known.
 //
 // # What a browser may do
 //

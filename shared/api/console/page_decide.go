@@ -53,9 +53,17 @@ type decision struct {
 	ids     []directory.ChangeID                    // of those that were ticked
 	lost    []directory.Change                      // with something that cannot be taken back, the first of them
 	lostSum int
+	// looked is how many of the run's changes /v1 has looked at, where it has not at all: what
+	// cannot be taken back among the others is not known.
+	looked int
 }
 
-func (d *decision) number() int { return total(d.counts) }
+func (d *decision) number() int {
+	if d.looked > 0 {
+		return openOf(&d.run)
+	}
+	return total(d.counts)
+}
 
 // open is how many of the run's changes are still to be decided about.
 func (d *decision) open() int { return max(d.number(), openOf(&d.run)) }
@@ -64,14 +72,14 @@ func (d *decision) open() int { return max(d.number(), openOf(&d.run)) }
 func openOf(r *directory.Run) int { return max(0, total(r.Counts)-r.Applied-r.Failed-r.Refused) }
 
 // grave reports whether a decision cannot be taken back as a whole, or blocks many: then
-// its number is typed.
+// its number is typed. What was not looked at may be of that kind.
 func (d *decision) grave() bool {
-	return d.lostSum > 0 || d.counts[directory.EffectBlock] > wantsNumber || d.counts[directory.EffectDelete]+d.counts[directory.EffectGroupDelete] > 0
+	return d.looked > 0 || d.lostSum > 0 || d.counts[directory.EffectBlock] > wantsNumber || d.counts[directory.EffectDelete]+d.counts[directory.EffectGroupDelete] > 0
 }
 
 // wantsFresh reports whether who decides is to have signed in just now.
 func (d *decision) wantsFresh() bool {
-	return d.counts[directory.EffectDelete]+d.counts[directory.EffectGroupDelete] > 0 || d.lostSum > 0
+	return d.looked > 0 || d.counts[directory.EffectDelete]+d.counts[directory.EffectGroupDelete] > 0 || d.lostSum > 0
 }
 
 // readDecision reads a decision off a request, with the changes that it is about.
@@ -123,7 +131,7 @@ func (v *visit) readDecision() (*decision, error) {
 	if n.Partial && d.what != chooseAll {
 		return nil, errUncounted
 	} else if n.Partial {
-		d.counts = d.run.Counts // /v1 has counted a part; all that is open is what the run has
+		d.looked, d.counts = max(n.Of, 1), d.run.Counts // of all that is open the run knows the number
 	}
 	if d.what == chooseTicked {
 		d.ids = []directory.ChangeID{}
@@ -233,6 +241,13 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 			body: []g.Node{v.empty(textNothingChosenMore, h.P(link(at, v.say(textBack))))}}
 	}
 	caption := v.inWords(d.counts)
+	if total(d.counts) != n { // the run's own counts have what was written as well
+		caption = v.lang.count(countWriteAll, n)
+	}
+	var unknown g.Node
+	if d.looked > 0 {
+		unknown = v.box(toneBad, v.say(textPartCounted, v.lang.number(d.looked), v.lang.number(n)), h.P(v.say(textPartCountedMore)))
+	}
 	var lost g.Node
 	if d.lostSum > 0 {
 		lost = v.box(toneBad, v.count(countLost, d.lostSum), g.Map(d.lost, func(c directory.Change) g.Node {
@@ -272,7 +287,7 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 	return view{status: status, title: v.lang.say(textApproveTitle, v.lang.number(n), v.lang.number(all)), section: "/console/connections", crumbs: crumbs,
 		body: []g.Node{
 			g.If(fault != nil, h.P(h.ID("fault"), h.Class("box bad"), h.Role("alert"), fault)),
-			h.P(h.Class("first"), g.Text(v.writtenYet(&d.run))), h.P(h.Class("lead"), g.Text(caption+".")), lost, rest, sessions, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
+			h.P(h.Class("first"), g.Text(v.writtenYet(&d.run))), h.P(h.Class("lead"), g.Text(caption+".")), unknown, lost, rest, sessions, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
 			h.Form(form...), h.Section(h.H2(v.say(textThese)), v.chosenByEffect(d))}}
 }
 

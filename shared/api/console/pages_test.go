@@ -391,6 +391,7 @@ func TestGoldenPages(t *testing.T) {
 		"run-plan-compare": {directory.RunPlanned, at + "?open=0.1&s=", nil, 200},
 		"run-decided":      {directory.RunDone, at, decided, 200},
 		"run-wave":         {directory.RunHeld, at, stoppedByWave, 200},
+		"approve-vast":     {directory.RunHeld, at + "/approve?what=all", vast, 200},
 		"approve-wave":     {directory.RunHeld, at + "/approve?what=all", stoppedByWave, 200},
 		"decline-wave":     {directory.RunHeld, at + "/decline", stoppedByWave, 200},
 		"run-limits":       {directory.RunHeld, at, limited, 200},
@@ -566,6 +567,44 @@ func unplanned(state directory.RunState) func(w *world) map[string]any {
 		r.Counts, r.Applied, r.Failed, r.EndedAt = map[directory.Effect]int{}, 0, 0, w.now
 		return map[string]any{"GET /v1/runs/run_1": r, "GET /v1/runs/run_1/changes": page[directory.Change]{}}
 	}
+}
+
+// vast is a run of which /v1 has counted a part.
+func vast(w *world) map[string]any {
+	r := aRun(w.now, directory.RunHeld)
+	r.Counts = map[directory.Effect]int{directory.EffectUpdate: 100_000, directory.EffectRename: 20_000}
+	return map[string]any{"GET /v1/runs/run_1": r, "POST /v1/runs/run_1/approve": nil,
+		"GET /v1/runs/run_1/counts": selection{Of: 100_000, Changes: 100_000, Effects: map[directory.Effect]int{directory.EffectUpdate: 100_000}, Partial: true}}
+}
+
+// What /v1 has not looked at may be what cannot be taken back: all of such a run is approved
+// by its number and a fresh sign-in, and a part of it not here.
+func TestApproveVast(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	w.tell(vast(w))
+	for _, form := range [][]string{{"what", "all", "count", "120000"}, {"what", "all", "count", "100000", "typed", "100000"}, {"what", "filter", "effect", "update", "count", "100000", "typed", "100000"}} {
+		if a := w.post("/console/runs/run_1/approve", form...); a.code != http.StatusUnprocessableEntity || len(w.told()) > 0 {
+			t.Errorf("%v: %d", form, a.code)
+		}
+	}
+	w.get("/console/runs/run_1/approve?what=filter&effect=update").has("is not known how many")
+	w.pass(freshFor + time.Second)
+	if a := w.get("/console/runs/run_1/approve?what=all"); len(a.filled("/console/runs/run_1/approve")) > 0 || !strings.Contains(a.body, `name="fresh"`) {
+		t.Error("no fresh sign-in is asked for")
+	}
+	if w.post("/console/runs/run_1/approve", "what", "all", "count", "120000", "typed", "120000"); len(w.told()) > 0 {
+		t.Error("approved by who signed in long ago")
+	}
+	w.pass(-freshFor)
+	if w.post("/console/runs/run_1/approve", "what", "all", "count", "120000", "typed", "120,000"); !slices.Equal(w.told(), []string{"POST /v1/runs/run_1/approve"}) {
+		t.Error("not approved")
+	}
+	// Of a run that a wave has stopped, what was written is not approved again.
+	r := vast(w)["GET /v1/runs/run_1"].(directory.Run)
+	r.Applied = 5
+	w.tell(map[string]any{"GET /v1/runs/run_1": r})
+	w.get("/console/runs/run_1/approve?what=all").has("Approve 119,995 of 119,995", "Write all 119,995 open changes")
 }
 
 // A change that was ticked is found by its place, however far behind in the run: of that

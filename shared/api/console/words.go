@@ -407,6 +407,9 @@ var (
 	textNothingChosenMore = text{"Go back and tick the changes that are to be written.", "Gehen Sie zurück und wählen Sie die Änderungen aus, die geschrieben werden sollen."}
 	textTooManyChosen     = text{"At most %s changes can be chosen one by one. Choose by a filter, or all.", "Höchstens %s Änderungen lassen sich einzeln auswählen. Wählen Sie über einen Filter oder alle."}
 	textUncounted         = text{"The run has more changes than are counted at once, so it is not known how many this would approve. Tick changes that stand near each other, approve all of it, or approve a part by a call of the API.", "Der Lauf hat mehr Änderungen, als auf einmal gezählt werden; wie viele damit genehmigt würden, ist daher nicht bekannt. Wählen Sie nah beieinander stehende Änderungen aus, genehmigen Sie alle, oder einen Teil durch einen Aufruf der API."}
+	textPartCounted       = text{"The first %s changes of the run were looked at one by one, and %s are approved", "Die ersten %s Änderungen des Laufs wurden einzeln angesehen, und %s werden genehmigt"}
+	textPartCountedMore   = text{"Among the others there may be some that cannot be taken back.", "Unter den anderen können welche sein, die sich nicht zurücknehmen lassen."}
+	countWriteAll         = number{text{"Write the %s open change", "Die %s offene Änderung schreiben"}, text{"Write all %s open changes", "Alle %s offenen Änderungen schreiben"}}
 	textMovedMeanwhile    = text{"What is approved is written as it is shown here. A change whose user or account has moved on meanwhile is left out and planned anew.", "Genehmigtes wird so geschrieben, wie es hier steht. Eine Änderung, deren Benutzer oder Konto sich inzwischen geändert hat, bleibt aus und wird neu geplant."}
 	textWhyOptional       = text{"Why (optional)", "Warum (freiwillig)"}
 	textWhyOptionalHelp   = text{"In one line; it stands in the activity.", "In einer Zeile; es steht im Verlauf."}
