@@ -152,6 +152,7 @@ type needed struct {
 // selection is how many of a run's changes a filter selects.
 type selection struct {
 	Changes      int                      `json:"changes"`
+	Of           int                      `json:"of"`
 	Effects      map[directory.Effect]int `json:"effects"`
 	Irreversible map[directory.Effect]int `json:"irreversible"`
 	Partial      bool                     `json:"partial"` // the run has more than were looked at

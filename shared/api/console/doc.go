@@ -62,7 +62,7 @@
 // under a lease in the row (renew); while the token is good, no page waits for it long.
 //
 // Some decisions need a fresh sign-in, not older than five minutes (freshFor): those that
-// cannot be taken back.
+// cannot be taken back, and those of which that is not known.
 //
 // # What a browser may do
 //

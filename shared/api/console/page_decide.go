@@ -21,10 +21,6 @@ const (
 	chooseFilter = "filter" // those that a filter shows
 )
 
-// mostLooked is how many pages of 500 changes are looked through for those that were
-// ticked.
-const mostLooked = 10
-
 // wantsNumber is how many blocks a decision may have without its number being typed.
 const wantsNumber = 50
 
@@ -38,8 +34,12 @@ const (
 // openStates are those of changes that may still be decided about, as a filter of /v1.
 const openStates = string(directory.ChangePlanned) + "," + string(directory.ChangeApproved)
 
-// errTooMany says that a run has more changes than one decision by names looks through.
-var errTooMany = errors.New("console: more changes than are looked through")
+// Decisions that cannot be made here: by more ticks than there may be, and of a part that
+// /v1 could not count.
+var (
+	errTooMany   = errors.New("console: more changes than may be ticked")
+	errUncounted = errors.New("console: more changes than are counted")
+)
 
 // decision is what is about to be approved.
 type decision struct {
@@ -53,9 +53,17 @@ type decision struct {
 	ids     []directory.ChangeID                    // of those that were ticked
 	lost    []directory.Change                      // with something that cannot be taken back, the first of them
 	lostSum int
+	// looked is how many of the run's changes /v1 has looked at, where it has not at all: what
+	// cannot be taken back among the others is not known.
+	looked int
 }
 
-func (d *decision) number() int { return total(d.counts) }
+func (d *decision) number() int {
+	if d.looked > 0 {
+		return openOf(&d.run)
+	}
+	return total(d.counts)
+}
 
 // open is how many of the run's changes are still to be decided about.
 func (d *decision) open() int { return max(d.number(), openOf(&d.run)) }
@@ -64,14 +72,14 @@ func (d *decision) open() int { return max(d.number(), openOf(&d.run)) }
 func openOf(r *directory.Run) int { return max(0, total(r.Counts)-r.Applied-r.Failed-r.Refused) }
 
 // grave reports whether a decision cannot be taken back as a whole, or blocks many: then
-// its number is typed.
+// its number is typed. What was not looked at may be of that kind.
 func (d *decision) grave() bool {
-	return d.lostSum > 0 || d.counts[directory.EffectBlock] > wantsNumber || d.counts[directory.EffectDelete]+d.counts[directory.EffectGroupDelete] > 0
+	return d.looked > 0 || d.lostSum > 0 || d.counts[directory.EffectBlock] > wantsNumber || d.counts[directory.EffectDelete]+d.counts[directory.EffectGroupDelete] > 0
 }
 
 // wantsFresh reports whether who decides is to have signed in just now.
 func (d *decision) wantsFresh() bool {
-	return d.counts[directory.EffectDelete]+d.counts[directory.EffectGroupDelete] > 0 || d.lostSum > 0
+	return d.looked > 0 || d.counts[directory.EffectDelete]+d.counts[directory.EffectGroupDelete] > 0 || d.lostSum > 0
 }
 
 // readDecision reads a decision off a request, with the changes that it is about.
@@ -96,37 +104,42 @@ func (v *visit) readDecision() (*decision, error) {
 	if d.what == chooseFilter && !d.filter.any() {
 		d.what = chooseTicked // nothing was filtered by: that must not be everything
 	}
-	filter := runFilter{}
-	if d.what == chooseFilter {
+	filter, named := runFilter{}, []string(nil)
+	switch {
+	case d.what == chooseFilter:
 		filter = d.filter
+	case d.what == chooseTicked:
+		named = []string{"place", d.chosen.asked()}
 	}
 	filter.state = openStates
 	runs := ask[directory.Run](v, apiPath("runs", v.id()))
-	first := ask[page[directory.Change]](v, filter.of(v.id(), "changes", "limit", "500"))
-	var counts *later[selection]
-	if d.what != chooseTicked {
-		asked := ask[selection](v, filter.of(v.id(), "counts"))
-		counts = &asked
+	none := d.what == chooseTicked && len(d.chosen) == 0 // without a place, /v1 would tell of all
+	var first later[page[directory.Change]]
+	var counts later[selection]
+	if !none {
+		first = ask[page[directory.Change]](v, filter.of(v.id(), "changes", append(named, "limit", "500")...))
+		counts = ask[selection](v, filter.of(v.id(), "counts", named...))
 	}
-	if d.run, err = runs.get(); err != nil || d.run.State != directory.RunHeld {
+	if d.run, err = runs.get(); err != nil || d.run.State != directory.RunHeld || none {
 		return d, err
 	}
 	changes, err := first.get()
 	if err != nil {
 		return nil, err
 	}
-	if counts == nil {
-		return d, v.gather(d, changes)
-	}
 	n, err := counts.get()
 	if err != nil {
 		return nil, err
 	}
 	d.counted(n)
-	if n.Partial && d.what == chooseFilter {
-		return nil, errTooMany
+	if n.Partial && d.what != chooseAll {
+		return nil, errUncounted
 	} else if n.Partial {
-		d.counts = d.run.Counts // /v1 has counted a part; all that is open is what the run has
+		d.looked, d.counts = max(n.Of, 1), d.run.Counts // of all that is open the run knows the number
+	}
+	if d.what == chooseTicked {
+		d.ids = []directory.ChangeID{}
+		return d, v.gather(d, changes, filter, named)
 	}
 	for i := range changes.Items {
 		d.show(&changes.Items[i])
@@ -148,30 +161,20 @@ func (d *decision) counted(n selection) {
 // again: each block ends sessions, and the page says so once.
 func renewed(e directory.Effect) bool { return e == directory.EffectRevoke }
 
-// gather looks through a run's changes for those that were ticked.
-func (v *visit) gather(d *decision, p page[directory.Change]) error {
-	for looked := 1; ; looked++ {
+// gather takes the ticked changes that are still open. They are on one page of /v1, unless
+// they stand so far from each other that it looks through too much for one.
+func (v *visit) gather(d *decision, p page[directory.Change], filter runFilter, named []string) error {
+	for {
 		for i := range p.Items {
-			c := &p.Items[i]
-			if at, named := placeOf(d.run.ID, c.ID); !named || !d.chosen[at] {
-				continue
-			}
-			d.counts[c.Effect]++
-			d.ids = append(d.ids, c.ID)
-			if lost(c) {
-				d.lostSum++
-			}
-			d.show(c)
+			d.ids = append(d.ids, p.Items[i].ID)
+			d.show(&p.Items[i])
 		}
-		switch {
-		case p.Next == "" || len(d.ids) == len(d.chosen):
+		if p.Next == "" {
 			return nil
-		case looked == mostLooked:
-			return errTooMany
 		}
 		next := p.Next
 		p = page[directory.Change]{}
-		if _, err := v.call(v.ctx, http.MethodGet, runFilter{state: openStates}.of(v.id(), "changes", "limit", "500", "next", next), nil, &p); err != nil {
+		if _, err := v.call(v.ctx, http.MethodGet, filter.of(v.id(), "changes", append(slices.Clip(named), "limit", "500", "next", next)...), nil, &p); err != nil {
 			return err
 		}
 	}
@@ -192,6 +195,17 @@ func (d *decision) show(c *directory.Change) {
 	}
 }
 
+// undecidable is the page for a decision that cannot be made here.
+func (v *visit) undecidable(err error) (answer, bool) {
+	switch {
+	case errors.Is(err, errTooMany):
+		return v.refusal(http.StatusUnprocessableEntity, textTooManyChosen, v.lang.number(mostChosen)), true
+	case errors.Is(err, errUncounted):
+		return v.refusal(http.StatusUnprocessableEntity, textUncounted), true
+	}
+	return nil, false
+}
+
 // compact is the address of the page of a decision.
 func (d *decision) compact(act string) string {
 	pairs := []string{"what", d.what}
@@ -207,8 +221,8 @@ func (d *decision) compact(act string) string {
 // approvePage shows what is about to be approved, and what that declines.
 func approvePage(v *visit) (answer, error) {
 	d, err := v.readDecision()
-	if errors.Is(err, errTooMany) {
-		return v.refusal(http.StatusUnprocessableEntity, textTooManyChosen, v.lang.number(mostChosen)), nil
+	if refused, ok := v.undecidable(err); ok {
+		return refused, nil
 	}
 	if err != nil {
 		return nil, err
@@ -231,6 +245,13 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 			body: []g.Node{v.empty(textNothingChosenMore, h.P(link(at, v.say(textBack))))}}
 	}
 	caption := v.inWords(d.counts)
+	if total(d.counts) != n { // the run's own counts have what was written as well
+		caption = v.lang.count(countWriteAll, n)
+	}
+	var unknown g.Node
+	if d.looked > 0 {
+		unknown = v.box(toneBad, v.say(textPartCounted, v.lang.number(d.looked), v.lang.number(n)), h.P(v.say(textPartCountedMore)))
+	}
 	var lost g.Node
 	if d.lostSum > 0 {
 		lost = v.box(toneBad, v.count(countLost, d.lostSum), g.Map(d.lost, func(c directory.Change) g.Node {
@@ -270,8 +291,17 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 	return view{status: status, title: v.lang.say(textApproveTitle, v.lang.number(n), v.lang.number(all)), section: "/console/connections", crumbs: crumbs,
 		body: []g.Node{
 			g.If(fault != nil, h.P(h.ID("fault"), h.Class("box bad"), h.Role("alert"), fault)),
-			h.P(h.Class("first"), v.say(textNothingYetHeld)), h.P(h.Class("lead"), g.Text(caption+".")), lost, rest, sessions, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
+			h.P(h.Class("first"), g.Text(v.writtenYet(&d.run))), h.P(h.Class("lead"), g.Text(caption+".")), unknown, lost, rest, sessions, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
 			h.Form(form...), h.Section(h.H2(v.say(textThese)), v.chosenByEffect(d))}}
+}
+
+// writtenYet says what of a held run has been written: of one that a wave has stopped,
+// that is not nothing.
+func (v *visit) writtenYet(r *directory.Run) string {
+	if r.Applied == 0 {
+		return v.lang.say(textNothingYetHeld)
+	}
+	return v.lang.say(textPartlyHeld, v.lang.number(r.Applied), v.lang.number(total(r.Counts)))
 }
 
 // sessionsStayOpen warns of blocks that are approved without the end of their sessions,
@@ -328,10 +358,11 @@ func (v *visit) lostReasons(c *directory.Change) g.Node {
 	return g.Group(list)
 }
 
-// approval is the body of an approval.
+// approval is the body of an approval. A list that is empty is sent, for /v1 to refuse it:
+// without one, all of the run would be approved.
 type approval struct {
-	ChangeIDs []directory.ChangeID `json:"changeIds,omitempty"`
-	Where     map[string][]string  `json:"where,omitempty"`
+	ChangeIDs []directory.ChangeID `json:"changeIds,omitzero"`
+	Where     map[string][]string  `json:"where,omitzero"`
 	Reason    string               `json:"reason,omitempty"`
 }
 
@@ -361,8 +392,8 @@ func (v *visit) reason() string { return strings.TrimSpace(v.r.PostForm.Get("rea
 // was seen, nothing is, and the page is shown anew.
 func approve(v *visit) (answer, error) {
 	d, err := v.readDecision()
-	if errors.Is(err, errTooMany) {
-		return v.refusal(http.StatusUnprocessableEntity, textTooManyChosen, v.lang.number(mostChosen)), nil
+	if refused, ok := v.undecidable(err); ok {
+		return refused, nil
 	}
 	if err != nil {
 		return nil, err
@@ -415,9 +446,14 @@ func declinePage(v *visit) (answer, error) {
 		return v.done(at, v.lang.say(textNotHeldAnyMore)), nil
 	}
 	n := openOf(&run)
+	what, left := v.lang.say(textDeclineWhat), v.chipsPlain(run.Counts)
+	if run.Applied+run.Failed+run.Refused > 0 { // the run's own counts have what was written as well
+		what = v.lang.say(textDeclineRest, v.lang.number(run.Applied), v.lang.number(total(run.Counts)))
+		left = partly(v, ask[selection](v, runFilter{state: openStates}.of(v.id(), "counts")), func(n selection) g.Node { return v.chipsPlain(n.Effects) })
+	}
 	return view{title: v.lang.count(countDeclineTitle, n), section: "/console/connections",
 		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {at, g.Text(v.runTitle(&run))}},
-		body: []g.Node{h.P(h.Class("lead"), v.say(textDeclineWhat)), h.P(v.say(textDeclineThen)), v.chipsPlain(run.Counts),
+		body: []g.Node{h.P(h.Class("lead"), g.Text(what)), h.P(v.say(textDeclineThen)), left,
 			h.Form(h.Method("post"), h.Action(at+"/decline"), h.Data("busy", ""), h.Class("decide"), v.reasonField(), h.Div(h.Class("row"),
 				h.Button(h.Type("submit"), h.Class("primary"), h.Data("key", "d"), v.count(countDeclineDo, n)), link(at, h.Class("button"), v.say(textNotYet))))}}, nil
 }

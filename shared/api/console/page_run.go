@@ -305,16 +305,14 @@ func (v *visit) runSummary(rv *runView) g.Node {
 	switch {
 	case r.State == directory.RunPlanning:
 		line = v.lang.say(textNothingYetPlanning)
-	case r.State == directory.RunHeld && r.Applied == 0:
-		line = v.lang.say(textNothingYetHeld)
 	case r.State == directory.RunHeld:
-		line = v.lang.say(textPartlyHeld, v.lang.number(r.Applied), v.lang.number(all))
+		line = v.writtenYet(r)
 	case r.State == directory.RunApplying || r.State == directory.RunWaiting:
 		line = v.lang.say(textWriting, v.lang.number(r.Applied), v.lang.number(all), v.lang.number(r.Failed))
 	case r.State == directory.RunPlanned:
 		line = v.lang.say(textPlanOnly)
 	case all == 0:
-		line = v.lang.say(textNothingToDo)
+		line = v.lang.say(nothingPlanned(r.State))
 	case r.State == directory.RunDone || r.State == directory.RunFailed:
 		line = v.lang.say(textEnded, v.lang.number(r.Applied), v.lang.number(r.Failed), v.lang.number(r.Refused))
 	default:
@@ -345,6 +343,20 @@ func (v *visit) runSummary(rv *runView) g.Node {
 			v.fact(textWhatLedToIt, v.ledTo(r)),
 		),
 		v.runActs(r, rv.filter))
+}
+
+// nothingPlanned says of a run that has ended without a plan why it wrote nothing: only one
+// that is done has found everything as it should be.
+func nothingPlanned(s directory.RunState) text {
+	switch s {
+	case directory.RunFailed:
+		return textFailedPlanning
+	case directory.RunCancelled:
+		return textCancelledPlanning
+	case directory.RunSuperseded:
+		return textSupersededPlanning
+	}
+	return textNothingToDo
 }
 
 // onlyFor names the first of the users and objects that a run is about.

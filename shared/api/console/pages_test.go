@@ -76,6 +76,19 @@ func itsChanges(state directory.ChangeState) page[directory.Change] {
 	return p
 }
 
+// selects reports whether a filter of /v1 selects a change: by its effect, and by its place.
+func selects(q url.Values, c *directory.Change) bool {
+	if want := q.Get("effect"); want != "" && want != string(c.Effect) {
+		return false
+	}
+	if !q.Has("place") {
+		return true
+	}
+	chosen, ok := parseChoice(strings.ReplaceAll(q.Get("place"), ",", "_"))
+	p, named := placeOf(runID, c.ID)
+	return ok && named && chosen[p]
+}
+
 // runWorld is a world with one run of a connection.
 func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 	t.Helper()
@@ -91,7 +104,7 @@ func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 			got := page[directory.Change]{}
 			q := r.URL.Query()
 			for _, c := range all.Items {
-				if want := q.Get("effect"); want == "" || want == string(c.Effect) {
+				if selects(q, &c) {
 					got.Items = append(got.Items, c)
 				}
 			}
@@ -105,7 +118,7 @@ func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 		"GET /v1/runs/run_1/counts": func(r *http.Request) any {
 			n := selection{Effects: map[directory.Effect]int{}, Irreversible: map[directory.Effect]int{}}
 			for _, c := range all.Items {
-				if want := r.URL.Query().Get("effect"); want == "" || want == string(c.Effect) {
+				if selects(r.URL.Query(), &c) {
 					n.Changes++
 					n.Effects[c.Effect]++
 					if c.Irreversible != "" {
@@ -373,10 +386,14 @@ func TestGoldenPages(t *testing.T) {
 		"run-planned":      {directory.RunPlanned, at, nil, 200},
 		"run-done":         {directory.RunDone, at, nil, 200},
 		"run-failed":       {directory.RunFailed, at, nil, 200},
+		"run-unplanned":    {directory.RunFailed, at, unplanned(directory.RunFailed), 200},
 		"run-compared":     {directory.RunHeld, at + "?open=0.1", nil, 200},
 		"run-plan-compare": {directory.RunPlanned, at + "?open=0.1&s=", nil, 200},
 		"run-decided":      {directory.RunDone, at, decided, 200},
 		"run-wave":         {directory.RunHeld, at, stoppedByWave, 200},
+		"approve-vast":     {directory.RunHeld, at + "/approve?what=all", vast, 200},
+		"approve-wave":     {directory.RunHeld, at + "/approve?what=all", stoppedByWave, 200},
+		"decline-wave":     {directory.RunHeld, at + "/decline", stoppedByWave, 200},
 		"run-limits":       {directory.RunHeld, at, limited, 200},
 		"run-texts":        {directory.RunHeld, at, longTexts, 200},
 		"run-only-for":     {directory.RunDone, at, onlyFor, 200},
@@ -561,12 +578,155 @@ func decided(w *world) map[string]any {
 	return map[string]any{"GET /v1/runs/run_1": r}
 }
 
+// unplanned is a run that has ended without a plan.
+func unplanned(state directory.RunState) func(w *world) map[string]any {
+	return func(w *world) map[string]any {
+		r := aRun(w.now, state)
+		r.Counts, r.Applied, r.Failed, r.EndedAt = map[directory.Effect]int{}, 0, 0, w.now
+		return map[string]any{"GET /v1/runs/run_1": r, "GET /v1/runs/run_1/changes": page[directory.Change]{}}
+	}
+}
+
+// vast is a run of which /v1 has counted a part.
+func vast(w *world) map[string]any {
+	r := aRun(w.now, directory.RunHeld)
+	r.Counts = map[directory.Effect]int{directory.EffectUpdate: 100_000, directory.EffectRename: 20_000}
+	return map[string]any{"GET /v1/runs/run_1": r, "POST /v1/runs/run_1/approve": nil,
+		"GET /v1/runs/run_1/counts": selection{Of: 100_000, Changes: 100_000, Effects: map[directory.Effect]int{directory.EffectUpdate: 100_000}, Partial: true}}
+}
+
+// What /v1 has not looked at may be what cannot be taken back: all of such a run is approved
+// by its number and a fresh sign-in, and a part of it not here.
+func TestApproveVast(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	w.tell(vast(w))
+	for _, form := range [][]string{{"what", "all", "count", "120000"}, {"what", "all", "count", "100000", "typed", "100000"}, {"what", "filter", "effect", "update", "count", "100000", "typed", "100000"}} {
+		if a := w.post("/console/runs/run_1/approve", form...); a.code != http.StatusUnprocessableEntity || len(w.told()) > 0 {
+			t.Errorf("%v: %d", form, a.code)
+		}
+	}
+	w.get("/console/runs/run_1/approve?what=filter&effect=update").has("is not known how many")
+	w.pass(freshFor + time.Second)
+	if a := w.get("/console/runs/run_1/approve?what=all"); len(a.filled("/console/runs/run_1/approve")) > 0 || !strings.Contains(a.body, `name="fresh"`) {
+		t.Error("no fresh sign-in is asked for")
+	}
+	if w.post("/console/runs/run_1/approve", "what", "all", "count", "120000", "typed", "120000"); len(w.told()) > 0 {
+		t.Error("approved by who signed in long ago")
+	}
+	w.pass(-freshFor)
+	if w.post("/console/runs/run_1/approve", "what", "all", "count", "120000", "typed", "120,000"); !slices.Equal(w.told(), []string{"POST /v1/runs/run_1/approve"}) {
+		t.Error("not approved")
+	}
+	// Of a run that a wave has stopped, what was written is not approved again.
+	r := vast(w)["GET /v1/runs/run_1"].(directory.Run)
+	r.Applied = 5
+	w.tell(map[string]any{"GET /v1/runs/run_1": r})
+	w.get("/console/runs/run_1/approve?what=all").has("Approve 119,995 of 119,995", "Write all 119,995 open changes")
+}
+
+// A change that was ticked is found by its place, however far behind in the run: of that
+// /v1 is asked once.
+func TestApproveALateChange(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	r := aRun(w.now, directory.RunHeld)
+	r.Counts = map[directory.Effect]int{directory.EffectUpdate: 20000}
+	late := func(r *http.Request) (list []directory.Change) {
+		for i := range 20000 {
+			c := directory.Change{ID: directory.ChangeID(fmt.Sprintf("run_1.%d.%d", i/500, i%500)), UserPrincipalName: fmt.Sprintf("user%d@contoso.example", i), Effect: directory.EffectUpdate, State: directory.ChangePlanned}
+			if selects(r.URL.Query(), &c) {
+				list = append(list, c)
+			}
+		}
+		return list
+	}
+	w.tell(map[string]any{"GET /v1/runs/run_1": r, "POST /v1/runs/run_1/approve": nil,
+		"GET /v1/runs/run_1/changes": func(r *http.Request) any {
+			list := late(r)
+			return page[directory.Change]{Items: list[:min(500, len(list))]}
+		},
+		"GET /v1/runs/run_1/counts": func(r *http.Request) any {
+			n := len(late(r))
+			return selection{Changes: n, Effects: map[directory.Effect]int{directory.EffectUpdate: n}}
+		}})
+	w.read()
+	w.get("/console/runs/run_1/approve?what=chosen&s=12.3_39.498-499").has("Approve 3 of 20,000", "user6003@contoso.example")
+	if reads := w.read(); len(reads) > mostCalls {
+		t.Errorf("%d calls: %v", len(reads), reads)
+	}
+	w.post("/console/runs/run_1/approve", "what", "chosen", "s", "12.3_39.498-499", "count", "3")
+	if told := w.told(); !slices.Equal(told, []string{`POST /v1/runs/run_1/approve {"changeIds":["run_1.12.3","run_1.39.498","run_1.39.499"]}`}) {
+		t.Errorf("told %v", told)
+	}
+}
+
+// A choice is asked for at /v1 place by place.
+func TestChoiceAsked(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"": "", "0.3": "0.3", "0.3-9.14_1.2": "0.3-9,0.14,1.2"} {
+		if c, ok := parseChoice(text); !ok || c.asked() != want {
+			t.Errorf("%q is asked for as %q, want %q", text, c.asked(), want)
+		}
+	}
+}
+
+// What has been ticked and is listed no more is not sent as nothing, which would be all.
+func TestApproveNothingIsNotAll(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	w.tell(map[string]any{"GET /v1/runs/run_1/changes": page[directory.Change]{}, "POST /v1/runs/run_1/approve": nil})
+	w.post("/console/runs/run_1/approve", "what", "chosen", "s", "0.0", "count", "1")
+	for _, told := range w.told() {
+		if !strings.Contains(told, `"changeIds":[]`) {
+			t.Errorf("told %s", told)
+		}
+	}
+}
+
+// Only a run that is done has found everything as the directory says.
+func TestNothingPlanned(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[directory.RunState]text{directory.RunDone: textNothingToDo, directory.RunFailed: textFailedPlanning,
+		directory.RunCancelled: textCancelledPlanning, directory.RunSuperseded: textSupersededPlanning} {
+		w := runWorld(t, state)
+		w.tell(unplanned(state)(w))
+		page := w.get("/console/runs/run_1")
+		page.has(want[english])
+		if said := strings.Contains(page.body, "as the directory says"); said != (state == directory.RunDone) {
+			t.Errorf("%s says that everything was as the directory says: %v", state, said)
+		}
+	}
+}
+
 // stoppedByWave is a run that was held after its second wave.
 func stoppedByWave(w *world) map[string]any {
 	r := aRun(w.now, directory.RunHeld)
 	r.Applied, r.Failed = 8, 2
 	r.Held = &directory.Held{All: true, Reasons: []string{"stopped after wave 2 of the changes of the kind block"}, Wave: &directory.WaveOutcome{Class: directory.EffectBlock, Wave: 2, Sent: 5, Failed: 2}}
-	return map[string]any{"GET /v1/runs/run_1": r}
+	return map[string]any{"GET /v1/runs/run_1": r, "GET /v1/runs/run_1/counts": func(r *http.Request) any {
+		if r.URL.Query().Get("state") != openStates {
+			return selection{Changes: 16, Effects: map[directory.Effect]int{directory.EffectBlock: 14, directory.EffectRename: 2}}
+		}
+		return selection{Changes: 6, Effects: map[directory.Effect]int{directory.EffectBlock: 4, directory.EffectRename: 2}}
+	}}
+}
+
+// Of a run that a wave has stopped no page says that nothing has been written, or counts
+// what has been for something to decide about.
+func TestDecideAfterAWave(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	w.tell(stoppedByWave(w))
+	for _, at := range []string{"/console/runs/run_1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/decline"} {
+		page := w.get(at)
+		page.has("8 of 16 are written")
+		if strings.Contains(page.body, "Nothing has been written yet") || strings.Contains(page.body, "Nothing of this run is written") {
+			t.Errorf("%s says that nothing was written", at)
+		}
+	}
+	w.get("/console/runs/run_1/approve?what=all").has("Block 4 accounts", "Approve 6 of 6")
+	w.get("/console/runs/run_1/decline").has("Decline all 6 changes?", "<strong>4</strong>")
 }
 
 // limited is a run held by limits of every origin: a share of now, a share of another day, a

@@ -280,6 +280,9 @@ var (
 	textWriting            = text{"Writing: %s of %s, %s failed.", "Wird geschrieben: %s von %s, %s gescheitert."}
 	textPlanOnly           = text{"A plan only: nothing has been written, and nothing will be by this plan.", "Nur ein Plan: Nichts wurde geschrieben, und durch ihn wird nichts geschrieben."}
 	textNothingToDo        = text{"Ended: everything was already as the directory says. Nothing was written.", "Beendet: Alles war schon so, wie es das Verzeichnis sagt. Nichts wurde geschrieben."}
+	textFailedPlanning     = text{"Failed before there was a plan: nothing was written, and what differs is not known.", "Gescheitert, bevor es einen Plan gab: Nichts wurde geschrieben, und was abweicht, ist nicht bekannt."}
+	textCancelledPlanning  = text{"Cancelled before there was a plan: nothing was written, and what differs is not known.", "Abgebrochen, bevor es einen Plan gab: Nichts wurde geschrieben, und was abweicht, ist nicht bekannt."}
+	textSupersededPlanning = text{"A later run took its place before there was a plan: nothing was written by this one.", "Ein späterer Lauf trat an seine Stelle, bevor es einen Plan gab: Dieser hat nichts geschrieben."}
 	textEnded              = text{"Ended: %s written, %s failed, %s declined or refused.", "Beendet: %s geschrieben, %s gescheitert, %s abgelehnt oder abgewiesen."}
 	textStopped            = text{"Stopped: %s of %s were written.", "Angehalten: %s von %s wurden geschrieben."}
 	textProgress           = text{"Progress", "Fortschritt"}
@@ -412,6 +415,10 @@ var (
 	textNothingChosen     = text{"Nothing is chosen", "Nichts ist ausgewählt"}
 	textNothingChosenMore = text{"Go back and tick the changes that are to be written.", "Gehen Sie zurück und wählen Sie die Änderungen aus, die geschrieben werden sollen."}
 	textTooManyChosen     = text{"At most %s changes can be chosen one by one. Choose by a filter, or all.", "Höchstens %s Änderungen lassen sich einzeln auswählen. Wählen Sie über einen Filter oder alle."}
+	textUncounted         = text{"The run has more changes than are counted at once, so it is not known how many this would approve. Tick changes that stand near each other, approve all of it, or approve a part by a call of the API.", "Der Lauf hat mehr Änderungen, als auf einmal gezählt werden; wie viele damit genehmigt würden, ist daher nicht bekannt. Wählen Sie nah beieinander stehende Änderungen aus, genehmigen Sie alle, oder einen Teil durch einen Aufruf der API."}
+	textPartCounted       = text{"The first %s changes of the run were looked at one by one, and %s are approved", "Die ersten %s Änderungen des Laufs wurden einzeln angesehen, und %s werden genehmigt"}
+	textPartCountedMore   = text{"Among the others there may be some that cannot be taken back.", "Unter den anderen können welche sein, die sich nicht zurücknehmen lassen."}
+	countWriteAll         = number{text{"Write the %s open change", "Die %s offene Änderung schreiben"}, text{"Write all %s open changes", "Alle %s offenen Änderungen schreiben"}}
 	textMovedMeanwhile    = text{"What is approved is written as it is shown here. A change whose user or account has moved on meanwhile is left out and planned anew.", "Genehmigtes wird so geschrieben, wie es hier steht. Eine Änderung, deren Benutzer oder Konto sich inzwischen geändert hat, bleibt aus und wird neu geplant."}
 	textWhyOptional       = text{"Why (optional)", "Warum (freiwillig)"}
 	textWhyOptionalHelp   = text{"In one line; it stands in the activity.", "In einer Zeile; es steht im Verlauf."}
@@ -423,8 +430,9 @@ var (
 	textPlanMoved         = text{"The plan is another one than a moment ago. Look again: nothing was approved.", "Der Plan ist ein anderer als eben. Sehen Sie noch einmal hin: Nichts wurde genehmigt."}
 	textNotHeldAnyMore    = text{"The run is not held any more: somebody has decided, or it has ended.", "Der Lauf ist nicht mehr angehalten: Jemand hat entschieden, oder er ist zu Ende."}
 	textDeclineWhat       = text{"Nothing of this run is written.", "Nichts von diesem Lauf wird geschrieben."}
+	textDeclineRest       = text{"Nothing more of this run is written. %s of %s are written already, and stay so.", "Von diesem Lauf wird nichts mehr geschrieben. %s von %s sind schon geschrieben und bleiben es."}
 	textDeclineThen       = text{"What is declined is not proposed again until the user, the account or the reason changes.", "Abgelehntes wird nicht wieder vorgeschlagen, bis sich der Benutzer, das Konto oder der Grund ändert."}
-	textDeclinedAll       = text{"Declined. Nothing of the run is written.", "Abgelehnt. Nichts von diesem Lauf wird geschrieben."}
+	textDeclinedAll       = text{"Declined. What was still open of the run is not written.", "Abgelehnt. Was vom Lauf noch offen war, wird nicht geschrieben."}
 	countDeclinedThen     = number{text{"%s other is declined, and not proposed again until something about it changes.", "%s weitere wird abgelehnt und nicht wieder vorgeschlagen, bis sich daran etwas ändert."}, text{"%s others are declined, and not proposed again until something about them changes.", "%s weitere werden abgelehnt und nicht wieder vorgeschlagen, bis sich daran etwas ändert."}}
 	countLost             = number{text{"%s of them cannot be taken back as a whole", "%s davon lässt sich nicht ganz zurücknehmen"}, text{"%s of them cannot be taken back as a whole", "%s davon lassen sich nicht ganz zurücknehmen"}}
 	countMoreChanges      = number{text{"And %s more.", "Und %s weitere."}, text{"And %s more.", "Und %s weitere."}}

@@ -22,7 +22,7 @@ func (s *Service) selected(ctx context.Context, r *store.RunRecord, a plan.Appro
 	places := maps.Clone(named)
 	ids := slices.Clone(a.ChangeIDs)
 	open, taken, matched := 0, 0, 0
-	err := s.eachChange(ctx, r, func(c *directory.Change) error {
+	err := s.eachChange(ctx, r, nil, func(c *directory.Change) error {
 		if c.State != directory.ChangePlanned && c.State != directory.ChangeApproved {
 			return nil
 		}
@@ -58,9 +58,14 @@ func (s *Service) selected(ctx context.Context, r *store.RunRecord, a plan.Appro
 	return plan.Approval{ChangeIDs: ids, Effects: a.Effects}, places, nil
 }
 
-// eachChange hands on a run's changes in their order, with what has become of them.
-func (s *Service) eachChange(ctx context.Context, r *store.RunRecord, take func(*directory.Change) error) error {
+// eachChange hands on the changes of some chunks of a run in their order, with what has
+// become of them.
+func (s *Service) eachChange(ctx context.Context, r *store.RunRecord, of chunks, take func(*directory.Change) error) error {
 	for cursor := ""; ; {
+		var more bool
+		if cursor, more = of.next(cursor); !more {
+			return nil
+		}
 		page, next, err := s.changes.Changes(ctx, r, cursor, store.ChunkSize)
 		if err != nil {
 			return err
@@ -79,7 +84,7 @@ func (s *Service) eachChange(ctx context.Context, r *store.RunRecord, take func(
 // Selection is how many of a run's changes a filter selects.
 type Selection struct {
 	Changes int                           `json:"changes" doc:"How many changes the filter selects."`
-	Of      int                           `json:"of" doc:"Of how many changes."`
+	Of      int                           `json:"of" doc:"Of how many changes; with place, of how many that were looked at."`
 	Effects map[directory.Effect]int      `json:"effects" doc:"The selected ones by what they do."`
 	States  map[directory.ChangeState]int `json:"states" doc:"The selected ones by what has become of them."`
 	People  map[directory.Effect]int      `json:"people,omitempty" doc:"Where changes are about several people each, as of a group's licences: about how many."`
@@ -115,7 +120,7 @@ func (s *Service) Count(ctx context.Context, id directory.RunID, f plan.Filter) 
 		return sel, err
 	}
 	groups := map[directory.GroupID]*GroupSelection{}
-	err = s.eachChange(ctx, &r, func(c *directory.Change) error {
+	err = s.eachChange(ctx, &r, chunksOf(&f), func(c *directory.Change) error {
 		if sel.Of == mostCounted {
 			sel.Partial = true
 			return errEnough

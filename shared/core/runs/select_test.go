@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,6 +127,71 @@ func TestCountByGroup(t *testing.T) {
 	for g, n := range map[directory.GroupID]int{"grp_1": 3, "grp_2": 1, "grp_3": 1, "grp_4": 0} {
 		if got, err := s.Count(t.Context(), r.ID, plan.Filter{Groups: []directory.GroupID{g}}); err != nil || got.Changes != n {
 			t.Errorf("about %s are %d (%v), want %d", g, got.Changes, err, n)
+		}
+	}
+}
+
+// counted reads chunks, and keeps which.
+type counted struct {
+	of   Changes
+	from []string
+}
+
+func (c *counted) Changes(ctx context.Context, r *store.RunRecord, cursor string, limit int) ([]directory.Change, string, error) {
+	c.from = append(c.from, cursor)
+	return c.of.Changes(ctx, r, cursor, limit)
+}
+
+func (c *counted) PlannedChunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, error) {
+	return c.of.PlannedChunk(ctx, id, chunk)
+}
+
+// Of changes that are named only their chunks are read, however far behind they stand.
+func TestNamedChanges(t *testing.T) {
+	t.Parallel()
+	w := testworld.New(t)
+	c := w.Connection("hq")
+	stores := StoresOf(w.Store)
+	reads := &counted{of: stores.Changes}
+	stores.Changes = reads
+	s := New(Config{Stores: stores, Now: w.Now})
+	id := planned(t, w, &c, map[string]int{"A": 20*store.ChunkSize + 7})
+	name := func(places ...string) plan.Filter {
+		ids := map[directory.ChangeID]bool{}
+		for _, p := range places {
+			ids[directory.ChangeID(string(id)+"."+p)] = true
+		}
+		return plan.Filter{IDs: ids}
+	}
+	for _, test := range []struct {
+		f    plan.Filter
+		want string // the changes
+		from string // what is read of
+	}{
+		{name("20.6"), "20.6", "[20.0]"},
+		{name("3.499", "3.0", "11.250"), "3.0 3.499 11.250", "[3.0 11.0]"},
+		{name("20.7", "21.0", "4000.1"), "", "[20.0]"},
+		{name(), "", "[]"},
+	} {
+		reads.from = nil
+		n, err := s.Count(t.Context(), id, test.f)
+		if err != nil || fmt.Sprint(reads.from) != test.from {
+			t.Errorf("%s: read from %v (%v), want %s", test.want, reads.from, err, test.from)
+		}
+		reads.from = nil
+		var got []string
+		for cursor := ""; ; {
+			list, next, err := s.ChangesWhere(t.Context(), id, test.f, cursor, 2)
+			w.Must(err)
+			for i := range list {
+				got = append(got, strings.TrimPrefix(string(list[i].ID), string(id)+"."))
+			}
+			if cursor = next; cursor == "" {
+				break
+			}
+		}
+		if strings.Join(got, " ") != test.want || n.Changes != len(got) {
+			t.Errorf("named %s, listed %v and counted %d", test.want, got, n.Changes)
 		}
 	}
 }
