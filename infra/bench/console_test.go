@@ -2,6 +2,7 @@ package bench
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,6 +27,7 @@ import (
 	"bindery/shared/api/console"
 	"bindery/shared/boot/lambda"
 	"bindery/shared/core/mapping"
+	"bindery/shared/core/people"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/entra/entratest/inprocess"
@@ -172,7 +174,7 @@ func (f *office) furnish() {
 	f.until("read at first", officePatience, officeLook, func() bool { return f.o.Get("/v1/runs/"+run).Text("state") == "done" })
 	f.o.Rest()
 	f.edit(s.users[:f.sizes.done], "Controlling")
-	f.o.Work()
+	f.sync()
 	f.names["done"] = f.await("done", f.sizes.done)
 	f.o.Rest()
 
@@ -181,23 +183,40 @@ func (f *office) furnish() {
 	f.fail(s, s.users[f.sizes.done+f.sizes.held:][:f.sizes.failed])
 	newcomers(f.T, f.raw, s, f.sizes.fresh)
 	f.edit(waiting, "Treasury")
-	f.o.Work()
+	f.sync()
 	f.names["held"] = f.await("held", f.sizes.held)
 	f.o.Rest()
 }
 
 // How long an office waits for what is under way, and how often it looks.
 const (
-	officePatience = 20 * time.Minute
+	officePatience = 10 * time.Minute
 	officeLook     = 500 * time.Millisecond
 )
 
-// edit gives users another department.
+// edit gives users another department, while nobody works, and wakes nobody: all of them
+// are in one run, which sync begins.
 func (f *office) edit(users []directory.UserID, department string) {
 	f.Helper()
+	quiet := people.NewUsers(people.UsersConfig{Stores: people.StoresOf(f.o.Stack.Core.Parts().Store), Wake: asleep{}})
 	for _, u := range users {
-		f.o.Must(f.o.API.Patch(f.Context(), "/v1/users/"+string(u), stack.Object{"department": department}))
+		_, err := quiet.Patch(f.Context(), directory.Caller{Subject: "bench", Source: directory.SourceAD}, u, []byte(`{"department":"`+department+`"}`), 0)
+		f.do(err)
 	}
+}
+
+// asleep wakes nobody.
+type asleep struct{}
+
+func (asleep) Wake(context.Context, directory.ConnectionID, time.Duration) error { return nil }
+
+func (asleep) WakeEdited(context.Context, directory.ConnectionID, directory.UserID) error { return nil }
+
+// sync begins a run of all that waits, and begins the work.
+func (f *office) sync() {
+	f.Helper()
+	f.o.Post("/v1/connections/"+f.conn+"/runs", stack.Object{})
+	f.o.Work()
 }
 
 // await is the run that gets to a state with so many changes.
