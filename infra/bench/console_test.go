@@ -76,9 +76,12 @@ func consolePages(t *testing.T, r *report) {
 	f := openOffice(t, largeOffice)
 	visits := f.tour()
 	for _, v := range visits {
-		fmt.Printf("  %2d calls of %2d %7.1f ms %6.1f KB %7.1f units %4d table calls  %s\n", v.calls, v.all, 1000*v.cpu.Seconds(), float64(v.bytes)/1000, v.used.ReadUnits, v.used.Calls, v.page)
+		fmt.Printf("    %2d calls, %3d with those that search on, %6.1f ms, %5.1f KB, %7.1f units in %3d calls of the table: %s\n", v.calls, v.all, 1000*v.cpu.Seconds(), float64(v.bytes)/1000, v.used.ReadUnits, v.used.Calls, v.page)
 	}
-	pages := slices.DeleteFunc(slices.Clone(visits), func(v visited) bool { return v.bytes == 0 }) // without files and pictures
+	// A comparison with Microsoft's log reads all that was done around what it shows: when
+	// thousands of users are edited within minutes, that is thousands of records.
+	pages, audits := split(visits, func(v visited) bool { return strings.Contains(v.page, "/audit") })
+	pages, _ = split(pages, func(v visited) bool { return v.bytes == 0 }) // files and pictures
 	most := func(of func(visited) float64) visited {
 		return slices.MaxFunc(pages, func(a, b visited) int { return cmp.Compare(of(a), of(b)) })
 	}
@@ -89,15 +92,28 @@ func consolePages(t *testing.T, r *report) {
 	all := fmt.Sprintf("of %d pages at %d users, a run of %d changes, %d groups", len(visits), f.sizes.users, f.sizes.held, f.sizes.groups)
 	r.add("console.calls_max", float64(calls.calls), "calls", lower, fmt.Sprintf("calls of the API for one page, the most %s: %s", all, calls.page))
 	r.add("console.cpu_ms_max", 1000*cpu.cpu.Seconds(), "ms", lower, fmt.Sprintf("CPU time of the console and the API together for a page, the most likewise: %s", cpu.page))
+	r.add("console.audit_cpu_ms", 1000*slices.MaxFunc(audits, func(a, b visited) int { return cmp.Compare(a.cpu, b.cpu) }).cpu.Seconds(), "ms", lower, fmt.Sprintf("the comparison with Microsoft's log alone, right after %d edits and a run of %d changes: %.0f read units", f.sizes.held, f.sizes.done, audits[0].used.ReadUnits))
 	r.add("console.html_kb_max", float64(size.bytes)/1000, "KB", lower, fmt.Sprintf("HTML of a page, the largest likewise: %s", size.page))
 	r.add("console.table_units_max", units.used.ReadUnits, "units", lower, fmt.Sprintf("read units of a page, the most likewise, in %d calls of the table: %s", units.used.Calls, units.page))
+}
+
+// split parts a list: those that are not so, and those that are.
+func split(list []visited, is func(visited) bool) (others, those []visited) {
+	for _, v := range list {
+		if is(v) {
+			those = append(those, v)
+		} else {
+			others = append(others, v)
+		}
+	}
+	return others, those
 }
 
 // visited is what one page took.
 type visited struct {
 	page  string // its address, with names instead of IDs
 	calls int    // of the API that it is made of
-	all   int    // with those that look up names, or search on
+	all   int    // with those that search on
 	cpu   time.Duration
 	bytes int // of HTML
 	used  usage
@@ -440,16 +456,13 @@ func (f *office) measure(at string) (visited, string) {
 
 // calls are how many calls the console has made since it was asked last: those that a
 // page is made of, and all of them. A search that goes on by itself makes the same call
-// again with another next, and names are looked up where a page has IDs alone.
+// again with another next.
 func (f *office) calls() (made, all int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	different := map[string]bool{}
 	for _, u := range f.asked {
 		q := u.Query()
-		if q.Has("id") {
-			continue
-		}
 		q.Del("next")
 		different[u.Path+"?"+q.Encode()] = true
 	}
@@ -480,19 +493,15 @@ func (f *office) plain(at string) string {
 }
 
 // mostCalls is of how many calls of the API a page is made: each is a hop of its own.
-// Names of users and of groups, where it has their IDs alone, may take one more each.
-const (
-	mostCalls = 4
-	mostNames = 2
-)
+const mostCalls = 4
 
 // TestConsoleCalls looks at every page of the console, over a small office: none asks the
 // API for more than it may.
 func TestConsoleCalls(t *testing.T) {
 	f := openOffice(t, officeSizes{users: 260, held: 60, done: 20, groups: 70, crowd: 120, ofOne: 60, uses: 60, others: 30, failed: 60, fresh: 60, repeats: 1})
 	for _, v := range f.tour() {
-		if v.bytes > 0 && (v.calls > mostCalls || v.all > mostCalls+mostNames) {
-			t.Errorf("%s is made of %d calls of the API, %d with names: at most %d and %d are allowed", v.page, v.calls, v.all, mostCalls, mostCalls+mostNames)
+		if v.bytes > 0 && v.calls > mostCalls {
+			t.Errorf("%s is made of %d calls of the API, at most %d are allowed", v.page, v.calls, mostCalls)
 		}
 	}
 }
