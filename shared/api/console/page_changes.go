@@ -3,6 +3,7 @@ package console
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -163,6 +164,10 @@ func (v *visit) changed(c *directory.Change, known names) g.Node {
 // fewProperties is how many properties a row shows before it is opened.
 const fewProperties = 2
 
+// mostLines is how many more properties a page has, of all its changes: fifty new accounts
+// of twenty properties would be a quarter of a megabyte.
+const mostLines = 40
+
 // diff is what a change writes: before and after, property by property.
 func (v *visit) diff(c *directory.Change) g.Node {
 	// What stays as it is is no difference: an adoption tells all that it takes over.
@@ -180,7 +185,14 @@ func (v *visit) diff(c *directory.Change) g.Node {
 	rest := g.Node(nil)
 	if len(differs) > fewProperties {
 		more := differs[fewProperties:]
-		rest = h.Details(h.Summary(v.count(countMoreProperties, len(more))), h.Ul(h.Class("diffs"), g.Group(g.Map(more, line))))
+		said := v.count(countMoreProperties, len(more))
+		if v.lines += len(more); v.lines <= mostLines {
+			rest = h.Details(h.Summary(said), h.Ul(h.Class("diffs"), g.Group(g.Map(more, line))))
+		} else if run, _, ok := strings.Cut(string(c.ID), "."); ok && c.UserID != "" {
+			rest = link(query(here("runs", run), "user", string(c.UserID)), said) // where they all are
+		} else {
+			rest = h.Span(h.Class("faint"), said)
+		}
 	}
 	return g.Group([]g.Node{few, rest, v.cannotBack(c.Irreversible, nil)})
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // changesPerPage is how many changes a page shows.
-const changesPerPage = 50
+const changesPerPage = 25
 
 // runFilter is which changes of a run are looked at, as /v1 names the parameters.
 type runFilter struct{ effect, property, department, domain, state, user string }

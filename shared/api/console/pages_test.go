@@ -110,7 +110,7 @@ func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 			}
 			if q.Get("next") == "two" {
 				got.Items = got.Items[8:]
-			} else if q.Get("limit") == "50" && len(got.Items) > 8 {
+			} else if q.Get("limit") == strconv.Itoa(changesPerPage) && len(got.Items) > 8 {
 				got.Items, got.Next = got.Items[:8], "two"
 			}
 			return got
@@ -1167,10 +1167,10 @@ func TestPreferences(t *testing.T) {
 	}
 }
 
-// A search that finds nobody goes on by itself, ten times, and then says so.
+// A search that finds nobody goes on by itself, a few times, and then says so.
 func TestSearchOn(t *testing.T) {
 	t.Parallel()
-	for _, found := range []int{0, 9, 10} {
+	for _, found := range []int{0, searchCalls - 1, searchCalls} {
 		w := runWorld(t, directory.RunDone)
 		n := 0
 		w.tell(map[string]any{"GET /v1/users": func(*http.Request) any {
@@ -1183,7 +1183,7 @@ func TestSearchOn(t *testing.T) {
 		if n != max(found, searchCalls*min(1, 1-min(1, found))) {
 			t.Errorf("found at %d: %d calls", found, n)
 		}
-		if want := found > 0; strings.Contains(a.body, "ann@contoso.example") != want || strings.Contains(a.body, "next=after-10") == want {
+		if want := found > 0; strings.Contains(a.body, "ann@contoso.example") != want || strings.Contains(a.body, fmt.Sprint("next=after-", searchCalls)) == want {
 			t.Errorf("found at %d: %.2000s", found, a.body)
 		}
 	}
@@ -1453,7 +1453,8 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// The largest page that admins meet stays small: 50 changes of a run of 5,000, 50 runs.
+// The largest page that admins meet stays small: changes of a run of 5,000, of few
+// properties, and of all that a new account has.
 func TestPageSize(t *testing.T) {
 	t.Parallel()
 	w := runWorld(t, directory.RunHeld)
@@ -1463,9 +1464,25 @@ func TestPageSize(t *testing.T) {
 		c.ID = directory.ChangeID(fmt.Sprintf("run_1.0.%d", i))
 		list.Items = append(list.Items, c)
 	}
-	w.tell(map[string]any{"GET /v1/runs/run_1/changes": list})
-	if a := w.get("/console/runs/run_1"); len(a.body) > largestPage {
-		t.Errorf("a page of 50 changes has %d bytes", len(a.body))
+	for _, properties := range []int{3, 24} {
+		for i := range list.Items {
+			c := &list.Items[i]
+			c.UserID, c.Properties = directory.UserID(fmt.Sprintf("usr_%d", i)), nil
+			for n := range properties {
+				c.Properties = append(c.Properties, directory.PropertyChange{Name: fmt.Sprintf("extensionAttribute%d", n), Before: directory.Null, After: directory.StringValue("of an ordinary length")})
+			}
+		}
+		w.tell(map[string]any{"GET /v1/runs/run_1/changes": list})
+		a := w.get("/console/runs/run_1")
+		if len(a.body) > largestPage {
+			t.Errorf("a page of %d changes of %d properties has %d bytes", len(list.Items), properties, len(a.body))
+		}
+		if properties > fewProperties {
+			a.has(`<details><summary>`) // the first ones stand there whole
+		}
+		if all := properties*len(list.Items) > mostLines+fewProperties*len(list.Items); all {
+			a.has(`href="/console/runs/run_1?user=usr_24"`) // and of the last ones it says where they do
+		}
 	}
 	// A hundred connections, each with all that can be wrong; a decision about many.
 	var cons page[connection]

@@ -33,6 +33,7 @@ type visit struct {
 	lang   tongue
 	ended  bool // there is a cookie, and its session has ended
 	calls  calls
+	lines  int       // of properties, that the page has beyond the few of each change
 	mark   chan mark // what needs somebody, for the frame; nil: not asked
 }
 
