@@ -44,6 +44,8 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/console") {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		switch {
+		case l.faults["no console"]:
+			w.WriteHeader(http.StatusNotFound)
 		case l.faults["dead console"]:
 			w.WriteHeader(http.StatusInternalServerError)
 		case r.URL.Path == "/console" && l.faults["open console"]:
@@ -231,7 +233,7 @@ func TestSmoke(t *testing.T) {
 
 func TestSmokeWithoutAWS(t *testing.T) {
 	said, _, err := smoked(t, nil, "no aws")
-	if err != nil || !strings.Contains(said, "smoke: 5 passed, 0 failed, 5 skipped") || !strings.Contains(said, "Unable to locate credentials") {
+	if err != nil || !strings.Contains(said, "smoke: 6 passed, 0 failed, 4 skipped") || !strings.Contains(said, "Unable to locate credentials") {
 		t.Errorf("%v\n%s", err, said)
 	}
 	s := newShell(t)
@@ -283,9 +285,10 @@ func TestSmokeFaults(t *testing.T) {
 	if err != nil || !strings.Contains(said, "no connection is active yet") {
 		t.Errorf("%v\n%s", err, said)
 	}
-	said, _, err = smoked(t, nil, "no console")
-	if err != nil || !strings.Contains(said, "ConsoleClientId asks for it") {
-		t.Errorf("%v\n%s", err, said)
+	for _, faults := range [][]string{{"no console"}, {"no console", "no aws"}} {
+		if said, _, err := smoked(t, nil, faults...); err != nil || !strings.Contains(said, "ConsoleClientId asks for it") {
+			t.Errorf("%v: %v\n%s", faults, err, said)
+		}
 	}
 }
 
