@@ -44,6 +44,7 @@ var outcomes = map[string]outcome{
 	"admin.no-scope":           {403, "scope-missing"},
 	"console.home":             {303, ""},
 	"console.sign-in":          {200, ""},
+	"console.login":            {403, ""},
 	"console.foreign-form":     {403, ""},
 	"console.preferences":      {303, ""},
 	"oauth-callback.code":      {400, ""},

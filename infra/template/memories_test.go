@@ -27,6 +27,7 @@ var locks = map[string]string{
 	"shared/api/admin/api.go":             "the description, made once, of the types of the program",
 	"shared/api/console/client.go":        "the calls that one page tells of",
 	"shared/api/console/mark.go":          "how many things wait for a decision: a row of recall's table",
+	"shared/api/console/signin.go":        "the issuer's description: a row of recall's table",
 	"shared/store/calls.go":               "whether there was a call of the table between two moments of an invocation",
 	"shared/store/packed.go":              "memory of the packer, which begins anew with each body",
 	"shared/platform/signer/sessions.go":  "keys of sessions: a row of recall's table",

@@ -39,7 +39,7 @@ func TestOptions(t *testing.T) {
 	tmpl := read(t)
 	own := Values{"JwtIssuer": "https://issuer.example", "JwtAudience": "bindery"}
 	base := made(t, tmpl, own)
-	consoles := []string{"ConsoleActsRoute", "ConsoleFunction", "ConsoleIntegration", "ConsoleLogs", "ConsolePagesRoute", "ConsolePermission", "ConsoleRole", "ConsoleRoute"}
+	consoles := []string{"ConsoleActsRoute", "ConsoleFunction", "ConsoleIntegration", "ConsoleLoginRoute", "ConsoleLogs", "ConsolePagesRoute", "ConsolePermission", "ConsoleRole", "ConsoleRoute"}
 	pool := []string{"AdminClient", "Scopes", "UserPool", "UserPoolDomain"}
 	for _, tt := range []struct {
 		given       Values

@@ -58,6 +58,7 @@ type Console struct {
 	files  *http.Client // for uploads, which go past /v1
 	mux    http.Handler
 	marks  marks
+	issuer described
 
 	markWait time.Duration
 }

@@ -609,3 +609,45 @@ func TestUnattended(t *testing.T) {
 		t.Errorf("the script does not send %s: %v", lookHeader, err)
 	}
 }
+
+// The issuer's description is read once for many sign-ins, and again after a while; while it
+// cannot be read, that is not remembered.
+func TestIssuerDescribedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	asked, away := 0, true
+	cfg := w.c.cfg
+	cfg.Login = transport{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/openid-configuration") {
+			asked++
+		}
+		if away {
+			rw.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		w.issuer(rw, r)
+	})}
+	var err error
+	if w.c, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.get("/console/login"); a.code < 400 {
+		t.Errorf("answered %d without an issuer", a.code)
+	}
+	asked, away = 0, false
+	for range 20 {
+		if a := w.get("/console/login"); a.code != http.StatusSeeOther {
+			t.Fatalf("answered %d", a.code)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times for 20 sign-ins", asked)
+	}
+	w.pass(issuerFor)
+	if w.get("/console/login"); asked != 2 {
+		t.Errorf("asked %d times after a while", asked)
+	}
+	if a := w.signIn("/console"); a.to != "/console" {
+		t.Errorf("signing in leads to %q", a.to)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -72,12 +73,36 @@ func (a attempt) derived(what string) string {
 
 func (c *Console) callbackURL() string { return c.cfg.PublicURL + "/console/callback" }
 
-// provider asks the issuer for its description, with the context to call it by. It is
-// asked at each sign-in and each renewal, an hour apart: what it says is never old.
+// issuerFor is how long the issuer's description is used. Its keys are asked for by
+// themselves, when a token names another one.
+const issuerFor = 5 * time.Minute
+
+// described is the issuer's description as it was last read.
+type described struct {
+	mu       sync.Mutex
+	provider *oidc.Provider
+	at       time.Time
+}
+
+// provider is the issuer's description, with the context to call it by. Whoever opens the
+// page of the sign-in again and again has it not asked each time.
 func (c *Console) provider(ctx context.Context) (context.Context, *oidc.Provider, error) {
 	ctx = oidc.ClientContext(ctx, c.login)
-	p, err := oidc.NewProvider(ctx, c.cfg.Issuer)
-	return ctx, p, err
+	now := c.cfg.Now()
+	c.issuer.mu.Lock()
+	p, at := c.issuer.provider, c.issuer.at
+	c.issuer.mu.Unlock()
+	if p != nil && now.Sub(at) < issuerFor {
+		return ctx, p, nil
+	}
+	p, err := oidc.NewProvider(ctx, c.cfg.Issuer) // not under the lock: a slow issuer is waited for once, not in a row
+	if err != nil {
+		return ctx, nil, err
+	}
+	c.issuer.mu.Lock()
+	defer c.issuer.mu.Unlock()
+	c.issuer.provider, c.issuer.at = p, now
+	return ctx, p, nil
 }
 
 func (c *Console) oauth(ctx context.Context, p *oidc.Provider) (*oauth2.Config, error) {
