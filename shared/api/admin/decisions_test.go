@@ -122,6 +122,9 @@ func TestCounts(t *testing.T) {
 	if effects := a.body["effects"].(map[string]any); effects["block"] != float64(2) || effects["update"] != float64(1) {
 		t.Errorf("counts %s", a.raw)
 	}
+	if written, _ := w.want(200, "", "GET", run+"/counts?effect=block", "").body["written"].(map[string]any); written["changes"] != float64(2) {
+		t.Errorf("an approval of the blocks would write %v", written)
+	}
 	for query, want := range map[string]int{"?place=0.0": 1, "?place=0.1-2": 2, "?place=0.0,0.2": 2, "?place=0.0-2&effect=block": 2, "?place=0.7": 0, "?place=3.0": 0} {
 		if a := w.want(200, "", "GET", run+"/counts"+query, ""); a.body["changes"] != float64(want) {
 			t.Errorf("%s counts %s, want %d", query, a.raw, want)

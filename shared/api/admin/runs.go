@@ -93,7 +93,7 @@ func (a *API) runs() {
 		also:    answers{http.StatusOK: schema[list[directory.Change]](a)}}, a.listChanges)
 	register(a, operation{id: "countChanges", method: http.MethodGet, path: "/v1/runs/{id}/counts", scope: ScopeRead,
 		summary: "Count those of a run's changes that a filter selects, by what they do",
-		more:    "The filter is that of GET /v1/runs/{id}/changes, and of where in an approval."}, a.countChanges)
+		more:    "The filter is that of GET /v1/runs/{id}/changes, and of where in an approval; place names changes as changeIds do. While the run is held, written is what an approval of them would write."}, a.countChanges)
 	register(a, operation{id: "getParts", method: http.MethodGet, path: "/v1/runs/{id}/parts", scope: ScopeRead,
 		summary: "Count a run's changes by department and domain"}, a.runParts)
 	register(a, operation{id: "listLeft", method: http.MethodGet, path: "/v1/runs/{id}/left", scope: ScopeRead,

@@ -156,6 +156,24 @@ type selection struct {
 	Effects      map[directory.Effect]int `json:"effects"`
 	Irreversible map[directory.Effect]int `json:"irreversible"`
 	Partial      bool                     `json:"partial"` // the run has more than were looked at
+	Written      *written                 `json:"written"` // of a held run
+}
+
+// written is what an approval of the selected changes would write: of those that are open,
+// without what follows from a declined one.
+type written struct {
+	Changes      int                      `json:"changes"`
+	Effects      map[directory.Effect]int `json:"effects"`
+	Irreversible map[directory.Effect]int `json:"irreversible"`
+}
+
+// approved is what an approval would write. Of a /v1 that does not say so yet, and of a run
+// that is not held any more, it is what is selected: the decision itself leaves out the rest.
+func (n *selection) approved() written {
+	if n.Written != nil {
+		return *n.Written
+	}
+	return written{n.Changes, n.Effects, n.Irreversible}
 }
 
 // The addresses of /v1. An ID from an address of ours is escaped: it came from outside.

@@ -48,11 +48,13 @@ type decision struct {
 	chosen choice
 	filter runFilter
 
-	counts  map[directory.Effect]int                // of what is approved, as /v1 counts them
-	changes map[directory.Effect][]directory.Change // the first of them
-	ids     []directory.ChangeID                    // of those that were ticked
-	lost    []directory.Change                      // with something that cannot be taken back, the first of them
-	lostSum int
+	counts   map[directory.Effect]int                // of what is approved, as /v1 counts them
+	selected map[directory.Effect]int                // with those that are dropped
+	changes  map[directory.Effect][]directory.Change // the first of them
+	ids      []directory.ChangeID                    // of those that were ticked
+	lost     []directory.Change                      // with something that cannot be taken back, the first of them
+	lostSum  int
+	dropped  int // how many are chosen, and declined since they follow from others that are
 	// looked is how many of the run's changes /v1 has looked at, where it has not at all: what
 	// cannot be taken back among the others is not known.
 	looked int
@@ -135,7 +137,7 @@ func (v *visit) readDecision() (*decision, error) {
 	if n.Partial && d.what != chooseAll {
 		return nil, errUncounted
 	} else if n.Partial {
-		d.looked, d.counts = max(n.Of, 1), d.run.Counts // of all that is open the run knows the number
+		d.looked, d.counts, d.selected = max(n.Of, 1), d.run.Counts, d.run.Counts // of all that is open the run knows the number
 	}
 	if d.what == chooseTicked {
 		d.ids = []directory.ChangeID{}
@@ -147,10 +149,12 @@ func (v *visit) readDecision() (*decision, error) {
 	return d, nil
 }
 
-// counted takes the numbers of /v1 over.
+// counted takes the numbers of /v1 over: of what would be written, which is what the
+// button says.
 func (d *decision) counted(n selection) {
-	d.counts = n.Effects
-	for e, k := range n.Irreversible {
+	w := n.approved()
+	d.selected, d.counts, d.dropped = n.Effects, w.Effects, max(0, n.Changes-w.Changes)
+	for e, k := range w.Irreversible {
 		if !renewed(e) {
 			d.lostSum += k
 		}
@@ -240,9 +244,15 @@ func approvePage(v *visit) (answer, error) {
 func (v *visit) approveView(d *decision, fault g.Node) answer {
 	at, n, all := here("runs", string(d.run.ID)), d.number(), d.open()
 	crumbs := []crumb{{"/console/connections", v.say(textConnections)}, {at, g.Text(v.runTitle(&d.run))}}
+	var dropped g.Node
+	these := textThese
+	if d.dropped > 0 {
+		these = textTheseChosen // whose names are listed; the numbers above are of what is written
+		dropped = v.box(toneWarn, v.count(countDropped, d.dropped), h.P(v.say(textDroppedMore)))
+	}
 	if n == 0 {
 		return view{title: v.lang.say(textNothingChosen), section: "/console/connections", crumbs: crumbs,
-			body: []g.Node{v.empty(textNothingChosenMore, h.P(link(at, v.say(textBack))))}}
+			body: []g.Node{dropped, v.empty(textNothingChosenMore, h.P(link(at, v.say(textBack))))}}
 	}
 	caption := v.inWords(d.counts)
 	if total(d.counts) != n { // the run's own counts have what was written as well
@@ -291,8 +301,8 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 	return view{status: status, title: v.lang.say(textApproveTitle, v.lang.number(n), v.lang.number(all)), section: "/console/connections", crumbs: crumbs,
 		body: []g.Node{
 			g.If(fault != nil, h.P(h.ID("fault"), h.Class("box bad"), h.Role("alert"), fault)),
-			h.P(h.Class("first"), g.Text(v.writtenYet(&d.run))), h.P(h.Class("lead"), g.Text(caption+".")), unknown, lost, rest, sessions, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
-			h.Form(form...), h.Section(h.H2(v.say(textThese)), v.chosenByEffect(d))}}
+			h.P(h.Class("first"), g.Text(v.writtenYet(&d.run))), h.P(h.Class("lead"), g.Text(caption+".")), unknown, dropped, lost, rest, sessions, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
+			h.Form(form...), h.Section(h.H2(v.say(these)), v.chosenByEffect(d))}}
 }
 
 // writtenYet says what of a held run has been written: of one that a wave has stopped,
@@ -319,15 +329,15 @@ func (v *visit) sessionsStayOpen(d *decision) g.Node {
 			h.P(link(query(here("runs", string(d.run.ID), "approve"), append(with.pairs(), "what", chooseFilter)...), v.say(textWithSessions)))))
 }
 
-// chosenByEffect lists what is about to be approved, what takes away first: of each effect
+// chosenByEffect lists what was chosen, what takes away first: of each effect
 // the first by name, and a link to the rest.
 func (v *visit) chosenByEffect(d *decision) g.Node {
-	effects := graveFirst(d.counts)
+	effects := graveFirst(d.selected)
 	most := max(shownOf/max(len(effects), 1), 5)
 	return g.Group(g.Map(effects, func(e directory.Effect) g.Node {
 		list := d.changes[e]
 		list = list[:min(len(list), most)]
-		rest := d.counts[e] - len(list)
+		rest := d.selected[e] - len(list)
 		all := runFilter{effect: string(e)}
 		if d.what == chooseFilter {
 			all = d.filter
@@ -337,7 +347,7 @@ func (v *visit) chosenByEffect(d *decision) g.Node {
 		if d.what == chooseTicked {
 			to = query(here("runs", string(d.run.ID)), "effect", string(e), "s", d.chosen.String())
 		}
-		return h.Div(h.Class("of-effect"), h.H3(v.effectBadge(e), g.Text(" "), v.number(d.counts[e])),
+		return h.Div(h.Class("of-effect"), h.H3(v.effectBadge(e), g.Text(" "), v.number(d.selected[e])),
 			h.Ul(h.Class("bare"), g.Map(list, func(c directory.Change) g.Node {
 				return h.Li(h.Class("line"), h.Strong(data(nameOf(&c))), h.Div(v.diff(&c)))
 			})), g.If(rest > 0, h.P(v.count(countMoreChanges, rest), g.Text(" "), link(to, v.say(textSeeAll)))))

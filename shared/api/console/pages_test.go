@@ -391,6 +391,7 @@ func TestGoldenPages(t *testing.T) {
 		"run-plan-compare": {directory.RunPlanned, at + "?open=0.1&s=", nil, 200},
 		"run-decided":      {directory.RunDone, at, decided, 200},
 		"run-wave":         {directory.RunHeld, at, stoppedByWave, 200},
+		"approve-dropped":  {directory.RunHeld, at + "/approve?what=filter&effect=update", adopting, 200},
 		"approve-vast":     {directory.RunHeld, at + "/approve?what=all", vast, 200},
 		"approve-wave":     {directory.RunHeld, at + "/approve?what=all", stoppedByWave, 200},
 		"decline-wave":     {directory.RunHeld, at + "/decline", stoppedByWave, 200},
@@ -585,6 +586,55 @@ func unplanned(state directory.RunState) func(w *world) map[string]any {
 		r.Counts, r.Applied, r.Failed, r.EndedAt = map[directory.Effect]int{}, 0, 0, w.now
 		return map[string]any{"GET /v1/runs/run_1": r, "GET /v1/runs/run_1/changes": page[directory.Change]{}}
 	}
+}
+
+// adopting is a run whose updates follow from adoptions.
+func adopting(w *world) map[string]any {
+	r := aRun(w.now, directory.RunHeld)
+	r.Counts = map[directory.Effect]int{directory.EffectAdopt: 3, directory.EffectUpdate: 5}
+	return map[string]any{"GET /v1/runs/run_1": r, "POST /v1/runs/run_1/approve": nil,
+		"GET /v1/runs/run_1/changes": func(r *http.Request) any {
+			p := page[directory.Change]{}
+			for i, e := range []directory.Effect{directory.EffectAdopt, directory.EffectUpdate, directory.EffectAdopt, directory.EffectUpdate, directory.EffectAdopt, directory.EffectUpdate, directory.EffectUpdate, directory.EffectUpdate} {
+				c := directory.Change{ID: directory.ChangeID(fmt.Sprintf("run_1.0.%d", i)), UserPrincipalName: fmt.Sprintf("user%d@contoso.example", i), Effect: e, State: directory.ChangePlanned}
+				if selects(r.URL.Query(), &c) {
+					p.Items = append(p.Items, c)
+				}
+			}
+			return p
+		},
+		"GET /v1/runs/run_1/counts": func(r *http.Request) any {
+			switch q := r.URL.Query(); {
+			case q.Get("effect") == "update":
+				return selection{Of: 8, Changes: 5, Effects: map[directory.Effect]int{directory.EffectUpdate: 5}, Irreversible: map[directory.Effect]int{directory.EffectUpdate: 1},
+					Written: &written{Changes: 2, Effects: map[directory.Effect]int{directory.EffectUpdate: 2}}}
+			case q.Get("place") == "0.1":
+				return selection{Of: 8, Changes: 1, Effects: map[directory.Effect]int{directory.EffectUpdate: 1}, Written: &written{}}
+			}
+			return selection{Of: 8, Changes: 8, Effects: map[directory.Effect]int{directory.EffectAdopt: 3, directory.EffectUpdate: 5}, Written: &written{Changes: 8, Effects: map[directory.Effect]int{directory.EffectAdopt: 3, directory.EffectUpdate: 5}}}
+		}}
+}
+
+// The button says how many changes are written: what follows from a declined one is not.
+func TestApproveWhatIsWritten(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunHeld)
+	w.tell(adopting(w))
+	const at = "/console/runs/run_1/approve"
+	w.get(at+"?what=filter&effect=update").has("Approve 2 of 8", "Update 2 accounts", "3 of those chosen are not written", "6 others are declined", "also what is not written")
+	w.get(at + "?what=all").has("Approve 8 of 8")
+	w.get(at+"?what=chosen&s=0.1").has("Nothing is chosen", "1 of those chosen is not written")
+	if a := w.post(at, "what", "chosen", "s", "0.1", "count", "1"); a.code != http.StatusOK || len(w.told()) > 0 {
+		t.Errorf("approved an update without its adoption: %d", a.code)
+	}
+	if a := w.post(at, "what", "filter", "effect", "update", "count", "5"); a.code != http.StatusUnprocessableEntity || len(w.told()) > 0 {
+		t.Errorf("approved more than is written: %d", a.code)
+	}
+	a := w.post(at, "what", "filter", "effect", "update", "count", "2")
+	if !slices.Equal(w.told(), []string{`POST /v1/runs/run_1/approve {"where":{"effect":["update"]}}`}) {
+		t.Errorf("not approved: %d", a.code)
+	}
+	w.get(a.to).has("2 changes approved. 6 declined.")
 }
 
 // vast is a run of which /v1 has counted a part.

@@ -131,6 +131,59 @@ func TestCountByGroup(t *testing.T) {
 	}
 }
 
+// What an approval of a part would write is counted as the engine selects it: what follows
+// from a declined change is not, chunk by chunk, and what a wave has written is not declined.
+func TestCountWritten(t *testing.T) {
+	t.Parallel()
+	w := testworld.New(t)
+	c := w.Connection("hq")
+	s := New(Config{Stores: StoresOf(w.Store), Now: w.Now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }})
+	lease, _, err := w.Store.Leases.AcquireLease(t.Context(), c.ID, "test", time.Hour)
+	w.Must(err)
+	r := NewRecord(c.ID, c.Epoch, w.Now())
+	w.Must(w.Store.Runs.CreateRun(t.Context(), directory.AuditEvent{}, &r))
+	w.Must(w.Store.Runs.AppendChunk(t.Context(), &lease, &r, []directory.Change{
+		{UserID: "usr_1", Effect: directory.EffectAdopt}, {UserID: "usr_1", Effect: directory.EffectUpdate, Irreversible: "gone"},
+		{UserID: "usr_2", Effect: directory.EffectBlock}, {UserID: "usr_2", Effect: directory.EffectRevoke}}))
+	w.Must(w.Store.Runs.AppendChunk(t.Context(), &lease, &r, []directory.Change{
+		{UserID: "usr_3", Effect: directory.EffectUpdate, Irreversible: "gone"},
+		{UserID: "usr_4", Effect: directory.EffectBlock, State: directory.ChangeApplied}, {UserID: "usr_4", Effect: directory.EffectRevoke}}))
+	if got, err := s.Count(t.Context(), r.ID, plan.Filter{}); err != nil || got.Written != nil {
+		t.Errorf("of a run that is not held, %+v is written (%v)", got.Written, err)
+	}
+	r.State, r.Held = directory.RunHeld, &directory.Held{Reasons: []string{"many"}}
+	w.Must(w.Store.Runs.SaveRun(t.Context(), &lease, &r))
+	id := func(place string) directory.ChangeID { return directory.ChangeID(string(r.ID) + "." + place) }
+	ids := func(places ...string) plan.Filter {
+		f := plan.Filter{IDs: map[directory.ChangeID]bool{}}
+		for _, p := range places {
+			f.IDs[id(p)] = true
+		}
+		return f
+	}
+	effects := func(list ...directory.Effect) plan.Filter { return plan.Filter{Effects: list} }
+	for _, test := range []struct {
+		f                 plan.Filter
+		selected, written int
+		says              string
+	}{
+		{effects(directory.EffectUpdate, directory.EffectRevoke), 4, 2, "map[revoke:1 update:1] map[update:1]"},
+		{effects(directory.EffectUpdate, directory.EffectAdopt), 3, 3, "map[adopt:1 update:2] map[update:2]"},
+		{effects(directory.EffectBlock), 2, 1, "map[block:1] map[]"},
+		{effects(directory.EffectRename), 0, 0, "map[] map[]"},
+		{plan.Filter{}, 7, 6, "map[adopt:1 block:1 revoke:2 update:2] map[update:2]"},
+		{plan.Filter{States: []directory.ChangeState{directory.ChangePlanned, directory.ChangeApproved}}, 6, 6, "map[adopt:1 block:1 revoke:2 update:2] map[update:2]"},
+		{ids("0.1", "0.3"), 2, 0, "map[] map[]"},
+		{ids("0.2", "0.3", "1.2"), 3, 3, "map[block:1 revoke:2] map[]"},
+		{ids("1.1"), 1, 0, "map[] map[]"},
+	} {
+		got, err := s.Count(t.Context(), r.ID, test.f)
+		if err != nil || got.Changes != test.selected || got.Written == nil || got.Written.Changes != test.written || fmt.Sprint(got.Written.Effects, got.Written.Irreversible) != test.says {
+			t.Errorf("%+v: %d selected, %+v written (%v); want %d, and %d: %s", test.f, got.Changes, got.Written, err, test.selected, test.written, test.says)
+		}
+	}
+}
+
 // counted reads chunks, and keeps which.
 type counted struct {
 	of   Changes
