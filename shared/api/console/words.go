@@ -136,9 +136,9 @@ var (
 	textHave          = text{"You have it", "Sie haben ihn"}
 	textWhatItDoes    = text{"What it lets you do", "Was er erlaubt"}
 	textMayRead       = text{"See everything.", "Alles sehen."}
-	textMayWrite      = text{"Edit users and groups, bind, import, start and take back runs.", "Benutzer und Gruppen bearbeiten, verbinden, importieren, Läufe starten und zurücknehmen."}
+	textMayWrite      = text{"Edit users and groups, bind, import, start and take back runs.", "Benutzer und Gruppen bearbeiten, binden, importieren, Läufe starten und zurücknehmen."}
 	textMayAdmin      = text{"Create, authorise, set, deactivate and delete connections.", "Verbindungen anlegen, autorisieren, einstellen, beenden und löschen."}
-	textMayApprove    = text{"Decide: held runs, which tenant and account may take effect, settings that become looser, lifted protection.", "Entscheiden: angehaltene Läufe, welcher Mandant und welches Konto gelten, gelockerte Einstellungen, aufgehobener Schutz."}
+	textMayApprove    = text{"Decide: held runs, which tenant and account may take effect, settings that become looser, lifted protection.", "Entscheiden: wartende Läufe, welcher Mandant und welches Konto gelten, gelockerte Einstellungen, aufgehobener Schutz."}
 	textScopesNote    = text{"None implies another. The API checks each call by itself: this list only says which buttons are of use.", "Keiner schließt einen anderen ein. Die API prüft jeden Aufruf selbst: Diese Liste sagt nur, welche Knöpfe etwas bewirken."}
 	textPreferences   = text{"How the console looks", "Wie die Konsole aussieht"}
 	textKeysOn        = text{"Switch single keys on", "Einzelne Tasten einschalten"}
@@ -165,13 +165,13 @@ var (
 // Home.
 var (
 	textWelcome         = text{"Welcome to Bindery", "Willkommen bei Bindery"}
-	textWelcomeMore     = text{"Nothing is connected yet, and nothing is written anywhere. Three steps, and each can be left and taken up again:", "Noch ist nichts verbunden, und nichts wird irgendwo geschrieben. Drei Schritte, und jeder kann unterbrochen und später fortgesetzt werden:"}
+	textWelcomeMore     = text{"Nothing is connected yet, and nothing is written anywhere. Three steps, and each can be left and taken up again:", "Noch ist kein Mandant verbunden, und nichts wird irgendwo geschrieben. Drei Schritte, und jeder kann unterbrochen und später fortgesetzt werden:"}
 	textStepConnect     = text{"Connect a tenant", "Mandanten verbinden"}
-	textStepConnectMore = text{"An admin of the tenant signs in at Microsoft and consents; then somebody here confirms that it is the right tenant and the right account.", "Eine Administratorin des Mandanten meldet sich bei Microsoft an und stimmt zu; danach bestätigt jemand hier, dass es der richtige Mandant und das richtige Konto ist."}
+	textStepConnectMore = text{"An admin of the tenant signs in at Microsoft and consents; then somebody here confirms that it is the right tenant and the right account.", "Ein Admin des Mandanten meldet sich bei Microsoft an und stimmt zu; danach bestätigt jemand hier, dass es der richtige Mandant und das richtige Konto ist."}
 	textStepImport      = text{"Import accounts", "Konten importieren"}
 	textStepImportMore  = text{"Accounts of the tenant become users of the directory. Nothing is written at Microsoft.", "Konten des Mandanten werden Benutzer des Verzeichnisses. Bei Microsoft wird nichts geschrieben."}
-	textStepBind        = text{"Bind users, look at the plan", "Benutzer verbinden, Plan ansehen"}
-	textStepBindMore    = text{"Bound users are kept as the directory says. What would be written is shown before it is.", "Verbundene Benutzer werden so gehalten, wie es das Verzeichnis sagt. Was geschrieben würde, wird vorher gezeigt."}
+	textStepBind        = text{"Bind users, look at the plan", "Benutzer binden, Plan ansehen"}
+	textStepBindMore    = text{"Bound users are kept as the directory says. What would be written is shown before it is.", "Gebundene Benutzer werden so gehalten, wie es das Verzeichnis sagt. Was geschrieben würde, wird vorher gezeigt."}
 	textNothingNeedsYou = text{"Nothing needs you.", "Nichts wartet auf Sie."}
 	textDecide          = text{"Needs a decision", "Wartet auf eine Entscheidung"}
 	textNothingToDecide = text{"Nothing waits for a decision.", "Nichts wartet auf eine Entscheidung."}
@@ -181,7 +181,7 @@ var (
 	textRunFailed       = text{"The last run failed.", "Der letzte Lauf ist gescheitert."}
 	textToConfirm       = text{"Somebody signed in: is this the right tenant and the right account?", "Jemand hat sich angemeldet: Ist das der richtige Mandant und das richtige Konto?"}
 	textDeletedAt       = text{"Unconfirmed, its tokens are deleted at", "Unbestätigt werden die Token gelöscht um"}
-	textPasses          = text{"Passes by itself, or was stopped", "Erledigt sich von selbst oder wurde angehalten"}
+	textPasses          = text{"Passes by itself, or was stopped", "Erledigt sich von selbst oder wurde pausiert"}
 	textStepDone        = text{"done", "erledigt"}
 	textStepNow         = text{"next", "als Nächstes"}
 	textStepLater       = text{"later", "später"}
@@ -195,7 +195,7 @@ var (
 	countWrittenShort   = number{text{"%s written", "%s geschrieben"}, text{"%s written", "%s geschrieben"}}
 	countAffected       = number{text{"%s affected:", "%s betroffen:"}, text{"%s affected:", "%s betroffen:"}}
 	countMoreAffected   = number{text{"More than %s affected:", "Mehr als %s betroffen:"}, text{"More than %s affected:", "Mehr als %s betroffen:"}}
-	countWaiting        = number{text{"%s thing passes by itself, or was stopped by somebody", "%s Sache erledigt sich von selbst oder wurde von jemandem angehalten"}, text{"%s things pass by themselves, or were stopped by somebody", "%s Sachen erledigen sich von selbst oder wurden von jemandem angehalten"}}
+	countWaiting        = number{text{"%s thing passes by itself, or was stopped by somebody", "%s Sache erledigt sich von selbst oder wurde von jemandem pausiert"}, text{"%s things pass by themselves, or were stopped by somebody", "%s Sachen erledigen sich von selbst oder wurden von jemandem pausiert"}}
 	countLookedAt       = number{text{"%s connection was looked at.", "%s Verbindung wurde angesehen."}, text{"%s connections were looked at.", "%s Verbindungen wurden angesehen."}}
 	countInSync         = number{text{"%s account in sync.", "%s Konto im Einklang."}, text{"%s accounts in sync.", "%s Konten im Einklang."}}
 	countMoreNeedYou    = number{text{"%s and maybe more need you", "%s und vielleicht mehr warten auf Sie"}, text{"%s and maybe more need you", "%s und vielleicht mehr warten auf Sie"}}
@@ -209,7 +209,7 @@ var (
 	textTenant                  = text{"Tenant", "Mandant"}
 	textStatus                  = text{"Status", "Zustand"}
 	textMode                    = text{"Mode", "Modus"}
-	textBound                   = text{"Bound", "Verbunden"}
+	textBound                   = text{"Bound", "Gebunden"}
 	textLastRun                 = text{"Last run", "Letzter Lauf"}
 	textEvery                   = text{"Compared every", "Abgleich alle"}
 	textAuthorizedBy            = text{"Authorised by", "Autorisiert von"}
@@ -217,7 +217,7 @@ var (
 	textModeApprove             = text{"every run waits for approval", "jeder Lauf wartet auf Genehmigung"}
 	textOverview                = text{"Overview", "Überblick"}
 	textActive                  = text{"active", "aktiv"}
-	textActiveMeans             = text{"Bound accounts are kept as the directory says.", "Verbundene Konten werden so gehalten, wie es das Verzeichnis sagt."}
+	textActiveMeans             = text{"Bound accounts are kept as the directory says.", "Gebundene Konten werden so gehalten, wie es das Verzeichnis sagt."}
 	textNeedsAuthorization      = text{"needs authorisation", "braucht Autorisierung"}
 	textNeedsAuthorizationMeans = text{"Microsoft does not accept the authorisation any more. Nothing is written until an admin authorises the connection again; the bindings stay.", "Microsoft nimmt die Autorisierung nicht mehr an. Nichts wird geschrieben, bis die Verbindung erneut autorisiert wird; die Bindungen bleiben."}
 	textAwaits                  = text{"to be confirmed", "zu bestätigen"}
@@ -225,7 +225,7 @@ var (
 	textDeactivated             = text{"deactivated", "beendet"}
 	textDeactivatedMeans        = text{"The connection was let go. Nothing is read or written; every account is as it was.", "Die Verbindung wurde beendet. Nichts wird gelesen oder geschrieben; jedes Konto ist, wie es war."}
 	textPending                 = text{"not authorised yet", "noch nicht autorisiert"}
-	textPendingMeans            = text{"An admin of the tenant has still to sign in at Microsoft.", "Eine Administratorin des Mandanten muss sich noch bei Microsoft anmelden."}
+	textPendingMeans            = text{"An admin of the tenant has still to sign in at Microsoft.", "Ein Admin des Mandanten muss sich noch bei Microsoft anmelden."}
 	textSyncNow                 = text{"Sync now", "Jetzt abgleichen"}
 	textPlanNow                 = text{"Plan only", "Nur planen"}
 	textRunWaits                = text{"A run waits for your decision", "Ein Lauf wartet auf Ihre Entscheidung"}
@@ -235,7 +235,7 @@ var (
 	textNoRuns                  = text{"There was no run yet. Edits, the schedule and “Sync now” start one.", "Es gab noch keinen Lauf. Änderungen, der Zeitplan und „Jetzt abgleichen“ starten einen."}
 	textProblems                = text{"Problems", "Probleme"}
 	textNoProblems              = text{"Nobody has a problem.", "Niemand hat ein Problem."}
-	textHealth                  = text{"Health", "Gesundheit"}
+	textHealth                  = text{"Health", "Diagnose"}
 	textHealthy                 = text{"Everything was looked at, and nothing is wrong.", "Alles wurde angesehen, und nichts stimmt nicht."}
 	textNotChecked              = text{"The doctor has not looked at this connection yet.", "Diese Verbindung wurde noch nicht untersucht."}
 	textChecked                 = text{"Looked at", "Untersucht"}
@@ -252,18 +252,18 @@ var (
 	textPlanOf             = text{"Plan of %s", "Plan vom %s"}
 	textUndoOf             = text{"Taking back, %s", "Rücknahme vom %s"}
 	textUndoPlanOf         = text{"Plan to take back, %s", "Plan einer Rücknahme vom %s"}
-	textReleaseOf          = text{"Release of %s", "Freigabe vom %s"}
+	textReleaseOf          = text{"Release of %s", "Lösen von Bindungen, %s"}
 	textKindSync           = text{"sync", "Abgleich"}
 	textKindPlan           = text{"plan only", "nur Plan"}
 	textKindUndo           = text{"taking back", "Rücknahme"}
 	textKindUndoPlan       = text{"plan to take back", "Plan einer Rücknahme"}
-	textKindRelease        = text{"release", "Freigabe"}
+	textKindRelease        = text{"release", "Lösen von Bindungen"}
 	textConnection         = text{"Connection", "Verbindung"}
 	textTrigger            = text{"Started by", "Ausgelöst durch"}
 	textBySchedule         = text{"the schedule", "den Zeitplan"}
 	textByEdit             = text{"an edit", "eine Änderung"}
-	textByBinding          = text{"a binding", "eine Verbindung von Benutzern"}
-	textByAdmin            = text{"an admin", "eine Administratorin"}
+	textByBinding          = text{"a binding", "eine Bindung"}
+	textByAdmin            = text{"an admin", "ein Admin"}
 	textStarted            = text{"Started", "Begonnen"}
 	textTook               = text{"Took", "Dauer"}
 	textApprovedBy         = text{"Approved by", "Genehmigt von"}
@@ -284,13 +284,13 @@ var (
 	textCancelledPlanning  = text{"Cancelled before there was a plan: nothing was written, and what differs is not known.", "Abgebrochen, bevor es einen Plan gab: Nichts wurde geschrieben, und was abweicht, ist nicht bekannt."}
 	textSupersededPlanning = text{"A later run took its place before there was a plan: nothing was written by this one.", "Ein späterer Lauf trat an seine Stelle, bevor es einen Plan gab: Dieser hat nichts geschrieben."}
 	textEnded              = text{"Ended: %s written, %s failed, %s declined or refused.", "Beendet: %s geschrieben, %s gescheitert, %s abgelehnt oder abgewiesen."}
-	textStopped            = text{"Stopped: %s of %s were written.", "Angehalten: %s von %s wurden geschrieben."}
+	textStopped            = text{"Stopped: %s of %s were written.", "Abgebrochen: %s von %s wurden geschrieben."}
 	textProgress           = text{"Progress", "Fortschritt"}
 	textWaits              = text{"Waits:", "Wartet:"}
 	textWhyFailed          = text{"Why it failed", "Warum es gescheitert ist"}
 	textPlanLacks          = text{"What the plan lacks", "Was dem Plan fehlt"}
 	textStatePlanning      = text{"planning", "plant"}
-	textStateHeld          = text{"held", "angehalten"}
+	textStateHeld          = text{"held", "wartet auf Genehmigung"}
 	textStateApplying      = text{"writing", "schreibt"}
 	textStateWaiting       = text{"waiting", "wartet"}
 	textStatePlanned       = text{"plan only", "nur Plan"}
@@ -305,8 +305,8 @@ var (
 	textStepWrite          = text{"write", "schreiben"}
 	textRunItNow           = text{"Run it now", "Jetzt ausführen"}
 	textTakeBack           = text{"Take back…", "Zurücknehmen…"}
-	textCancel             = text{"Stop before the next batch", "Vor dem nächsten Schub anhalten"}
-	textCancelled          = text{"The run ends before its next batch.", "Der Lauf endet vor seinem nächsten Schub."}
+	textCancel             = text{"Stop before the next batch", "Vor dem nächsten Paket abbrechen"}
+	textCancelled          = text{"The run ends before its next batch.", "Der Lauf endet vor seinem nächsten Paket."}
 	textCSV                = text{"As CSV", "Als CSV"}
 	textByEffect           = text{"By effect", "Nach Wirkung"}
 	textByDepartment       = text{"By department", "Nach Abteilung"}
@@ -348,7 +348,7 @@ var (
 
 // Why a run is held.
 var (
-	textWhyHeld        = text{"Why it is held", "Warum er angehalten ist"}
+	textWhyHeld        = text{"Why it is held", "Warum er wartet"}
 	textInWordsOfAPI   = text{"In full sentences", "In ganzen Sätzen"}
 	textInRun          = text{"in one run", "in einem Lauf"}
 	textInDay          = text{"in 24 hours", "in 24 Stunden"}
@@ -359,7 +359,7 @@ var (
 	textHeldRest       = text{"Nothing more of it is written before somebody decides.", "Nichts weiter davon wird geschrieben, bevor jemand entscheidet."}
 	textHeldSomePasses = text{"Blocks that are within their own limits still go through; everything else waits.", "Sperren innerhalb ihrer eigenen Grenzen gehen durch; alles andere wartet."}
 	textHeldMode       = text{"Every run of this connection waits for approval.", "Jeder Lauf dieser Verbindung wartet auf Genehmigung."}
-	textHeldEmpty      = text{"The directory has no living user any more.", "Das Verzeichnis hat keinen lebenden Benutzer mehr."}
+	textHeldEmpty      = text{"The directory has no living user any more.", "Das Verzeichnis hat keine Benutzer mehr."}
 	textHeldShrank     = text{"The directory had %s users at the last run and has %s now.", "Das Verzeichnis hatte beim letzten Lauf %s Benutzer und hat jetzt %s."}
 	textHeldIncomplete = text{"The tenant could not be read to the end.", "Der Mandant konnte nicht zu Ende gelesen werden."}
 	textHeldSettings   = text{"The settings have changed, and the first plan since then touches %s accounts.", "Die Einstellungen haben sich geändert, und der erste Plan seitdem betrifft %s Konten."}
@@ -423,7 +423,7 @@ var (
 	textDroppedMore       = text{"An account is not updated before it is taken over or made, and sessions are not ended without the block. To write these too, choose the others with them.", "Ein Konto wird nicht geändert, bevor es übernommen oder angelegt ist, und Sitzungen werden nicht ohne die Sperre beendet. Um auch diese zu schreiben, wählen Sie die anderen mit aus."}
 	textTheseChosen       = text{"What you have chosen, also what is not written", "Ihre Auswahl, auch was nicht geschrieben wird"}
 	textMovedMeanwhile    = text{"What is approved is written as it is shown here. A change whose user or account has moved on meanwhile is left out and planned anew.", "Genehmigtes wird so geschrieben, wie es hier steht. Eine Änderung, deren Benutzer oder Konto sich inzwischen geändert hat, bleibt aus und wird neu geplant."}
-	textWhyOptional       = text{"Why (optional)", "Warum (freiwillig)"}
+	textWhyOptional       = text{"Why (optional)", "Warum (optional)"}
 	textWhyOptionalHelp   = text{"In one line; it stands in the activity.", "In einer Zeile; es steht im Verlauf."}
 	textSessionsStayEnded = text{"Ended sessions stay ended: whoever may still sign in does so again.", "Beendete Sitzungen bleiben beendet: Wer sich noch anmelden darf, tut es erneut."}
 	textNotYet            = text{"Not yet", "Noch nicht"}
@@ -431,7 +431,7 @@ var (
 	textTypeNumber        = text{"Type the number %s to confirm", "Zur Bestätigung die Zahl %s eingeben"}
 	textTypedWrong        = text{"Type the number %s: that many changes are approved. Nothing was approved yet.", "Geben Sie die Zahl %s ein: So viele Änderungen werden genehmigt. Noch wurde nichts genehmigt."}
 	textPlanMoved         = text{"The plan is another one than a moment ago. Look again: nothing was approved.", "Der Plan ist ein anderer als eben. Sehen Sie noch einmal hin: Nichts wurde genehmigt."}
-	textNotHeldAnyMore    = text{"The run is not held any more: somebody has decided, or it has ended.", "Der Lauf ist nicht mehr angehalten: Jemand hat entschieden, oder er ist zu Ende."}
+	textNotHeldAnyMore    = text{"The run is not held any more: somebody has decided, or it has ended.", "Der Lauf wartet nicht mehr: Jemand hat entschieden, oder er ist zu Ende."}
 	textDeclineWhat       = text{"Nothing of this run is written.", "Nichts von diesem Lauf wird geschrieben."}
 	textDeclineRest       = text{"Nothing more of this run is written. %s of %s are written already, and stay so.", "Von diesem Lauf wird nichts mehr geschrieben. %s von %s sind schon geschrieben und bleiben es."}
 	textDeclineThen       = text{"What is declined is not proposed again until the user, the account or the reason changes.", "Abgelehntes wird nicht wieder vorgeschlagen, bis sich der Benutzer, das Konto oder der Grund ändert."}
@@ -449,7 +449,7 @@ var (
 var (
 	textUndoTitle      = text{"Take back what this run wrote", "Zurücknehmen, was dieser Lauf geschrieben hat"}
 	textUndoHow        = text{"First you see what would be put back, and what stays as it is. Nothing is written by that.", "Zuerst sehen Sie, was zurückgenommen würde und was bleibt, wie es ist. Dadurch wird nichts geschrieben."}
-	textUndoPauses     = text{"Whom it concerns is paused, so that the next run does not repeat the mistake: edit the user, or resume.", "Wen es betrifft, wird angehalten, damit der nächste Lauf den Fehler nicht wiederholt: Bearbeiten Sie den Benutzer, oder setzen Sie fort."}
+	textUndoPauses     = text{"Whom it concerns is paused, so that the next run does not repeat the mistake: edit the user, or resume.", "Wen es betrifft, wird pausiert, damit der nächste Lauf den Fehler nicht wiederholt: Bearbeiten Sie den Benutzer, oder setzen Sie fort."}
 	textUndoWhom       = text{"Only these users (nothing ticked: all)", "Nur diese Benutzer (nichts ausgewählt: alle)"}
 	textUndoWhat       = text{"Only these properties (nothing ticked: all)", "Nur diese Eigenschaften (nichts ausgewählt: alle)"}
 	textUndoUsers      = text{"Others, by their IDs", "Weitere, mit ihren IDs"}
@@ -472,8 +472,8 @@ var (
 	textEffectUnblock          = text{"unblock", "entsperren"}
 	textEffectRevoke           = text{"end sessions", "Sitzungen beenden"}
 	textEffectRestore          = text{"restore", "wiederherstellen"}
-	textEffectRelease          = text{"release", "freigeben"}
-	textEffectDeselect         = text{"let go", "loslassen"}
+	textEffectRelease          = text{"release", "Bindung lösen"}
+	textEffectDeselect         = text{"let go", "Auswahl beenden"}
 	textEffectGroupCreate      = text{"create group", "Gruppe anlegen"}
 	textEffectGroupAdopt       = text{"adopt group", "Gruppe übernehmen"}
 	textEffectGroupUpdate      = text{"update group", "Gruppe ändern"}
@@ -484,7 +484,7 @@ var (
 	textEffectManagerSet       = text{"set manager", "Vorgesetzte setzen"}
 	textEffectManagerClear     = text{"clear manager", "Vorgesetzte leeren"}
 	textEffectLicenceAdd       = text{"give licence", "Lizenz geben"}
-	textEffectLicenceRemove    = text{"take licence", "Lizenz nehmen"}
+	textEffectLicenceRemove    = text{"take licence", "Lizenz entziehen"}
 	textEffectLicenceSwap      = text{"swap licence", "Lizenz tauschen"}
 	textEffectLicencePlans     = text{"switch services", "Dienste schalten"}
 	textEffectLicenceReprocess = text{"reprocess licences", "Lizenzen neu verarbeiten"}
@@ -500,8 +500,8 @@ var (
 	countUnblock          = number{text{"unblock %s account", "%s Konto entsperren"}, text{"unblock %s accounts", "%s Konten entsperren"}}
 	countRevoke           = number{text{"end the sessions of %s account", "Sitzungen von %s Konto beenden"}, text{"end the sessions of %s accounts", "Sitzungen von %s Konten beenden"}}
 	countRestore          = number{text{"restore %s account", "%s Konto wiederherstellen"}, text{"restore %s accounts", "%s Konten wiederherstellen"}}
-	countRelease          = number{text{"release %s account", "%s Konto freigeben"}, text{"release %s accounts", "%s Konten freigeben"}}
-	countDeselect         = number{text{"let %s account go", "%s Konto loslassen"}, text{"let %s accounts go", "%s Konten loslassen"}}
+	countRelease          = number{text{"release %s account", "%s Bindung lösen"}, text{"release %s accounts", "%s Bindungen lösen"}}
+	countDeselect         = number{text{"let %s account go", "%s Auswahl beenden"}, text{"let %s accounts go", "%s Auswahlen beenden"}}
 	countGroupCreate      = number{text{"create %s group", "%s Gruppe anlegen"}, text{"create %s groups", "%s Gruppen anlegen"}}
 	countGroupAdopt       = number{text{"adopt %s group", "%s Gruppe übernehmen"}, text{"adopt %s groups", "%s Gruppen übernehmen"}}
 	countGroupUpdate      = number{text{"update %s group", "%s Gruppe ändern"}, text{"update %s groups", "%s Gruppen ändern"}}
@@ -512,7 +512,7 @@ var (
 	countManagerSet       = number{text{"set %s manager", "%s Vorgesetzte setzen"}, text{"set %s managers", "%s Vorgesetzte setzen"}}
 	countManagerClear     = number{text{"clear %s manager", "%s Vorgesetzte leeren"}, text{"clear %s managers", "%s Vorgesetzte leeren"}}
 	countLicenceAdd       = number{text{"give %s licence", "%s Lizenz geben"}, text{"give %s licences", "%s Lizenzen geben"}}
-	countLicenceRemove    = number{text{"take %s licence away", "%s Lizenz nehmen"}, text{"take %s licences away", "%s Lizenzen nehmen"}}
+	countLicenceRemove    = number{text{"take %s licence away", "%s Lizenz entziehen"}, text{"take %s licences away", "%s Lizenzen entziehen"}}
 	countLicenceSwap      = number{text{"swap %s licence", "%s Lizenz tauschen"}, text{"swap %s licences", "%s Lizenzen tauschen"}}
 	countLicencePlans     = number{text{"switch services of %s licence", "Dienste von %s Lizenz schalten"}, text{"switch services of %s licences", "Dienste von %s Lizenzen schalten"}}
 	countLicenceReprocess = number{text{"reprocess the licences of %s account", "Lizenzen von %s Konto neu verarbeiten"}, text{"reprocess the licences of %s accounts", "Lizenzen von %s Konten neu verarbeiten"}}
@@ -532,25 +532,25 @@ var (
 	textClaimDomain             = text{"Claim it", "Beanspruchen"}
 	textGiveUpDomain            = text{"Give it up", "Aufgeben"}
 	textSavedDomains            = text{"The domains are changed.", "Die Domänen sind geändert."}
-	textEndReason               = text{"Why (optional; it is kept in the activity)", "Warum (freiwillig; es steht im Verlauf)"}
+	textEndReason               = text{"Why (optional; it is kept in the activity)", "Warum (optional; es steht im Verlauf)"}
 )
 
 // Adding a connection, authorising, confirming, ending.
 var (
 	textAddConnection      = text{"Add a connection", "Verbindung anlegen"}
-	textAddLead            = text{"A connection links Bindery to one Microsoft 365 tenant. Making it reads and writes nothing: an admin of the tenant signs in next.", "Eine Verbindung verknüpft Bindery mit einem Mandanten von Microsoft 365. Das Anlegen liest und schreibt nichts: Als Nächstes meldet sich jemand aus der Verwaltung des Mandanten an."}
+	textAddLead            = text{"A connection links Bindery to one Microsoft 365 tenant. Making it reads and writes nothing: an admin of the tenant signs in next.", "Eine Verbindung verknüpft Bindery mit einem Mandanten von Microsoft 365. Das Anlegen liest und schreibt nichts: Als Nächstes meldet sich ein Admin des Mandanten an."}
 	textAddWarning         = text{"A tenant, and each of its domains, belongs to one active connection at most.", "Ein Mandant und jede seiner Domänen gehört zu höchstens einer aktiven Verbindung."}
 	textNameHelp           = text{"As people here call the tenant.", "Wie der Mandant hier genannt wird."}
-	textExpectedDomain     = text{"Expected domain (optional)", "Erwartete Domäne (freiwillig)"}
+	textExpectedDomain     = text{"Expected domain (optional)", "Erwartete Domäne (optional)"}
 	textExpectedDomainHelp = text{"A tenant that has not verified it is refused: this protects from signing in at the wrong one.", "Ein Mandant, der sie nicht bestätigt hat, wird abgewiesen: Das schützt davor, sich beim falschen anzumelden."}
 	textModeApproveLong    = text{"Hold every run until somebody approves it. Best for the first time; can be changed later.", "Jeden Lauf anhalten, bis ihn jemand genehmigt. Für den Anfang am besten; lässt sich später ändern."}
 	textModeAutomaticLong  = text{"Write by itself what the directory says, within the limits of the guard.", "Von selbst schreiben, was das Verzeichnis sagt, in den Grenzen des Wächters."}
-	textConnectionAdded    = text{"The connection is made. Next, an admin of the tenant signs in.", "Die Verbindung ist angelegt. Als Nächstes meldet sich jemand aus der Verwaltung des Mandanten an."}
+	textConnectionAdded    = text{"The connection is made. Next, an admin of the tenant signs in.", "Die Verbindung ist angelegt. Als Nächstes meldet sich ein Admin des Mandanten an."}
 	textNextAuthorize      = text{"Next: authorise it at Microsoft", "Als Nächstes: bei Microsoft autorisieren"}
-	textAuthorizeWho       = text{"An admin of the tenant signs in and consents. You need not be that person: the link can be sent.", "Jemand aus der Verwaltung des Mandanten meldet sich an und stimmt zu. Das müssen nicht Sie sein: Der Link lässt sich verschicken."}
+	textAuthorizeWho       = text{"An admin of the tenant signs in and consents. You need not be that person: the link can be sent.", "Ein Admin des Mandanten meldet sich an und stimmt zu. Das müssen nicht Sie sein: Der Link lässt sich verschicken."}
 	textAuthorize          = text{"Get the link", "Link holen"}
 	textAuthorizeAgain     = text{"Authorise again", "Erneut autorisieren"}
-	textLinkHow            = text{"Follow the link, or send it to an admin of the tenant. This page notices when somebody has signed in.", "Folgen Sie dem Link, oder schicken Sie ihn jemandem aus der Verwaltung des Mandanten. Diese Seite merkt, wenn sich jemand angemeldet hat."}
+	textLinkHow            = text{"Follow the link, or send it to an admin of the tenant. This page notices when somebody has signed in.", "Folgen Sie dem Link, oder schicken Sie ihn einem Admin des Mandanten. Diese Seite merkt, wenn sich jemand angemeldet hat."}
 	textToMicrosoft        = text{"Continue to Microsoft", "Weiter zu Microsoft"}
 	textCopyLink           = text{"Copy for another admin", "Für jemand anderes kopieren"}
 	textShowLink           = text{"Show the link", "Link anzeigen"}
@@ -574,7 +574,7 @@ var (
 	textEndBindings        = text{"All bindings end at once, and no request is sent any more.", "Alle Bindungen enden sofort, und keine Anfrage wird mehr gesendet."}
 	textEndTokens          = text{"The tokens are deleted and cannot be brought back.", "Die Token werden gelöscht und lassen sich nicht zurückholen."}
 	textEndHistory         = text{"The history stays.", "Der Verlauf bleibt."}
-	textEndAgain           = text{"The connection can be authorised again later, and those who were bound can be bound again.", "Die Verbindung kann später erneut autorisiert werden, und wer verbunden war, kann wieder verbunden werden."}
+	textEndAgain           = text{"The connection can be authorised again later, and those who were bound can be bound again.", "Die Verbindung kann später erneut autorisiert werden, und wer gebunden war, kann wieder gebunden werden."}
 	textTypeName           = text{"Type the name to confirm:", "Zur Bestätigung den Namen eingeben:"}
 	textTypedNameWrong     = text{"That is not the name. Nothing was done.", "Das ist nicht der Name. Nichts wurde ausgeführt."}
 	textDeactivate         = text{"Deactivate the connection", "Verbindung beenden"}
@@ -592,10 +592,10 @@ var (
 	textAllAccounts        = text{"all", "alle"}
 	textVerdictNew         = text{"new", "neu"}
 	textVerdictIn          = text{"in the directory", "im Verzeichnis"}
-	textVerdictBound       = text{"bound", "verbunden"}
+	textVerdictBound       = text{"bound", "gebunden"}
 	textVerdictExternal    = text{"external", "extern"}
 	textVerdictExcluded    = text{"excluded", "ausgenommen"}
-	textVerdict            = text{"Verdict", "Urteil"}
+	textVerdict            = text{"Verdict", "Einstufung"}
 	textFirstWrites        = text{"First run would write", "Erster Lauf würde schreiben"}
 	textSearch             = text{"Search", "Suchen"}
 	textSearchAccounts     = text{"A part of a name or address", "Teil eines Namens oder einer Adresse"}
@@ -607,19 +607,19 @@ var (
 	countNew               = number{text{"%s account is new.", "%s Konto ist neu."}, text{"%s accounts are new.", "%s Konten sind neu."}}
 	countNewAtLeast        = number{text{"%s account at least is new.", "Mindestens %s Konto ist neu."}, text{"%s accounts at least are new.", "Mindestens %s Konten sind neu."}}
 	textImportAll          = text{"Import all that are new", "Alle neuen importieren"}
-	textImportBindAll      = text{"Import all and bind them", "Alle importieren und verbinden"}
+	textImportBindAll      = text{"Import all and bind them", "Alle importieren und binden"}
 	textImport             = text{"Import the chosen", "Ausgewählte importieren"}
-	textImportBind         = text{"Import and bind the chosen", "Ausgewählte importieren und verbinden"}
+	textImportBind         = text{"Import and bind the chosen", "Ausgewählte importieren und binden"}
 	textTickFirst          = text{"Tick the accounts that are to be imported.", "Wählen Sie die Konten aus, die importiert werden sollen."}
 	textJobs               = text{"Jobs", "Aufträge"}
-	textNoJobs             = text{"There was no job yet. Imports, loads and bulk bindings are jobs.", "Es gab noch keinen Auftrag. Importe, geladene Dateien und Massenverbindungen sind Aufträge."}
+	textNoJobs             = text{"There was no job yet. Imports, loads and bulk bindings are jobs.", "Es gab noch keinen Auftrag. Importe, geladene Dateien und Massenbindungen sind Aufträge."}
 	textNoJobsMatch        = text{"No job is like that.", "Kein Auftrag ist so."}
 	textToUsers            = text{"Look at the users", "Benutzer ansehen"}
 	textJobQueued          = text{"waiting", "wartet"}
 	textJobRunning         = text{"running", "läuft"}
 	textJobImport          = text{"Import of accounts", "Import von Konten"}
 	textJobImportGroups    = text{"Import of groups", "Import von Gruppen"}
-	textJobBind            = text{"Binding of users", "Verbinden von Benutzern"}
+	textJobBind            = text{"Binding of users", "Binden von Benutzern"}
 	textJobLoad            = text{"Load of users", "Laden von Benutzern"}
 	textJobCheck           = text{"Check of a file of users", "Prüfen einer Datei von Benutzern"}
 	textJobLoadGroups      = text{"Load of groups", "Laden von Gruppen"}
@@ -642,49 +642,49 @@ var (
 var (
 	textMembers        = text{"Members", "Mitglieder"}
 	textAllMembers     = text{"all", "alle"}
-	textNoMembers      = text{"Nobody is bound like that. Bound users are kept as the directory says.", "Niemand ist so verbunden. Verbundene Benutzer werden so gehalten, wie es das Verzeichnis sagt."}
+	textNoMembers      = text{"Nobody is bound like that. Bound users are kept as the directory says.", "Niemand ist so gebunden. Gebundene Benutzer werden so gehalten, wie es das Verzeichnis sagt."}
 	textInSync         = text{"in sync", "im Einklang"}
 	textBindingPending = text{"waiting", "wartet"}
 	textConflict       = text{"conflict", "Konflikt"}
 	textBindingRefused = text{"refused", "abgewiesen"}
 	textReadOnly       = text{"read-only", "nur lesbar"}
-	textPaused         = text{"paused", "angehalten"}
-	textBeingReleased  = text{"being released", "wird freigegeben"}
+	textPaused         = text{"paused", "pausiert"}
+	textBeingReleased  = text{"being released", "wird gelöst"}
 	textLastWritten    = text{"Last written", "Zuletzt geschrieben"}
-	textActs           = text{"What can be done", "Was man tun kann"}
+	textActs           = text{"What can be done", "Aktionen"}
 	textMadeByUs       = text{"made by Bindery", "von Bindery angelegt"}
 	textExpectedBy     = text{"expected by", "erwartet bis"}
 	textResume         = text{"Resume", "Fortsetzen"}
-	textPause          = text{"Pause", "Anhalten"}
+	textPause          = text{"Pause", "Pausieren"}
 	textRetry          = text{"Retry", "Erneut versuchen"}
-	textReleaseDots    = text{"Release…", "Freigeben…"}
-	textPausedNow      = text{"Paused: nothing is written to this account until it is resumed.", "Angehalten: Bis zum Fortsetzen wird diesem Konto nichts geschrieben."}
+	textReleaseDots    = text{"Release…", "Bindung lösen…"}
+	textPausedNow      = text{"Paused: nothing is written to this account until it is resumed.", "Pausiert: Bis zum Fortsetzen wird diesem Konto nichts geschrieben."}
 	textResumedNow     = text{"Resumed: the account is kept as the directory says again.", "Fortgesetzt: Das Konto wird wieder so gehalten, wie es das Verzeichnis sagt."}
 	textRetriedNow     = text{"It is planned again now.", "Es wird jetzt erneut geplant."}
-	textBindUsers      = text{"Bind users", "Benutzer verbinden"}
-	textBindMeans      = text{"A bound user has an account in the tenant, and it is kept as the directory says: one that has the address is adopted, otherwise one is created.", "Ein verbundener Benutzer hat ein Konto im Mandanten, und es wird so gehalten, wie es das Verzeichnis sagt: Eines mit der Adresse wird übernommen, sonst wird eines angelegt."}
+	textBindUsers      = text{"Bind users", "Benutzer binden"}
+	textBindMeans      = text{"A bound user has an account in the tenant, and it is kept as the directory says: one that has the address is adopted, otherwise one is created.", "Ein gebundener Benutzer hat ein Konto im Mandanten, und es wird so gehalten, wie es das Verzeichnis sagt: Eines mit der Adresse wird übernommen, sonst wird eines angelegt."}
 	textBindAtOnce     = text{"The first run begins within seconds", "Der erste Lauf beginnt binnen Sekunden"}
 	textBindAtOnceMore = text{"This connection writes by itself, within the limits of the guard.", "Diese Verbindung schreibt von selbst, in den Grenzen des Wächters."}
 	textBindHeld       = text{"Every run of this connection waits for approval: you see the plan before anything is written.", "Jeder Lauf dieser Verbindung wartet auf Genehmigung: Sie sehen den Plan, bevor etwas geschrieben wird."}
 	textTheseUsers     = text{"These users, by their e-mail addresses (at most 100) or IDs (at most 500)", "Diese Benutzer, mit ihren E-Mail-Adressen (höchstens 100) oder IDs (höchstens 500)"}
-	textNobodyBound    = text{"Nobody was bound. No user has the address (at most 100 at once): %s", "Niemand wurde verbunden. Kein Benutzer hat die Adresse (höchstens 100 auf einmal): %s"}
-	textBindThese      = text{"Bind these", "Diese verbinden"}
+	textNobodyBound    = text{"Nobody was bound. No user has the address (at most 100 at once): %s", "Niemand wurde gebunden. Kein Benutzer hat die Adresse (höchstens 100 auf einmal): %s"}
+	textBindThese      = text{"Bind these", "Diese binden"}
 	countUsersInAll    = number{text{"There is %s user in the directory.", "Im Verzeichnis ist %s Benutzer."}, text{"There are %s users in the directory.", "Im Verzeichnis sind %s Benutzer."}}
 	countMembersNow    = number{text{"%s is a member of this connection now.", "%s ist jetzt Mitglied dieser Verbindung."}, text{"%s are members of this connection now.", "%s sind jetzt Mitglieder dieser Verbindung."}}
-	textPreviousReach  = text{"All are meant who were bound when the connection was let go; how many, the job says once it has begun.", "Gemeint sind alle, die verbunden waren, als die Verbindung gelöst wurde; wie viele, sagt der Auftrag, sobald er begonnen hat."}
-	textBindAll        = text{"Bind all users", "Alle Benutzer verbinden"}
-	textBindPrevious   = text{"Bind those who were bound before", "Früher Verbundene wieder verbinden"}
-	textNameUsers      = text{"Name the users that are to be bound.", "Nennen Sie die Benutzer, die verbunden werden sollen."}
-	countBound         = number{text{"%s user is bound.", "%s Benutzer ist verbunden."}, text{"%s users are bound.", "%s Benutzer sind verbunden."}}
-	textReleaseTitle   = text{"Release an account", "Konto freigeben"}
+	textPreviousReach  = text{"All are meant who were bound when the connection was let go; how many, the job says once it has begun.", "Gemeint sind alle, die gebunden waren, als die Verbindung gelöst wurde; wie viele, sagt der Auftrag, sobald er begonnen hat."}
+	textBindAll        = text{"Bind all users", "Alle Benutzer binden"}
+	textBindPrevious   = text{"Bind those who were bound before", "Früher Gebundene wieder binden"}
+	textNameUsers      = text{"Name the users that are to be bound.", "Nennen Sie die Benutzer, die gebunden werden sollen."}
+	countBound         = number{text{"%s user is bound.", "%s Benutzer ist gebunden."}, text{"%s users are bound.", "%s Benutzer sind gebunden."}}
+	textReleaseTitle   = text{"Release an account", "Bindung lösen"}
 	textReleaseMeans   = text{"The binding ends. What becomes of the account:", "Die Bindung endet. Was aus dem Konto wird:"}
 	textReleaseThen    = text{"The account", "Das Konto"}
 	textReleaseKeep    = text{"stays as it is.", "bleibt, wie es ist."}
 	textReleaseBlock   = text{"is blocked, and its sessions end.", "wird gesperrt, und seine Sitzungen enden."}
 	textReleaseRestore = text{"gets back the values from before the binding.", "bekommt die Werte von vor der Bindung zurück."}
 	textTryFirst       = text{"Try it first", "Erst ausprobieren"}
-	textRelease        = text{"Release", "Freigeben"}
-	textReleased       = text{"Released.", "Freigegeben."}
+	textRelease        = text{"Release", "Bindung lösen"}
+	textReleased       = text{"Released.", "Die Bindung ist gelöst."}
 	textHeldBy         = text{"Held by:", "Gehört:"}
 	textWhoHasIt       = text{"Who has it", "Wer es hat"}
 	textRetryAll       = text{"Try all of them again", "Alle erneut versuchen"}
@@ -704,7 +704,7 @@ var (
 	textCreated              = text{"Created", "Angelegt"}
 	textID                   = text{"ID", "ID"}
 	textUserActive           = text{"active", "aktiv"}
-	textUserSuspended        = text{"suspended", "stillgelegt"}
+	textUserSuspended        = text{"suspended", "deaktiviert"}
 	textUserStaged           = text{"staged", "vorgemerkt"}
 	textUserDeleted          = text{"deleted", "gelöscht"}
 	textSourceManual         = text{"by hand", "von Hand"}
@@ -722,10 +722,10 @@ var (
 	textSaved                = text{"Saved. Bound accounts follow by the next run, in the properties that their connection writes: within seconds, or once somebody has approved it.", "Gespeichert. Gebundene Konten folgen mit dem nächsten Lauf, in den Eigenschaften, die ihre Verbindung schreibt: binnen Sekunden, oder sobald ihn jemand genehmigt hat."}
 	textNobodyIsManager      = text{"No user has this e-mail address.", "Kein Benutzer hat diese E-Mail-Adresse."}
 	textNothingChanged       = text{"Nothing was changed.", "Nichts wurde geändert."}
-	textSuspend              = text{"Suspend", "Stilllegen"}
+	textSuspend              = text{"Suspend", "Deaktivieren"}
 	textSuspendMeans         = text{"Suspending blocks the bound account and ends its sessions by the next run: within seconds, or once somebody has approved it. Activating lifts that block.", "Deaktivieren sperrt das gebundene Konto und beendet seine Sitzungen mit dem nächsten Lauf: binnen Sekunden, oder sobald ihn jemand genehmigt hat. Aktivieren hebt diese Sperre auf."}
 	textActivate             = text{"Activate", "Aktivieren"}
-	textActivateMeans        = text{"Activating lifts the block of the bound account, if the block was ours.", "Aktivieren hebt die Sperre des verbundenen Kontos auf, wenn sie von uns war."}
+	textActivateMeans        = text{"Activating lifts the block of the bound account, if the block was ours.", "Aktivieren hebt die Sperre des gebundenen Kontos auf, wenn sie von uns war."}
 	textSuspendedNow         = text{"Suspended. The next run blocks the bound account: within seconds, or once somebody has approved it. What is paused stays as it is.", "Deaktiviert. Der nächste Lauf sperrt das gebundene Konto: binnen Sekunden, oder sobald ihn jemand genehmigt hat. Was pausiert ist, bleibt, wie es ist."}
 	textActivatedNow         = text{"Activated. The bound account follows by the next run: within seconds, or once somebody has approved it.", "Aktiviert. Das gebundene Konto folgt mit dem nächsten Lauf: binnen Sekunden, oder sobald ihn jemand genehmigt hat."}
 	textRestore              = text{"Restore", "Wiederherstellen"}
@@ -734,7 +734,7 @@ var (
 	textDelete               = text{"Delete the user", "Benutzer löschen"}
 	textDeleteDots           = text{"Delete…", "Löschen…"}
 	textDeleteTitle          = text{"Delete %s?", "%s löschen?"}
-	textDeleteMeans          = text{"The bound account is blocked and its sessions end, or what the connection's settings say of deleted users.", "Das verbundene Konto wird gesperrt und seine Sitzungen enden, oder was die Einstellungen der Verbindung für gelöschte Benutzer sagen."}
+	textDeleteMeans          = text{"The bound account is blocked and its sessions end, or what the connection's settings say of deleted users.", "Das gebundene Konto wird gesperrt und seine Sitzungen enden, oder was die Einstellungen der Verbindung für gelöschte Benutzer sagen."}
 	textDeleteBack           = text{"The user can be restored for 30 days. The address is free at once.", "Der Benutzer lässt sich 30 Tage lang wiederherstellen. Die Adresse ist sofort frei."}
 	textUserDeletedNow       = text{"Deleted. It can be restored for 30 days.", "Gelöscht. Wiederherstellen geht 30 Tage lang."}
 	textNowIs                = text{"Somebody made it:", "Jemand machte daraus:"}
@@ -742,7 +742,7 @@ var (
 	textChangedMeanwhile     = text{"Somebody changed it meanwhile", "Jemand hat es inzwischen geändert"}
 	textChangedMeanwhileMore = text{"Nothing was done. Look at it as it is now, and decide again.", "Nichts wurde ausgeführt. Sehen Sie sich den jetzigen Stand an und entscheiden Sie neu."}
 	textBoundTo              = text{"Accounts", "Konten"}
-	textNotBound             = text{"Not bound: no account follows this user.", "Nicht verbunden: Kein Konto folgt diesem Benutzer."}
+	textNotBound             = text{"Not bound: no account follows this user.", "Nicht gebunden: Kein Konto folgt diesem Benutzer."}
 	textInGroups             = text{"Groups", "Gruppen"}
 	textInNoGroup            = text{"In no group.", "In keiner Gruppe."}
 	textThrough              = text{"through", "über"}
@@ -770,18 +770,18 @@ var (
 	textTheChosen          = text{"those ticked", "die Ausgewählten"}
 	textAllThatMatch       = text{"all that match the filter", "alle, auf die der Filter passt"}
 	textAllOfThem          = text{"all users", "alle Benutzer"}
-	textSuspendDots        = text{"Suspend…", "Stilllegen…"}
+	textSuspendDots        = text{"Suspend…", "Deaktivieren…"}
 	textActivateDots       = text{"Activate…", "Aktivieren…"}
-	textBindDots           = text{"Bind…", "Verbinden…"}
-	countSuspendAsk        = number{text{"Suspend %s user?", "%s Benutzer stilllegen?"}, text{"Suspend %s users?", "%s Benutzer stilllegen?"}}
+	textBindDots           = text{"Bind…", "Binden…"}
+	countSuspendAsk        = number{text{"Suspend %s user?", "%s Benutzer deaktivieren?"}, text{"Suspend %s users?", "%s Benutzer deaktivieren?"}}
 	countActivateAsk       = number{text{"Activate %s user?", "%s Benutzer aktivieren?"}, text{"Activate %s users?", "%s Benutzer aktivieren?"}}
-	countBindAsk           = number{text{"Bind %s user?", "%s Benutzer verbinden?"}, text{"Bind %s users?", "%s Benutzer verbinden?"}}
-	countSuspendDo         = number{text{"Suspend %s user", "%s Benutzer stilllegen"}, text{"Suspend %s users", "%s Benutzer stilllegen"}}
+	countBindAsk           = number{text{"Bind %s user?", "%s Benutzer binden?"}, text{"Bind %s users?", "%s Benutzer binden?"}}
+	countSuspendDo         = number{text{"Suspend %s user", "%s Benutzer deaktivieren"}, text{"Suspend %s users", "%s Benutzer deaktivieren"}}
 	countActivateDo        = number{text{"Activate %s user", "%s Benutzer aktivieren"}, text{"Activate %s users", "%s Benutzer aktivieren"}}
-	countBindDo            = number{text{"Bind %s user", "%s Benutzer verbinden"}, text{"Bind %s users", "%s Benutzer verbinden"}}
-	countSuspended         = number{text{"%s user is suspended. The bound account follows.", "%s Benutzer ist stillgelegt. Das verbundene Konto folgt."}, text{"%s users are suspended. Bound accounts follow.", "%s Benutzer sind stillgelegt. Verbundene Konten folgen."}}
-	countActivated         = number{text{"%s user is active. The bound account follows.", "%s Benutzer ist aktiv. Das verbundene Konto folgt."}, text{"%s users are active. Bound accounts follow.", "%s Benutzer sind aktiv. Verbundene Konten folgen."}}
-	countSuspendedAlready  = number{text{"%s more is suspended already, and stays so.", "%s weiterer ist schon stillgelegt und bleibt es."}, text{"%s more are suspended already, and stay so.", "%s weitere sind schon stillgelegt und bleiben es."}}
+	countBindDo            = number{text{"Bind %s user", "%s Benutzer binden"}, text{"Bind %s users", "%s Benutzer binden"}}
+	countSuspended         = number{text{"%s user is suspended. The bound account follows.", "%s Benutzer ist deaktiviert. Das gebundene Konto folgt."}, text{"%s users are suspended. Bound accounts follow.", "%s Benutzer sind deaktiviert. Gebundene Konten folgen."}}
+	countActivated         = number{text{"%s user is active. The bound account follows.", "%s Benutzer ist aktiv. Das gebundene Konto folgt."}, text{"%s users are active. Bound accounts follow.", "%s Benutzer sind aktiv. Gebundene Konten folgen."}}
+	countSuspendedAlready  = number{text{"%s more is suspended already, and stays so.", "%s weiterer ist schon deaktiviert und bleibt es."}, text{"%s more are suspended already, and stay so.", "%s weitere sind schon deaktiviert und bleiben es."}}
 	countStagedLeft        = number{text{"%s more is staged and left out: they have not begun, and taking the suspension back would activate them.", "%s weiterer ist vorgemerkt und bleibt außen vor: Er hat noch nicht begonnen, und das Zurücknehmen würde ihn aktivieren."}, text{"%s more are staged and left out: they have not begun, and taking the suspension back would activate them.", "%s weitere sind vorgemerkt und bleiben außen vor: Sie haben noch nicht begonnen, und das Zurücknehmen würde sie aktivieren."}}
 	countActiveAlready     = number{text{"%s more is active already, and stays so.", "%s weiterer ist schon aktiv und bleibt es."}, text{"%s more are active already, and stay so.", "%s weitere sind schon aktiv und bleiben es."}}
 	countOwnedBy           = number{text{"%s more is left alone: the state comes from %s, and is changed there.", "%s weiterer bleibt, wie er ist: Der Zustand kommt von %s und wird dort geändert."}, text{"%s more are left alone: their state comes from %s, and is changed there.", "%s weitere bleiben, wie sie sind: Ihr Zustand kommt von %s und wird dort geändert."}}
@@ -789,11 +789,11 @@ var (
 	textNobodyPicked       = text{"Nobody is ticked. Tick users in the list, or take all that match its filter.", "Niemand ist ausgewählt. Wählen Sie Benutzer in der Liste aus, oder nehmen Sie alle, auf die ihr Filter passt."}
 	textNobodyToChange     = text{"There is nobody for whom this would change anything.", "Es gibt niemanden, bei dem das etwas ändern würde."}
 	textTooMany            = text{"More users than one act takes", "Mehr Benutzer, als auf einmal gehen"}
-	textTooManyMore        = text{"At most %s at once, and no more than can be looked through in ten seconds. Narrow the list by a filter; or, for whole lists, load a file or bind all users on the page of the connection.", "Höchstens %s auf einmal, und nicht mehr, als sich in zehn Sekunden durchsehen lässt. Grenzen Sie die Liste durch einen Filter ein; ganze Listen gehen auch als Datei, und alle Benutzer verbindet die Seite der Verbindung."}
+	textTooManyMore        = text{"At most %s at once, and no more than can be looked through in ten seconds. Narrow the list by a filter; or, for whole lists, load a file or bind all users on the page of the connection.", "Höchstens %s auf einmal, und nicht mehr, als sich in zehn Sekunden durchsehen lässt. Grenzen Sie die Liste durch einen Filter ein; ganze Listen gehen auch als Datei, und alle Benutzer bindet die Seite der Verbindung."}
 	textNothingDoneYet     = text{"Nothing has been done yet.", "Noch ist nichts geschehen."}
 	textWhatFollows        = text{"What follows at Microsoft", "Was bei Microsoft folgt"}
-	textManySuspendMeans   = text{"The accounts that are bound are blocked, and their sessions end. Nothing is deleted, and activating lifts the block again. The guard holds the run where it is more than its limits allow.", "Die verbundenen Konten werden gesperrt, und ihre Sitzungen enden. Nichts wird gelöscht, und Aktivieren hebt die Sperre wieder auf. Der Wächter hält den Lauf an, wo es mehr ist, als seine Grenzen erlauben."}
-	textManyActivateMeans  = text{"The block of bound accounts is lifted, where it was ours. A block that others made stays.", "Die Sperre verbundener Konten wird aufgehoben, wo sie von uns war. Eine Sperre von anderen bleibt."}
+	textManySuspendMeans   = text{"The accounts that are bound are blocked, and their sessions end. Nothing is deleted, and activating lifts the block again. The guard holds the run where it is more than its limits allow.", "Die gebundenen Konten werden gesperrt, und ihre Sitzungen enden. Nichts wird gelöscht, und Aktivieren hebt die Sperre wieder auf. Der Wächter hält den Lauf an, wo es mehr ist, als seine Grenzen erlauben."}
+	textManyActivateMeans  = text{"The block of bound accounts is lifted, where it was ours. A block that others made stays.", "Die Sperre gebundener Konten wird aufgehoben, wo sie von uns war. Eine Sperre von anderen bleibt."}
 	textManyJob            = text{"So many are done by a job: its page shows how far it is, and whom it refused. It may be left.", "So viele erledigt ein Auftrag: Seine Seite zeigt, wie weit er ist und wen er abgewiesen hat. Sie kann verlassen werden."}
 	textWritesWithin       = text{"writes by itself, within seconds, at the latest in %s", "schreibt von selbst, binnen Sekunden, spätestens in %s"}
 	textWaitsForApproval   = text{"nothing is written until somebody approves the run", "nichts wird geschrieben, bis jemand den Lauf genehmigt"}
@@ -809,7 +809,7 @@ var (
 	textGroups            = text{"Groups", "Gruppen"}
 	textGroup             = text{"Group", "Gruppe"}
 	textUsedBy            = text{"Used by", "Benutzt von"}
-	textNotUsed           = text{"No connection does anything with this group. On a connection's page of groups its members can be bound, it can be exported, and its members licensed.", "Keine Verbindung tut etwas mit dieser Gruppe. Auf der Gruppenseite einer Verbindung lassen sich ihre Mitglieder verbinden, sie exportieren und ihre Mitglieder lizenzieren."}
+	textNotUsed           = text{"No connection does anything with this group. On a connection's page of groups its members can be bound, it can be exported, and its members licensed.", "Keine Verbindung tut etwas mit dieser Gruppe. Auf der Gruppenseite einer Verbindung lassen sich ihre Mitglieder binden, sie exportieren und ihre Mitglieder lizenzieren."}
 	textNoGroups          = text{"The directory has no groups yet.", "Das Verzeichnis hat noch keine Gruppen."}
 	textNoGroupsMatch     = text{"No group is like that.", "Keine Gruppe ist so."}
 	textAddGroup          = text{"Add a group", "Gruppe anlegen"}
@@ -840,17 +840,17 @@ var (
 	countMembersRemoved   = number{text{"%s member is taken out.", "%s Mitglied ist herausgenommen."}, text{"%s members are taken out.", "%s Mitglieder sind herausgenommen."}}
 	textGroupDeletedMeans = text{"Deleted groups can be restored with their members for 30 days. Deleted:", "Gelöschte Gruppen lassen sich 30 Tage lang mit ihren Mitgliedern wiederherstellen. Gelöscht:"}
 	countGroupDeleteMeans = number{text{"The group ends, with its %s membership. Its member stays a user.", "Die Gruppe endet mit ihrer %s Mitgliedschaft. Ihr Mitglied bleibt Benutzer."}, text{"The group ends, with its %s memberships. Its members stay users.", "Die Gruppe endet mit ihren %s Mitgliedschaften. Ihre Mitglieder bleiben Benutzer."}}
-	textGroupDeleteUses   = text{"What connections do with it ends as they say: whom it alone selects is released, its export ends.", "Was Verbindungen mit ihr tun, endet so, wie sie es sagen: Wen sie allein auswählt, wird freigegeben, ihr Export endet."}
+	textGroupDeleteUses   = text{"What connections do with it ends as they say: whom it alone selects is released, its export ends.", "Was Verbindungen mit ihr tun, endet so, wie sie es sagen: Wen sie allein auswählt, dessen Bindung endet, ihr Export endet."}
 	textGroupDeleteBack   = text{"It can be restored for 30 days.", "Sie lässt sich 30 Tage lang wiederherstellen."}
 	textDeleteGroup       = text{"Delete the group", "Gruppe löschen"}
 	textGroupDeletedNow   = text{"The group is deleted. It can be restored for 30 days.", "Die Gruppe ist gelöscht. Wiederherstellen geht 30 Tage lang."}
-	textUsesLead          = text{"What this connection does with groups of the directory: bind their members, keep them as groups of the tenant, license their members.", "Was diese Verbindung mit Gruppen des Verzeichnisses tut: ihre Mitglieder verbinden, sie als Gruppen des Mandanten halten, ihre Mitglieder lizenzieren."}
+	textUsesLead          = text{"What this connection does with groups of the directory: bind their members, keep them as groups of the tenant, license their members.", "Was diese Verbindung mit Gruppen des Verzeichnisses tut: ihre Mitglieder binden, sie als Gruppen des Mandanten halten, ihre Mitglieder lizenzieren."}
 	textNoUses            = text{"The connection does nothing with groups yet. Choose one.", "Die Verbindung tut noch nichts mit Gruppen. Wählen Sie eine aus."}
 	textWhatItDoesWith    = text{"What it does", "Was sie tut"}
 	textGroupID           = text{"A group, by its name or ID", "Eine Gruppe, mit ihrem Namen oder ihrer ID"}
 	textUseGroup          = text{"Use a group", "Gruppe benutzen"}
 	textUseOf             = text{"What is done with", "Was getan wird mit"}
-	textUseSelect         = text{"binds its members", "verbindet ihre Mitglieder"}
+	textUseSelect         = text{"binds its members", "bindet ihre Mitglieder"}
 	textUseSecurity       = text{"is a security group of the tenant", "ist eine Sicherheitsgruppe des Mandanten"}
 	textUseMicrosoft365   = text{"is a Microsoft 365 group of the tenant", "ist eine Microsoft-365-Gruppe des Mandanten"}
 	textUseExact          = text{"others are removed from it", "andere werden daraus entfernt"}
@@ -859,7 +859,7 @@ var (
 	textLackingShort      = text{"permission lacking", "Berechtigung fehlt"}
 	textUpToDate          = text{"up to date", "auf dem Stand"}
 	countUsersPlain       = number{text{"%s user", "%s Benutzer"}, text{"%s users", "%s Benutzer"}}
-	textSelectMeans       = text{"Bind the members, also of groups in it; who leaves is released.", "Die Mitglieder verbinden, auch die von Gruppen darin; wer geht, wird freigegeben."}
+	textSelectMeans       = text{"Bind the members, also of groups in it; who leaves is released.", "Die Mitglieder binden, auch die von Gruppen darin; wer geht, dessen Bindung endet."}
 	textExport            = text{"As a group of the tenant", "Als Gruppe des Mandanten"}
 	textExportNone        = text{"is none", "ist keine"}
 	textMembersThere      = text{"Its members there", "Ihre Mitglieder dort"}
@@ -871,7 +871,7 @@ var (
 	textEndsRestore       = text{"is made again what it was before.", "wieder zu dem gemacht, was sie vorher war."}
 	textEndsDelete        = text{"is deleted if Bindery made it. Needs bindery/approve as well.", "gelöscht, wenn Bindery sie angelegt hat. Braucht auch bindery/approve."}
 	textMembersHere       = text{"Its members", "Ihre Mitglieder"}
-	textWhoLeaves         = text{"The account of whoever leaves", "Das Konto von allen, die gehen"}
+	textWhoLeaves         = text{"The account of whoever leaves", "Das Konto, wenn jemand ausscheidet"}
 	textAsTheSettingsSay  = text{"as the connection's settings say", "wie es die Einstellungen der Verbindung sagen"}
 	textReleasedKept      = text{"stays as it is", "bleibt, wie es ist"}
 	textReleasedBlocked   = text{"is blocked (needs bindery/approve)", "wird gesperrt (braucht bindery/approve)"}
@@ -885,7 +885,7 @@ var (
 	textVia               = text{"By", "Durch"}
 	textViaOf             = text{"Who gives %s", "Wer %s gibt"}
 	textViaUser           = text{"Bindery, to each account", "Bindery, jedem Konto"}
-	textViaGroup          = text{"the tenant's group (Microsoft, in its own time)", "die Gruppe des Mandanten (Microsoft, wann es will)"}
+	textViaGroup          = text{"the tenant's group (Microsoft, in its own time)", "die Gruppe des Mandanten (durch Microsoft, zu dessen Zeit)"}
 	textServicesLeft      = text{"Services left out", "Weggelassene Dienste"}
 	textServicesLeftOf    = text{"Services of %s that are left out", "Dienste von %s, die weggelassen werden"}
 	textPriority          = text{"Priority", "Vorrang"}
@@ -910,9 +910,9 @@ var (
 	textForecast          = text{"What is likely to follow", "Was wohl folgt"}
 	textForecastMeans     = text{"Nothing is saved yet. An estimate of our own records; every write is shown by a plan of the connection.", "Noch ist nichts gespeichert. Eine Schätzung aus eigenen Daten; jedes Schreiben zeigt ein Plan der Verbindung."}
 	textUsersInIt         = text{"Users in it", "Benutzer darin"}
-	textWouldBeBound      = text{"Would be bound", "Würden verbunden"}
-	textCannotBeBound     = text{"Cannot be bound", "Nicht verbindbar"}
-	textWouldBeReleased   = text{"Would be released, at most", "Würden freigegeben, höchstens"}
+	textWouldBeBound      = text{"Would be bound", "Würden gebunden"}
+	textCannotBeBound     = text{"Cannot be bound", "Nicht bindbar"}
+	textWouldBeReleased   = text{"Would be released, at most", "Bindungen, die enden würden, höchstens"}
 	textMembersToAdd      = text{"Memberships added", "Mitgliedschaften dazu"}
 	textMembersToRemove   = text{"Memberships taken back", "Mitgliedschaften zurück"}
 	textWrites            = text{"Writes at Microsoft", "Schreibvorgänge bei Microsoft"}
@@ -933,7 +933,7 @@ var (
 	textSettingsSaved          = text{"Saved. The next run uses it.", "Gespeichert. Der nächste Lauf benutzt es."}
 	textProposed               = text{"It makes a safety rule weaker, and waits for somebody else to approve it until %s.", "Es lockert eine Sicherheitsregel und wartet bis %s auf die Genehmigung von jemand anderem."}
 	textSettingsRuns           = text{"Runs", "Abgleich"}
-	textSettingsLeavers        = text{"Leavers", "Wer geht"}
+	textSettingsLeavers        = text{"Leavers", "Ausscheidende"}
 	textSettingsAccounts       = text{"Written accounts", "Geschriebene Konten"}
 	textSettingsParts          = text{"Parts of the settings", "Teile der Einstellungen"}
 	textSettingsGeneral        = text{"General", "Allgemein"}
@@ -977,9 +977,9 @@ var (
 	textAllowGoDaddyMeans      = text{"Otherwise it is refused: as long as people sign in through GoDaddy, nobody else can keep accounts there.", "Sonst wird er abgelehnt: Solange sich Leute über GoDaddy anmelden, kann dort niemand sonst Konten pflegen."}
 	textBreakerOver            = text{"Changes of a kind without waves", "Änderungen einer Art ohne Wellen"}
 	textBreakerOverMeans       = text{"More than that go in waves, each looked at before the next.", "Mehr gehen in Wellen; jede wird vor der nächsten angesehen."}
-	textBreakerFailures        = text{"Share of failures that stops a run", "Anteil Gescheiterter, der anhält"}
+	textBreakerFailures        = text{"Share of failures that stops a run", "Anteil Gescheiterter, ab dem angehalten wird"}
 	textBreakerFailuresMeans   = text{"Of one wave, from 0 to 1.", "Einer Welle, von 0 bis 1."}
-	textBreakerMismatches      = text{"Share of surprises that stops a run", "Anteil Abweichender, der anhält"}
+	textBreakerMismatches      = text{"Share of surprises that stops a run", "Anteil Abweichender, ab dem angehalten wird"}
 	textBreakerMismatchesMeans = text{"Of accounts that read back otherwise than written, of one wave, from 0 to 1.", "Der Konten einer Welle, die anders zurückgelesen werden als geschrieben, von 0 bis 1."}
 	textAlways                 = text{"always", "immer"}
 	textFromCustom             = text{"From custom attribute", "Aus eigenem Attribut"}
@@ -1014,13 +1014,13 @@ var (
 	textForeignMeans           = text{"What is done about a value that only the tenant changed.", "Was mit einem Wert geschieht, den nur der Mandant geändert hat."}
 	textForeignRevert          = text{"write ours again", "den eigenen wieder schreiben"}
 	textForeignReport          = text{"report only", "nur melden"}
-	textOnRelease              = text{"Released accounts", "Freigegebene Konten"}
-	textOnReleaseMeans         = text{"What becomes of an account whose binding ends, unless the release says otherwise.", "Was aus einem Konto wird, dessen Bindung endet, sofern die Freigabe nichts anderes sagt."}
+	textOnRelease              = text{"Released accounts", "Konten mit gelöster Bindung"}
+	textOnReleaseMeans         = text{"What becomes of an account whose binding ends, unless the release says otherwise.", "Was aus einem Konto wird, dessen Bindung endet, sofern beim Lösen nichts anderes gesagt wird."}
 	textKeep                   = text{"stay as they are", "bleiben, wie sie sind"}
 	textRestoreValues          = text{"get their former values back", "bekommen frühere Werte zurück"}
 	textOnDelete               = text{"Accounts of deleted users", "Konten gelöschter Benutzer"}
 	textOnDeleteMeans          = text{"Microsoft keeps a deleted account for 30 days.", "Microsoft behält ein gelöschtes Konto 30 Tage lang."}
-	textOnSoftDeleted          = text{"Bound accounts in Microsoft's recycle bin", "Verbundene Konten in Microsofts Papierkorb"}
+	textOnSoftDeleted          = text{"Bound accounts in Microsoft's recycle bin", "Gebundene Konten in Microsofts Papierkorb"}
 	textOnSoftDeletedMeans     = text{"What is done when somebody there deleted one.", "Was geschieht, wenn jemand dort eines gelöscht hat."}
 	textInitialAccess          = text{"Password of new accounts", "Passwort neuer Konten"}
 	textInitialAccessMeans     = text{"A temporary password is shown once, to whoever may approve, and changed at the first sign-in.", "Ein vorläufiges Passwort wird einmal gezeigt, wem das Genehmigen erlaubt ist, und bei der ersten Anmeldung geändert."}
@@ -1032,22 +1032,22 @@ var (
 	textUpdateNickname         = text{"The mail alias follows the address", "Der Mail-Alias folgt der Adresse"}
 	textUpdateNicknameMeans    = text{"Otherwise it is set at creation only.", "Sonst wird er nur beim Anlegen gesetzt."}
 	textManagerExport          = text{"Write managers", "Vorgesetzte schreiben"}
-	textManagerExportMeans     = text{"Where both are bound through this connection.", "Wo beide über diese Verbindung verbunden sind."}
+	textManagerExportMeans     = text{"Where both are bound through this connection.", "Wo beide über diese Verbindung gebunden sind."}
 	textManagerClearName       = text{"Clear managers", "Vorgesetzte leeren"}
 	textManagerClearMeans      = text{"Where the user has none in the directory.", "Wo der Benutzer im Verzeichnis niemanden hat."}
 	textProtectGroups          = text{"Protect by groups with roles", "Durch Gruppen mit Rollen schützen"}
 	textProtectGroupsMeans     = text{"Who holds a role only through a group is protected too.", "Auch wer eine Rolle nur über eine Gruppe hat, ist geschützt."}
 	textImportState            = text{"Imported users are", "Importierte Benutzer sind"}
-	textImportStateMeans       = text{"A staged user cannot be bound.", "Ein vorgemerkter Benutzer kann nicht verbunden werden."}
+	textImportStateMeans       = text{"A staged user cannot be bound.", "Ein vorgemerkter Benutzer kann nicht gebunden werden."}
 	textImportPhotos           = text{"Read pictures", "Bilder lesen"}
-	textImportPhotosMeans      = text{"At the import, and of each bound user every 30 days.", "Beim Import, und von jedem verbundenen Benutzer alle 30 Tage."}
+	textImportPhotosMeans      = text{"At the import, and of each bound user every 30 days.", "Beim Import, und von jedem gebundenen Benutzer alle 30 Tage."}
 	textExported               = text{"Written", "Geschrieben"}
 	textEmptied                = text{"Emptied", "Geleert"}
 	textExportThis             = text{"Write %s", "%s schreiben"}
 	textEmptyThis              = text{"Empty %s where the user has none", "%s leeren, wo der Benutzer keinen Wert hat"}
 	textSensitive              = text{"sensitive: a password is reset by it", "heikel: Darüber wird ein Passwort zurückgesetzt"}
 	textExportMeans            = text{"Names, sign-in name and whether the account may sign in are always written. Emptied: where the user has no value; otherwise an empty value is left alone.", "Namen, Anmeldename und ob sich das Konto anmelden darf, werden immer geschrieben. Geleert: wo der Benutzer keinen Wert hat; sonst bleibt Leeres unberührt."}
-	textGuardMeans             = text{"A run with more changes of an effect than the larger of number and share is held before its first write. Empty: as without a setting. A share is from 0 to 1, of the bound users.", "Ein Lauf mit mehr Änderungen einer Wirkung als dem größeren von Zahl und Anteil wird vor dem ersten Schreiben angehalten. Leer: wie ohne Einstellung. Ein Anteil ist 0 bis 1, der verbundenen Benutzer."}
+	textGuardMeans             = text{"A run with more changes of an effect than the larger of number and share is held before its first write. Empty: as without a setting. A share is from 0 to 1, of the bound users.", "Ein Lauf mit mehr Änderungen einer Wirkung als dem größeren von Zahl und Anteil wird vor dem ersten Schreiben angehalten. Leer: wie ohne Einstellung. Ein Anteil ist 0 bis 1, der gebundenen Benutzer."}
 	textCountLimit             = text{"number", "Zahl"}
 	textShareLimit             = text{"share", "Anteil"}
 	textWithout                = text{"Without a setting", "Ohne Einstellung"}
@@ -1078,12 +1078,12 @@ var (
 	textWaiting          = text{"Waiting", "Wartend"}
 	textNoProducts       = text{"The tenant has no products.", "Der Mandant hat keine Produkte."}
 	textCountLicences    = text{"Count who has what", "Zählen, wer was hat"}
-	textProtection       = text{"Protection", "Geschützte"}
-	textProtectionLead   = text{"Accounts that are never written to: whoever has a role, who authorised, and whom the settings name.", "Konten, die nie geschrieben werden: wer eine Rolle hat, wer autorisiert hat und wen die Einstellungen nennen."}
+	textProtection       = text{"Protection", "Schutz"}
+	textProtectionLead   = text{"Accounts that are never written to: whoever has a role, who authorised, and whom the settings name.", "Konten, die nie geändert werden: wer eine Rolle hat, wer autorisiert hat und wen die Einstellungen nennen."}
 	textLift             = text{"Lift the protection", "Schutz aufheben"}
 	textLiftDots         = text{"Lift…", "Aufheben…"}
 	textLifted           = text{"lifted", "aufgehoben"}
-	textLiftMeans        = text{"For this time the account is written to like any other. Everybody sees that it was lifted, by whom and why.", "In dieser Zeit wird das Konto wie jedes andere geschrieben. Alle sehen, dass, durch wen und warum der Schutz aufgehoben wurde."}
+	textLiftMeans        = text{"For this time the account is written to like any other. Everybody sees that it was lifted, by whom and why.", "In dieser Zeit wird das Konto wie jedes andere geändert. Alle sehen, dass, durch wen und warum der Schutz aufgehoben wurde."}
 	textMinutesLabel     = text{"Minutes (at most 1,440)", "Minuten (höchstens 1.440)"}
 	textReason           = text{"Reason", "Grund"}
 	textReasonHelp       = text{"For whoever reads about it.", "Für alle, die davon lesen."}
@@ -1102,10 +1102,10 @@ var (
 	textStepProtection   = text{"Protection", "Schutz"}
 	textStepNext         = text{"What the next run would do", "Was der nächste Lauf täte"}
 	textByDomainMap      = text{"by the setting of domains", "durch die Einstellung der Domänen"}
-	textAccountBound     = text{"the bound account", "das verbundene Konto"}
+	textAccountBound     = text{"the bound account", "das gebundene Konto"}
 	textAccountAdoptable = text{"is there, and is taken over", "ist da und wird übernommen"}
 	textAccountAbsent    = text{"is not there yet", "ist noch nicht da"}
-	textAccountMissing   = text{"the bound account is gone", "das verbundene Konto ist weg"}
+	textAccountMissing   = text{"the bound account is gone", "das gebundene Konto ist weg"}
 	textAccountDeleted   = text{"deleted at Microsoft", "bei Microsoft gelöscht"}
 	textAccountContested = text{"not to be taken without a decision", "nicht ohne Entscheidung zu übernehmen"}
 	textMayBeOlder       = text{"What was read may be older than our last write.", "Was gelesen wurde, kann älter sein als unser letztes Schreiben."}
@@ -1123,7 +1123,7 @@ var (
 	textOutcomeReport    = text{"is reported", "wird gemeldet"}
 	textOutcomeKept      = text{"Microsoft keeps another", "Microsoft behält anderes"}
 	textOutcomeLeft      = text{"is left", "bleibt"}
-	textWouldBeHeld      = text{"A run of it would be held:", "Ein Lauf damit würde angehalten:"}
+	textWouldBeHeld      = text{"A run of it would be held:", "Ein Lauf damit würde warten:"}
 )
 
 // What waits for other eyes; groups of the tenant; passwords; moves.
@@ -1148,7 +1148,7 @@ var (
 	textNeverWritten        = text{"never written", "wird nie geschrieben"}
 	textExportedHere        = text{"exported here", "hier exportiert"}
 	textAdoptable           = text{"may be taken over", "kann übernommen werden"}
-	textAdoptGroup          = text{"Take over the tenant's group (its ID; optional)", "Gruppe des Mandanten übernehmen (ihre ID; freiwillig)"}
+	textAdoptGroup          = text{"Take over the tenant's group (its ID; optional)", "Gruppe des Mandanten übernehmen (ihre ID; optional)"}
 	textAdoptGroupHelp      = text{"Empty, a new one is made. Needs bindery/approve as well.", "Leer wird eine neue angelegt. Braucht auch bindery/approve."}
 	textPasswordDots        = text{"Temporary password…", "Vorläufiges Passwort…"}
 	textPasswordTitle       = text{"Temporary password of %s", "Vorläufiges Passwort von %s"}
@@ -1161,7 +1161,7 @@ var (
 	textMoveTitle           = text{"Move %s", "%s umziehen"}
 	textMoveMeans           = text{"From one connection to another, in one step: never in two tenants, never in none.", "Von einer Verbindung zu einer anderen, in einem Schritt: nie in zwei Mandanten, nie in keinem."}
 	textMoveTo              = text{"To the connection", "Zur Verbindung"}
-	textNewEmail            = text{"New e-mail address (optional)", "Neue E-Mail-Adresse (freiwillig)"}
+	textNewEmail            = text{"New e-mail address (optional)", "Neue E-Mail-Adresse (optional)"}
 	textNewEmailHelp        = text{"Set in the same step, where the other tenant has another domain.", "Wird im selben Schritt gesetzt, wo der andere Mandant eine andere Domäne hat."}
 	textOldAccount          = text{"The old account", "Das alte Konto"}
 	textNewAccount          = text{"The new account", "Das neue Konto"}
@@ -1178,7 +1178,7 @@ var (
 	textNotUnpacked    = text{"The file is packed by gzip and damaged: it cannot be unpacked. Nothing was loaded.", "Die Datei ist mit gzip gepackt und beschädigt: Sie lässt sich nicht auspacken. Nichts wurde geladen."}
 	textHowToRead      = text{"How it is read", "Wie sie gelesen wird"}
 	textIgnoreUnknown  = text{"Leave out columns that nobody knows, instead of refusing the file", "Unbekannte Spalten weglassen, statt die Datei abzuweisen"}
-	textApplyStatus    = text{"Let another system's column of who may sign in suspend and activate users who are here", "Die Spalte eines anderen Systems, wer sich anmelden darf, auch vorhandene Benutzer stilllegen und aktivieren lassen"}
+	textApplyStatus    = text{"Let another system's column of who may sign in suspend and activate users who are here", "Die Spalte eines anderen Systems, wer sich anmelden darf, auch vorhandene Benutzer deaktivieren und aktivieren lassen"}
 	textSheet          = text{"Sheet of a workbook", "Blatt einer Mappe"}
 	textFileExample    = text{"A file that can be loaded", "Eine Datei, die sich laden lässt"}
 	textFileKey        = text{"A user is found by the e-mail address. An empty cell leaves the value as it is.", "Ein Benutzer wird an der E-Mail-Adresse erkannt. Eine leere Zelle lässt den Wert, wie er ist."}
@@ -1206,7 +1206,7 @@ var (
 	textLoadNow        = text{"Load it", "Laden"}
 	textChooseFile     = text{"Choose a file.", "Wählen Sie eine Datei."}
 	textFileTooLarge   = text{"What was sent is too large for a form. Nothing was loaded. Pack the file by gzip, or send it by POST /v1/uploads.", "Das Gesendete ist für ein Formular zu groß. Nichts wurde geladen. Packen Sie die Datei mit gzip, oder senden Sie sie über POST /v1/uploads."}
-	textAudit          = text{"Audit", "Abgleich der Protokolle"}
+	textAudit          = text{"Audit", "Protokollvergleich"}
 	textAuditLead      = text{"What Bindery did, beside what Microsoft's own log says of the account that authorised it: of the last seven days.", "Was Bindery tat, neben dem, was Microsofts eigenes Protokoll über das autorisierende Konto sagt: der letzten sieben Tage."}
 	textSeenBy         = text{"Seen by", "Gesehen von"}
 	textOurLog         = text{"Bindery", "Bindery"}
@@ -1344,7 +1344,7 @@ func kindWord(k directory.AuditKind) (text, bool) {
 	case directory.AuditDeleteUser:
 		return text{"user deleted", "Benutzer gelöscht"}, true
 	case directory.AuditSuspendUser:
-		return text{"user suspended", "Benutzer stillgelegt"}, true
+		return text{"user suspended", "Benutzer deaktiviert"}, true
 	case directory.AuditActivateUser:
 		return text{"user activated", "Benutzer aktiviert"}, true
 	case directory.AuditRestoreUser:
@@ -1374,9 +1374,9 @@ func kindWord(k directory.AuditKind) (text, bool) {
 	case directory.AuditStartImport:
 		return text{"import begun", "Import begonnen"}, true
 	case directory.AuditBind:
-		return text{"user bound", "Benutzer verbunden"}, true
+		return text{"user bound", "Benutzer gebunden"}, true
 	case directory.AuditRelease:
-		return text{"user released", "Benutzer freigegeben"}, true
+		return text{"user released", "Bindung gelöst"}, true
 	case directory.AuditUseGroup:
 		return text{"use of a group said", "Nutzung einer Gruppe festgelegt"}, true
 	case directory.AuditEndGroupUse:
@@ -1384,7 +1384,7 @@ func kindWord(k directory.AuditKind) (text, bool) {
 	case directory.AuditLicenseUser:
 		return text{"licences of a user said", "Lizenzen eines Benutzers festgelegt"}, true
 	case directory.AuditPauseBinding:
-		return text{"paused", "angehalten"}, true
+		return text{"paused", "pausiert"}, true
 	case directory.AuditResumeBinding:
 		return text{"resumed", "fortgesetzt"}, true
 	case directory.AuditAdoptAccount:
@@ -1396,7 +1396,7 @@ func kindWord(k directory.AuditKind) (text, bool) {
 	case directory.AuditStartRun:
 		return text{"run asked for", "Lauf veranlasst"}, true
 	case directory.AuditCancelRun:
-		return text{"run stopped", "Lauf angehalten"}, true
+		return text{"run stopped", "Lauf abgebrochen"}, true
 	case directory.AuditApproveRun:
 		return text{"run approved", "Lauf genehmigt"}, true
 	case directory.AuditDeclineRun:
@@ -1424,7 +1424,7 @@ func kindWord(k directory.AuditKind) (text, bool) {
 	case directory.AuditEndImport:
 		return text{"import ended", "Import beendet"}, true
 	case directory.AuditEndBind:
-		return text{"bulk binding ended", "Massenverbindung beendet"}, true
+		return text{"bulk binding ended", "Massenbindung beendet"}, true
 	case directory.AuditEndLoad:
 		return text{"load ended", "Laden beendet"}, true
 	case directory.AuditEndCheck:
