@@ -323,7 +323,7 @@ func TestBrowserConsole(t *testing.T) {
 
 	// In German, in one look.
 	js[bool](b, "document.querySelector('button[name=lang][value=de]').click(), true")
-	b.see("Benutzer verbinden")
+	b.see("Benutzer binden")
 	b.open("/console")
 	b.see("Wartet auf eine Entscheidung")
 	b.look("home-german")
