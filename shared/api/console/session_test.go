@@ -651,3 +651,15 @@ func TestIssuerDescribedOnce(t *testing.T) {
 		t.Errorf("signing in leads to %q", a.to)
 	}
 }
+
+// Signing out leads to where the issuer ends its own session, and from there back to a page of
+// ours that needs none.
+func TestSignOutAtIssuer(t *testing.T) {
+	t.Parallel()
+	w := signed(t)
+	a := w.post("/console/sign-out")
+	a.has("https://issuer.example/logout?client_id=console&amp;logout_uri=" + url.QueryEscape(publicURL+signedOutPath))
+	if b := w.get(signedOutPath); b.code != http.StatusOK {
+		t.Errorf("%s answers %d", signedOutPath, b.code)
+	}
+}

@@ -71,6 +71,9 @@ func (a attempt) derived(what string) string {
 	return base64.RawURLEncoding.EncodeToString(key)
 }
 
+// signedOutPath is where an issuer leads on to that has ended its session.
+const signedOutPath = "/console/sign-in"
+
 func (c *Console) callbackURL() string { return c.cfg.PublicURL + "/console/callback" }
 
 // issuerFor is how long the issuer's description is used. Its keys are asked for by
@@ -137,6 +140,9 @@ func login(v *visit) (answer, error) {
 		}
 	}
 	if a.fresh {
+		// [K] That Cognito heeds them: its managed login may, its older hosted pages are said to
+		// take the session that they have. Then auth_time stays as old as it is, and fresh says
+		// no: nobody gets past it, and whoever wants to signs out at the issuer first.
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "300"))
 	}
 	v.c.setCookie(v.w, loginCookie, a.cookie(), loginFor)
@@ -350,6 +356,11 @@ func (c *Console) endAtIssuer(ctx context.Context, s *session) string {
 	}
 	q := u.Query()
 	q.Set("client_id", c.cfg.ClientID)
+	// [K] Amazon Cognito wants to know where to lead on to, by a name of its own, and it must be
+	// one of the client's LogoutURLs. OpenID Connect RP-Initiated Logout 1.0 (section 2) has
+	// post_logout_redirect_uri instead, which an issuer that does not know the address may
+	// refuse: it ends its session without as well. What it does not know, it ignores.
+	q.Set("logout_uri", c.cfg.PublicURL+signedOutPath)
 	u.RawQuery = q.Encode()
 	return u.String()
 }
