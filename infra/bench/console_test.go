@@ -351,6 +351,9 @@ func (f *office) addresses() []string {
 		if r.Method != http.MethodGet || r.Path == "/console/login" || r.Path == "/console/callback" {
 			continue
 		}
+		if strings.Contains(r.Path, "{proposal}") { // there is one only where four eyes are wanted; the golden pages count its calls
+			continue
+		}
 		parts := strings.Split(strings.TrimSuffix(r.Path, "{$}"), "/")
 		for i, p := range parts {
 			if !strings.HasPrefix(p, "{") {
