@@ -116,7 +116,7 @@ func (v *visit) firstWrites(a *candidate) g.Node {
 		return h.Span(h.Class("faint"), v.say(textNothingToWrite))
 	}
 	return h.Ul(h.Class("diffs"), g.Group(g.Map(a.Writes, func(p directory.PropertyChange) g.Node {
-		return h.Li(h.Span(h.Class("prop"), code(p.Name)), g.Text(" "), v.before(p), g.Text(" → "), v.after(p))
+		return h.Li(h.Span(h.Class("prop"), v.property(p.Name)), g.Text(" "), v.before(p), g.Text(" → "), v.after(p))
 	})))
 }
 

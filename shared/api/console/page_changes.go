@@ -179,7 +179,7 @@ func (v *visit) diff(c *directory.Change) g.Node {
 		return v.cannotBack(c.Irreversible, h.Span(h.Class("faint"), v.say(textNoValues)))
 	}
 	line := func(p directory.PropertyChange) g.Node {
-		return h.Li(h.Class("diff"), h.Span(h.Class("prop"), code(p.Name)), g.Text(" "), v.sides(p), v.cannotBack(p.Irreversible, nil))
+		return h.Li(h.Class("diff"), h.Span(h.Class("prop"), v.property(p.Name)), g.Text(" "), v.sides(p), v.cannotBack(p.Irreversible, nil))
 	}
 	few := h.Ul(h.Class("diffs"), g.Group(g.Map(differs[:min(fewProperties, len(differs))], line)))
 	rest := g.Node(nil)
@@ -195,6 +195,28 @@ func (v *visit) diff(c *directory.Change) g.Node {
 		}
 	}
 	return g.Group([]g.Node{few, rest, v.cannotBack(c.Irreversible, nil)})
+}
+
+// property is a property of Microsoft's, or an attribute of ours, by the word that people have
+// for it; its name is what shows when one rests on it.
+func (v *visit) property(name string) g.Node {
+	word, known := attributeWord(name)
+	switch name {
+	case directory.PropAccountEnabled:
+		word, known = textPropSignIn, true
+	case directory.PropUserPrincipalName:
+		word, known = textPropSignInName, true
+	default:
+		if a, is := directory.AttributeOf(name); is && a.Custom == "" {
+			if ours, ok := attributeWord(a.Path); ok {
+				word, known = ours, true
+			}
+		}
+	}
+	if !known {
+		return code(name)
+	}
+	return h.Span(h.Title(clean(name)), v.say(word))
 }
 
 // sides are what a property was and what it becomes; of a long text, what of it changes.
@@ -251,7 +273,7 @@ func (v *visit) compared(rv *runView, c *directory.Change) g.Node {
 		same := 0
 		for _, p := range c.Properties { // what is no attribute of a user, as whether the account may sign in
 			if !slices.ContainsFunc(e.Attributes, func(a explainedAttribute) bool { return a.Name == p.Name }) {
-				rows = append(rows, h.Tr(v.cell(prop, code(p.Name)), v.cell(now, v.before(p)), v.cell(then, v.after(p)), v.cell(agreed, dash()), v.cell(from, v.sentence(c.Reason))))
+				rows = append(rows, h.Tr(v.cell(prop, v.property(p.Name)), v.cell(now, v.before(p)), v.cell(then, v.after(p)), v.cell(agreed, dash()), v.cell(from, v.sentence(c.Reason))))
 			}
 		}
 		for _, a := range e.Attributes {

@@ -362,7 +362,7 @@ func (v *visit) lostReasons(c *directory.Change) g.Node {
 	}
 	for _, p := range c.Properties {
 		if p.Irreversible != "" {
-			list = append(list, h.P(code(p.Name), g.Text(" "), v.sentence(p.Irreversible)))
+			list = append(list, h.P(v.property(p.Name), g.Text(" "), v.sentence(p.Irreversible)))
 		}
 	}
 	return g.Group(list)

@@ -533,12 +533,24 @@ func (v *visit) exceeded(e directory.Exceeded) g.Node {
 	}
 	line := []g.Node{v.effectBadge(e.Effect), g.Text(" "), h.Strong(v.number(e.Count)), g.Text(" "), v.say(textMoreThan), g.Text(" "), h.Strong(v.number(e.Limit)), g.Text(" "), v.say(when)}
 	if e.Slice != "" {
-		line = append(line, g.Text(" – "), data(e.Slice))
+		line = append(line, g.Text(" – "), v.slice(e.Slice))
 	}
 	if e.Worst != "" {
-		line = append(line, g.Text(" ("), v.say(textMostly), g.Text(" "), data(e.Worst), g.Text(": "), v.number(e.WorstCount), g.Text(")"))
+		line = append(line, g.Text(" ("), v.say(textMostly), g.Text(" "), v.slice(e.Worst), g.Text(": "), v.number(e.WorstCount), g.Text(")"))
 	}
 	return g.Group(line)
+}
+
+// slice is a part of the users that a limit counts by itself, as the API names it: "department
+// Sales".
+func (v *visit) slice(s string) g.Node {
+	switch dimension, of, _ := strings.Cut(s, " "); directory.Dimension(dimension) {
+	case directory.ByDepartment:
+		return g.Group([]g.Node{v.say(textOfDepartment), g.Text(" "), data(of)})
+	case directory.ByDomain:
+		return g.Group([]g.Node{v.say(textOfDomain), g.Text(" "), data(of)})
+	}
+	return data(s)
 }
 
 // whyLimit says where the limit of a guard comes from: "5 % of 212 bound accounts". The

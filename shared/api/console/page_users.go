@@ -572,6 +572,9 @@ func explainPage(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if con == "" { // the page of the user says where there is something to explain
+		return redirect{here("users", id)}, nil
+	}
 	about := asked(v.r.URL.Query().Get("about"), "", "manager", "licences")
 	at := query(apiPath("users", id, "explain"), "connectionId", con, "about", about)
 	users, explained := ask[directory.User](v, apiPath("users", id)), ask[explanation](v, at)

@@ -56,6 +56,14 @@ var (
 	textNoConnectionMatches = text{"No connection is like that.", "Keine Verbindung ist so."}
 )
 
+// What a change is of.
+var (
+	textPropSignIn     = text{"Sign-in", "Anmeldung"}
+	textPropSignInName = text{"Sign-in name", "Anmeldename"}
+	textOfDepartment   = text{"department", "der Abteilung"}
+	textOfDomain       = text{"domain", "der Domäne"}
+)
+
 // The chart of days.
 var (
 	textChartMost   = text{"at most %s a day", "höchstens %s am Tag"}
