@@ -248,7 +248,8 @@ func held(t *testing.T) (o *stacktest.World, base, conn, run string) {
 		if i%4 == 3 {
 			department = "Sales"
 		}
-		users = append(users, o.User(fmt.Sprintf("user%02d@corp.example", i), stack.Object{"department": department, "jobTitle": "Member of staff"}))
+		given, family := []string{"Ann", "Ben", "Cleo", "Dora", "Emil", "Fay", "Gus", "Hana"}[i%8], []string{"Adler", "Brook", "Carver", "Dale", "Ember"}[i/8]
+		users = append(users, o.User(fmt.Sprintf("user%02d@corp.example", i), stack.Object{"givenName": given, "familyName": family, "displayName": given + " " + family, "department": department, "jobTitle": "Member of staff"}))
 	}
 	o.Bind(conn, users...)
 	for _, u := range users {
