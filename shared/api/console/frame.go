@@ -109,7 +109,8 @@ func (v *visit) frame(p view) g.Node {
 		main = append(main, v.flashBox())
 	}
 	main = append(main, v.crumbs(p.crumbs),
-		h.Header(h.Class("title"), h.H1(h.TabIndex("-1"), g.Text(clean(p.title))), g.Group(p.head)), g.Group(p.body), v.asCalls())
+		h.Header(h.Class("title"), h.H1(h.TabIndex("-1"), g.Text(clean(p.title))), g.Group(p.head)), g.Group(p.body),
+		g.If(p.poll > 0, h.P(h.Class("unscripted"), link(v.address(), v.say(textLookAgain)))), v.asCalls())
 	return h.Doctype(h.HTML(h.Lang(v.lang.String()), g.If(class != "", h.Class(class)),
 		h.Head(
 			h.Meta(h.Charset("utf-8")),

@@ -570,6 +570,7 @@ func releasePage(v *visit) (answer, error) {
 		return nil, err
 	}
 	user := v.r.PathValue("user")
+	names := v.namesOf([]directory.UserID{directory.UserID(user)}, nil)
 	at := here("connections", v.id(), "members", user, "release")
 	var picks []g.Node
 	for _, p := range []struct {
@@ -578,9 +579,9 @@ func releasePage(v *visit) (answer, error) {
 	}{{directory.ReleaseKeep, textReleaseKeep}, {directory.ReleaseBlock, textReleaseBlock}, {directory.ReleaseRestore, textReleaseRestore}} {
 		picks = append(picks, h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name("then"), h.Value(string(p.policy)), g.If(c.Settings.Defaulted().OnRelease == p.policy, h.Checked())), h.Span(v.say(p.means))))
 	}
-	return v.ofConnection(&c, "/members", h.H2(v.say(textReleaseTitle)), h.P(code(user)), h.P(h.Class("lead"), v.say(textReleaseMeans)),
+	return v.ofConnection(&c, "/members", h.H2(v.say(textReleaseTitle)), h.P(link(here("users", user), names.show(user)), g.Text(" "), code(user)), h.P(h.Class("lead"), v.say(textReleaseMeans)),
 		h.Form(h.Method("post"), h.Action(at), h.Class("stack"), h.Data("busy", ""), h.FieldSet(h.Legend(v.say(textReleaseThen)), g.Group(picks)),
-			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Name("preview"), h.Value("1"), v.say(textTryFirst)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textRelease)), link(here("connections", v.id(), "members"), h.Class("button"), v.say(textNotYet))))), nil
+			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), h.Name("preview"), h.Value("1"), v.say(textTryFirst)), h.Button(h.Type("submit"), v.say(textRelease)), link(here("connections", v.id(), "members"), h.Class("button"), v.say(textNotYet))))), nil
 }
 
 // release lets an account go, or plans that only.
