@@ -23,6 +23,9 @@
 //	text.go       languages; words.go every text, English and German side by side
 //	html.go       what pages are made of: texts, names of others, tables, forms
 //	frame.go      what stands around every page
+//	choice.go     the changes of a run that are ticked, as an address has them
+//	effects.go    what the effects of changes are called, and how grave they are
+//	chart.go      columns by day, with the same as a table
 //	worddiff.go   what changed in a long text, word by word
 //	page_*.go     the pages
 //	assets/       one sheet of style, one script, a sign; embedded, served by their hash
