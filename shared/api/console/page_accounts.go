@@ -413,15 +413,21 @@ func (v *visit) memberList(at string, p page[binding]) g.Node {
 		}
 		return v.empty(textNoMembers)
 	}
-	account, status, last, acts := column{head: textAccount}, column{head: textStatus}, column{head: textLastWritten}, column{head: textActs}
+	who, account, status, last, acts := column{head: textUser}, column{head: textAccount}, column{head: textStatus}, column{head: textLastWritten}, column{head: textActs}
+	var ids []directory.UserID
+	for i := range p.Items {
+		ids = append(ids, p.Items[i].UserID)
+	}
+	names := v.namesOf(ids, nil)
 	var rows []g.Node
 	for i := range p.Items {
 		b := &p.Items[i]
 		rows = append(rows, h.Tr(
-			v.cell(account, link(here("users", string(b.UserID)), h.Class("who"), data(orID(b.UserPrincipalName, string(b.UserID)))), g.If(b.Created, h.Small(v.say(textMadeByUs)))),
+			v.cell(who, link(here("users", string(b.UserID)), h.Class("who"), data(orID(names[string(b.UserID)], string(b.UserID))))),
+			v.cell(account, data(b.UserPrincipalName), g.If(b.Created, h.Small(v.say(textMadeByUs)))),
 			v.cell(status, v.bindingState(b)), v.cell(last, v.ago(b.LastWrite)), v.cell(acts, v.bindingActs(at, b))))
 	}
-	return h.Div(v.table(textMembers, []column{account, status, last, acts}, rows), v.pager(p.Next))
+	return h.Div(v.table(textMembers, []column{who, account, status, last, acts}, rows), v.pager(p.Next))
 }
 
 func orID(name, id string) string {

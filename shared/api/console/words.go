@@ -56,6 +56,9 @@ var (
 	textNoConnectionMatches = text{"No connection is like that.", "Keine Verbindung ist so."}
 )
 
+// textUser is whom a row is about.
+var textUser = text{"User", "Benutzer"}
+
 // What a change is of.
 var (
 	textPropSignIn     = text{"Sign-in", "Anmeldung"}
