@@ -330,10 +330,12 @@ func TestRefreshSlowly(t *testing.T) {
 				t.Errorf("a page after it took %v", d)
 			}
 		}
+		synctest.Wait()
 		slow = 3 * time.Second / 2 // for the description, and for the token
 		w.pass(renewPause)
 		took()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if w.refreshes != 1 {
 			t.Errorf("%d refreshes", w.refreshes)
 		}
