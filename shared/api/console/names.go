@@ -73,10 +73,7 @@ func (n names) of(id string) string { return orID(n[id], id) }
 
 // namesOf are the names of some users and groups.
 func (v *visit) namesOf(users []directory.UserID, groups []directory.GroupID) names {
-	var refs []directory.Ref
-	for _, id := range users {
-		refs = append(refs, directory.Ref{ID: string(id)})
-	}
+	refs := directory.AccountsOf(users)
 	for _, id := range groups {
 		refs = append(refs, directory.Ref{ID: string(id)})
 	}

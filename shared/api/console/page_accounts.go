@@ -423,7 +423,7 @@ func (v *visit) memberList(at string, p page[binding]) g.Node {
 	for i := range p.Items {
 		b := &p.Items[i]
 		rows = append(rows, h.Tr(
-			v.cell(who, link(here("users", string(b.UserID)), h.Class("who"), data(orID(names[string(b.UserID)], string(b.UserID))))),
+			v.cell(who, link(here("users", string(b.UserID)), h.Class("who"), data(names.of(string(b.UserID))))),
 			v.cell(account, data(b.UserPrincipalName), g.If(b.Created, h.Small(v.say(textMadeByUs)))),
 			v.cell(status, v.bindingState(b)), v.cell(last, v.ago(b.LastWrite)), v.cell(acts, v.bindingActs(at, b))))
 	}
@@ -571,12 +571,13 @@ func (v *visit) bindUsers(con string, users []string) (answer, error) {
 
 // releasePage asks what becomes of an account that is let go, and shows it before.
 func releasePage(v *visit) (answer, error) {
+	user := v.r.PathValue("user")
+	who := v.nameThem(directory.AccountsOf([]directory.UserID{directory.UserID(user)}))
 	var c connection
 	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &c); err != nil {
 		return nil, err
 	}
-	user := v.r.PathValue("user")
-	names := v.namesOf([]directory.UserID{directory.UserID(user)}, nil)
+	names := who.get()
 	at := here("connections", v.id(), "members", user, "release")
 	var picks []g.Node
 	for _, p := range []struct {

@@ -272,7 +272,7 @@ func (v *visit) manyView(m *many, status int, why g.Node) (answer, error) {
 	default:
 		follows := partly(v, cons, func(p page[connection]) g.Node { return v.followsAt(m, p.Items) })
 		names := g.Map(m.users[:min(n, namesShown)], func(u directory.User) g.Node {
-			return h.Li(link(here("users", string(u.ID)), data(displayName(&u))), h.Small(g.Text(" "), data(u.Email)))
+			return h.Li(link(here("users", string(u.ID)), data(u.Label())), h.Small(g.Text(" "), data(u.Email)))
 		})
 		job := m.act.state != "" && n > mostPicked
 		body = append(body, h.P(h.Class("lead"), v.say(textNothingDoneYet)), g.Group(out),
@@ -402,7 +402,7 @@ func (v *visit) stateOneByOne(m *many) answer {
 			if !x.why.late {
 				reason = v.sentence(x.why.Detail)
 			}
-			return h.Tr(v.cell(who, link(here("users", string(x.user.ID)), h.Class("who"), data(displayName(x.user)))), v.cell(why, reason, g.If(x.why.Code != "", h.Small(code(x.why.Code)))))
+			return h.Tr(v.cell(who, link(here("users", string(x.user.ID)), h.Class("who"), data(x.user.Label()))), v.cell(why, reason, g.If(x.why.Code != "", h.Small(code(x.why.Code)))))
 		})), h.P(link(m.list(), h.Class("button primary"), v.say(textBack)))}}
 }
 

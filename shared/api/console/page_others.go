@@ -182,7 +182,7 @@ func passwordPage(v *visit) (answer, error) {
 	if v.s.fresh(v.now()) {
 		form = h.Form(h.Method("post"), h.Action(at+"/password"), h.Class("decide"), h.Data("busy", ""), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textShowPassword)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
-	return view{title: v.lang.say(textPasswordTitle, clean(displayName(&u))), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(displayName(&u))}}, body: []g.Node{h.P(h.Class("lead"), v.say(textPasswordMeans)), form}}, nil
+	return view{title: v.lang.say(textPasswordTitle, clean(u.Label())), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(u.Label())}}, body: []g.Node{h.P(h.Class("lead"), v.say(textPasswordMeans)), form}}, nil
 }
 
 // showPassword shows a temporary password, once: it is on no other page, in no address and
@@ -247,7 +247,7 @@ func (v *visit) moveView(preview *movePreview, p *problem) (answer, error) {
 	if p != nil {
 		status = p.Status
 	}
-	return view{status: status, title: v.lang.say(textMoveTitle, clean(displayName(&u))), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(displayName(&u))}}, body: []g.Node{
+	return view{status: status, title: v.lang.say(textMoveTitle, clean(u.Label())), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(u.Label())}}, body: []g.Node{
 		g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("lead"), v.say(textMoveMeans)), shown,
 		h.Form(h.Method("post"), h.Action(at+"/move"), h.Class("stack"), h.Data("busy", ""), h.Label(v.say(textMoveTo), h.Select(h.Name("to"), g.Group(options))),
 			v.field("email", textNewEmail, textNewEmailHelp, f.Get("email"), faultOf(p, "email")), h.FieldSet(h.Legend(v.say(textOldAccount)), g.Group(picks)), buttons)}}, nil

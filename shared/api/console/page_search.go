@@ -80,7 +80,7 @@ func (v *visit) foundUsers(list page[directory.User], exact later[page[directory
 		}
 		seen[u.ID] = true
 		t, word := stateWord(u.State)
-		items = append(items, h.Li(link(here("users", string(u.ID)), data(displayName(u))), g.Text(" "), v.badge(t, word), h.Small(data(u.Email))))
+		items = append(items, h.Li(link(here("users", string(u.ID)), data(u.Label())), g.Text(" "), v.badge(t, word), h.Small(data(u.Email))))
 	}
 	return v.foundList(items, textNoUsersMatch, list.Next != "", query("/console/users", "text", text))
 }

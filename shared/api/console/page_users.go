@@ -42,9 +42,6 @@ func sourceWord(s directory.Source) text {
 	return textSourceManual
 }
 
-// displayName is what people call a user.
-func displayName(u *directory.User) string { return u.Label() }
-
 // choose is a list to choose a filter's value of.
 func (v *visit) choose(name, now string, caption text, options ...option) g.Node {
 	list := []g.Node{h.Option(h.Value(""), v.say(textAny))}
@@ -217,9 +214,9 @@ func (v *visit) userList(f userFilter, list page[directory.User], chosen picked,
 		if pickable(u.ID) {
 			ticked := slices.Contains(chosen, u.ID)
 			elsewhere = slices.DeleteFunc(elsewhere, func(id directory.UserID) bool { return id == u.ID })
-			box = h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name("c"), h.Value(string(u.ID)), g.If(ticked, h.Checked()), v.label(textChooseThis, clean(displayName(&u)))))
+			box = h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name("c"), h.Value(string(u.ID)), g.If(ticked, h.Checked()), v.label(textChooseThis, clean(u.Label()))))
 		}
-		return h.Tr(g.If(choosing, v.cell(choose, box)), v.cell(name, h.Span(h.Class("person"), v.initials(&u), h.Span(link(here("users", string(u.ID)), h.Class("who"), data(displayName(&u))), g.If(u.Department != "", h.Small(data(u.Department)))))),
+		return h.Tr(g.If(choosing, v.cell(choose, box)), v.cell(name, h.Span(h.Class("person"), v.initials(&u), h.Span(link(here("users", string(u.ID)), h.Class("who"), data(u.Label())), g.If(u.Department != "", h.Small(data(u.Department)))))),
 			v.cell(userName, data(u.UserName)), v.cell(email, data(u.Email)), v.cell(status, v.badge(t, word)), v.cell(source, v.say(sourceWord(u.Source))), v.cell(updated, v.ago(u.Updated)))
 	})
 	table := v.table(textUsers, columns, trs)
@@ -330,7 +327,7 @@ func userPage(v *visit) (answer, error) {
 	for _, b := range list.Items {
 		names[string(b.ConnectionID)] = b.ConnectionName
 	}
-	return view{title: displayName(&u), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}}, head: []g.Node{v.badge(t, word), v.avatar(&u)}, body: []g.Node{
+	return view{title: u.Label(), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}}, head: []g.Node{v.badge(t, word), v.avatar(&u)}, body: []g.Node{
 		h.Section(h.Class("status"), v.userActs(&u), v.profile(&shown, names)),
 		h.Section(h.H2(v.say(textBoundTo)), accounts),
 		h.Section(h.H2(v.say(textInGroups)), partly(v, groups, func(p page[userGroup]) g.Node {
@@ -367,7 +364,7 @@ func photo(v *visit) (answer, error) {
 // initialsOf are the first letters of a user's name.
 func initialsOf(u *directory.User) string {
 	var letters []rune
-	for _, word := range strings.Fields(clean(displayName(u))) {
+	for _, word := range strings.Fields(clean(u.Label())) {
 		r, _ := utf8.DecodeRuneInString(word)
 		if len(letters) < 2 && unicode.IsLetter(r) {
 			letters = append(letters, unicode.ToUpper(r))
@@ -586,8 +583,8 @@ func explainPage(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	title := v.lang.say(textExplainTitle, clean(displayName(&u)))
-	crumbs := []crumb{{"/console/users", v.say(textUsers)}, {here("users", id), data(displayName(&u))}}
+	title := v.lang.say(textExplainTitle, clean(u.Label()))
+	crumbs := []crumb{{"/console/users", v.say(textUsers)}, {here("users", id), data(u.Label())}}
 	if !e.Bound {
 		return view{title: title, section: "/console/users", crumbs: crumbs, body: []g.Node{h.P(h.Class("lead"), v.sentence(e.Summary)), h.P(link(here("users", id), h.Class("button"), v.say(textBack))), v.asCall("GET", at)}}, nil
 	}
@@ -702,8 +699,8 @@ func (v *visit) userForm(u *directory.User, typed directory.Profile, p *problem,
 	at, title, status := "/console/users/new", v.lang.say(textAddUser), 0
 	crumbs := []crumb{{"/console/users", v.say(textUsers)}}
 	if u != nil {
-		at, title = here("users", string(u.ID), "edit"), v.lang.say(textEditTitle, clean(displayName(u)))
-		crumbs = append(crumbs, crumb{here("users", string(u.ID)), data(displayName(u))})
+		at, title = here("users", string(u.ID), "edit"), v.lang.say(textEditTitle, clean(u.Label()))
+		crumbs = append(crumbs, crumb{here("users", string(u.ID)), data(u.Label())})
 	}
 	if p != nil {
 		status = p.Status
@@ -875,7 +872,7 @@ func deleteUserPage(v *visit) (answer, error) {
 		return nil, err
 	}
 	at := here("users", v.id())
-	return view{title: v.lang.say(textDeleteTitle, clean(displayName(&u))), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(displayName(&u))}}, body: []g.Node{
+	return view{title: v.lang.say(textDeleteTitle, clean(u.Label())), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(u.Label())}}, body: []g.Node{
 		h.P(h.Class("lead"), v.say(textDeleteMeans)), h.P(v.say(textDeleteBack)),
 		h.Form(h.Method("post"), h.Action(at+"/delete"), h.Data("busy", ""), hidden("version", itoa(int(u.Version))), h.Div(h.Class("row decide"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textDelete)), link(at, h.Class("button"), v.say(textNotYet))))}}, nil
 }
