@@ -91,7 +91,7 @@ test-aws: sdk-notice ## the same contracts on DynamoDB Local, ElasticMQ and moto
 	@infra/aws-local/with.sh test-aws bash -euc '$(GO) test -count=1 $(AWS_PACKAGES); $(GO) test -count=1 $(AWS_JOBS)'
 
 # The test binary is run by itself, so that the story is seen while it is played.
-test-lambda: sdk-notice ## the demo's story over the six real binaries as on Lambda, each call held to its role (needs Java, Maven and Python)
+test-lambda: sdk-notice ## the demo's story over the seven real binaries as on Lambda, each call held to its role (needs Java, Maven and Python)
 	@infra/aws-local/with.sh test-lambda $(MAKE) --no-print-directory lambda-story
 
 lambda-story: build
@@ -120,7 +120,7 @@ screens: sdk-notice ## take the README's pictures of the console anew (needs chr
 bench: build ## measure; a table and .local/bench.json; ONLY=export,leaver for some parts
 	@mkdir -p .local; $(GO) test -c -o $(BUILD)/bench.test ./infra/bench
 	@cd infra/bench && BINDERY_BENCH='$(or $(ONLY),all)' BINDERY_BENCH_OUT=$(abspath .local)/bench.json BINDERY_BENCH_BUILD=$(abspath $(BUILD)) \
-	  $(abspath $(BUILD))/bench.test -test.run '^TestBench$$' -test.timeout 60m
+	  $(abspath $(BUILD))/bench.test -test.run '^TestBench$$' -test.timeout 80m
 
 scenario: sdk-notice ## 20,000 users loading, people suspended, the process killed: about fifteen minutes
 	BINDERY_SCENARIO=1 $(GO) test ./infra/local -run '^TestLargeLoad$$' -count=1 -v -timeout 60m

@@ -13,7 +13,8 @@ func wire(a *app.AWS) (lambda.Handler, error) {
 	c := a.Config
 	pages, err := console.New(console.Config{
 		PublicURL: c.PublicBaseURL, Issuer: c.ConsoleIssuer, ClientID: c.ConsoleClientID, ClientSecret: a.ConsoleSecret,
-		Scopes: c.ConsoleScopes, AuthParams: c.ConsoleAuthParams, Sessions: a.Parts.Store.Sessions, Environment: c.ConsoleEnvironment, Log: a.Log,
+		Scopes: c.ConsoleScopes, AuthParams: c.ConsoleAuthParams, Sessions: a.Parts.Store.Sessions, Environment: c.ConsoleEnvironment,
+		RequestID: lambda.Gateway{}.RequestID, Log: a.Log,
 	})
 	if err != nil {
 		return lambda.Handler{}, err

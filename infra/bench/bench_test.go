@@ -39,6 +39,7 @@ var parts = []part{
 	{"many", []string{"many.edit_requests", "many.edit_s", "many.address_requests", "many.groups_s", "many.leaver_s", "many.out_requests", "many.removal_requests"}, many},
 	{"crowd", []string{"crowd.load_calls_per_member", "crowd.load_heap_mb", "crowd.page_units", "crowd.list_heap_mb", "crowd.import_requests", "crowd.import_heap_mb"}, inOneGroup},
 	{"licences", []string{"licences.calls_per_user", "licences.at_once", "licences.leaver_s"}, licences},
+	{"console", []string{"console.calls_max", "console.cpu_ms_max", "console.html_kb_max"}, consolePages},
 	{"small", []string{"fleet.small_delay_s"}, small},
 }
 

@@ -35,6 +35,15 @@
 // what stands around it in a function would be measured with it. The admin's
 // function is one of package stack.
 //
+// # The console
+//
+// Its pages are measured on the wall's clock over a stack of its own with the table in
+// memory, by a browser that is signed in: the address of each GET of the console's table
+// of routes, those with filters that make them dearer, and the second page of each list.
+// Console and API are called as functions are, by events. Their CPU time is told in
+// milliseconds, since it is what an admin waits for; garbage is not collected meanwhile
+// (most of it would be the table), and what the tenant answers was asked once before.
+//
 // # Beside scripts
 //
 // What others do instead is measured in the same run, over the same wire in front of

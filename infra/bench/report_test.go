@@ -109,6 +109,10 @@ var musts = map[string]must{
 	"licences.leaver_s":       {3, lower},
 	"one_member.latency_s":    {1.5, lower},
 
+	"console.calls_max":   {4, lower},
+	"console.cpu_ms_max":  {150, lower},
+	"console.html_kb_max": {60, lower},
+
 	"schedule.connections_per_minute": {5_000, higher},
 	"schedule.calls_per_idle":         {3, lower},
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -44,12 +45,13 @@ type lambdaWorld struct {
 	*demonstration
 	seed uint64
 	dir  string // of the logs
+	site *httptest.Server
 
 	mu   sync.Mutex
 	logs map[string]*bytes.Buffer // by function
 }
 
-// TestLambdas plays the demo's whole story over the six real binaries, as
+// TestLambdas plays the demo's whole story over the seven real binaries, as
 // they run on AWS, and then looks at what nobody may see in a story: rights,
 // logs, dead letters, alarms.
 func TestLambdas(t *testing.T) {
@@ -119,11 +121,14 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 	if s.sim, err = entratest.New(entratest.Options{BaseURL: m365}); err != nil {
 		t.Fatal(err)
 	}
+	certificate := w.open(t, s.tokens)
 	w.World, err = lambdas.Open(t.Context(), lambdas.Config{
 		Template: "../../template.yaml", Build: build, Engines: engines, Seed: seed, Tick: stack.TickEvery,
-		Secrets: map[string]string{clientSecretName: secret},
+		Secrets:     map[string]string{clientSecretName: secret, consoleSecretName: consoleSecret},
+		Environment: map[string]string{"SSL_CERT_FILE": certificate},
 		Parameters: map[string]string{
-			"JwtIssuer": stack.IssuerURL, "JwtAudience": stack.Audience, "EntraClientId": stack.ClientID, "EntraClientSecretName": clientSecretName,
+			"JwtIssuer": w.site.URL + stack.ProviderPath, "JwtAudience": stack.Audience, "PublicBaseUrl": w.site.URL,
+			"ConsoleClientId": stack.ConsoleClient, "ConsoleClientSecretName": consoleSecretName, "EntraClientId": stack.ClientID, "EntraClientSecretName": clientSecretName,
 			"AllowCustomEndpoints": "true", "LoginBaseUrl": m365, "GraphBaseUrl": m365 + "/v1.0", "DnsServer": mailServer(t, &w.mail),
 		},
 		Verify: s.tokens.Verify,
@@ -140,6 +145,7 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 		// Each function's processes end now and then; some in the middle of what
 		// they do: of sync one, since a minute passes until another takes over.
 		Recycling: map[string]runtime.Recycling{
+			"console":        {After: 4},
 			"admin":          {After: 60, Middle: 200, MostMiddle: 6},
 			"oauth-callback": {After: 2},
 			"deactivate":     {After: 1},
@@ -169,8 +175,8 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 // afterwards is what happens on AWS in a longer time than the story's: access
 // tokens end, and a new colleague asks for a first password.
 func (w *lambdaWorld) afterwards(ctx context.Context) error {
-	w.show.chapter("two hours later: tokens have ended, a new colleague gets a password, a file comes by S3")
-	for _, step := range []func(context.Context) error{w.freshTokens, w.firstPassword, w.upload, w.allActivity} {
+	w.show.chapter("two hours later: tokens have ended, a new colleague gets a password, a file comes by S3, and an admin by the console")
+	for _, step := range []func(context.Context) error{w.freshTokens, w.firstPassword, w.upload, w.allActivity, w.console} {
 		if err := step(ctx); err != nil {
 			return err
 		}

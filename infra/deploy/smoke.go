@@ -37,6 +37,7 @@ func (t *tool) smoke(ctx context.Context, _ []string) error {
 		{"the API answers, and says what it is", s.health},
 		{"who brings no token is refused", s.unauthenticated},
 		{"the callback refuses a stranger with words", s.callback},
+		{"the console leads to its sign-in, and its pages are guarded", s.console},
 		{"a connection can be made, authorised, deactivated and deleted", s.lifecycle},
 		{"a dry run plans, says what the guard would hold, and writes nothing", s.dryRun},
 		{"no alarm rings, and each can be heard", s.alarms},
@@ -73,6 +74,7 @@ var errSkip = errors.New("skipped")
 type smoker struct {
 	*tool
 	api                     string
+	hasConsole              bool // the stack has pages for admins
 	token                   directory.Secret
 	started                 time.Time
 	resources               map[string]string // of the stack; nil without the aws CLI
@@ -93,6 +95,7 @@ func (s *smoker) prepare(ctx context.Context) error {
 			s.noAWS = err.Error()
 		}
 		s.api = or(s.api, is.outputs["ApiUrl"])
+		s.hasConsole = is.outputs["ConsoleUrl"] != ""
 		s.paused = is.parameters["Paused"] == "true"
 	}
 	if s.api == "" {
@@ -112,6 +115,7 @@ func (s *smoker) prepare(ctx context.Context) error {
 type answer struct {
 	status int
 	kind   string
+	header http.Header
 	body   []byte
 }
 
@@ -148,7 +152,7 @@ func (s *smoker) request(ctx context.Context, method, path, token string, in any
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
-	return &answer{resp.StatusCode, resp.Header.Get("Content-Type"), raw}, err
+	return &answer{resp.StatusCode, resp.Header.Get("Content-Type"), resp.Header, raw}, err
 }
 
 // ask is a request with the token that must succeed.
@@ -209,6 +213,37 @@ func (s *smoker) callback(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("it answered %d with %s, want a page that refuses", a.status, a.kind)
 	}
 	return fmt.Sprint(a.status), nil
+}
+
+// console looks at the pages for admins with a browser that nobody has signed in with:
+// the first page leads to the sign-in, and that one is there, with its policy of content.
+func (s *smoker) console(ctx context.Context) (string, error) {
+	none := "the stack has none; ConsoleClientId asks for it"
+	if s.noAWS == "" && !s.hasConsole {
+		return none, errSkip
+	}
+	first, err := s.request(ctx, http.MethodGet, "/console", "", nil)
+	if err != nil {
+		return "", err
+	}
+	if s.noAWS != "" && first.status == http.StatusNotFound { // API Gateway's, which has no such route
+		return none, errSkip
+	}
+	signIn := first.header.Get("Location")
+	if first.status != http.StatusSeeOther || !strings.HasPrefix(signIn, "/console/sign-in") {
+		return "", fmt.Errorf("/console answered %d with the location %q, want 303 to /console/sign-in", first.status, signIn)
+	}
+	page, err := s.request(ctx, http.MethodGet, signIn, "", nil)
+	if err != nil {
+		return "", err
+	}
+	if page.status != http.StatusOK || !strings.HasPrefix(page.kind, "text/html") {
+		return "", fmt.Errorf("%s answered %d with %s, want a page", signIn, page.status, page.kind)
+	}
+	if policy := page.header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") {
+		return "", fmt.Errorf("%s came with the policy of content %q, want one that begins with nothing", signIn, policy)
+	}
+	return s.api + "/console", nil
 }
 
 func (s *smoker) lifecycle(ctx context.Context) (string, error) {

@@ -9,6 +9,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"bindery/shared/api/console"
+	"bindery/shared/store"
+	"bindery/shared/table/memory"
 )
 
 // live is a stack as smoke sees it: an API and what the aws CLI tells. faults
@@ -35,6 +39,25 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			status = http.StatusInternalServerError
 		}
 		w.WriteHeader(status)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/console") {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		switch {
+		case l.faults["no console"]:
+			w.WriteHeader(http.StatusNotFound)
+		case l.faults["dead console"]:
+			w.WriteHeader(http.StatusInternalServerError)
+		case r.URL.Path == "/console" && l.faults["open console"]:
+			w.WriteHeader(http.StatusOK)
+		case r.URL.Path == "/console":
+			w.Header().Set("Location", "/console/sign-in?to=%2Fconsole")
+			w.WriteHeader(http.StatusSeeOther)
+		case l.faults["no sign-in"]:
+			w.WriteHeader(http.StatusBadGateway)
+		case !l.faults["no policy"]:
+			w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'")
+		}
 		return
 	}
 	if r.Header.Get("Authorization") != "Bearer good" && !l.faults["open"] {
@@ -110,7 +133,11 @@ func (l *live) aws(call string, in map[string]any) (any, error) {
 		if l.faults["no aws"] {
 			return nil, errors.New("Unable to locate credentials")
 		}
-		return described(map[string]string{"Paused": fmt.Sprint(l.faults["paused"])}, nil), nil
+		outputs := map[string]string{"ConsoleUrl": "https://api.example/console"}
+		if l.faults["no console"] {
+			outputs = nil
+		}
+		return described(map[string]string{"Paused": fmt.Sprint(l.faults["paused"])}, outputs), nil
 	case "cloudformation list-stack-resources":
 		var list []map[string]string
 		for logical, physical := range liveResources {
@@ -192,21 +219,21 @@ func smoked(t *testing.T, env map[string]string, faults ...string) (string, *liv
 
 func TestSmoke(t *testing.T) {
 	said, l, err := smoked(t, map[string]string{"ALARM": "1"})
-	if err != nil || !strings.Contains(said, "smoke: 9 passed, 0 failed, 0 skipped") || !strings.Contains(said, "60 of 60 accounts would be blocked") {
+	if err != nil || !strings.Contains(said, "smoke: 10 passed, 0 failed, 0 skipped") || !strings.Contains(said, "60 of 60 accounts would be blocked") {
 		t.Errorf("%v\n%s", err, said)
 	}
 	if len(l.conns) > 0 || len(l.dead) > 0 || len(l.put) != 1 {
 		t.Errorf("it leaves connections %v and dead letters %v; notices %d", l.conns, l.dead, len(l.put))
 	}
 	said, _, err = smoked(t, nil)
-	if err != nil || !strings.Contains(said, "smoke: 8 passed, 0 failed, 1 skipped") {
+	if err != nil || !strings.Contains(said, "smoke: 9 passed, 0 failed, 1 skipped") {
 		t.Errorf("%v\n%s", err, said)
 	}
 }
 
 func TestSmokeWithoutAWS(t *testing.T) {
 	said, _, err := smoked(t, nil, "no aws")
-	if err != nil || !strings.Contains(said, "smoke: 5 passed, 0 failed, 4 skipped") || !strings.Contains(said, "Unable to locate credentials") {
+	if err != nil || !strings.Contains(said, "smoke: 6 passed, 0 failed, 4 skipped") || !strings.Contains(said, "Unable to locate credentials") {
 		t.Errorf("%v\n%s", err, said)
 	}
 	s := newShell(t)
@@ -222,25 +249,30 @@ func TestSmokeWithoutAWS(t *testing.T) {
 // Each fault is found, and said; the others are looked at all the same.
 func TestSmokeFaults(t *testing.T) {
 	for fault, want := range map[string]string{
-		"open":        "with a token that is none answered|with no token answered",
-		"callback":    "it answered 500",
-		"undeletable": "503 busy: The secret is still there.",
-		"asleep":      "is sync woken?",
-		"writes":      "wrote: 1 applied",
-		"ringing":     "ringing: held-alarm (Threshold Crossed)",
-		"mute":        "nobody hears",
-		"silent":      "ringing: silence-alarm (no tick of the schedule",
-		"unguarded":   "the guard would let all of 60 accounts be blocked",
-		"dead letter": "3 in WorkDeadLetters",
-		"refused":     "could not bring it to the topic",
-		"undelivered": "CloudWatch counts no delivery",
+		"open":     "with a token that is none answered|with no token answered",
+		"callback": "it answered 500",
+
+		"dead console": "/console answered 500",
+		"open console": "/console answered 200",
+		"no sign-in":   "/console/sign-in?to=%2Fconsole answered 502",
+		"no policy":    "the policy of content \"\"",
+		"undeletable":  "503 busy: The secret is still there.",
+		"asleep":       "is sync woken?",
+		"writes":       "wrote: 1 applied",
+		"ringing":      "ringing: held-alarm (Threshold Crossed)",
+		"mute":         "nobody hears",
+		"silent":       "ringing: silence-alarm (no tick of the schedule",
+		"unguarded":    "the guard would let all of 60 accounts be blocked",
+		"dead letter":  "3 in WorkDeadLetters",
+		"refused":      "could not bring it to the topic",
+		"undelivered":  "CloudWatch counts no delivery",
 	} {
 		said, _, err := smoked(t, nil, fault)
 		told := false
 		for _, w := range strings.Split(want, "|") {
 			told = told || strings.Contains(said, w)
 		}
-		if !errors.Is(err, errFailed) || !told || !strings.Contains(said, "smoke: 7 passed, 1 failed, 1 skipped") {
+		if !errors.Is(err, errFailed) || !told || !strings.Contains(said, "smoke: 8 passed, 1 failed, 1 skipped") {
 			t.Errorf("%s: %v, want %q in\n%s", fault, err, want, said)
 		}
 	}
@@ -252,5 +284,24 @@ func TestSmokeFaults(t *testing.T) {
 	said, _, err := smoked(t, nil, "nobody")
 	if err != nil || !strings.Contains(said, "no connection is active yet") {
 		t.Errorf("%v\n%s", err, said)
+	}
+	for _, faults := range [][]string{{"no console"}, {"no console", "no aws"}} {
+		if said, _, err := smoked(t, nil, faults...); err != nil || !strings.Contains(said, "ConsoleClientId asks for it") {
+			t.Errorf("%v: %v\n%s", faults, err, said)
+		}
+	}
+}
+
+// What smoke wants of the console is what the console does.
+func TestSmokeKnowsTheConsole(t *testing.T) {
+	pages, err := console.New(console.Config{PublicURL: "https://bindery.example", Issuer: "https://issuer.example", ClientID: "console", Sessions: store.New(memory.New(), store.Options{}).Sessions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(pages)
+	defer srv.Close()
+	s := &smoker{tool: newShell(t).tool, api: srv.URL, hasConsole: true}
+	if said, err := s.console(t.Context()); err != nil || said != srv.URL+"/console" {
+		t.Errorf("%q, %v", said, err)
 	}
 }

@@ -59,6 +59,9 @@ func (t *tool) stack(ctx context.Context, args []string) error {
 	}
 	t.say("\nThe API is at        %s", is.outputs["ApiUrl"])
 	t.say("Its redirect URI is  %s   (make entra-app registers it)", is.outputs["RedirectUri"])
+	if at := is.outputs["ConsoleUrl"]; at != "" {
+		t.say("The console is at    %s", at)
+	}
 	return nil
 }
 

@@ -69,6 +69,22 @@ func TestStack(t *testing.T) {
 	}
 }
 
+// At its end a deployment says where everything is, the console where there is one.
+func TestStackSaysWhere(t *testing.T) {
+	for console, outputs := range map[string]map[string]string{
+		"":                            {"ApiUrl": "https://api.example"},
+		"https://api.example/console": {"ApiUrl": "https://api.example", "ConsoleUrl": "https://api.example/console"},
+	} {
+		s := stackShell(t, described(map[string]string{"EntraClientId": clientID}, outputs), nil)
+		if err := s.stack(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if said := s.said.String(); strings.Contains(said, "The console is at") != (console != "") || !strings.Contains(said, console) {
+			t.Errorf("with the console at %q it says\n%s", console, said)
+		}
+	}
+}
+
 // No two versions of admin on two tables.
 func TestTableAtOnce(t *testing.T) {
 	has := map[string]string{"EntraClientId": clientID, "TableName": "one", "AdminDeployment": "LambdaCanary10Percent5Minutes"}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"mvdan.cc/sh/v3/syntax"
 )
 
@@ -20,6 +21,9 @@ var inputs = map[string]any{
 	"dynamodb update-continuous-backups":      dynamodb.UpdateContinuousBackupsInput{},
 	"dynamodb update-table":                   dynamodb.UpdateTableInput{},
 	"dynamodb update-item":                    dynamodb.UpdateItemInput{},
+	"dynamodb scan":                           dynamodb.ScanInput{},
+	"dynamodb delete-item":                    dynamodb.DeleteItemInput{},
+	"secretsmanager create-secret":            secretsmanager.CreateSecretInput{},
 }
 
 // Calls of the aws CLI have the options, and members within, that AWS takes.

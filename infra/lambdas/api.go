@@ -14,9 +14,13 @@ import (
 	"bindery/infra/lambdas/runtime"
 )
 
+// signIns are the functions that redeem codes, each of which is good for once: what
+// they do is not asked for again.
+var signIns = []string{"console", "oauth-callback"}
+
 // openGateway makes the HTTP API.
 func (w *World) openGateway() error {
-	g := &gateway.Gateway{Verify: w.cfg.Verify, Domain: w.stack.domain(), Invoke: func(folder string, payload []byte, trace string) ([]byte, error) {
+	g := &gateway.Gateway{Verify: w.cfg.Verify, Domain: strings.TrimPrefix(w.URL(), "https://"), Invoke: func(folder string, payload []byte, trace string) ([]byte, error) {
 		trace, _ = mapping.Lineage(trace, folder)
 		// Only what asks and changes nothing is asked again by a caller.
 		var e struct {
@@ -25,7 +29,7 @@ func (w *World) openGateway() error {
 		if err := json.Unmarshal(payload, &e); err != nil {
 			return nil, err
 		}
-		event := runtime.Event{Payload: payload, Trace: trace, MayDie: e.RequestContext.HTTP.Method == http.MethodGet && folder != "oauth-callback"}
+		event := runtime.Event{Payload: payload, Trace: trace, MayDie: e.RequestContext.HTTP.Method == http.MethodGet && !slices.Contains(signIns, folder)}
 		answer, err := w.invoke(folder, event)
 		for killed(err) { // the caller saw 500, and asks again
 			answer, err = w.invoke(folder, event)

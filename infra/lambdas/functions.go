@@ -64,8 +64,10 @@ func (w *World) openFunction(resource string, p map[string]any, roles map[string
 	k := w.admit("assumed-role/"+roleName+"/"+name, role)
 	group := fmt.Sprint(template.At(p, "LoggingConfig", "LogGroup"))
 	env := append(lambdaEnvironment(name, group, memory, k), "AWS_ENDPOINT_URL=http://"+w.server.Addr) // the one that Lambda does not set
-	for name, value := range set {
-		env = append(env, name+"="+value)
+	for _, more := range []map[string]string{set, w.cfg.Environment} {
+		for name, value := range more {
+			env = append(env, name+"="+value)
+		}
 	}
 	recycling := w.cfg.Recycling[folder]
 	recycling.Seed = w.cfg.Seed + uint64(len(w.functions))

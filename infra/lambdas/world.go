@@ -1,6 +1,7 @@
 package lambdas
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -31,6 +32,9 @@ type Config struct {
 	Verify func(token string) (claims map[string]any, err error)
 	// Put gets the events that functions put on buses.
 	Put func(cloud.Entry)
+	// Environment is set for every function beside what Lambda and the template set: what
+	// this machine needs, as where certificates are.
+	Environment map[string]string
 	// Tick is how often the schedule comes, in place of the template's rate.
 	Tick time.Duration
 	// Recycling is each function's; all seeds come from this one.
@@ -203,8 +207,11 @@ func (w *World) Physical(resource string) string {
 	return name
 }
 
-// URL is the API's address, as the functions know it.
-func (w *World) URL() string { return "https://" + w.stack.domain() }
+// URL is the API's address, as the functions know it: that of the parameter
+// PublicBaseUrl, if there is one.
+func (w *World) URL() string {
+	return cmp.Or(w.cfg.Parameters["PublicBaseUrl"], "https://"+w.stack.domain())
+}
 
 // Close ends all processes and the address of AWS; the resources stay.
 func (w *World) Close() error {

@@ -248,7 +248,8 @@ func held(t *testing.T) (o *stacktest.World, base, conn, run string) {
 		if i%4 == 3 {
 			department = "Sales"
 		}
-		users = append(users, o.User(fmt.Sprintf("user%02d@corp.example", i), stack.Object{"department": department, "jobTitle": "Member of staff"}))
+		given, family := []string{"Ann", "Ben", "Cleo", "Dora", "Emil", "Fay", "Gus", "Hana"}[i%8], []string{"Adler", "Brook", "Carver", "Dale", "Ember"}[i/8]
+		users = append(users, o.User(fmt.Sprintf("user%02d@corp.example", i), stack.Object{"givenName": given, "familyName": family, "displayName": given + " " + family, "department": department, "jobTitle": "Member of staff"}))
 	}
 	o.Bind(conn, users...)
 	for _, u := range users {
@@ -323,7 +324,7 @@ func TestBrowserConsole(t *testing.T) {
 
 	// In German, in one look.
 	js[bool](b, "document.querySelector('button[name=lang][value=de]').click(), true")
-	b.see("Benutzer verbinden")
+	b.see("Benutzer binden")
 	b.open("/console")
 	b.see("Wartet auf eine Entscheidung")
 	b.look("home-german")
@@ -335,7 +336,7 @@ func TestBrowserConsole(t *testing.T) {
 	b.open("/console/runs/" + run)
 	b.see("Why it is held")
 	js[bool](b, "[...document.querySelectorAll('input[name=c]')].slice(0, 3).forEach(x => x.click()), true")
-	b.see("3 chosen")
+	b.see(fmt.Sprintf("3 of %d chosen", js[int](b, "document.querySelectorAll('input[name=c]').length")))
 	b.press("button[value=chosen]", "Approve 3 of")
 	b.look("approve")
 	b.wide(360, 740)

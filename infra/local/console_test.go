@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -109,15 +108,10 @@ func TestConsoleCrawl(t *testing.T) {
 	o.Post("/v1/groups/"+group+"/members", object{"userIds": []string{ann}})
 	o.Must(o.API.Put(o.Context(), "/v1/connections/"+conn+"/groups/"+group, object{"select": object{}}))
 	o.Must(o.API.Patch(o.Context(), "/v1/connections/"+conn, object{"settings": object{"mode": "approve"}}))
-	// A slice that was under way when the mode changed writes by the settings that it has
-	// read: the user is edited until a run waits.
-	tries := 0
+	o.Must(o.API.Patch(o.Context(), "/v1/users/"+ann, object{"givenName": "Renamed"}))
 	o.Wait("no run is held", func() bool {
-		tries++
-		o.Must(o.API.Patch(o.Context(), "/v1/users/"+ann, object{"givenName": fmt.Sprintf("Renamed %d", tries)}))
 		return slices.ContainsFunc(o.Get("/v1/connections/"+conn+"/runs?limit=5").List("items"), func(r stack.Object) bool { return r.Text("state") == "held" })
 	})
-	paths := o.Get("/v1/openapi.json").Object("paths")
 	for _, part := range []string{"admin", "read"} {
 		t.Run(part, func(t *testing.T) {
 			v := visit(t, o, part)
@@ -131,9 +125,6 @@ func TestConsoleCrawl(t *testing.T) {
 					seen[key] = true
 				}
 				status, page := v.look(path)
-				if path == "/console/jobs" && paths["/v1/jobs"] == nil {
-					continue // the API has no list of jobs yet
-				}
 				if status != http.StatusOK {
 					t.Errorf("%s: %d", path, status)
 				}

@@ -34,7 +34,7 @@ func TestSmoke(t *testing.T) {
 		}
 		return string(out)
 	}
-	if said := smoke(); !strings.Contains(said, "4 passed, 0 failed, 5 skipped") || !strings.Contains(said, "no connection is active yet") {
+	if said := smoke(); !strings.Contains(said, "5 passed, 0 failed, 5 skipped") || !strings.Contains(said, "no connection is active yet") {
 		t.Errorf("without a connection:\n%s", said)
 	}
 	conn := o.Connect("corp.example", o.Tenant("corp.example"), nil)
@@ -43,7 +43,7 @@ func TestSmoke(t *testing.T) {
 	o.Binding(conn, ann, "in-sync")
 	before := len(o.Get("/v1/connections").List("items"))
 	said := smoke()
-	if !strings.Contains(said, "5 passed, 0 failed, 4 skipped") || !strings.Contains(said, conn+" would write 2") { // a block, and the end of sessions
+	if !strings.Contains(said, "6 passed, 0 failed, 4 skipped") || !strings.Contains(said, conn+" would write 2") { // a block, and the end of sessions
 		t.Errorf("with a connection:\n%s", said)
 	}
 	if after := len(o.Get("/v1/connections").List("items")); after != before {

@@ -1,11 +1,13 @@
 package stack
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"bindery/infra/apigateway"
 	"bindery/shared/api/console"
@@ -76,26 +78,41 @@ func (s *Stack) gateway(cfg *Config) (http.Handler, error) {
 
 // console serves the admins' pages, and the provider that signs people in to them. Both
 // of the console's ways out come back in here: to the provider, and to the API.
+//
+// Pages, cookies and the redirects of a sign-in are of one host. So each host under which the
+// stack is reached, localhost, 127.0.0.1 or one of Config.Hosts, has a front of its own; the
+// sessions are those of one table.
 func (s *Stack) console(mux *http.ServeMux, cfg *Config) error {
-	provider, err := NewProvider(s.Tokens, cfg.PublicURL)
-	if err != nil {
-		return err
-	}
 	inside := inprocess.Transport(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }))
-	pages, err := console.New(console.Config{
-		PublicURL: cfg.PublicURL, Issuer: cfg.PublicURL + ProviderPath, ClientID: ConsoleClient, Scopes: AdminScopes,
-		Login: inside, API: inside, Sessions: s.Core.Parts().Store.Sessions, Environment: "laptop", Log: cfg.Log,
-	})
+	f := &fronts{byHost: map[string]*front{}, make: func(publicURL string) (*front, error) {
+		provider, err := NewProvider(s.Tokens, publicURL)
+		if err != nil {
+			return nil, err
+		}
+		pages, err := console.New(console.Config{
+			PublicURL: publicURL, APIURL: cfg.PublicURL, Issuer: publicURL + ProviderPath, ClientID: ConsoleClient, Scopes: AdminScopes,
+			Login: inside, API: inside, Sessions: s.Core.Parts().Store.Sessions, Environment: "laptop", RequestID: lambda.Gateway{}.RequestID, Log: cfg.Log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return &front{lambda.Answer(pages), provider}, nil
+	}}
+	var err error
+	if f.own, err = f.make(cfg.PublicURL); err != nil {
+		return err
+	}
+	u, err := url.Parse(cfg.PublicURL)
 	if err != nil {
 		return err
 	}
-	answer := lambda.Answer(pages)
+	f.scheme, f.byHost[strings.ToLower(u.Host)] = u.Scheme, f.own
 	for _, path := range []string{"/console", "/console/"} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			apigateway.Route{Key: r.Method + " /console/{proxy+}", Invoke: answer}.Serve(w, r)
+			apigateway.Route{Key: r.Method + " /console/{proxy+}", Invoke: f.of(r).pages}.Serve(w, r)
 		})
 	}
-	mux.Handle(ProviderPath+"/", provider)
+	mux.HandleFunc(ProviderPath+"/", func(w http.ResponseWriter, r *http.Request) { f.of(r).provider.ServeHTTP(w, r) })
 	return nil
 }
 
@@ -115,6 +132,45 @@ func (s *Stack) scim(mux *http.ServeMux, cfg *Config) {
 		}
 		apigateway.Route{Key: "ANY /scim/{client}/oauth/v2/{proxy+}", Claims: apigateway.Claims(claims), Invoke: answer}.Serve(w, r)
 	})
+}
+
+// front is the console and its provider under one host.
+type front struct {
+	pages    func(ctx context.Context, event []byte) ([]byte, error)
+	provider *Provider
+}
+
+// mostFronts is under how many hosts and ports the console is served: whoever asks may
+// name any port.
+const mostFronts = 32
+
+// fronts are those of the hosts that were asked for.
+type fronts struct {
+	scheme string
+	own    *front // of PublicURL
+	make   func(publicURL string) (*front, error)
+
+	mu     sync.Mutex
+	byHost map[string]*front
+}
+
+// of is the front of a request, whose host was looked at before.
+func (f *fronts) of(r *http.Request) *front {
+	host := strings.ToLower(r.Host)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if one := f.byHost[host]; one != nil {
+		return one
+	}
+	if len(f.byHost) >= mostFronts {
+		return f.own
+	}
+	one, err := f.make(f.scheme + "://" + host)
+	if err != nil {
+		return f.own
+	}
+	f.byHost[host] = one
+	return one
 }
 
 // problem refuses a request before it is the API's.

@@ -44,11 +44,13 @@ var outcomes = map[string]outcome{
 	"admin.no-scope":           {403, "scope-missing"},
 	"console.home":             {303, ""},
 	"console.sign-in":          {200, ""},
+	"console.login":            {403, ""},
 	"console.foreign-form":     {403, ""},
 	"scim.list-users":          {401, ""},
 	"scim.create-user":         {401, ""},
 	"scim.other-path":          {404, ""},
 	"scim.by-claims":           {401, ""},
+	"console.preferences":      {303, ""},
 	"oauth-callback.code":      {400, ""},
 	"oauth-callback.denied":    {400, ""},
 	"oauth-callback.start":     {400, ""},
@@ -203,6 +205,9 @@ func check(t *testing.T, name, body string, p *process) {
 	}
 	if kind := got.Headers["content-type"]; got.StatusCode >= 400 && want.code != "" && kind != "application/problem+json" {
 		t.Errorf("%s: content type %q, want a problem", name, kind)
+	}
+	if name == "console.preferences" && len(got.Cookies) != 2 {
+		t.Errorf("%s: sets %q, want two cookies", name, got.Cookies)
 	}
 	if events.Function(name) == string(app.OAuthCallback) && (!strings.HasPrefix(got.Headers["content-type"], "text/html") || got.Headers["cache-control"] != "no-store") {
 		t.Errorf("%s: headers %v, want a page that is not kept", name, got.Headers)

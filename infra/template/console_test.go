@@ -85,3 +85,12 @@ func TestConsoleRoutes(t *testing.T) {
 		t.Errorf("GET /console = %d", w.Code)
 	}
 }
+
+// The stack's own client lets a sign-out lead back to the page that the console names.
+func TestConsoleSignsOut(t *testing.T) {
+	t.Parallel()
+	urls := list(At(read(t).Resources, "ConsoleClient", "Properties", "LogoutURLs"))
+	if len(urls) != 1 || At(urls[0], "Fn::Sub", 0) != "${Base}/console/sign-in" {
+		t.Errorf("LogoutURLs are %v", urls)
+	}
+}

@@ -39,7 +39,7 @@ func TestOptions(t *testing.T) {
 	tmpl := read(t)
 	own := Values{"JwtIssuer": "https://issuer.example", "JwtAudience": "bindery"}
 	base := made(t, tmpl, own)
-	consoles := []string{"ConsoleActsRoute", "ConsoleFunction", "ConsoleIntegration", "ConsoleLogs", "ConsolePagesRoute", "ConsolePermission", "ConsoleRole", "ConsoleRoute"}
+	consoles := []string{"ConsoleActsRoute", "ConsoleFunction", "ConsoleIntegration", "ConsoleLoginRoute", "ConsoleLogs", "ConsolePagesRoute", "ConsolePermission", "ConsoleRole", "ConsoleRoute"}
 	pool := []string{"AdminClient", "Scopes", "UserPool", "UserPoolDomain"}
 	for _, tt := range []struct {
 		given       Values
@@ -98,6 +98,22 @@ func TestTableName(t *testing.T) {
 		}
 		if got, err := tmpl.Resolve(At(tmpl.Outputs, "TableName", "Value"), given); err != nil || got != name {
 			t.Errorf("the output TableName = %q, %v; want %s", got, err, name)
+		}
+	}
+}
+
+// The console's pages call the installation as they are told, and by the stack's name
+// where they are not.
+func TestConsoleEnvironment(t *testing.T) {
+	t.Parallel()
+	tmpl := read(t)
+	variable := At(tmpl.Resources, "ConsoleFunction", "Properties", "Environment", "Variables", "CONSOLE_ENVIRONMENT")
+	for want, given := range map[string]Values{
+		"bindery":    {"AWS::StackName": "bindery"},
+		"production": {"AWS::StackName": "bindery", "ConsoleEnvironment": "production"},
+	} {
+		if got, err := tmpl.Resolve(variable, given); err != nil || got != want {
+			t.Errorf("with %v the console's installation is %q, %v; want %q", given, got, err, want)
 		}
 	}
 }

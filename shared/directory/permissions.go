@@ -109,8 +109,11 @@ func (c *Connection) Lacking() []Permission {
 // Problem is what lacking the permission means for what the connection does.
 func (p Permission) Problem() Problem {
 	return Problem{Code: CodeScopeMissing, Kind: ProblemAuthorization, Message: "The connection lacks the permission " + p.Scope + ". " + p.For + " " + p.Without,
-		Next: "Authorise the connection again by POST /v1/connections/{id}/authorize: Microsoft asks for that permission. What waits for it goes on by itself."}
+		Next: "Authorise the connection again, on its page in the console or by POST /v1/connections/{id}/authorize: Microsoft asks for that permission. What waits for it goes on by itself."}
 }
+
+// inConsole is where the console has the settings that want a permission.
+const inConsole = "Settings, Permissions of the next authorisation"
 
 // MustHave refuses what a connection lacks the permission for: setting is the one that
 // wants it where no rule does, and what becomes of it without says the rest.
@@ -120,7 +123,7 @@ func (c *Connection) MustHave(scope, setting, without string) error {
 	}
 	then := "Authorise the connection again: Microsoft asks for that permission."
 	if !c.Wants(scope) {
-		then = "Set " + setting + " in the connection's settings, and authorise it again."
+		then = "Set " + setting + " in the connection's settings (in the console: " + inConsole + "), and authorise it again."
 	}
 	return Refuse(ErrConflict, CodeScopeMissing, "The connection \""+c.Name+"\" lacks the permission "+scope+", without which "+without+".", then)
 }

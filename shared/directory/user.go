@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -132,6 +133,11 @@ func (u *User) EditorsSince(version int64, at time.Time) []string {
 		}
 	}
 	return list
+}
+
+// Label is what people call the user: the display name, else the names, else the address.
+func (u *User) Label() string {
+	return cmp.Or(u.DisplayName, strings.TrimSpace(u.GivenName+" "+u.FamilyName), u.Email, string(u.ID))
 }
 
 // Enabled reports whether the directory wants the user's account to be usable.

@@ -119,6 +119,7 @@ func New(cfg Config) (*API, error) {
 	a.userLicences()
 	a.jobs()
 	a.me()
+	a.names()
 	a.users()
 	a.groups()
 	a.scimClients()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -245,9 +246,9 @@ func (a *API) connections() {
 	register(a, operation{id: "listConnections", method: http.MethodGet, path: "/v1/connections", scope: ScopeRead,
 		summary: "List connections"}, a.listConnections)
 	register(a, operation{id: "getConnection", method: http.MethodGet, path: "/v1/connections/{id}", scope: ScopeRead,
-		summary: "Read a connection"}, a.getConnection)
+		summary: "Read a connection", more: "The ETag stands for the settings alone: the rest changes with every run."}, a.getConnection)
 	register(a, operation{id: "editConnection", method: http.MethodPatch, path: "/v1/connections/{id}", scope: ScopeAdmin,
-		more:    "Each setting that becomes looser by the edit needs bindery/approve as well; the refusal (403 needs-approve) names them in errors. With fourEyes such an edit waits as a proposal (202) until somebody else approves it.",
+		more:    "With If-Match the edit goes onto the settings of that ETag, or is refused (412). Each setting that becomes looser by the edit needs bindery/approve as well; the refusal (403 needs-approve) names them in errors. With fourEyes such an edit waits as a proposal (202) until somebody else approves it.",
 		summary: "Edit name and settings, as a JSON merge patch", body: schema[ConnectionEdit](a), core: []string{"name", "settings"}, types: patchTypes, status: 200,
 		also: answers{200: schema[Connection](a), 202: schema[Proposal](a)}}, a.editConnection)
 	register(a, operation{id: "authorizeConnection", method: http.MethodPost, path: "/v1/connections/{id}/authorize", scope: ScopeAdmin,
@@ -309,20 +310,52 @@ func (a *API) connection(ctx context.Context, id string) (directory.Connection, 
 	return a.Stores.Connections.Connection(ctx, directory.ConnectionID(id))
 }
 
-func (a *API) getConnection(ctx context.Context, _ Caller, in *ConnectionPath) (*output[Connection], error) {
+// readConnection is a connection with the ETag of its settings.
+type readConnection struct {
+	ETag string `header:"ETag"`
+	Body Connection
+}
+
+// settingsTag is the ETag of a connection's settings. What else it is, changes with each
+// run: an edit by the version of all of it would hardly ever go through.
+func settingsTag(c *directory.Connection) string {
+	return `"` + directory.SettingsMark(c.Settings) + `"`
+}
+
+// settingsBase reads an If-Match header as the mark of settings; empty for none or any.
+func settingsBase(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	if s == "" || s == "*" {
+		return "", nil
+	}
+	mark, opened := strings.CutPrefix(strings.TrimPrefix(s, "W/"), `"`)
+	mark, closed := strings.CutSuffix(mark, `"`)
+	if !opened || !closed || mark == "" {
+		return "", directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "If-Match is not the ETag of any settings.",
+			"Read the connection again and send its ETag, with its quotation marks.")
+	}
+	return mark, nil
+}
+
+func (a *API) getConnection(ctx context.Context, _ Caller, in *ConnectionPath) (*readConnection, error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	v, err := a.view(ctx, &c)
-	return &output[Connection]{v}, err
+	return &readConnection{settingsTag(&c), v}, err
 }
 
 func (a *API) editConnection(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
+	IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the settings that are edited; without it the edit goes onto whatever is there"`
 	sent[connectionEditBody]
 }) (*accepted, error) {
-	edit := safety.Edit{Name: in.body.Name}
+	base, err := settingsBase(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	edit := safety.Edit{Name: in.body.Name, Base: base}
 	if in.body.Settings != nil {
 		edit.Settings = func(old directory.Settings) (directory.Settings, error) { return mergeSettings(old, in.body.Settings) }
 	}

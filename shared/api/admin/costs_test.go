@@ -46,6 +46,7 @@ func TestCostsOfReading(t *testing.T) {
 			run + "/counts?department=Works": 2, // the run, and its one chunk
 			"/v1/users:count":                1,
 			"/v1/users?id=" + strings.Join(users[:10], ","): 1,
+			"/v1/names?id=" + strings.Join(users[:10], ","): 1,
 			"/v1/users/" + users[0] + "/bindings":           3,
 			"/v1/attention?urgency=decide":                  5, // a page of connections with their leases, and of one its lease, its open runs and their records
 			"/v1/attention":                                 7, // its problems and the doctor's report besides

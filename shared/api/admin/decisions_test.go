@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -79,6 +80,30 @@ func TestApprovalByFilter(t *testing.T) {
 	}
 }
 
+// A list that is null is not one that was left out, which would be everything.
+func TestNullIsNotEverything(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.heldRun()
+	run := "/v1/runs/" + string(id)
+	for path, bodies := range map[string][]string{
+		run + "/approve": {`{"changeIds":null}`, `{"effects":null}`, `{"effects":null,"changeIds":null,"reason":"only these"}`, `{"changeIds":["` + string(id) + `.0.0"],"effects":null}`,
+			`{"where":{"effect":["block"],"department":null}}`, `{"where":{"effect":null,"department":["Sales"]}}`, `{"where":{"effect":["block"],"userId":null}}`, `{"where":{"effect":["block"],"groupId":null}}`,
+			`{"where":{"effect":["block"],"property":null}}`, `{"where":{"effect":["block"],"domain":null}}`},
+		run + "/undo": {`{"userIds":null}`, `{"objects":null}`, `{"properties":null}`},
+		"/v1/connections/" + string(w.conn.ID) + "/runs": {`{"userIds":null}`, `{"objects":null}`, `{"dryRun":true,"userIds":null}`},
+	} {
+		for _, body := range bodies {
+			if a := w.want(400, "invalid-body", "POST", path, body); !strings.Contains(a.raw, "must not be null") {
+				t.Errorf("%s: %s", body, a.raw)
+			}
+		}
+	}
+	if a := w.want(200, "", "GET", run, ""); a.text("state") != "held" || a.body["decisions"] != nil {
+		t.Errorf("what was refused has decided: %s", a.raw)
+	}
+}
+
 // What the filter of an approval selects can be counted before, by the same filter.
 func TestCounts(t *testing.T) {
 	t.Parallel()
@@ -97,6 +122,26 @@ func TestCounts(t *testing.T) {
 	if effects := a.body["effects"].(map[string]any); effects["block"] != float64(2) || effects["update"] != float64(1) {
 		t.Errorf("counts %s", a.raw)
 	}
+	if written, _ := w.want(200, "", "GET", run+"/counts?effect=block", "").body["written"].(map[string]any); written["changes"] != float64(2) {
+		t.Errorf("an approval of the blocks would write %v", written)
+	}
+	for query, want := range map[string]int{"?place=0.0": 1, "?place=0.1-2": 2, "?place=0.0,0.2": 2, "?place=0.0-2&effect=block": 2, "?place=0.7": 0, "?place=3.0": 0} {
+		if a := w.want(200, "", "GET", run+"/counts"+query, ""); a.body["changes"] != float64(want) {
+			t.Errorf("%s counts %s, want %d", query, a.raw, want)
+		}
+		if list := w.want(200, "", "GET", run+"/changes"+query, ""); len(list.body["items"].([]any)) != want {
+			t.Errorf("%s lists %s, want %d", query, list.raw, want)
+		}
+	}
+	for _, none := range []string{"0", "0.", ".0", "0.-1", "-1.0", "0.01", "0.1-0", "0.0-500", "0.0-1-2", "x.0", "0.0.0", "run_1.0.0", "0.1,,0.2"} {
+		w.want(422, "no-such-change", "GET", run+"/counts?place="+none, "")
+		w.want(422, "no-such-change", "GET", run+"/changes?place="+none, "")
+	}
+	var many []string
+	for i := range 41 {
+		many = append(many, fmt.Sprintf("%d.0-499", i))
+	}
+	w.want(413, "too-many-changes", "GET", run+"/counts?place="+strings.Join(many, ","), "")
 	w.want(422, "unknown-effect", "GET", run+"/counts?effect=explode", "")
 	w.want(404, "not-found", "GET", "/v1/runs/run_none/counts", "")
 }

@@ -181,14 +181,14 @@ func TestManagerGone(t *testing.T) {
 	if a := w.do("PATCH", "/v1/users/"+boss, fmt.Sprintf(`{"managerId":%q}`, ann)); a.status != 409 || a.text("code") != "manager-cycle" {
 		t.Errorf("a circle of managers = %d %s", a.status, a.raw)
 	}
-	if a := w.do("GET", "/v1/users/"+ann, ""); strings.Contains(a.raw, "managerGone") {
+	if a := w.do("GET", "/v1/users/"+ann, ""); strings.Contains(a.raw, "managerGone") || a.text("managerName") != "boss@corp.example" {
 		t.Errorf("with a manager: %s", a.raw)
 	}
 	w.do("DELETE", "/v1/users/"+boss, "")
 	if got := w.items("/v1/users?deleted=true", "email"); !slices.Equal(got, []string{"boss@corp.example"}) {
 		t.Errorf("deleted users: %v", got)
 	}
-	if a := w.do("GET", "/v1/users/"+ann, ""); !strings.Contains(a.raw, `"managerGone":true`) || !strings.Contains(a.raw, boss) {
+	if a := w.do("GET", "/v1/users/"+ann, ""); !strings.Contains(a.raw, `"managerGone":true`) || strings.Contains(a.raw, "managerName") || !strings.Contains(a.raw, boss) {
 		t.Errorf("with a manager who is deleted: %s", a.raw)
 	}
 }

@@ -39,6 +39,7 @@ const (
 	loadText = "The file is the body, or was uploaded before (upload). It has at most 1,000,000 lines with a user, each of at most 204,800 bytes, and a workbook at most 10,000,000 bytes, 128 MB unpacked; of the lines that are refused the job lists the first 10,000 and counts all. " +
 		"Separator (comma, semicolon, tab, vertical bar), encoding (UTF-8, UTF-16, Windows-1252), line breaks and the names of columns are recognised, also those of exports of Entra, Microsoft 365, Okta, JumpCloud, BambooHR and Personio, and the job says what was (file). " +
 		"A text in another encoding than UTF-8, and CSV in which more than 40 % of the bytes are quotation marks, backslashes and line breaks, is sent as application/octet-stream, which arrives in base64. " +
+		"A line of JSON may have the id of a user beside the address: it edits that user while the address is theirs, and nobody else. " +
 		"A column that says who may sign in elsewhere counts for new users, unless applyStatus is said. Counts are created, updated, unchanged and statusDiffers, of users whose state such a column would change."
 	uploadText = "Send the file, of 1 to 100,000,000 bytes, by the method to the url with the headers and a Content-Length of exactly bytes, within the hour; then call POST /v1/users:load?upload={id}, or POST /v1/groups:load?upload={id}, with the same token. " +
 		"Whoever has the url can store this one file, once. It is deleted when it is loaded, and else after a day."

@@ -174,3 +174,29 @@ func TestLooseningIsAudited(t *testing.T) {
 	w.wantAs(ben, 200, "", "POST", p.text("href")+"/approve", "")
 	want("ben", "ann", "Loosens breaker.over.")
 }
+
+// An edit of settings by their ETag goes onto these settings or is refused; what a run notes
+// of the connection is no other version.
+func TestSettingsByVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	path := "/v1/connections/" + string(w.conn.ID)
+	w.set(json.RawMessage(`{"fourEyes":true}`))
+	read := w.do("GET", path, "").header.Get("ETag")
+	w.want(412, "version-mismatch", "PATCH", path, `{"settings":{"auditLog":true}}`, "If-Match", `junk`)
+	w.want(200, "", "PATCH", path, `{"name":"Another"}`, "If-Match", read)
+	if got := w.do("GET", path, "").header.Get("ETag"); got != read {
+		t.Errorf("a name makes the settings %s, which were %s", got, read)
+	}
+	w.want(200, "", "PATCH", path, `{"settings":{"auditLog":true}}`, "If-Match", read)
+	for _, patch := range []string{`{"settings":{"auditLog":false}}`, `{"settings":{"mode":"approve"}}`, `{"settings":{"fourEyes":false}}`, `{"name":"A third"}`} {
+		w.want(412, "version-mismatch", "PATCH", path, patch, "If-Match", read)
+	}
+	if s := w.settings(); !s.AuditLog || !s.FourEyes || s.Mode != "" {
+		t.Errorf("the settings are %+v", s)
+	}
+	if a := w.do("GET", path, ""); a.text("name") != "Another" || strings.Contains(a.raw, "proposals") {
+		t.Errorf("the connection is %s", a.raw)
+	}
+	w.want(200, "", "PATCH", path, `{"settings":{"mode":"approve"}}`, "If-Match", `*`)
+}

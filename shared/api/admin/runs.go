@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"bindery/shared/api/endpoint"
@@ -42,8 +43,8 @@ type Runs interface {
 // NewRun is the body of a run; left out, it is "sync now".
 type NewRun struct {
 	DryRun  bool               `json:"dryRun,omitempty" doc:"Only plan."`
-	UserIDs []directory.UserID `json:"userIds,omitempty" doc:"Only these users."`
-	Objects []directory.Ref    `json:"objects,omitempty" doc:"Only these objects of other kinds than accounts, beside the users."`
+	UserIDs []directory.UserID `json:"userIds,omitempty" nullable:"false" doc:"Only these users."`
+	Objects []directory.Ref    `json:"objects,omitempty" nullable:"false" doc:"Only these objects of other kinds than accounts, beside the users."`
 	Full    bool               `json:"full,omitempty" doc:"Read and compare every bound account."`
 	// Settings are merged into the connection's, for this plan only.
 	Settings SettingsPatch `json:"settings,omitempty" doc:"What if; only with dryRun."`
@@ -92,7 +93,7 @@ func (a *API) runs() {
 		also:    answers{http.StatusOK: schema[list[directory.Change]](a)}}, a.listChanges)
 	register(a, operation{id: "countChanges", method: http.MethodGet, path: "/v1/runs/{id}/counts", scope: ScopeRead,
 		summary: "Count those of a run's changes that a filter selects, by what they do",
-		more:    "The filter is that of GET /v1/runs/{id}/changes, and of where in an approval."}, a.countChanges)
+		more:    "The filter is that of GET /v1/runs/{id}/changes, and of where in an approval; place names changes as changeIds do. While the run is held, written is what an approval of them would write."}, a.countChanges)
 	register(a, operation{id: "getParts", method: http.MethodGet, path: "/v1/runs/{id}/parts", scope: ScopeRead,
 		summary: "Count a run's changes by department and domain"}, a.runParts)
 	register(a, operation{id: "listLeft", method: http.MethodGet, path: "/v1/runs/{id}/left", scope: ScopeRead,
@@ -107,10 +108,12 @@ func (a *API) runs() {
 		summary: "Take back what a run wrote", body: schema[NewUndo](a), core: []string{"reason"}, optional: true, also: later(schema[directory.Run](a))}, a.undoRun)
 }
 
-// Approval is the body of an approval; left out, it takes every change.
+// Approval is the body of an approval; left out, it takes every change. A list that is null
+// is no list that was left out: it comes of a program that has none yet, and must not be
+// taken for everything. So it is of undos, runs and filters.
 type Approval struct {
-	ChangeIDs []directory.ChangeID `json:"changeIds,omitempty" doc:"Only these changes, and those of the effects."`
-	Effects   []directory.Effect   `json:"effects,omitempty" doc:"Only changes of these effects, and those named."`
+	ChangeIDs []directory.ChangeID `json:"changeIds,omitempty" nullable:"false" doc:"Only these changes, and those of the effects."`
+	Effects   []directory.Effect   `json:"effects,omitempty" nullable:"false" doc:"Only changes of these effects, and those named."`
 	Where     *ChangesWhere        `json:"where,omitempty" doc:"Only changes that this selects, and those named."`
 	WithReason
 }
@@ -118,12 +121,12 @@ type Approval struct {
 // ChangesWhere selects changes of a run as the parameters of GET …/changes do: of several
 // lists each must name the change, and the values of one are alternatives.
 type ChangesWhere struct {
-	Effects     []directory.Effect  `json:"effect,omitempty" maxItems:"100" doc:"Of these effects."`
-	Users       []directory.UserID  `json:"userId,omitempty" maxItems:"500" doc:"About these users."`
-	Properties  []string            `json:"property,omitempty" maxItems:"100" doc:"That write one of these properties."`
-	Departments []string            `json:"department,omitempty" maxItems:"100" doc:"Of users of these departments."`
-	Domains     []string            `json:"domain,omitempty" maxItems:"100" doc:"Of users of these domains."`
-	Groups      []directory.GroupID `json:"groupId,omitempty" maxItems:"100" doc:"About these groups of the directory, their memberships or licences, and bindings that end with the membership."`
+	Effects     []directory.Effect  `json:"effect,omitempty" nullable:"false" maxItems:"100" doc:"Of these effects."`
+	Users       []directory.UserID  `json:"userId,omitempty" nullable:"false" maxItems:"500" doc:"About these users."`
+	Properties  []string            `json:"property,omitempty" nullable:"false" maxItems:"100" doc:"That write one of these properties."`
+	Departments []string            `json:"department,omitempty" nullable:"false" maxItems:"100" doc:"Of users of these departments."`
+	Domains     []string            `json:"domain,omitempty" nullable:"false" maxItems:"100" doc:"Of users of these domains."`
+	Groups      []directory.GroupID `json:"groupId,omitempty" nullable:"false" maxItems:"100" doc:"About these groups of the directory, their memberships or licences, and bindings that end with the membership."`
 }
 
 // filter is the core's; a refusal when it selects nothing, or everything: whoever leaves
@@ -165,9 +168,9 @@ func (r *WithReason) explained(by Caller) (directory.Caller, error) {
 // NewUndo is the body of an undo; left out, it takes back all of the run.
 type NewUndo struct {
 	DryRun     bool               `json:"dryRun,omitempty" doc:"Only plan."`
-	UserIDs    []directory.UserID `json:"userIds,omitempty" doc:"Only what concerns these users."`
-	Objects    []directory.Ref    `json:"objects,omitempty" doc:"Only what concerns these objects of other kinds than accounts, beside the users."`
-	Properties []string           `json:"properties,omitempty" doc:"Only these properties; nothing is given back or restored."`
+	UserIDs    []directory.UserID `json:"userIds,omitempty" nullable:"false" doc:"Only what concerns these users."`
+	Objects    []directory.Ref    `json:"objects,omitempty" nullable:"false" doc:"Only what concerns these objects of other kinds than accounts, beside the users."`
+	Properties []string           `json:"properties,omitempty" nullable:"false" doc:"Only these properties; nothing is given back or restored."`
 	WithReason
 }
 
@@ -249,18 +252,55 @@ type changesFilter struct {
 	Domains     []string                `query:"domain" doc:"Only users of these domains."`
 	Groups      []directory.GroupID     `query:"groupId" doc:"Only what is about these groups of the directory: their memberships and licences, and bindings that end with the membership."`
 	States      []directory.ChangeState `query:"state" enum:"planned,approved,declined,applied,failed,outdated,refused" doc:"Only changes in these states."`
+	Places      []string                `query:"place" maxItems:"1000" doc:"Only these changes, by what their IDs have behind the run's: 0.3, or 0.3-9 for several in a row."`
 }
 
-func (in *changesFilter) filter() (plan.Filter, error) {
+func (in *changesFilter) filter(id directory.RunID) (plan.Filter, error) {
 	f := plan.Filter{Effects: in.Effects, Users: in.Users, Properties: in.Properties, Departments: in.Departments, Domains: in.Domains, Groups: in.Groups, States: in.States}
+	if len(in.Places) > 0 {
+		f.IDs = map[directory.ChangeID]bool{}
+		for _, p := range in.Places {
+			if !namePlaces(id, p, f.IDs) {
+				return f, directory.Refuse(directory.ErrInvalid, directory.CodeNoSuchChange, fmt.Sprintf("%q is no place of a change.", p),
+					"A place is what a change's ID has behind its run's, as 0.3; 0.3-9 are several in a row.")
+			}
+			if len(f.IDs) > runs.MaxChosen {
+				return f, directory.Refuse(directory.ErrTooLarge, directory.CodeTooManyChanges, fmt.Sprintf("At most %d changes can be named by their places.", runs.MaxChosen), "Ask for a part of them at a time.")
+			}
+		}
+	}
 	return f, checkEffects(in.Effects)
+}
+
+// namePlaces adds the IDs of the changes at some places of a run's plan, as "0.3" or
+// "0.3-9"; false when a text is neither.
+func namePlaces(id directory.RunID, places string, ids map[directory.ChangeID]bool) bool {
+	number := func(s string) (int, bool) {
+		n, err := strconv.Atoi(s)
+		return n, err == nil && n >= 0 && strconv.Itoa(n) == s
+	}
+	chunkText, at, ok := strings.Cut(places, ".")
+	first, last, several := strings.Cut(at, "-")
+	if !several {
+		last = first
+	}
+	chunk, ok1 := number(chunkText)
+	from, ok2 := number(first)
+	to, ok3 := number(last)
+	if !ok || !ok1 || !ok2 || !ok3 || to < from || to >= store.ChunkSize {
+		return false
+	}
+	for i := from; i <= to; i++ {
+		ids[directory.ChangeID(fmt.Sprintf("%s.%d.%d", id, chunk, i))] = true
+	}
+	return true
 }
 
 func (a *API) countChanges(ctx context.Context, _ Caller, in *struct {
 	RunPath
 	changesFilter
 }) (*output[runs.Selection], error) {
-	f, err := in.filter()
+	f, err := in.filter(directory.RunID(in.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -269,7 +309,7 @@ func (a *API) countChanges(ctx context.Context, _ Caller, in *struct {
 }
 
 func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*document, error) {
-	f, err := in.filter()
+	f, err := in.filter(directory.RunID(in.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -87,6 +87,7 @@ var operations = map[string]struct {
 	"GET /v1/groups/{id}/uses":                                 {ScopeRead, false},
 	"GET /v1/attention":                                        {ScopeRead, false},
 	"GET /v1/users/{id}/bindings":                              {ScopeRead, false},
+	"GET /v1/names":                                            {ScopeRead, false},
 	"GET /v1/me":                                               {"", true}, // any token
 	"GET /v1/jobs/{id}":                                        {ScopeRead, true},
 	"GET /v1/runs/{id}":                                        {ScopeRead, false},

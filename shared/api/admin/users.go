@@ -25,7 +25,7 @@ type Users interface {
 	SetState(ctx context.Context, by directory.Caller, id directory.UserID, state directory.UserState, version int64) (directory.User, error)
 	Delete(ctx context.Context, by directory.Caller, id directory.UserID, version int64) error
 	Restore(ctx context.Context, by directory.Caller, id directory.UserID, version int64) (directory.User, error)
-	ManagerGone(ctx context.Context, u *directory.User) (bool, error)
+	Manager(ctx context.Context, u *directory.User) (name string, gone bool, err error)
 }
 
 // Passwords shows temporary passwords; *passwords.Service does.
@@ -52,7 +52,8 @@ type userOutput struct {
 // ReadUser is a user as it is read by itself.
 type ReadUser struct {
 	directory.User
-	ManagerGone bool `json:"managerGone,omitempty" doc:"The user of managerId is deleted, or no longer there; nobody is manager until another one is named, or that one is restored."`
+	ManagerName string `json:"managerName,omitempty" doc:"What the user of managerId is called."`
+	ManagerGone bool   `json:"managerGone,omitempty" doc:"The user of managerId is deleted, or no longer there; nobody is manager until another one is named, or that one is restored."`
 }
 
 type readUser struct {
@@ -148,8 +149,8 @@ func (a *API) getUser(ctx context.Context, _ Caller, in *UserPath) (*readUser, e
 	if err != nil {
 		return nil, err
 	}
-	gone, err := a.Users.ManagerGone(ctx, &u)
-	return &readUser{etagOf(u.Version), ReadUser{u, gone}}, err
+	name, gone, err := a.Users.Manager(ctx, &u)
+	return &readUser{etagOf(u.Version), ReadUser{u, name, gone}}, err
 }
 
 func answerUser(u directory.User, err error) (*userOutput, error) {

@@ -12,23 +12,29 @@ import (
 
 // connection is a connection as the API shows it.
 type connection struct {
-	ID               directory.ConnectionID     `json:"id"`
-	Name             string                     `json:"name"`
-	Status           directory.ConnectionStatus `json:"status"`
-	ExpectedDomain   string                     `json:"expectedDomain"`
-	Tenant           *directory.Tenant          `json:"tenant"`
-	AuthorizedBy     *directory.Administrator   `json:"authorizedBy"`
-	RequestedBy      string                     `json:"requestedBy"`
-	Waiting          *waitingSignIn             `json:"waiting"`
-	Lacking          []directory.Permission     `json:"lacking"`
-	Settings         directory.Settings         `json:"settings"`
-	Trouble          *directory.Problem         `json:"trouble"`
-	LastRun          *directory.LastRun         `json:"lastRun"`
-	AuthorizedAt     time.Time                  `json:"authorizedAt"`
-	Created          time.Time                  `json:"created"`
-	Proposals        []proposal                 `json:"proposals"`
-	BoundCount       int                        `json:"boundCount"`
-	AuthorizationURL string                     `json:"authorizationUrl"`
+	ID             directory.ConnectionID     `json:"id"`
+	Name           string                     `json:"name"`
+	Status         directory.ConnectionStatus `json:"status"`
+	ExpectedDomain string                     `json:"expectedDomain"`
+	Tenant         *directory.Tenant          `json:"tenant"`
+	AuthorizedBy   *directory.Administrator   `json:"authorizedBy"`
+	RequestedBy    string                     `json:"requestedBy"`
+	Waiting        *waitingSignIn             `json:"waiting"`
+	Lacking        []directory.Permission     `json:"lacking"`
+	Settings       directory.Settings         `json:"settings"`
+	Trouble        *directory.Problem         `json:"trouble"`
+	LastRun        *directory.LastRun         `json:"lastRun"`
+	AuthorizedAt   time.Time                  `json:"authorizedAt"`
+	Created        time.Time                  `json:"created"`
+	SettingsBy     string                     `json:"settingsBy"`
+	Deactivation   *directory.Deactivation    `json:"deactivation"`
+	Confirmation   *struct {
+		By string    `json:"by"`
+		At time.Time `json:"at"`
+	} `json:"confirmation"`
+	Proposals        []proposal `json:"proposals"`
+	BoundCount       int        `json:"boundCount"`
+	AuthorizationURL string     `json:"authorizationUrl"`
 }
 
 type waitingSignIn struct {
@@ -75,6 +81,7 @@ type cause struct {
 	Users      int                             `json:"users"`
 	Holders    []string                        `json:"holders"`
 	Examples   []directory.UserID              `json:"examples"`
+	Objects    []directory.Ref                 `json:"objects"`
 	FirstSince time.Time                       `json:"firstSince"`
 	Kind       directory.ProblemKind           `json:"kind"`
 	Statuses   map[directory.BindingStatus]int `json:"statuses"`
@@ -104,6 +111,69 @@ type health struct {
 	Note      string            `json:"note"`
 	Next      string            `json:"next"`
 	Unread    map[string]string `json:"unread"`
+}
+
+// The urgencies of what needs somebody, the most urgent first.
+const (
+	urgencyDecide  = "decide"
+	urgencyBroken  = "broken"
+	urgencySoon    = "soon"
+	urgencyWaiting = "waiting"
+)
+
+// attention is what needs somebody, over some connections.
+type attention struct {
+	Items       []needed       `json:"items"`
+	Counts      map[string]int `json:"counts"`
+	Connections int            `json:"connections"`
+	Next        string         `json:"next"`
+}
+
+// needed is one thing that needs somebody.
+type needed struct {
+	Kind           string                   `json:"kind"`
+	Urgency        string                   `json:"urgency"`
+	ConnectionID   directory.ConnectionID   `json:"connectionId"`
+	ConnectionName string                   `json:"connectionName"`
+	Message        string                   `json:"message"`
+	Next           string                   `json:"next"`
+	Since          time.Time                `json:"since,omitzero"`
+	Until          time.Time                `json:"until,omitzero"`
+	RunID          directory.RunID          `json:"runId"`
+	Code           string                   `json:"code"`
+	Subject        string                   `json:"subject"`
+	AskedBy        string                   `json:"askedBy"`
+	Count          int                      `json:"count"`
+	More           bool                     `json:"more"`
+	Counts         map[directory.Effect]int `json:"counts"`
+	Held           *directory.Held          `json:"held"`
+}
+
+// selection is how many of a run's changes a filter selects.
+type selection struct {
+	Changes      int                      `json:"changes"`
+	Of           int                      `json:"of"`
+	Effects      map[directory.Effect]int `json:"effects"`
+	Irreversible map[directory.Effect]int `json:"irreversible"`
+	Partial      bool                     `json:"partial"` // the run has more than were looked at
+	Written      *written                 `json:"written"` // of a held run
+}
+
+// written is what an approval of the selected changes would write: of those that are open,
+// without what follows from a declined one.
+type written struct {
+	Changes      int                      `json:"changes"`
+	Effects      map[directory.Effect]int `json:"effects"`
+	Irreversible map[directory.Effect]int `json:"irreversible"`
+}
+
+// approved is what an approval would write. Of a /v1 that does not say so yet, and of a run
+// that is not held any more, it is what is selected: the decision itself leaves out the rest.
+func (n *selection) approved() written {
+	if n.Written != nil {
+		return *n.Written
+	}
+	return written{n.Changes, n.Effects, n.Irreversible}
 }
 
 // The addresses of /v1. An ID from an address of ours is escaped: it came from outside.

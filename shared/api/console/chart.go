@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -45,7 +46,7 @@ const (
 )
 
 // dayChart are columns, one a day: what was written and what failed; with the same as a
-// table beneath, for those who do not see it.
+// table beneath, for those who do not see it. Days on which nothing was done have no column.
 func (v *visit) dayChart(days []day) g.Node {
 	most := 0
 	days = days[max(0, len(days)-chartDays):]
@@ -59,9 +60,15 @@ func (v *visit) dayChart(days []day) g.Node {
 	svg := func(name string, at ...g.Node) g.Node { return g.El(name, at...) }
 	var columns, rows []g.Node
 	when, written, failed := column{head: textDay}, column{head: textChangeApplied, num: true}, column{head: textChangeFailed, num: true}
-	for i, d := range days {
+	last, _ := time.Parse(time.DateOnly, days[len(days)-1].Day)
+	for _, d := range days {
 		w, f := d.sums()
-		x := (chartDays - len(days) + i) * (columnWide + columnGap)
+		at, err := time.Parse(time.DateOnly, d.Day)
+		i := chartDays - 1 - int(last.Sub(at)/(24*time.Hour))
+		if err != nil || i < 0 {
+			continue
+		}
+		x := i * (columnWide + columnGap)
 		high, low := w*chartHeight/most, f*chartHeight/most
 		if f > 0 && low == 0 {
 			low = 1
@@ -75,5 +82,6 @@ func (v *visit) dayChart(days []day) g.Node {
 	}
 	width := chartDays * (columnWide + columnGap)
 	return h.Section(h.H2(v.say(textByDay)), h.SVG(h.Class("chart"), h.Role("img"), v.label(textByDay), g.Attr("viewBox", "0 -4 "+itoa(width)+" "+itoa(chartHeight+8)), g.Attr("preserveAspectRatio", "none"), g.Group(columns)),
+		h.P(h.Class("axis"), h.Span(data(last.AddDate(0, 0, 1-chartDays).Format(time.DateOnly))), h.Span(v.say(textChartMost, v.lang.number(most))), h.Span(data(last.Format(time.DateOnly)))), h.P(h.Class("legend faint"), v.say(textChartLegend)),
 		h.Details(h.Summary(v.say(textAsTable)), v.table(textByDay, []column{when, written, failed}, rows)))
 }

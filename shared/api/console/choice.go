@@ -56,6 +56,21 @@ func (c choice) places() []place {
 	return list
 }
 
+// asked is the choice as /v1 takes it: a place, or several in a row, between commas.
+func (c choice) asked() string {
+	var list []string
+	for chunk := range strings.SplitSeq(c.String(), "_") {
+		number, places, ok := strings.Cut(chunk, ".")
+		if !ok {
+			break // nothing is chosen
+		}
+		for at := range strings.SplitSeq(places, ".") {
+			list = append(list, number+"."+at)
+		}
+	}
+	return strings.Join(list, ",")
+}
+
 func (c choice) String() string {
 	var b strings.Builder
 	list := c.places()

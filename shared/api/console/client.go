@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"bindery/shared/directory"
@@ -46,9 +48,20 @@ func is(err error, status int) bool {
 	return ok && p.Status == status
 }
 
+// errUnchanged says that /v1 has nothing newer than what If-None-Match named.
+var errUnchanged = errors.New("console: unchanged")
+
 // call sends a request to /v1 with the session's token, and reads the answer into
-// out, unless that is nil.
+// out, unless that is nil. The page shows what it read as calls.
 func (v *visit) call(ctx context.Context, method, path string, body, out any, headers ...string) (http.Header, error) {
+	if method == http.MethodGet {
+		v.calls.read(path)
+	}
+	return v.send(ctx, method, path, body, out, headers...)
+}
+
+// send is call for what the page does not tell of.
+func (v *visit) send(ctx context.Context, method, path string, body, out any, headers ...string) (http.Header, error) {
 	var payload io.Reader
 	kind := "application/json"
 	if file, is := body.(raw); is {
@@ -60,11 +73,11 @@ func (v *visit) call(ctx context.Context, method, path string, body, out any, he
 		}
 		payload = bytes.NewReader(data)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, v.c.cfg.PublicURL+path, payload)
+	req, err := http.NewRequestWithContext(ctx, method, v.c.cfg.APIURL+path, payload)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+v.s.AccessToken)
+	req.Header.Set("Authorization", "Bearer "+v.bearer.Reveal())
 	req.Header.Set("Accept", "application/json")
 	if body != nil {
 		req.Header.Set("Content-Type", kind)
@@ -81,6 +94,9 @@ func (v *visit) call(ctx context.Context, method, path string, body, out any, he
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return nil, &problem{Status: http.StatusGatewayTimeout, late: true}
+	}
+	if res.StatusCode == http.StatusNotModified {
+		return res.Header, errUnchanged
 	}
 	id := res.Header.Get("Apigw-Requestid")
 	if res.StatusCode >= 400 {
@@ -115,16 +131,18 @@ type later[T any] struct{ done chan result[T] }
 
 type result[T any] struct {
 	value T
+	tag   string // its ETag
 	err   error
 }
 
 // ask reads something of /v1 beside the others of its page.
 func ask[T any](v *visit, path string) later[T] {
 	l := later[T]{make(chan result[T], 1)}
+	v.calls.read(path) // here, so that the page tells of its calls in one order
 	go func() {
 		var out T
-		_, err := v.call(v.ctx, http.MethodGet, path, nil, &out)
-		l.done <- result[T]{out, err}
+		header, err := v.send(v.ctx, http.MethodGet, path, nil, &out)
+		l.done <- result[T]{out, header.Get("ETag"), err}
 	}()
 	return l
 }
@@ -133,6 +151,50 @@ func ask[T any](v *visit, path string) later[T] {
 func (l later[T]) get() (T, error) {
 	r := <-l.done
 	return r.value, r.err
+}
+
+// look waits for the answer, and leaves it for get.
+func (l later[T]) look() (T, error) {
+	r := <-l.done
+	l.done <- r
+	return r.value, r.err
+}
+
+// tagged is get, with the answer's ETag.
+func (l later[T]) tagged() (T, string, error) {
+	r := <-l.done
+	return r.value, r.tag, r.err
+}
+
+// calls are the calls of /v1 that a page tells of: those that it names itself, or else
+// those that it read.
+type calls struct {
+	mu    sync.Mutex
+	named []string // "GET /v1/…", in the order of the page
+	reads []string
+}
+
+func (c *calls) read(path string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reads = append(c.reads, http.MethodGet+" "+path)
+}
+
+func (c *calls) name(method, path string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.named = append(c.named, method+" "+path)
+}
+
+// list has each call once. Reads are made beside each other, so they come by their address.
+func (c *calls) list() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := slices.Clone(c.named)
+	if len(list) == 0 {
+		list = slices.Sorted(slices.Values(c.reads))
+	}
+	return slices.Compact(list)
 }
 
 // page is one page of a list of /v1.

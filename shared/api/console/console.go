@@ -25,6 +25,8 @@ type Config struct {
 	// PublicURL is the address of the API and of the console, without a slash at its
 	// end: pages are below PublicURL/console.
 	PublicURL string
+	// APIURL is the address of /v1 where that is another one; "" means PublicURL.
+	APIURL string
 	// Issuer is the OpenID provider's address, ClientID what the console is to it.
 	// ClientSecret is nil for a public client.
 	Issuer       string
@@ -40,8 +42,11 @@ type Config struct {
 	Sessions Sessions
 	// Environment names the installation in the frame of every page; may be empty.
 	Environment string
-	Now         func() time.Time // nil means time.Now
-	Log         *slog.Logger     // nil: silent
+	// RequestID is the ID of a request, by which the log and the foot of its page name it;
+	// nil: there is none.
+	RequestID func(ctx context.Context) string
+	Now       func() time.Time // nil means time.Now
+	Log       *slog.Logger     // nil: silent
 }
 
 // Console answers requests below /console.
@@ -50,7 +55,12 @@ type Console struct {
 	secure bool // over https: cookies bear the prefix __Host-
 	login  *http.Client
 	api    *http.Client
+	files  *http.Client // for uploads, which go past /v1
 	mux    http.Handler
+	marks  marks
+	issuer described
+
+	markWait time.Duration
 }
 
 // New returns a Console.
@@ -62,15 +72,22 @@ func New(cfg Config) (*Console, error) {
 	if cfg.Issuer == "" || cfg.ClientID == "" || cfg.Sessions == nil {
 		return nil, errors.New("console: needs an issuer, a client and sessions")
 	}
+	if cfg.APIURL == "" {
+		cfg.APIURL = cfg.PublicURL
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Console{cfg: cfg, secure: u.Scheme == "https",
+	if cfg.RequestID != nil {
+		cfg.Log = slog.New(requestLog{cfg.Log.Handler(), cfg.RequestID})
+	}
+	c := &Console{cfg: cfg, secure: u.Scheme == "https", markWait: markWait,
 		login: &http.Client{Transport: cfg.Login, Timeout: pageTime, CheckRedirect: noRedirect},
 		api:   &http.Client{Transport: cfg.API, Timeout: pageTime, CheckRedirect: noRedirect},
+		files: &http.Client{Transport: cfg.API, Timeout: fileTime, CheckRedirect: noRedirect},
 	}
 	mux := http.NewServeMux()
 	for _, r := range routes {
@@ -131,6 +148,9 @@ type route struct {
 	fresh bool
 	// file takes a form with a file.
 	file bool
+	// full is a page that makes as many calls as a page may, or a file: the frame shows what it
+	// knows of what needs somebody, and does not ask for it.
+	full bool
 	// open needs no session.
 	open bool
 	do   func(v *visit) (answer, error)
@@ -144,17 +164,21 @@ var routes = []route{
 	{method: "POST", path: "/console/sign-out", open: true, do: signOut},
 	{method: "POST", path: "/console/preferences", open: true, do: setPreferences},
 
-	{method: "GET", path: "/console/{$}", scope: scopeRead, do: homePage},
-	{method: "GET", path: "/console", scope: scopeRead, do: homePage},
+	{method: "GET", path: "/console/{$}", scope: scopeRead, full: true, do: homePage},
+	{method: "GET", path: "/console", scope: scopeRead, full: true, do: homePage},
 	{method: "GET", path: "/console/me", do: mePage},
+	{method: "GET", path: "/console/search", scope: scopeRead, full: true, do: searchPage},
+	{method: "GET", path: "/console/openapi.json", do: describedFile},
 
 	{method: "GET", path: "/console/connections", scope: scopeRead, do: connectionsPage},
 	{method: "GET", path: "/console/connections/new", scope: scopeAdmin, do: newConnectionPage},
 	{method: "POST", path: "/console/connections/new", scope: scopeAdmin, do: newConnection},
-	{method: "GET", path: "/console/connections/{id}", scope: scopeRead, do: connectionPage},
+	{method: "GET", path: "/console/connections/{id}", scope: scopeRead, full: true, do: connectionPage},
 	{method: "POST", path: "/console/connections/{id}/authorize", scope: scopeAdmin, do: authorize},
 	{method: "POST", path: "/console/connections/{id}/confirm", scope: scopeApprove, do: confirm},
+	{method: "POST", path: "/console/connections/{id}/domains", scope: scopeApprove, do: editDomains},
 	{method: "GET", path: "/console/connections/{id}/accounts", scope: scopeRead, do: accountsPage},
+	{method: "GET", path: "/console/connections/{id}/import", scope: scopeWrite, do: importPage},
 	{method: "POST", path: "/console/connections/{id}/import", scope: scopeWrite, do: importAccounts},
 	{method: "GET", path: "/console/connections/{id}/members", scope: scopeRead, do: membersPage},
 	{method: "GET", path: "/console/connections/{id}/bind", scope: scopeWrite, do: bindPage},
@@ -164,18 +188,20 @@ var routes = []route{
 	{method: "POST", path: "/console/connections/{id}/members/{user}/retry", scope: scopeWrite, do: bindingAct("retry", textRetriedNow)},
 	{method: "GET", path: "/console/connections/{id}/members/{user}/release", scope: scopeWrite, do: releasePage},
 	{method: "POST", path: "/console/connections/{id}/members/{user}/release", scope: scopeWrite, do: release},
-	{method: "GET", path: "/console/connections/{id}/problems", scope: scopeRead, do: problemsPage},
+	{method: "GET", path: "/console/connections/{id}/problems", scope: scopeRead, full: true, do: problemsPage},
 	{method: "GET", path: "/console/connections/{id}/problems/{code}", scope: scopeRead, do: problemPage},
 	{method: "POST", path: "/console/connections/{id}/problems/{code}/retry", scope: scopeWrite, do: retryProblem},
 	{method: "GET", path: "/console/connections/{id}/health", scope: scopeRead, do: healthPage},
 	{method: "POST", path: "/console/connections/{id}/health", scope: scopeWrite, do: checkHealth},
 	{method: "GET", path: "/console/connections/{id}/groups", scope: scopeRead, do: usesPage},
-	{method: "GET", path: "/console/connections/{id}/groups/{group}", scope: scopeRead, do: usePage},
+	{method: "GET", path: "/console/connections/{id}/groups/{group}", scope: scopeRead, full: true, do: usePage},
 	{method: "POST", path: "/console/connections/{id}/groups/{group}", scope: scopeAdmin, do: saveUse},
+	{method: "GET", path: "/console/connections/{id}/groups/{group}/end", scope: scopeAdmin, do: endUsePage},
 	{method: "POST", path: "/console/connections/{id}/groups/{group}/end", scope: scopeAdmin, do: endUse},
 	{method: "GET", path: "/console/connections/{id}/tenant-groups", scope: scopeRead, do: tenantGroupsPage},
-	{method: "POST", path: "/console/connections/{id}/proposals/{proposal}/approve", scope: scopeApprove, do: decideProposal("approve", textProposalApproved)},
-	{method: "POST", path: "/console/connections/{id}/proposals/{proposal}/decline", scope: scopeApprove, do: decideProposal("decline", textProposalDeclined)},
+	{method: "GET", path: "/console/connections/{id}/proposals/{proposal}", scope: scopeApprove, do: proposalPage},
+	{method: "POST", path: "/console/connections/{id}/proposals/{proposal}/approve", scope: scopeApprove, do: approveProposal},
+	{method: "POST", path: "/console/connections/{id}/proposals/{proposal}/decline", scope: scopeApprove, do: declineProposal},
 	{method: "GET", path: "/console/connections/{id}/licences", scope: scopeRead, do: licencesPage},
 	{method: "POST", path: "/console/connections/{id}/licences/count", scope: scopeWrite, do: countLicences},
 	{method: "GET", path: "/console/connections/{id}/settings", scope: scopeRead, do: settingsPage},
@@ -187,27 +213,30 @@ var routes = []route{
 	{method: "GET", path: "/console/connections/{id}/audit", scope: scopeRead, do: auditPage},
 	{method: "GET", path: "/console/connections/{id}/end", scope: scopeRead, do: endPage},
 	{method: "POST", path: "/console/connections/{id}/end", scope: scopeAdmin, fresh: true, do: end},
+	{method: "GET", path: "/console/connections/{id}/remove", scope: scopeAdmin, do: removePage},
 	{method: "POST", path: "/console/connections/{id}/remove", scope: scopeAdmin, do: remove},
 	{method: "GET", path: "/console/connections/{id}/runs", scope: scopeRead, do: runsPage},
 	{method: "POST", path: "/console/connections/{id}/sync", scope: scopeWrite, do: syncNow},
 
-	{method: "GET", path: "/console/runs/{id}", scope: scopeRead, do: runPage},
+	{method: "GET", path: "/console/runs/{id}", scope: scopeRead, full: true, do: runPage},
 	{method: "GET", path: "/console/runs/{id}/approve", scope: scopeApprove, do: approvePage},
 	{method: "POST", path: "/console/runs/{id}/approve", scope: scopeApprove, do: approve},
 	{method: "GET", path: "/console/runs/{id}/decline", scope: scopeApprove, do: declinePage},
 	{method: "POST", path: "/console/runs/{id}/decline", scope: scopeApprove, do: decline},
 	{method: "POST", path: "/console/runs/{id}/cancel", scope: scopeWrite, do: cancelRun},
-	{method: "GET", path: "/console/runs/{id}/undo", scope: scopeWrite, do: undoPage},
+	{method: "GET", path: "/console/runs/{id}/undo", scope: scopeWrite, full: true, do: undoPage},
 	{method: "POST", path: "/console/runs/{id}/undo", scope: scopeWrite, do: undo},
-	{method: "GET", path: "/console/runs/{id}/changes.csv", scope: scopeRead, do: changesCSV},
+	{method: "GET", path: "/console/runs/{id}/changes.csv", scope: scopeRead, full: true, do: changesCSV},
 
 	{method: "GET", path: "/console/users", scope: scopeRead, do: usersPage},
 	{method: "GET", path: "/console/users/load", scope: scopeWrite, do: loadPage},
 	{method: "POST", path: "/console/users/load", scope: scopeWrite, file: true, do: load},
+	{method: "GET", path: "/console/users/many", scope: scopeWrite, do: manyPage},
+	{method: "POST", path: "/console/users/many", scope: scopeWrite, do: doMany},
 	{method: "GET", path: "/console/users/new", scope: scopeWrite, do: newUserPage},
 	{method: "POST", path: "/console/users/new", scope: scopeWrite, do: newUser},
-	{method: "GET", path: "/console/users/{id}", scope: scopeRead, do: userPage},
-	{method: "GET", path: "/console/users/{id}/photo", scope: scopeRead, do: photo},
+	{method: "GET", path: "/console/users/{id}", scope: scopeRead, full: true, do: userPage},
+	{method: "GET", path: "/console/users/{id}/photo", scope: scopeRead, full: true, do: photo},
 	{method: "GET", path: "/console/users/{id}/explain", scope: scopeRead, do: explainPage},
 	{method: "GET", path: "/console/users/{id}/edit", scope: scopeWrite, do: editUserPage},
 	{method: "POST", path: "/console/users/{id}/edit", scope: scopeWrite, do: editUser},
@@ -224,7 +253,7 @@ var routes = []route{
 	{method: "GET", path: "/console/groups", scope: scopeRead, do: groupsPage},
 	{method: "GET", path: "/console/groups/new", scope: scopeWrite, do: newGroupPage},
 	{method: "POST", path: "/console/groups/new", scope: scopeWrite, do: saveGroup},
-	{method: "GET", path: "/console/groups/{id}", scope: scopeRead, do: groupPage},
+	{method: "GET", path: "/console/groups/{id}", scope: scopeRead, full: true, do: groupPage},
 	{method: "GET", path: "/console/groups/{id}/edit", scope: scopeWrite, do: editGroupPage},
 	{method: "POST", path: "/console/groups/{id}/edit", scope: scopeWrite, do: saveGroup},
 	{method: "POST", path: "/console/groups/{id}/add", scope: scopeWrite, do: editMembers(http.MethodPost, countMembersAdded)},
@@ -235,8 +264,13 @@ var routes = []route{
 
 	{method: "GET", path: "/console/jobs", scope: scopeRead, do: jobsPage},
 	{method: "GET", path: "/console/jobs/{id}", scope: scopeRead, do: jobPage},
+	{method: "GET", path: "/console/jobs/{id}/refused.csv", scope: scopeRead, full: true, do: refusedCSV},
 
-	{method: "GET", path: "/console/activity", scope: scopeRead, do: activityPage},
+	{method: "GET", path: "/console/sources", scope: scopeRead, full: true, do: sourcesPage},
+
+	{method: "GET", path: "/console/activity", scope: scopeRead, full: true, do: activityPage},
+	{method: "GET", path: "/console/activity.csv", scope: scopeRead, full: true, do: activityFile("text/csv", "activity.csv")},
+	{method: "GET", path: "/console/activity.jsonl", scope: scopeRead, full: true, do: activityFile("application/x-ndjson", "activity.jsonl")},
 	{method: "POST", path: "/console/activity/verify", scope: scopeWrite, do: verify},
 }
 

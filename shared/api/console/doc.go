@@ -15,11 +15,18 @@
 //	visit.go      one request: its session, its language, what it reads of /v1, its answer
 //	session.go    who is signed in: the cookie, the sealed row, its times
 //	signin.go     signing in and out: code flow with PKCE, on the server
-//	client.go     /v1: reads beside each other under one deadline, acts, problems
+//	client.go     /v1: reads beside each other under one deadline, acts, problems, and the calls that a page tells of
+//	mark.go       how many things wait for a decision, in every frame; pages that look again for nothing (304)
+//	log.go        the log's lines, each with the ID of its request
+//	names.go      names of users and groups, where /v1 has their IDs
 //	api.go        what the API shows that the vocabulary has no type for
 //	text.go       languages; words.go every text, English and German side by side
 //	html.go       what pages are made of: texts, names of others, tables, forms
 //	frame.go      what stands around every page
+//	choice.go     the changes of a run that are ticked, as an address has them
+//	effects.go    what the effects of changes are called, and how grave they are
+//	chart.go      columns by day, with the same as a table
+//	worddiff.go   what changed in a long text, word by word
 //	page_*.go     the pages
 //	assets/       one sheet of style, one script, a sign; embedded, served by their hash
 //
@@ -37,8 +44,10 @@
 // Everything works without script: views are addresses, acts are forms, an act
 // answers with a redirect (303), and what waits says so and is looked at again. The
 // script only swaps parts of a page for fresh ones, and gives keys. Pages read from one to
-// four answers of /v1 at once under a deadline of ten seconds; what is late says so, and the
-// rest of the page stands.
+// four answers of /v1 at once under a deadline of ten seconds, and names of what they know
+// by IDs only; what is late says so, and the rest of the page stands. A page that looks
+// again by itself asks with If-None-Match: of a run that costs one call of /v1, and has no
+// body on either way while nothing has changed.
 //
 // # Signing in
 //
@@ -50,12 +59,13 @@
 // Tokens never reach the browser. It holds 32 random bytes, under the name __Host-bindery
 // (HttpOnly, Secure, SameSite=Lax). The row of a session is named by their SHA-256, and its
 // content is encrypted by a key derived from them: the table alone opens nothing, nor
-// does the cookie. A session ends after an hour without a request, after twelve hours, by signing
-// out, and when the API refuses its token. Lax, since links in notices must arrive
-// signed in.
+// does the cookie. A session ends after an hour in which nobody uses it (a page that looks
+// again by itself is nobody), after twelve hours, by signing out, and when the API refuses
+// its token. Lax, since links in notices must arrive signed in. Shortly before an access token ends one request exchanges the refresh token,
+// under a lease in the row (renew); while the token is good, no page waits for it long.
 //
 // Some decisions need a fresh sign-in, not older than five minutes (freshFor): those that
-// cannot be taken back.
+// cannot be taken back, and those of which that is not known.
 //
 // # What a browser may do
 //

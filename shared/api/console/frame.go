@@ -63,6 +63,7 @@ var sections = []struct {
 	{textUsers, "/console/users", "u"},
 	{textGroups, "/console/groups", "r"},
 	{textActivity, "/console/activity", "a"},
+	{textSources, "/console/sources", "s"},
 	{textJobs, "/console/jobs", "j"},
 }
 
@@ -76,15 +77,26 @@ func (v *visit) theme() string {
 	return asked(v.c.cookie(v.r, themeCookie), "", themeLight, themeDark)
 }
 
+// densityCompact makes rows low.
+const densityCompact = "compact"
+
+func (v *visit) density() string {
+	return asked(v.c.cookie(v.r, densityCookie), "", densityCompact)
+}
+
 // keys reports whether single keys do something.
 func (v *visit) keys() bool { return v.c.cookie(v.r, keysCookie) != "off" }
 
 // frame is a whole page around what a view shows.
 func (v *visit) frame(p view) g.Node {
-	class := ""
+	var classes []string
 	if theme := v.theme(); theme != "" {
-		class = "theme-" + theme
+		classes = append(classes, "theme-"+theme)
 	}
+	if v.density() == densityCompact {
+		classes = append(classes, densityCompact)
+	}
+	class := strings.Join(classes, " ")
 	title := p.title + " · Bindery"
 	if v.c.cfg.Environment != "" {
 		title += " (" + v.c.cfg.Environment + ")"
@@ -97,7 +109,8 @@ func (v *visit) frame(p view) g.Node {
 		main = append(main, v.flashBox())
 	}
 	main = append(main, v.crumbs(p.crumbs),
-		h.Header(h.Class("title"), h.H1(h.TabIndex("-1"), g.Text(clean(p.title))), g.Group(p.head)), g.Group(p.body))
+		h.Header(h.Class("title"), h.H1(h.TabIndex("-1"), g.Text(clean(p.title))), g.Group(p.head)), g.Group(p.body),
+		g.If(p.poll > 0, h.P(h.Class("unscripted"), link(v.address(), v.say(textLookAgain)))), v.asCalls())
 	return h.Doctype(h.HTML(h.Lang(v.lang.String()), g.If(class != "", h.Class(class)),
 		h.Head(
 			h.Meta(h.Charset("utf-8")),
@@ -109,11 +122,12 @@ func (v *visit) frame(p view) g.Node {
 			h.Script(h.Src(assetPath("enhance.js")), h.Defer()),
 		),
 		h.Body(
-			g.If(!v.keys(), h.Data("keys", "off")), h.Data("copied", v.lang.say(textCopied)), h.Data("working", v.lang.say(textWorking)), h.Data("chosen", v.lang.say(textChosen)),
+			g.If(!v.keys(), h.Data("keys", "off")), h.Data("copied", v.lang.say(textCopied)), h.Data("working", v.lang.say(textWorking)), h.Data("chosen", v.lang.say(textChosen)), h.Data("chosenall", v.lang.say(textChosenAll)),
 			h.A(h.Class("skip"), h.Href("#main"), v.say(textSkip)),
 			v.header(p),
 			h.Main(main...),
 			v.footer(),
+			g.Iff(v.s != nil, v.keyDialog),
 			h.Div(h.ID("live"), h.Class("unseen"), h.Role("status"), h.Aria("live", "polite")),
 		)))
 }
@@ -129,7 +143,9 @@ func (v *visit) header(p view) g.Node {
 	}
 	return h.Header(h.Class("top"), brand,
 		h.Nav(v.label(textNavigation), h.Ul(items...)),
-		v.environment(),
+		h.Form(h.Method("get"), h.Action("/console/search"), h.Class("find"), h.Role("search"), v.label(textSearchAll),
+			h.Input(h.Type("search"), h.Name("text"), v.label(textSearchAll), h.Placeholder(v.lang.say(textSearch)), h.MaxLength("200"), h.Value(v.searched()))),
+		v.needsYou(), v.environment(),
 		h.Details(h.Class("menu"), h.Summary(data(v.s.Name)),
 			h.Div(
 				h.P(link("/console/me", v.say(textMe))),
@@ -173,6 +189,41 @@ func (v *visit) themes() g.Node {
 	return h.Form(h.Method("post"), h.Action("/console/preferences"), hidden("to", v.back()), h.Div(h.Class("choice"), v.label(textTheme), h.Role("group"), g.Group(buttons)))
 }
 
+func (v *visit) densities() g.Node {
+	var buttons []g.Node
+	for _, d := range []struct {
+		value string
+		name  text
+	}{{"", textComfortable}, {densityCompact, textCompact}} {
+		buttons = append(buttons, h.Button(h.Type("submit"), h.Name("density"), h.Value("density-"+d.value),
+			h.Aria("pressed", strconv.FormatBool(d.value == v.density())), v.say(d.name)))
+	}
+	return h.Form(h.Method("post"), h.Action("/console/preferences"), hidden("to", v.back()), h.Div(h.Class("choice"), v.label(textDensity), h.Role("group"), g.Group(buttons)))
+}
+
+// keyList are the keys, and what each does.
+func (v *visit) keyList() g.Node {
+	row := func(does text, keys ...string) g.Node {
+		var list []g.Node
+		for _, k := range keys {
+			list = append(list, h.Kbd(g.Text(k)), g.Text(" "))
+		}
+		return h.Div(h.Dt(list...), h.Dd(v.say(does)))
+	}
+	list := []g.Node{row(textKeySearch, "/"), row(textKeyRows, "j", "k"), row(textKeyOpen, v.lang.say(textKeyEnter)), row(textKeySelect, "x"), row(textKeyClear, "Esc"), row(textKeyDecide, "a", "d"), row(textKeyHelp, "?")}
+	for _, s := range sections {
+		list = append(list, row(s.name, "g", s.key))
+	}
+	return h.Dl(h.Class("keys"), g.Group(list))
+}
+
+// keyDialog is the help on keys, over whatever page is open. The same stands on the page of
+// who is signed in, where the link leads without script.
+func (v *visit) keyDialog() g.Node {
+	return h.Dialog(h.ID("key-help"), h.Aria("labelledby", "key-help-title"), h.H2(h.ID("key-help-title"), v.say(textKeysTitle)), v.keyList(),
+		h.P(h.Class("row"), h.Button(h.Type("button"), h.Data("close", ""), v.say(textClose)), link("/console/me#keys", v.say(textKeysSwitch))))
+}
+
 // back is where a preference leads back to: this page, unless it came of a form, or of the
 // issuer.
 func (v *visit) back() string {
@@ -182,8 +233,27 @@ func (v *visit) back() string {
 	return v.address()
 }
 
+// searched is what the search of the frame was asked for, while its page is shown.
+func (v *visit) searched() string {
+	if v.route.path != "/console/search" {
+		return ""
+	}
+	return clean(v.r.URL.Query().Get("text"))
+}
+
+// footer names the request, so that whoever asks for help and whoever reads the log speak
+// of the same one.
 func (v *visit) footer() g.Node {
-	return h.Footer(h.Class("foot"), h.P(g.Text("Bindery"), g.If(v.s != nil, g.Group([]g.Node{g.Text(" · "), h.Span(h.Class("keyhelp"), v.say(textKeys))}))))
+	items := []g.Node{g.Text("Bindery")}
+	if v.c.cfg.RequestID != nil {
+		if id := v.c.cfg.RequestID(v.ctx); id != "" {
+			items = append(items, g.Text(" · "), v.say(textRequestID), g.Text(" "), code(id))
+		}
+	}
+	if v.s != nil {
+		items = append(items, g.Text(" · "), link("/console/me#keys", h.Class("keyhelp"), h.Data("dialog", "key-help"), v.say(textKeys)))
+	}
+	return h.Footer(h.Class("foot"), h.P(items...))
 }
 
 // flashBox tells what the act before this page did, with the way back.
@@ -217,6 +287,12 @@ func setPreferences(v *visit) (answer, error) {
 		v.c.dropCookie(v.w, themeCookie)
 	case "theme-" + themeLight, "theme-" + themeDark:
 		v.c.setCookie(v.w, themeCookie, strings.TrimPrefix(t, "theme-"), year)
+	}
+	switch v.r.PostForm.Get("density") {
+	case "density-":
+		v.c.dropCookie(v.w, densityCookie)
+	case "density-" + densityCompact:
+		v.c.setCookie(v.w, densityCookie, densityCompact, year)
 	}
 	switch v.r.PostForm.Get("keys") {
 	case "on":

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"net/http"
 	"strings"
 	"time"
 	"unicode"
@@ -27,9 +28,14 @@ func (v *visit) number(n int) g.Node { return g.Text(v.lang.number(n)) }
 // longestData is how much of a text of others a page shows.
 const longestData = 200
 
+// longestSentence is how much of a sentence of the API a page shows.
+const longestSentence = 400
+
 // clean is a text of others without what would act on the text around it or be
 // unseen, and not longer than a page bears.
-func clean(s string) string {
+func clean(s string) string { return cleanTo(s, longestData) }
+
+func cleanTo(s string, longest int) string {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "�")
 	}
@@ -42,8 +48,8 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
-	if utf8.RuneCountInString(s) > longestData {
-		s = string([]rune(s)[:longestData]) + "…"
+	if utf8.RuneCountInString(s) > longest {
+		s = string([]rune(s)[:longest]) + "…"
 	}
 	return s
 }
@@ -54,10 +60,11 @@ func data(s string) g.Node { return g.El("bdi", g.Text(clean(s))) }
 
 // sentence is a sentence of the API, which speaks English.
 func (v *visit) sentence(s string) g.Node {
+	said := g.Text(cleanTo(s, longestSentence))
 	if v.lang == english {
-		return data(s)
+		return g.El("bdi", said)
 	}
-	return g.El("bdi", h.Lang("en"), g.Text(clean(s)))
+	return g.El("bdi", h.Lang("en"), said)
 }
 
 // code is a name that programs use.
@@ -66,9 +73,12 @@ func code(s string) g.Node { return h.Code(g.Text(clean(s))) }
 // label names an element for those who hear the page.
 func (v *visit) label(t text, with ...any) g.Node { return h.Aria("label", v.lang.say(t, with...)) }
 
+// longestLink is how long an address of ours may be: with 500 changes ticked one by one.
+const longestLink = 4000
+
 // link leads to a path of this console; any other address is dropped.
 func link(to string, children ...g.Node) g.Node {
-	if !local(to) && !strings.HasPrefix(to, "#") && !strings.HasPrefix(to, "?") {
+	if len(to) > longestLink || !local(to) && !strings.HasPrefix(to, "#") && !strings.HasPrefix(to, "?") {
 		return h.Span(children...)
 	}
 	return h.A(append([]g.Node{h.Href(to)}, children...)...)
@@ -179,8 +189,35 @@ func (v *visit) fact(name text, value ...g.Node) g.Node {
 	return h.Div(h.Dt(v.say(name)), h.Dd(value...))
 }
 
-// asCall shows a page as a call of the API, without a token.
+// asCall names the call of the API that a page is, or whose form it has. The end of the
+// page shows it; a page that names none shows what it has read.
 func (v *visit) asCall(method, path string) g.Node {
-	return h.Details(h.Class("call"), h.Summary(v.say(textAsCall)),
-		h.Pre(h.Code(g.Text(method+" "+clean(path)))))
+	v.calls.name(method, path)
+	return nil
+}
+
+// longestCall is how long a call may be that is shown; the longest are names by their IDs.
+const longestCall = 4000
+
+// asCalls shows a page as calls of the API, to be typed into a shell: the token is the
+// reader's own, and is not on the page.
+func (v *visit) asCalls() g.Node {
+	if v.s == nil {
+		return nil
+	}
+	var list []g.Node
+	for _, call := range v.calls.list() {
+		method, path, _ := strings.Cut(call, " ")
+		line := "curl -H \"Authorization: Bearer $TOKEN\" "
+		if method != http.MethodGet {
+			line += "-X " + method + " -H 'Content-Type: application/json' -d @body.json "
+		}
+		// A path has no quotation mark in it: query and apiPath escape it.
+		line += "'" + cleanTo(v.c.cfg.PublicURL+path, longestCall) + "'"
+		list = append(list, h.Pre(h.Code(g.Text(line))))
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return h.Details(h.Class("call"), h.Summary(v.say(textAsCall)), g.Group(list))
 }

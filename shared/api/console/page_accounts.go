@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -43,7 +44,10 @@ func verdictWord(s string) (tone, text) {
 // accountsPage lists the accounts of a tenant, to import them.
 func accountsPage(v *visit) (answer, error) {
 	id, q := v.id(), v.r.URL.Query()
-	filter := parameter(q.Get("filter"))
+	filter, err := parameter(q, "filter")
+	if err != nil {
+		return nil, err
+	}
 	cons := ask[connection](v, apiPath("connections", id))
 	list := ask[page[candidate]](v, query(apiPath("connections", id, "accounts"), "limit", "50", "filter", filter, "next", q.Get("next")))
 	c, err := cons.get()
@@ -62,7 +66,7 @@ func accountsPage(v *visit) (answer, error) {
 	return v.ofConnection(&c, "/accounts", h.P(h.Class("faint"), v.say(textAccountsLead)),
 		h.Ul(h.Class("chips"), v.label(textFilter), g.Group(picks)),
 		h.Form(h.Method("get"), h.Action(at+"/accounts"), h.Class("row search"), h.Role("search"), h.Input(h.Type("search"), h.Name("filter"), h.Value(filter), v.label(textSearchAccounts), h.MaxLength("100")), h.Button(h.Type("submit"), v.say(textSearch))),
-		h.Div(h.Class("row"), v.act(scopeWrite, at+"/import", textImportAll, "", hidden("all", "1")), v.act(scopeWrite, at+"/import", textImportBindAll, "", hidden("all", "1"), hidden("bind", "1"))),
+		h.Div(h.Class("row"), v.linkButton(scopeWrite, at+"/import", textImportAll, ""), v.linkButton(scopeWrite, at+"/import?bind=1", textImportBindAll, "")),
 		body, v.asCall("GET", query(apiPath("connections", id, "accounts"), "filter", filter))), nil
 }
 
@@ -112,8 +116,47 @@ func (v *visit) firstWrites(a *candidate) g.Node {
 		return h.Span(h.Class("faint"), v.say(textNothingToWrite))
 	}
 	return h.Ul(h.Class("diffs"), g.Group(g.Map(a.Writes, func(p directory.PropertyChange) g.Node {
-		return h.Li(h.Span(h.Class("prop"), code(p.Name)), g.Text(" "), v.before(p), g.Text(" → "), v.after(p))
+		return h.Li(h.Span(h.Class("prop"), v.property(p.Name)), g.Text(" "), v.before(p), g.Text(" → "), v.after(p))
 	})))
+}
+
+// counted is how many accounts are counted for the page before an import of all.
+const counted = 500
+
+// importPage says how many accounts an import of all is about, and what follows.
+func importPage(v *visit) (answer, error) {
+	id := v.id()
+	cons := ask[connection](v, apiPath("connections", id))
+	list := ask[page[candidate]](v, query(apiPath("connections", id, "accounts"), "limit", itoa(counted), "filter", "new"))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	at, caption, follows, fields := here("connections", id), textImportAll, []g.Node{h.P(v.say(textImportMakes))}, []g.Node{hidden("all", "1")}
+	if v.r.FormValue("bind") == "1" {
+		caption, follows, fields = textImportBindAll, append(follows, v.bindFollows(&c)), append(fields, hidden("bind", "1"))
+	}
+	reach := partly(v, list, func(p page[candidate]) g.Node {
+		if p.Next != "" {
+			return h.Strong(v.count(countNewAtLeast, len(p.Items)))
+		}
+		return h.Strong(v.count(countNew, len(p.Items)))
+	})
+	return v.beforeAll(&c, "/accounts", caption, at+"/import", at+"/accounts", "primary", h.Div(reach), append(follows, fields...)...), nil
+}
+
+// beforeAll is the page before an act on many: on how many, what follows, and the act itself.
+func (v *visit) beforeAll(c *connection, tab string, caption text, to, back, class string, reach g.Node, more ...g.Node) answer {
+	return v.ofConnection(c, tab, h.H2(v.say(caption)), reach,
+		h.Form(h.Method("post"), h.Action(to), h.Class("stack"), h.Data("busy", ""), g.Group(more), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class(class), v.say(caption)), link(back, h.Class("button"), v.say(textNotYet)))))
+}
+
+// bindFollows says what becomes of users that are bound, and when.
+func (v *visit) bindFollows(c *connection) g.Node {
+	if c.Settings.Mode == directory.ModeApprove {
+		return g.Group([]g.Node{h.P(v.say(textBindMeans)), h.P(v.say(textBindHeld))})
+	}
+	return g.Group([]g.Node{h.P(v.say(textBindMeans)), v.box(toneWarn, v.say(textBindAtOnce), h.P(v.say(textBindAtOnceMore)))})
 }
 
 // importAccounts makes users of accounts: of those that are ticked, or of all.
@@ -187,6 +230,8 @@ func jobKind(k directory.JobKind) text {
 		return textJobLicences
 	case directory.JobPhotos:
 		return textJobPhotos
+	case directory.JobAddresses:
+		return textJobAddresses
 	}
 	return textJobOther
 }
@@ -215,42 +260,42 @@ func jobPage(v *visit) (answer, error) {
 		at := here("connections", string(j.ConnectionID))
 		next = append(next, link(at+"/runs", h.Class("button primary"), v.say(textLookAtRuns)), link(at+"/members", h.Class("button"), v.say(textMembers)), link(at+"/accounts", h.Class("button"), v.say(textAccounts)))
 	}
+	if j.Kind == directory.JobLoad && !j.Ended.IsZero() {
+		next = append(next, link("/console/users", h.Class("button primary"), v.say(textToUsers)))
+	}
 	what, why := column{head: textWhat}, column{head: textWhy}
 	rows := g.Map(j.Refused, func(r directory.RefusedItem) g.Node {
 		return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
 	})
 	return view{title: v.lang.say(jobKind(j.Kind)), poll: poll, head: []g.Node{v.badge(t, word)}, body: []g.Node{
 		h.Section(h.Class("status"), progress, facts(v.fact(textStarted, v.ago(j.Created)), g.If(!j.Ended.IsZero(), v.fact(textTook, g.Text(v.lang.length(j.Ended.Sub(j.Created).Round(time.Second))))), g.If(j.AskedBy != "", v.fact(textAskedBy, data(j.AskedBy))), g.Group(counts)),
-			h.Div(h.Class("row"), g.Group(next))),
-		g.Iff(j.Error != nil, func() g.Node { return v.box(toneBad, v.say(textWhyFailed), v.trouble(j.Error)) }),
-		g.If(j.RefusedCount > 0, h.Section(h.H2(v.count(countRefused, j.RefusedCount)), v.table(textRefusedItems, []column{what, why}, rows), v.pager(j.Next))),
-		g.If(len(j.Notes) > 0, h.Section(h.H2(v.say(textNotes)), h.Ul(g.Map(j.Notes, func(n directory.JobNote) g.Node { return h.Li(v.sentence(n.Detail)) })...))),
+			g.If(len(next) > 0, h.Div(h.Class("row"), g.Group(next)))),
+		g.Iff(j.Error != nil, func() g.Node { return v.box(toneBad, v.say(textWhyFailed), v.trouble(j.Error)) }), v.loadChecked(&j), v.fileRead(&j),
+		g.If(j.RefusedCount > 0, h.Section(h.H2(v.count(countRefused, j.RefusedCount)), h.P(link(here("jobs", v.id(), "refused.csv"), h.Class("button"), v.say(textRefusedFile)), g.Text(" "), h.Span(h.Class("faint"), v.say(textRefusedMend))), v.table(textRefusedItems, []column{what, why}, rows), g.If(j.RefusedUnlisted > 0, h.P(v.count(countUnlisted, j.RefusedUnlisted))), v.pager(j.Next))),
+		g.If(len(j.Notes) > 0, h.Section(h.H2(v.say(textNotes)), h.Ul(g.Map(j.Notes, func(n directory.JobNote) g.Node {
+			return h.Li(g.If(n.Line > 0, g.Group([]g.Node{v.say(textLine, v.lang.number(n.Line)), g.Text(" ")})), g.If(n.Name != "", g.Group([]g.Node{data(n.Name), g.Text(": ")})), v.sentence(n.Detail))
+		})...), g.If(j.NotesCount > len(j.Notes), h.P(h.Class("faint"), v.say(textAndMore))))),
 		v.asCall("GET", apiPath("jobs", v.id()))}}, nil
+}
+
+// refusedAs is what something that a job refused is called.
+func refusedAs(r directory.RefusedItem) string {
+	return cmp.Or(r.Name, string(r.UserID), string(r.AccountID), string(r.GroupID))
 }
 
 // refusedName names what a job refused.
 func (v *visit) refusedName(r directory.RefusedItem) g.Node {
-	name := r.Name
-	for _, other := range []string{string(r.UserID), string(r.AccountID), string(r.GroupID)} {
-		if name == "" {
-			name = other
-		}
-	}
-	node := g.Node(data(name))
+	node := g.Node(data(refusedAs(r)))
 	if r.UserID != "" {
 		node = link(here("users", string(r.UserID)), node)
 	}
 	return g.Group([]g.Node{node, g.If(r.Line > 0, h.Small(v.say(textLine, v.lang.number(r.Line))))})
 }
 
-// jobsPage lists jobs, newest first.
-func jobsPage(v *visit) (answer, error) {
-	var list page[job]
-	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/jobs", "limit", "50", "next", v.r.URL.Query().Get("next")), nil, &list); err != nil {
-		return nil, err
-	}
+// jobTable are some jobs.
+func (v *visit) jobTable(list []job) g.Node {
 	when, what, state, progress := column{head: textWhen}, column{head: textWhat}, column{head: textStatus}, column{head: textProgress}
-	rows := g.Map(list.Items, func(j job) g.Node {
+	rows := g.Map(list, func(j job) g.Node {
 		t, word := jobWord(j.State)
 		sum := v.count(countDone, j.Done)
 		if j.Total != nil && *j.Total > 0 {
@@ -258,11 +303,40 @@ func jobsPage(v *visit) (answer, error) {
 		}
 		return h.Tr(v.cell(when, link(here("jobs", string(j.ID)), h.Class("who"), v.ago(j.Created))), v.cell(what, v.say(jobKind(j.Kind))), v.cell(state, v.badge(t, word)), v.cell(progress, sum, g.If(j.RefusedCount > 0, h.Small(v.count(countRefused, j.RefusedCount)))))
 	})
-	body := []g.Node{v.table(textJobs, []column{when, what, state, progress}, rows), v.pager(list.Next)}
-	if len(list.Items) == 0 {
-		body = []g.Node{v.empty(textNoJobs)}
+	return v.table(textJobs, []column{when, what, state, progress}, rows)
+}
+
+// jobsPage lists jobs, newest first.
+func jobsPage(v *visit) (answer, error) {
+	q := v.r.URL.Query()
+	by, err := parameters(q, "kind", "state")
+	if err != nil {
+		return nil, err
 	}
-	return view{title: v.lang.say(textJobs), section: "/console/jobs", body: append(body, v.asCall("GET", "/v1/jobs"))}, nil
+	kind, state := by["kind"], by["state"]
+	at := query("/v1/jobs", "kind", kind, "state", state)
+	var list page[job]
+	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/jobs", "kind", kind, "state", state, "limit", "50", "next", q.Get("next")), nil, &list); err != nil {
+		return nil, err
+	}
+	var kinds []option
+	for _, k := range []directory.JobKind{directory.JobImport, directory.JobImportGroups, directory.JobBind, directory.JobLoad, directory.JobCheck, directory.JobLoadGroups, directory.JobCheckGroups, directory.JobLicences, directory.JobVerify, directory.JobPhotos, directory.JobAddresses} {
+		kinds = append(kinds, option{string(k), jobKind(k)})
+	}
+	var states []option
+	for _, s := range []directory.JobState{directory.JobQueued, directory.JobRunning, directory.JobDone, directory.JobFailed} {
+		_, word := jobWord(s)
+		states = append(states, option{string(s), word})
+	}
+	form := h.Form(h.Method("get"), h.Action("/console/jobs"), h.Class("row search"), v.choose("kind", kind, textKind, kinds...), v.choose("state", state, textStatus, states...), h.Button(h.Type("submit"), v.say(textShow)), link("/console/jobs", v.say(textShowAll)))
+	body := g.Node(h.Div(v.jobTable(list.Items), v.pager(list.Next)))
+	switch {
+	case len(list.Items) == 0 && (kind+state != "" || list.Next != ""):
+		body = h.Div(v.empty(textNoJobsMatch), v.pager(list.Next))
+	case len(list.Items) == 0:
+		body = v.empty(textNoJobs)
+	}
+	return view{title: v.lang.say(textJobs), section: "/console/jobs", body: []g.Node{form, body, v.asCall("GET", at)}}, nil
 }
 
 // binding is a membership as the API shows it.
@@ -321,7 +395,7 @@ func membersPage(v *visit) (answer, error) {
 		status = ""
 	}
 	cons := ask[connection](v, apiPath("connections", id))
-	list := ask[page[binding]](v, query(apiPath("connections", id, "bindings"), "limit", "50", "status", status, "next", q.Get("next")))
+	list := ask[page[binding]](v, query(apiPath("connections", id, "bindings"), "limit", "30", "status", status, "next", q.Get("next")))
 	c, err := cons.get()
 	if err != nil {
 		return nil, err
@@ -339,15 +413,21 @@ func (v *visit) memberList(at string, p page[binding]) g.Node {
 		}
 		return v.empty(textNoMembers)
 	}
-	account, status, last, acts := column{head: textAccount}, column{head: textStatus}, column{head: textLastWritten}, column{head: textActs}
+	who, account, status, last, acts := column{head: textUser}, column{head: textAccount}, column{head: textStatus}, column{head: textLastWritten}, column{head: textActs}
+	var ids []directory.UserID
+	for i := range p.Items {
+		ids = append(ids, p.Items[i].UserID)
+	}
+	names := v.namesOf(ids, nil)
 	var rows []g.Node
 	for i := range p.Items {
 		b := &p.Items[i]
 		rows = append(rows, h.Tr(
-			v.cell(account, link(here("users", string(b.UserID)), h.Class("who"), data(orID(b.UserPrincipalName, string(b.UserID)))), g.If(b.Created, h.Small(v.say(textMadeByUs)))),
+			v.cell(who, link(here("users", string(b.UserID)), h.Class("who"), data(names.of(string(b.UserID))))),
+			v.cell(account, data(b.UserPrincipalName), g.If(b.Created, h.Small(v.say(textMadeByUs)))),
 			v.cell(status, v.bindingState(b)), v.cell(last, v.ago(b.LastWrite)), v.cell(acts, v.bindingActs(at, b))))
 	}
-	return h.Div(v.table(textMembers, []column{account, status, last, acts}, rows), v.pager(p.Next))
+	return h.Div(v.table(textMembers, []column{who, account, status, last, acts}, rows), v.pager(p.Next))
 }
 
 func orID(name, id string) string {
@@ -416,12 +496,24 @@ func bindPage(v *visit) (answer, error) {
 		return nil, err
 	}
 	at := here("connections", v.id(), "bind")
+	switch v.r.FormValue("whom") {
+	case "all":
+		var n struct {
+			Users int `json:"users"`
+		}
+		if _, err := v.call(v.ctx, http.MethodGet, "/v1/users:count", nil, &n); err != nil {
+			return nil, err
+		}
+		return v.beforeAll(&c, "/members", textBindAll, at, at, "primary", h.P(h.Strong(v.count(countUsersInAll, n.Users)), g.Text(" "), v.count(countMembersNow, c.BoundCount)), v.bindFollows(&c), hidden("all", "1")), nil
+	case "previous":
+		return v.beforeAll(&c, "/members", textBindPrevious, at, at, "primary", h.P(v.say(textPreviousReach), g.Text(" "), v.count(countMembersNow, c.BoundCount)), v.bindFollows(&c), hidden("previous", "1")), nil
+	}
 	automatic := c.Settings.Mode != directory.ModeApprove
 	return v.ofConnection(&c, "/members", h.H2(v.say(textBindUsers)), h.P(h.Class("lead"), v.say(textBindMeans)),
 		g.If(automatic, v.box(toneWarn, v.say(textBindAtOnce), h.P(v.say(textBindAtOnceMore)))), g.If(!automatic, h.P(v.say(textBindHeld))),
 		h.Form(h.Method("post"), h.Action(at), h.Class("stack"), h.Data("busy", ""), h.Label(v.say(textTheseUsers), h.Textarea(h.Name("users"), h.Rows("4"), h.MaxLength("40000"))),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textBindThese)))),
-		h.Div(h.Class("row"), v.act(scopeWrite, at, textBindAll, "", hidden("all", "1")), v.act(scopeWrite, at, textBindPrevious, "", hidden("previous", "1")))), nil
+		h.Div(h.Class("row"), v.linkButton(scopeWrite, at+"?whom=all", textBindAll, ""), v.linkButton(scopeWrite, at+"?whom=previous", textBindPrevious, ""))), nil
 }
 
 // bind binds users, and leads to what the first run will do.
@@ -440,6 +532,19 @@ func bind(v *visit) (answer, error) {
 	if len(users) == 0 {
 		return v.done(here("connections", v.id(), "bind"), v.lang.say(textNameUsers)), nil
 	}
+	users, unknown, err := v.userIDs(users)
+	if err != nil {
+		return nil, err
+	}
+	if len(unknown) > 0 {
+		return v.refusal(http.StatusUnprocessableEntity, textNobodyBound, clean(strings.Join(unknown, ", "))), nil
+	}
+	return v.bindUsers(v.id(), users)
+}
+
+// bindUsers binds users through a connection: those who are refused are told by name, and
+// the others' first run is shown.
+func (v *visit) bindUsers(con string, users []string) (answer, error) {
 	var out struct {
 		Bound   []directory.UserID      `json:"bound"`
 		Refused []directory.RefusedItem `json:"refused"`
@@ -447,17 +552,17 @@ func bind(v *visit) (answer, error) {
 			ID string `json:"id"`
 		} `json:"dryRun"`
 	}
-	if _, err := v.call(v.ctx, http.MethodPost, path, map[string]any{"userIds": users}, &out); err != nil {
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", con, "bindings"), map[string]any{"userIds": users}, &out); err != nil {
 		return nil, err
 	}
 	if len(out.Refused) > 0 {
 		what, why := column{head: textWhat}, column{head: textWhy}
-		return view{title: v.lang.count(countBound, len(out.Bound)), section: "/console/connections", crumbs: []crumb{{here("connections", v.id(), "members"), v.say(textMembers)}}, body: []g.Node{
+		return view{title: v.lang.count(countBound, len(out.Bound)), section: "/console/connections", crumbs: []crumb{{here("connections", con, "members"), v.say(textMembers)}}, body: []g.Node{
 			h.H2(v.count(countRefused, len(out.Refused))), v.table(textRefusedItems, []column{what, why}, g.Map(out.Refused, func(r directory.RefusedItem) g.Node {
 				return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
-			})), h.P(link(here("connections", v.id(), "runs"), h.Class("button primary"), v.say(textLookAtRuns)))}}, nil
+			})), h.P(link(here("connections", con, "runs"), h.Class("button primary"), v.say(textLookAtRuns)))}}, nil
 	}
-	to := here("connections", v.id(), "members")
+	to := here("connections", con, "members")
 	if out.DryRun != nil {
 		to = here("runs", out.DryRun.ID)
 	}
@@ -466,11 +571,13 @@ func bind(v *visit) (answer, error) {
 
 // releasePage asks what becomes of an account that is let go, and shows it before.
 func releasePage(v *visit) (answer, error) {
+	user := v.r.PathValue("user")
+	who := v.nameThem(directory.AccountsOf([]directory.UserID{directory.UserID(user)}))
 	var c connection
 	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &c); err != nil {
 		return nil, err
 	}
-	user := v.r.PathValue("user")
+	names := who.get()
 	at := here("connections", v.id(), "members", user, "release")
 	var picks []g.Node
 	for _, p := range []struct {
@@ -479,9 +586,9 @@ func releasePage(v *visit) (answer, error) {
 	}{{directory.ReleaseKeep, textReleaseKeep}, {directory.ReleaseBlock, textReleaseBlock}, {directory.ReleaseRestore, textReleaseRestore}} {
 		picks = append(picks, h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name("then"), h.Value(string(p.policy)), g.If(c.Settings.Defaulted().OnRelease == p.policy, h.Checked())), h.Span(v.say(p.means))))
 	}
-	return v.ofConnection(&c, "/members", h.H2(v.say(textReleaseTitle)), h.P(code(user)), h.P(h.Class("lead"), v.say(textReleaseMeans)),
+	return v.ofConnection(&c, "/members", h.H2(v.say(textReleaseTitle)), h.P(link(here("users", user), names.show(user)), g.Text(" "), code(user)), h.P(h.Class("lead"), v.say(textReleaseMeans)),
 		h.Form(h.Method("post"), h.Action(at), h.Class("stack"), h.Data("busy", ""), h.FieldSet(h.Legend(v.say(textReleaseThen)), g.Group(picks)),
-			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Name("preview"), h.Value("1"), v.say(textTryFirst)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textRelease)), link(here("connections", v.id(), "members"), h.Class("button"), v.say(textNotYet))))), nil
+			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), h.Name("preview"), h.Value("1"), v.say(textTryFirst)), h.Button(h.Type("submit"), v.say(textRelease)), link(here("connections", v.id(), "members"), h.Class("button"), v.say(textNotYet))))), nil
 }
 
 // release lets an account go, or plans that only.
@@ -520,13 +627,37 @@ func problemsPage(v *visit) (answer, error) {
 		if len(p.Items) == 0 {
 			return v.empty(textNoProblems)
 		}
+		var refs []directory.Ref
+		for i := range p.Items {
+			refs = append(refs, p.Items[i].some()...)
+		}
+		known := v.nameThem(refs).get()
 		return h.Div(g.Map(p.Items, func(x cause) g.Node {
-			return h.Section(h.Class("box warn"), h.H2(v.count(countUsers, x.Users), g.Text(" "), v.sentence(x.Message)), g.If(x.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(x.Next))),
+			some := x.some()
+			return h.Section(h.Class("box warn"), h.H2(v.count(countUsers, x.Users), g.Text(" "), v.sentence(x.Message)),
+				g.If(len(some) > 0, h.P(dotted(g.Map(some, func(r directory.Ref) g.Node { return v.object(r, known) })), g.If(x.Users > len(some), g.Group([]g.Node{g.Text(" "), v.count(countMoreParts, x.Users-len(some))})))), g.If(x.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(x.Next))),
 				g.If(len(x.Holders) > 0, h.P(v.say(textHeldBy), g.Text(" "), data(strings.Join(x.Holders, ", ")))),
 				h.P(h.Class("faint"), code(x.Code), g.If(!x.FirstSince.IsZero(), g.Group([]g.Node{g.Text(" "), v.say(textSince), g.Text(" "), v.ago(x.FirstSince)}))),
 				h.Div(h.Class("row"), link(below(at, "problems", x.Code), h.Class("button"), v.say(textWhoHasIt)), v.act(scopeWrite, below(at, "problems", x.Code, "retry"), textRetryAll, "")))
 		})...)
 	}), v.asCall("GET", apiPath("connections", id, "problems"))), nil
+}
+
+// fewExamples is how many of those who have a problem are named before its page is opened.
+const fewExamples = 3
+
+// some are a few of those who have a problem.
+func (x *cause) some() []directory.Ref {
+	refs := directory.AccountsOf(x.Examples)
+	return append(refs, x.Objects...)[:min(fewExamples, len(refs)+len(x.Objects))]
+}
+
+// refOf is the account of a user, or another object.
+func refOf(u directory.UserID, object directory.Ref) directory.Ref {
+	if u != "" {
+		return directory.AccountOf(u)
+	}
+	return object
 }
 
 // affected is somebody who has a problem.
@@ -553,13 +684,14 @@ func problemPage(v *visit) (answer, error) {
 			if len(p.Items) == 0 && p.Next == "" {
 				return v.empty(textNobodyHasIt)
 			}
+			refs := make([]directory.Ref, len(p.Items))
+			for i := range p.Items {
+				refs[i] = refOf(p.Items[i].UserID, p.Items[i].Object)
+			}
+			known := v.nameThem(refs).get()
 			return h.Div(v.table(textProblems, []column{who, status, why}, g.Map(p.Items, func(a affected) g.Node {
-				name := g.Node(code(a.Object.ID))
-				if a.UserID != "" {
-					name = link(here("users", string(a.UserID)), code(string(a.UserID)))
-				}
 				t, word := bindingWord(a.Status)
-				return h.Tr(v.cell(who, name), v.cell(status, v.badge(t, word)), v.cell(why, v.trouble(&a.Problem)))
+				return h.Tr(v.cell(who, v.object(refOf(a.UserID, a.Object), known)), v.cell(status, v.badge(t, word)), v.cell(why, v.trouble(&a.Problem)))
 			})), v.pager(p.Next))
 		})), nil
 }

@@ -2,6 +2,8 @@ package console
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -40,7 +42,7 @@ func (v *visit) changeList(rv *runView) g.Node {
 	for i := range rv.changes.Items {
 		c := &rv.changes.Items[i]
 		p, ok := placeOf(rv.run.ID, c.ID)
-		cells := []g.Node{v.cell(effect, v.effectBadge(c.Effect)), v.cell(account, v.changed(c)), v.cell(what, v.diff(c)), v.cell(why, v.sentence(c.Reason))}
+		cells := []g.Node{v.cell(effect, v.effectBadge(c.Effect)), v.cell(account, v.changed(c, rv.names)), v.cell(what, v.diff(c), v.compare(rv, c, p, ok && choosing)), v.cell(why, v.cause(c))}
 		if settled {
 			cells = append(cells, v.cell(state, v.changeState(c)))
 		}
@@ -53,6 +55,9 @@ func (v *visit) changeList(rv *runView) g.Node {
 			cells = append([]g.Node{v.cell(columns[0], box)}, cells...)
 		}
 		rows = append(rows, h.Tr(g.Group(cells)))
+		if rv.opened && ok && p == rv.open {
+			rows = append(rows, h.Tr(h.Class("opened"), h.Td(h.ColSpan(strconv.Itoa(len(columns))), v.compared(rv, c))))
+		}
 	}
 	table := v.table(textChanges, columns, rows)
 	if !choosing {
@@ -78,7 +83,9 @@ func (v *visit) chooser(rv *runView, shown choice, table g.Node) g.Node {
 		}
 	}
 	filtered := g.Node(nil)
-	if rv.filter.any() {
+	narrowed := rv.filter
+	narrowed.state = "" // what is open is decided about
+	if narrowed.any() {
 		filtered = h.Button(h.Type("submit"), h.FormAction(at+"/approve"), h.Name("what"), h.Value("filter"), v.say(textApproveFiltered))
 	}
 	return h.Form(h.Method("get"), h.Action(at), h.Class("chooser"), h.Data("select", ""), g.Group(fields),
@@ -144,14 +151,22 @@ func nameOf(c *directory.Change) string {
 }
 
 // changed names the object of a change.
-func (v *visit) changed(c *directory.Change) g.Node {
-	return g.Group([]g.Node{h.Span(h.Class("who"), data(nameOf(c))),
+func (v *visit) changed(c *directory.Change, known names) g.Node {
+	name := data(nameOf(c))
+	if c.UserPrincipalName == "" && c.ScopeName == "" {
+		name = v.object(c.Ref(), known)
+	}
+	return g.Group([]g.Node{h.Span(h.Class("who"), name),
 		g.If(c.ScopeName != "" && nameOf(c) != c.ScopeName, h.Small(data(c.ScopeName))),
 		g.If(c.Department != "", h.Small(data(c.Department)))})
 }
 
 // fewProperties is how many properties a row shows before it is opened.
 const fewProperties = 2
+
+// mostLines is how many more properties a page has, of all its changes: fifty new accounts
+// of twenty properties would be a quarter of a megabyte.
+const mostLines = 40
 
 // diff is what a change writes: before and after, property by property.
 func (v *visit) diff(c *directory.Change) g.Node {
@@ -164,15 +179,128 @@ func (v *visit) diff(c *directory.Change) g.Node {
 		return v.cannotBack(c.Irreversible, h.Span(h.Class("faint"), v.say(textNoValues)))
 	}
 	line := func(p directory.PropertyChange) g.Node {
-		return h.Li(h.Class("diff"), h.Span(h.Class("prop"), code(p.Name)), g.Text(" "), v.before(p), g.Text(" → "), v.after(p), v.cannotBack(p.Irreversible, nil))
+		return h.Li(h.Class("diff"), h.Span(h.Class("prop"), v.property(p.Name)), g.Text(" "), v.sides(p), v.cannotBack(p.Irreversible, nil))
 	}
 	few := h.Ul(h.Class("diffs"), g.Group(g.Map(differs[:min(fewProperties, len(differs))], line)))
 	rest := g.Node(nil)
 	if len(differs) > fewProperties {
 		more := differs[fewProperties:]
-		rest = h.Details(h.Summary(v.count(countMoreProperties, len(more))), h.Ul(h.Class("diffs"), g.Group(g.Map(more, line))))
+		said := v.count(countMoreProperties, len(more))
+		if v.lines += len(more); v.lines <= mostLines {
+			rest = h.Details(h.Summary(said), h.Ul(h.Class("diffs"), g.Group(g.Map(more, line))))
+		} else if run, _, ok := strings.Cut(string(c.ID), "."); ok && c.UserID != "" {
+			rest = link(query(here("runs", run), "user", string(c.UserID)), said) // where they all are
+		} else {
+			rest = h.Span(h.Class("faint"), said)
+		}
 	}
 	return g.Group([]g.Node{few, rest, v.cannotBack(c.Irreversible, nil)})
+}
+
+// property is a property of Microsoft's, or an attribute of ours, by the word that people have
+// for it; its name is what shows when one rests on it.
+func (v *visit) property(name string) g.Node {
+	word, known := attributeWord(name)
+	switch name {
+	case directory.PropAccountEnabled:
+		word, known = textPropSignIn, true
+	case directory.PropUserPrincipalName:
+		word, known = textPropSignInName, true
+	default:
+		if a, is := directory.AttributeOf(name); is && a.Custom == "" {
+			if ours, ok := attributeWord(a.Path); ok {
+				word, known = ours, true
+			}
+		}
+	}
+	if !known {
+		return code(name)
+	}
+	return h.Span(h.Title(clean(name)), v.say(word))
+}
+
+// sides are what a property was and what it becomes; of a long text, what of it changes.
+func (v *visit) sides(p directory.PropertyChange) g.Node {
+	a, text1 := p.Before.Text()
+	b, text2 := p.After.Text()
+	if text1 && text2 && worthComparing(a, b) {
+		if list := wordDiff(a, b); list != nil {
+			return g.El("bdi", h.Class("words"), g.Group(g.Map(list, func(x piece) g.Node {
+				said := g.Text(cleanTo(x.text, longestSentence))
+				switch x.op {
+				case removed:
+					return h.Del(said)
+				case added:
+					return h.Ins(said)
+				}
+				return said
+			})))
+		}
+	}
+	return g.Group([]g.Node{v.before(p), g.Text(" → "), v.after(p)})
+}
+
+// cause is why a change is planned, and leads to the acts that it comes from.
+func (v *visit) cause(c *directory.Change) g.Node {
+	user := c.Ref().Concerns().User()
+	if user == "" || c.Reason == "" {
+		return v.sentence(c.Reason)
+	}
+	return link(query("/console/activity", "userId", string(user)), h.Class("cause"), v.sentence(c.Reason))
+}
+
+// compare leads to a change beside what is agreed, and what is at Microsoft now: while it
+// is still to be written, and about an account.
+func (v *visit) compare(rv *runView, c *directory.Change, p place, inForm bool) g.Node {
+	undecided := c.State == directory.ChangePlanned || c.State == directory.ChangeApproved || c.State == ""
+	if !undecided || c.UserID == "" || rv.run.Kind != directory.KindSync || len(c.Properties) == 0 || rv.opened && p == rv.open {
+		return nil
+	}
+	name := v.label(textCompareThis, clean(nameOf(c)))
+	if inForm { // the form has the ticks, and takes them along
+		return h.Button(h.Type("submit"), h.Class("small quiet"), h.Name("open"), h.Value(p.String()), name, v.say(textCompare))
+	}
+	return link(v.with("open", p.String()), h.Class("button small quiet"), h.Data("swap", "#opened"), name, v.say(textCompare))
+}
+
+// compared is a change in full: each property at Microsoft now, as it will be, and as it was
+// last agreed, and why.
+func (v *visit) compared(rv *runView, c *directory.Change) g.Node {
+	at := query(apiPath("users", string(c.UserID), "explain"), "connectionId", string(rv.run.ConnectionID))
+	body := partly(v, ask[explanation](v, at), func(e explanation) g.Node {
+		prop, now, then, agreed, from := column{head: textProperty}, column{head: textAtMicrosoft}, column{head: textWillBe}, column{head: textAgreed}, column{head: textFromWhere}
+		var rows []g.Node
+		same := 0
+		for _, p := range c.Properties { // what is no attribute of a user, as whether the account may sign in
+			if !slices.ContainsFunc(e.Attributes, func(a explainedAttribute) bool { return a.Name == p.Name }) {
+				rows = append(rows, h.Tr(v.cell(prop, v.property(p.Name)), v.cell(now, v.before(p)), v.cell(then, v.after(p)), v.cell(agreed, dash()), v.cell(from, v.sentence(c.Reason))))
+			}
+		}
+		for _, a := range e.Attributes {
+			planned := slices.IndexFunc(c.Properties, func(p directory.PropertyChange) bool { return p.Name == a.Name })
+			theirs := !a.Observed.Equal(a.Base) && !a.Base.IsNull()
+			if planned < 0 && a.Observed.Equal(a.Desired) {
+				same++
+				continue
+			}
+			will := g.Node(h.Span(h.Class("faint"), v.say(textStaysSo)))
+			if planned >= 0 {
+				will = v.after(c.Properties[planned])
+			}
+			found := g.Node(v.side(a.Name, a.Observed))
+			if planned >= 0 {
+				found = h.Del(v.side(a.Name, a.Observed))
+			}
+			rows = append(rows, h.Tr(v.cell(prop, code(a.Name)), v.cell(now, found, g.If(theirs, h.Small(v.badge(toneWarn, textChangedThere)))),
+				v.cell(then, will), v.cell(agreed, v.side(a.Name, a.Base)), v.cell(from, v.sentence(a.Rule), g.If(a.Reason != "", h.Small(v.sentence(a.Reason))), g.If(a.Note != "", h.Small(v.sentence(a.Note))))))
+		}
+		if len(rows) == 0 {
+			return h.P(v.say(textNoValues))
+		}
+		return h.Div(v.table(textCompare, []column{prop, now, then, agreed, from}, rows), g.If(same > 0, h.P(h.Class("faint"), v.count(countSame, same))))
+	})
+	return h.Div(h.ID("opened"), h.H3(h.TabIndex("-1"), v.say(textCompareThis, clean(nameOf(c)))), body,
+		h.P(link(query(here("users", string(c.UserID), "explain"), "connection", string(rv.run.ConnectionID)), v.say(textExplainAll)), g.Text(" · "), link(v.with("open", ""), v.say(textClose))))
 }
 
 func (v *visit) before(p directory.PropertyChange) g.Node {

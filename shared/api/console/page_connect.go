@@ -33,7 +33,7 @@ func faultOf(p *problem, member string) string {
 		return ""
 	}
 	for _, f := range p.Errors {
-		if f.Field == member {
+		if f.Field == member || strings.HasPrefix(f.Field, member+".") {
 			return f.Detail
 		}
 	}
@@ -109,7 +109,7 @@ func (v *visit) keepLink(id directory.ConnectionID, to string) {
 // ours reports whether an address is the first page of an authorisation here.
 func (c *Console) ours(to string) bool {
 	u, err := url.Parse(to)
-	return err == nil && strings.HasPrefix(to, c.cfg.PublicURL+"/oauth/start?") && u.Path == "/oauth/start"
+	return err == nil && strings.HasPrefix(to, c.cfg.APIURL+"/oauth/start?") && u.Path == "/oauth/start"
 }
 
 // keptLink is the link of a connection that this browser has asked for; "" when there is
@@ -201,7 +201,7 @@ func (v *visit) endView(fault string) (answer, error) {
 	at := here("connections", string(c.ID))
 	if c.Status == directory.StatusDeactivated {
 		return v.ofConnection(&c, "/end", h.P(h.Class("lead"), v.say(textDeactivatedMeans)), h.P(v.say(textRemoveMeans)),
-			v.act(scopeAdmin, at+"/remove", textRemove, "danger")), nil
+			v.linkButton(scopeAdmin, at+"/remove", textRemove, "danger")), nil
 	}
 	form := g.Node(h.Form(h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", at+"/end"), h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain))))
 	if !v.s.has(scopeAdmin) {
@@ -209,6 +209,7 @@ func (v *visit) endView(fault string) (answer, error) {
 	} else if v.s.fresh(v.now()) {
 		form = h.Form(h.Class("decide"), h.Method("post"), h.Action(at+"/end"), h.Data("busy", ""), h.Label(h.For("typed"), v.say(textTypeName), g.Text(" "), data(c.Name)),
 			h.Input(h.ID("typed"), h.Name("typed"), h.Type("text"), h.AutoComplete("off"), h.Required(), g.If(fault != "", h.Aria("invalid", "true"))), g.If(fault != "", h.P(h.Class("fault"), h.Role("alert"), g.Text(fault))),
+			h.Label(h.For("reason"), v.say(textEndReason)), h.Input(h.ID("reason"), h.Name("reason"), h.Type("text"), h.MaxLength("1000"), h.AutoComplete("off"), h.Value(v.r.PostForm.Get("reason"))),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textDeactivate)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
 	page := v.ofConnection(&c, "/end", h.P(h.Class("lead"), v.count(countEndLead, c.BoundCount)),
@@ -231,10 +232,24 @@ func end(v *visit) (answer, error) {
 	var out struct {
 		Released int `json:"released"`
 	}
-	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "deactivate"), nil, &out); err != nil {
+	var body any
+	if reason := strings.TrimSpace(v.r.PostForm.Get("reason")); reason != "" {
+		body = map[string]string{"reason": reason}
+	}
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "deactivate"), body, &out); err != nil {
 		return nil, err
 	}
 	return v.done(here("connections", v.id()), v.lang.count(countEnded, out.Released)), nil
+}
+
+// removePage says what taking a connection off the list comes to.
+func removePage(v *visit) (answer, error) {
+	var c connection
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &c); err != nil {
+		return nil, err
+	}
+	at := here("connections", string(c.ID))
+	return v.beforeAll(&c, "/end", textRemove, at+"/remove", at+"/end", "danger", h.P(h.Strong(v.count(countMembersNow, c.BoundCount))), h.P(v.say(textRemoveFollows))), nil
 }
 
 // remove takes a connection that was let go off the list.

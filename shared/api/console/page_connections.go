@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -48,7 +49,7 @@ func tenantOf(c *connection) g.Node {
 			domain = d.Name
 		}
 	}
-	return g.Group([]g.Node{data(t.DisplayName), g.If(domain != "", h.Small(data(domain)))})
+	return g.Group([]g.Node{data(t.DisplayName), g.If(domain != "", h.Small(data(domain), g.If(len(t.Domains) > 1, g.Text(" +"+itoa(len(t.Domains)-1)))))})
 }
 
 // lastRun is what a connection remembers of its newest run.
@@ -102,29 +103,43 @@ func connectionsPage(v *visit) (answer, error) {
 func (v *visit) connectionTabs(c *connection, now string) g.Node {
 	at := here("connections", string(c.ID))
 	var items []g.Node
-	for _, tab := range []struct {
-		to   string
-		name text
-	}{{"", textOverview}, {"/accounts", textAccounts}, {"/members", textMembers}, {"/groups", textGroups}, {"/licences", textLicences}, {"/runs", textRuns}, {"/problems", textProblems}, {"/settings", textSettings}, {"/protection", textProtection}, {"/health", textHealth}, {"/audit", textAudit}, {"/end", textEnd}} {
+	for _, tab := range connectionTabs {
 		items = append(items, h.Li(link(at+tab.to, g.If(tab.to == now, h.Aria("current", "page")), v.say(tab.name))))
 	}
 	return h.Nav(h.Class("tabs"), v.label(textTabs), h.Ul(items...))
 }
 
+// connectionTabs are the pages of a connection, by the ends of their addresses.
+var connectionTabs = []struct {
+	to   string
+	name text
+}{{"", textOverview}, {"/accounts", textAccounts}, {"/members", textMembers}, {"/groups", textGroups}, {"/licences", textLicences}, {"/runs", textRuns}, {"/problems", textProblems}, {"/settings", textSettings}, {"/protection", textProtection}, {"/health", textHealth}, {"/audit", textAudit}, {"/end", textEnd}}
+
 // ofConnection are the title and the pages above of a page of one connection.
 func (v *visit) ofConnection(c *connection, tab string, body ...g.Node) view {
-	return view{title: c.Name, section: "/console/connections", crumbs: []crumb{{"/console/connections", v.say(textConnections)}},
+	title, crumbs := c.Name, []crumb{{"/console/connections", v.say(textConnections)}}
+	for _, t := range connectionTabs {
+		if t.to == tab && tab != "" {
+			title = v.lang.say(textOfConnection, c.Name, v.lang.say(t.name))
+			crumbs = append(crumbs, crumb{here("connections", string(c.ID)), data(c.Name)})
+		}
+	}
+	return view{title: title, section: "/console/connections", crumbs: crumbs,
 		head: []g.Node{v.connectionBadge(c)}, body: append([]g.Node{v.connectionTabs(c, tab)}, body...)}
 }
 
-// recentRuns is how many runs the overview shows.
-const recentRuns = "5"
+// recentRuns is how many runs the overview shows, among so many it looks for a held one:
+// plans may have been made since.
+const (
+	recentRuns     = 5
+	recentRunsRead = "50"
+)
 
 // connectionPage is the overview of a connection.
 func connectionPage(v *visit) (answer, error) {
 	id := v.id()
 	cons := ask[connection](v, apiPath("connections", id))
-	runs := ask[page[directory.Run]](v, query(apiPath("connections", id, "runs"), "limit", recentRuns))
+	runs := ask[page[directory.Run]](v, query(apiPath("connections", id, "runs"), "limit", recentRunsRead))
 	problems := ask[causes](v, apiPath("connections", id, "problems"))
 	checked := ask[health](v, apiPath("connections", id, "health"))
 	c, err := cons.get()
@@ -146,22 +161,27 @@ func connectionPage(v *visit) (answer, error) {
 		if len(p.Items) == 0 {
 			return v.empty(textNoRuns)
 		}
-		return h.Div(v.runTable(p.Items), h.P(link(here("connections", id, "runs"), v.say(textAllRuns))))
+		return h.Div(v.runTable(p.Items[:min(len(p.Items), recentRuns)]), h.P(link(here("connections", id, "runs"), v.say(textAllRuns))))
 	})
 	page := v.ofConnection(&c, "",
-		h.Section(h.Class("status"), h.P(h.Class("first"), v.say(means)), g.Iff(c.Trouble != nil, func() g.Node { return v.trouble(c.Trouble) }),
+		h.Section(h.Class("status"), h.P(h.Class("first"), v.say(means)), g.If(c.Status == directory.StatusActive && c.Settings.Mode == directory.ModeApprove, h.P(v.say(textWritesNothingUnapproved))), g.Iff(c.Deactivation != nil, func() g.Node {
+			return v.byWhom(textDeactivatedBy, c.Deactivation.By, c.Deactivation.At, c.Deactivation.Reason)
+		}), g.Iff(c.Trouble != nil, func() g.Node { return v.trouble(c.Trouble) }),
 			facts(
 				v.fact(textTenant, tenantOf(&c)),
 				g.Iff(c.AuthorizedBy != nil, func() g.Node { return v.fact(textAuthorizedBy, data(c.AuthorizedBy.UserPrincipalName)) }),
 				v.fact(textMode, v.say(modeWord(c.Settings.Mode))), v.fact(textBound, v.number(c.BoundCount)), v.fact(textLastRun, v.lastRun(&c)),
-				v.fact(textEvery, g.Text(v.lang.length(timeOf(c.Settings.Defaulted().Interval)))),
+				v.fact(textEvery, g.Text(v.lang.length(timeOf(c.Settings.Defaulted().Interval)))), v.nextRun(&c),
+				g.If(c.SettingsBy != "", v.fact(textSettingsBy, data(c.SettingsBy))), g.Iff(c.Confirmation != nil, func() g.Node {
+					return v.fact(textConfirmedBy, data(c.Confirmation.By), h.Small(v.ago(c.Confirmation.At)))
+				}),
 			),
 			g.If(c.Status == directory.StatusActive, h.Div(h.Class("row"),
 				v.act(scopeWrite, here("connections", id, "sync"), textSyncNow, "primary"),
 				v.act(scopeWrite, here("connections", id, "sync"), textPlanNow, "", hidden("dry", "1"))))),
-		v.nextStep(&c), v.proposalBoxes(&c), held, v.lackingBox(&c),
+		v.nextStep(&c), v.proposalBoxes(&c), held, v.lackingBox(&c), v.domainBox(&c),
 		h.Section(h.H2(v.say(textLatestRuns)), recent),
-		h.Section(h.H2(v.say(textProblems)), partly(v, problems, v.causeList)),
+		h.Section(h.H2(v.say(textProblems)), partly(v, problems, func(x causes) g.Node { return h.Div(v.statusChips(&c, x), v.causeList(x)) })),
 		h.Section(h.H2(v.say(textHealth)), partly(v, checked, v.findings)),
 		v.asCall("GET", apiPath("connections", id)))
 	if c.Status == directory.StatusPending && v.keptLink(c.ID) != "" {
@@ -169,6 +189,73 @@ func connectionPage(v *visit) (answer, error) {
 	}
 	page.poll = poll
 	return page, nil
+}
+
+// byWhom says who did something, when, and why if they said so.
+func (v *visit) byWhom(what text, by string, at time.Time, reason string) g.Node {
+	return h.P(v.say(what), g.Text(" "), data(by), g.Text(" · "), v.moment(at), g.If(reason != "", g.Group([]g.Node{g.Text(" · "), data(reason)})))
+}
+
+// nextRun is when the schedule makes the next run at the latest; an edit makes one sooner.
+func (v *visit) nextRun(c *connection) g.Node {
+	if c.Status != directory.StatusActive || c.LastRun == nil || c.LastRun.EndedAt.IsZero() {
+		return nil
+	}
+	return v.fact(textNextRun, v.moment(c.LastRun.EndedAt.Add(timeOf(c.Settings.Defaulted().Interval))))
+}
+
+// statusChips are how many members of a connection stand where, of those who have a problem.
+func (v *visit) statusChips(c *connection, x causes) g.Node {
+	sums := map[string]int{}
+	for _, cause := range x.Items {
+		for status, n := range cause.Statuses {
+			sums[string(status)] += n
+		}
+	}
+	if len(sums) == 0 {
+		return nil
+	}
+	return h.Ul(h.Class("chips"), v.label(textMembers), g.Group(g.Map(sortedNames(sums), func(status string) g.Node {
+		t, word := bindingWord(directory.BindingStatus(status))
+		return h.Li(link(query(here("connections", string(c.ID), "members"), "status", status), h.Class("chip "+string(t)), h.Strong(v.number(sums[status])), g.Text(" "), v.say(word)))
+	})))
+}
+
+// domainBox offers the domains that a tenant has verified since it was authorised, and tells
+// those that it has lost.
+func (v *visit) domainBox(c *connection) g.Node {
+	if c.Tenant == nil {
+		return nil
+	}
+	at := here("connections", string(c.ID), "domains")
+	var items []g.Node
+	for _, d := range c.Tenant.Offered {
+		items = append(items, h.Div(h.Class("row"), h.Strong(data(d.Name)), v.say(textDomainOffered), v.act(scopeApprove, at, textClaimDomain, "small", hidden("claim", d.Name))))
+	}
+	for _, d := range c.Tenant.Domains {
+		if !d.LostSince.IsZero() {
+			items = append(items, h.Div(h.Class("row"), h.Strong(data(d.Name)), v.say(textDomainLost), v.ago(d.LostSince), v.act(scopeApprove, at, textGiveUpDomain, "small", hidden("release", d.Name))))
+		}
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	return v.box(toneWarn, v.say(textDomains), h.P(h.Class("faint"), v.say(textDomainsMean)), g.Group(items))
+}
+
+// editDomains claims a domain for a connection, or gives one up that the tenant has lost.
+func editDomains(v *visit) (answer, error) {
+	f, path := v.r.PostForm, apiPath("connections", v.id(), "domains")
+	var err error
+	if d := f.Get("release"); d != "" {
+		_, err = v.call(v.ctx, http.MethodDelete, apiPath("connections", v.id(), "domains", d), nil, nil)
+	} else {
+		_, err = v.call(v.ctx, http.MethodPost, path, map[string][]string{"domains": {f.Get("claim")}}, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v.done(here("connections", v.id()), v.lang.say(textSavedDomains)), nil
 }
 
 // heldBanner leads to a run that waits for a decision.
@@ -281,12 +368,16 @@ func runsPage(v *visit) (answer, error) {
 type newRun struct {
 	DryRun bool `json:"dryRun,omitempty"`
 	Full   bool `json:"full,omitempty"`
+	// UserIDs and Objects are whom and what alone it is about.
+	UserIDs []directory.UserID `json:"userIds,omitempty"`
+	Objects []directory.Ref    `json:"objects,omitempty"`
 }
 
 // syncNow starts a run, or a plan.
 func syncNow(v *visit) (answer, error) {
 	body := newRun{DryRun: v.r.PostForm.Get("dry") == "1"}
 	body.Full = body.DryRun
+	body.UserIDs, body.Objects = formRefs(v.r.PostForm)
 	var run directory.Run
 	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "runs"), body, &run); err != nil {
 		return nil, err

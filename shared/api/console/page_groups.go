@@ -1,8 +1,12 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	g "maragu.dev/gomponents"
@@ -14,33 +18,56 @@ import (
 // groupsPage lists the groups of the directory.
 func groupsPage(v *visit) (answer, error) {
 	q := v.r.URL.Query()
-	text, deleted := parameter(q.Get("text")), ""
-	if q.Get("deleted") == "true" {
-		deleted, text = "true", ""
-	}
-	var list page[directory.Group]
-	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/groups", "limit", "50", "text", text, "deleted", deleted, "next", q.Get("next")), nil, &list); err != nil {
+	by, err := parameters(q, "text", "source")
+	if err != nil {
 		return nil, err
 	}
-	name, members, used, source, updated := column{head: textName}, column{head: textMembers, num: true}, column{head: textUsedBy, num: true}, column{head: textSource}, column{head: textUpdated}
+	text, source, deleted := by["text"], by["source"], ""
+	if q.Get("deleted") == "true" {
+		deleted, text, source = "true", "", ""
+	}
+	list, err := v.findGroups(q.Get("next"), "text", text, "source", source, "deleted", deleted)
+	if err != nil {
+		return nil, err
+	}
+	name, members, used, from, updated := column{head: textName}, column{head: textMembers, num: true}, column{head: textUsedBy, num: true}, column{head: textSource}, column{head: textUpdated}
 	rows := g.Map(list.Items, func(x directory.Group) g.Node {
 		return h.Tr(v.cell(name, link(here("groups", string(x.ID)), h.Class("who"), data(x.Name)), g.If(x.Description != "", h.Small(data(x.Description)))),
-			v.cell(members, v.number(x.Members)), v.cell(used, v.number(len(x.UsedBy))), v.cell(source, v.say(sourceWord(x.Source))), v.cell(updated, v.ago(x.Updated)))
+			v.cell(members, v.number(x.Members)), v.cell(used, v.number(len(x.UsedBy))), v.cell(from, v.say(sourceWord(x.Source))), v.cell(updated, v.ago(x.Updated)))
 	})
-	body := g.Node(h.Div(v.table(textGroups, []column{name, members, used, source, updated}, rows), v.pager(list.Next)))
+	body := g.Node(h.Div(v.table(textGroups, []column{name, members, used, from, updated}, rows), v.pager(list.Next)))
 	switch {
 	case len(list.Items) > 0:
 	case list.Next != "":
-		body = v.empty(textNothingYetSearchOn, h.P(link(v.with("next", list.Next), h.Class("button"), v.say(textSearchOn))))
-	case text+deleted != "":
-		body = v.empty(textNoGroupsMatch)
+		body = v.empty(textNothingYetSearchOn, h.P(v.say(textSearchedInGroups)), h.P(link(v.with("next", list.Next), h.Class("button"), v.say(textSearchOn))))
+	case deleted != "":
+		body = v.empty(textNoDeletedGroups)
+	case text+source != "" || q.Get("next") != "":
+		body = v.empty(textNoGroupsMatch, h.P(v.say(textSearchedInGroups)), h.P(link("/console/groups", v.say(textShowAll))))
 	default:
 		body = v.empty(textNoGroups)
 	}
-	return view{title: v.lang.say(textGroups), section: "/console/groups", head: []g.Node{v.linkButton(scopeWrite, "/console/groups/new", textAddGroup, "")}, body: []g.Node{
+	return view{title: v.lang.say(textGroups), section: "/console/groups", head: []g.Node{v.linkButton(scopeWrite, "/console/groups/new", textAddGroup, ""), v.linkButton(scopeWrite, "/console/users/load?of=groups", textLoadFile, "")}, body: []g.Node{
 		h.Form(h.Method("get"), h.Action("/console/groups"), h.Class("row search"), h.Role("search"), h.Label(v.say(textSearch), h.Input(h.Type("search"), h.Name("text"), h.Value(text), h.MaxLength("100"))),
+			v.choose("source", source, textSource, option{string(directory.SourceManual), textSourceManual}, option{string(directory.SourceSCIM), textSourceSCIM}, option{string(directory.SourceAD), textSourceAD}, option{string(directory.SourceM365), textSourceM365}),
 			h.Button(h.Type("submit"), v.say(textShow)), link("/console/groups", v.say(textShowAll)), link("/console/groups?deleted=true", v.say(textDeletedGroups))),
-		body, v.asCall("GET", query("/v1/groups", "text", text, "deleted", deleted))}}, nil
+		body, v.asCall("GET", query("/v1/groups", "text", text, "source", source, "deleted", deleted))}}, nil
+}
+
+// findGroups reads a page of groups; a search that has found none yet goes on, as findUsers.
+func (v *visit) findGroups(next string, filter ...string) (page[directory.Group], error) {
+	for try := range searchCalls {
+		var list page[directory.Group]
+		_, err := v.call(v.ctx, http.MethodGet, query("/v1/groups", append(filter, "limit", "50", "next", next)...), nil, &list)
+		if p, ours := asProblem(err); ours && p.late && try > 0 {
+			break
+		}
+		if err != nil || len(list.Items) > 0 || list.Next == "" {
+			return list, err
+		}
+		next = list.Next
+	}
+	return page[directory.Group]{Next: next}, nil
 }
 
 // member is somebody, or a group, in a group.
@@ -54,15 +81,34 @@ type member struct {
 	GroupID directory.GroupID    `json:"groupId"`
 }
 
-// groupPage shows a group: who is in it, and what connections do with it.
+// groupPage shows a group: who is in it, or in which groups it is, and what connections do
+// with it.
 func groupPage(v *visit) (answer, error) {
 	id, q := v.id(), v.r.URL.Query()
-	nested := ""
-	if q.Get("nested") == "true" {
-		nested = "true"
+	shown := asked(q.Get("show"), "", "all", "above")
+	if q.Get("nested") == "true" { // as addresses had it
+		shown = "all"
+	}
+	path := query(apiPath("groups", id, "members"), "limit", "50", "next", q.Get("next"))
+	switch shown {
+	case "all":
+		path = query(apiPath("groups", id, "members"), "limit", "50", "nested", "true", "next", q.Get("next"))
+	case "above":
+		path = query(apiPath("groups", id, "groups"), "limit", "50", "next", q.Get("next"))
 	}
 	groups := ask[directory.Group](v, apiPath("groups", id))
-	members := ask[page[member]](v, query(apiPath("groups", id, "members"), "limit", "50", "nested", nested, "next", q.Get("next")))
+	var members later[page[member]]
+	var above later[page[userGroup]]
+	var uses later[page[groupUse]]
+	var cons later[page[connection]]
+	if shown == "above" {
+		above = ask[page[userGroup]](v, path)
+	} else {
+		members = ask[page[member]](v, path)
+	}
+	if shown == "" { // what connections do stands on the first of the three
+		uses, cons = ask[page[groupUse]](v, apiPath("groups", id, "uses")), ask[page[connection]](v, "/v1/connections?limit=100")
+	}
 	x, err := groups.get()
 	if err != nil {
 		return nil, err
@@ -75,20 +121,52 @@ func groupPage(v *visit) (answer, error) {
 		head = append(head, v.badge(toneBad, textUserDeleted))
 		acts = h.Div(h.P(v.say(textGroupDeletedMeans), g.Text(" "), v.moment(*x.Deleted)), v.act(scopeWrite, at+"/restore", textRestore, "primary", version))
 	}
-	var uses []g.Node
-	for _, c := range x.UsedBy {
-		uses = append(uses, h.Li(link(here("connections", string(c), "groups", id), code(string(c)))))
+	chip := func(to, name string, caption text) g.Node {
+		return h.Li(link(to, h.Class("chip"), g.If(shown == name, h.Aria("current", "true")), v.say(caption)))
 	}
-	used := g.Node(v.empty(textNotUsed))
-	if len(uses) > 0 {
-		used = h.Ul(uses...)
+	var list, used g.Node
+	if shown == "above" {
+		list = partly(v, above, func(p page[userGroup]) g.Node {
+			if len(p.Items) == 0 && p.Next == "" {
+				return v.empty(textInNoGroup)
+			}
+			return h.Div(h.Ul(g.Map(p.Items, v.inGroup)...), v.pager(p.Next))
+		})
+	} else {
+		list = partly(v, members, func(p page[member]) g.Node { return v.groupMembers(&x, p, shown == "all") })
+	}
+	if shown == "" {
+		known, _ := cons.get() // without them there are their IDs
+		names := names{}
+		for _, c := range known.Items {
+			names[string(c.ID)] = c.Name
+		}
+		used = h.Section(h.H2(v.say(textUsedBy)), partly(v, uses, func(p page[groupUse]) g.Node {
+			if len(p.Items) == 0 {
+				return v.empty(textNotUsed)
+			}
+			con, does, state := column{head: textConnection}, column{head: textWhatItDoesWith}, column{head: textStatus}
+			return v.table(textUsedBy, []column{con, does, state}, g.Map(p.Items, func(u groupUse) g.Node {
+				return h.Tr(v.cell(con, link(here("connections", string(u.ConnectionID), "groups", id), h.Class("who"), names.show(string(u.ConnectionID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
+			}))
+		}))
 	}
 	return view{title: x.Name, section: "/console/groups", crumbs: []crumb{{"/console/groups", v.say(textGroups)}}, head: head, body: []g.Node{
-		h.Section(h.Class("status"), acts, facts(g.If(x.Description != "", v.fact(textDescription, data(x.Description))), v.fact(textMembers, v.number(x.Members)), v.fact(textSource, v.say(sourceWord(x.Source))), v.fact(textUpdated, v.ago(x.Updated)), v.fact(textID, code(string(x.ID))))),
-		h.Section(h.H2(v.say(textUsedBy)), used),
-		h.Section(h.H2(v.say(textMembers)), h.Ul(h.Class("chips"), v.label(textFilter), h.Li(link(at, h.Class("chip"), g.If(nested == "", h.Aria("current", "true")), v.say(textDirectMembers))), h.Li(link(at+"?nested=true", h.Class("chip"), g.If(nested != "", h.Aria("current", "true")), v.say(textAllInIt)))),
-			partly(v, members, func(p page[member]) g.Node { return v.groupMembers(&x, p, nested != "") }), v.addMembersForm(&x)),
-		v.asCall("GET", query(apiPath("groups", id, "members"), "nested", nested))}}, nil
+		h.Section(h.Class("status"), acts, facts(g.If(x.Description != "", v.fact(textDescription, data(x.Description))), v.fact(textMembers, v.number(x.Members)), v.fact(textSource, v.say(sourceWord(x.Source))), g.If(x.MailNickname != "", v.fact(textMailNickname, data(x.MailNickname))), v.fact(textUpdated, v.ago(x.Updated)), v.fact(textID, code(string(x.ID))))),
+		used,
+		h.Section(h.H2(v.say(textMembers)), h.Ul(h.Class("chips"), v.label(textFilter), chip(at, "", textDirectMembers), chip(at+"?show=all", "all", textAllInIt), chip(at+"?show=above", "above", textGroupsAbove)),
+			list, g.If(shown == "", v.addMembersForm(&x))),
+		h.P(link(query("/console/activity", "groupId", id), v.say(textHistory))),
+		v.asCall("GET", path)}}, nil
+}
+
+// inGroup is a group in which somebody, or a group, is, with the way there.
+func (v *visit) inGroup(x userGroup) g.Node {
+	var path []string
+	for _, step := range x.Path {
+		path = append(path, step.Name)
+	}
+	return h.Li(link(here("groups", string(x.GroupID)), data(x.Name)), g.If(!x.Direct, h.Small(g.Text(" "), v.say(textThrough), g.Text(" "), data(strings.Join(path, " › ")))))
 }
 
 // groupMembers is a page of members, in a form that takes the ticked ones out.
@@ -102,6 +180,14 @@ func (v *visit) groupMembers(x *directory.Group, p page[member], nested bool) g.
 	if !may {
 		columns = columns[1:]
 	}
+	names := names{}
+	if nested {
+		var through []directory.GroupID
+		for _, m := range p.Items {
+			through = append(through, m.GroupID)
+		}
+		names = v.namesOf(nil, through)
+	}
 	rows := g.Map(p.Items, func(m member) g.Node {
 		to := here("users", m.ID)
 		if m.Type == directory.MemberGroup {
@@ -113,7 +199,7 @@ func (v *visit) groupMembers(x *directory.Group, p page[member], nested bool) g.
 		}
 		var through g.Node
 		if nested && m.GroupID != "" && m.GroupID != x.ID {
-			through = h.Small(v.say(textThrough), g.Text(" "), link(here("groups", string(m.GroupID)), code(string(m.GroupID))))
+			through = h.Small(v.say(textThrough), g.Text(" "), link(here("groups", string(m.GroupID)), names.show(string(m.GroupID))))
 		}
 		return h.Tr(g.If(may, v.cell(choose, box)), v.cell(who, link(to, h.Class("who"), data(orID(m.Name, m.ID))), g.If(m.Email != "", h.Small(data(m.Email))), g.If(m.Type == directory.MemberGroup, h.Small(v.say(textAGroup))), through),
 			v.cell(by, v.say(sourceWord(m.Source))), v.cell(added, v.ago(m.Added)))
@@ -140,35 +226,57 @@ func (v *visit) addMembersForm(x *directory.Group) g.Node {
 		h.Div(h.Button(h.Type("submit"), v.say(textAddMembers))))
 }
 
+// membersNamed are the members that a form names or has ticked, as /v1 takes them; a refusal
+// names whom nobody knows.
+func (v *visit) membersNamed() (body map[string][]string, refused answer, err error) {
+	f, body := v.r.PostForm, map[string][]string{}
+	users, unknown, err := v.userIDs(listed(strings.Join(f["users"], ",")))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(unknown) > 0 {
+		return nil, v.refusal(http.StatusUnprocessableEntity, textNobodyHasAddress, clean(strings.Join(unknown, ", "))), nil
+	}
+	groups, unknown, err := v.groupIDs(namesIn(strings.Join(f["groups"], ",")))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(unknown) > 0 {
+		return nil, v.refusal(http.StatusUnprocessableEntity, textNoGroupHasName, clean(strings.Join(unknown, ", "))), nil
+	}
+	for _, one := range f["c"] {
+		kind, id, ok := cut(one)
+		switch {
+		case ok && kind == string(directory.MemberGroup):
+			groups = append(groups, id)
+		case ok:
+			users = append(users, id)
+		}
+	}
+	for name, ids := range map[string][]string{"userIds": users, "groupIds": groups} {
+		if len(ids) > 0 {
+			body[name] = ids
+		}
+	}
+	return body, nil, nil
+}
+
 // editMembers adds members to a group, or takes them out; what is refused is told by name.
 func editMembers(method string, told number) func(v *visit) (answer, error) {
 	return func(v *visit) (answer, error) {
-		f := v.r.PostForm
-		body := map[string][]string{}
-		for _, one := range f["users"] {
-			body["userIds"] = append(body["userIds"], listed(one)...)
-		}
-		for _, one := range f["groups"] {
-			body["groupIds"] = append(body["groupIds"], listed(one)...)
-		}
-		for _, one := range f["c"] {
-			kind, id, ok := cut(one)
-			switch {
-			case ok && kind == string(directory.MemberGroup):
-				body["groupIds"] = append(body["groupIds"], id)
-			case ok:
-				body["userIds"] = append(body["userIds"], id)
-			}
+		body, refused, err := v.membersNamed()
+		if err != nil || refused != nil {
+			return refused, err
 		}
 		at := here("groups", v.id())
-		if len(body["userIds"])+len(body["groupIds"]) == 0 {
+		if len(body) == 0 {
 			return v.done(at, v.lang.say(textNameMembers)), nil
 		}
 		var out struct {
 			Done    []directory.MemberRef   `json:"done"`
 			Refused []directory.RefusedItem `json:"refused"`
 		}
-		if _, err := v.call(v.ctx, method, apiPath("groups", v.id(), "members"), body, &out, ifMatch(f.Get("version"))...); err != nil {
+		if _, err := v.call(v.ctx, method, apiPath("groups", v.id(), "members"), body, &out, ifMatch(v.r.PostForm.Get("version"))...); err != nil {
 			if is(err, http.StatusPreconditionFailed) {
 				return v.stale(at), nil
 			}
@@ -183,6 +291,78 @@ func editMembers(method string, told number) func(v *visit) (answer, error) {
 				return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
 			})), h.P(link(at, h.Class("button primary"), v.say(textBack)))}}, nil
 	}
+}
+
+// mostLookedUp is how many addresses one form may have.
+const mostLookedUp = 100
+
+// userIDs are the IDs of users who are named by them, or by their e-mail addresses; unknown
+// are addresses that nobody has, or that are more than one form may have.
+func (v *visit) userIDs(list []string) (ids, unknown []string, err error) {
+	isID := func(one string) bool { return !strings.Contains(one, "@") }
+	return v.lookUp(list, isID, func(one string) (string, error) {
+		var p page[directory.User]
+		_, err := v.call(v.ctx, http.MethodGet, query("/v1/users", "email", one, "limit", "1"), nil, &p)
+		if len(p.Items) == 0 {
+			return "", err
+		}
+		return string(p.Items[0].ID), err
+	})
+}
+
+// groupIDs are those of groups that are named by them, or by their names.
+func (v *visit) groupIDs(list []string) (ids, unknown []string, err error) {
+	isID := func(one string) bool { return strings.HasPrefix(one, "grp_") }
+	return v.lookUp(list, isID, func(one string) (string, error) {
+		var p page[directory.Group]
+		_, err := v.call(v.ctx, http.MethodGet, query("/v1/groups", "name", one, "limit", "1"), nil, &p)
+		if len(p.Items) == 0 {
+			return "", err
+		}
+		return string(p.Items[0].ID), err
+	})
+}
+
+// lookUp finds what each of a list is about that is no ID, some at a time; "" is nothing.
+func (v *visit) lookUp(list []string, isID func(one string) bool, find func(one string) (string, error)) (ids, unknown []string, err error) {
+	ids = make([]string, len(list))
+	failed := make([]error, len(list))
+	var group sync.WaitGroup
+	slots, looked := make(chan struct{}, manyAtOnce), 0
+	for i, one := range list {
+		if isID(one) {
+			ids[i] = one
+			continue
+		}
+		if looked++; looked > mostLookedUp {
+			continue
+		}
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			ids[i], failed[i] = find(one)
+		})
+	}
+	group.Wait()
+	for i, id := range ids {
+		if failed[i] != nil && !is(failed[i], http.StatusUnprocessableEntity) { // what is no address nobody has
+			return nil, nil, failed[i]
+		}
+		if id == "" {
+			unknown = append(unknown, list[i])
+		}
+	}
+	return ids, unknown, nil
+}
+
+// namesIn splits a parameter that is a list of names.
+func namesIn(value string) (list []string) {
+	for one := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
+		if one = strings.TrimSpace(one); one != "" {
+			list = append(list, one)
+		}
+	}
+	return list
 }
 
 func newGroupPage(v *visit) (answer, error) {
@@ -285,21 +465,27 @@ func groupAct(method, act string, told text) func(v *visit) (answer, error) {
 
 // groupUse is what a connection does with a group.
 type groupUse struct {
-	GroupID  directory.GroupID       `json:"groupId"`
-	Select   *directory.SelectRule   `json:"select"`
-	Export   *directory.ExportRule   `json:"export"`
-	Licences []directory.LicenceRule `json:"licences"`
-	Ending   bool                    `json:"ending"`
-	By       string                  `json:"by"`
-	Problem  string                  `json:"problem"`
-	Lacking  []directory.Permission  `json:"lacking"`
-	Forecast *forecast               `json:"forecast"`
-	UpToDate *struct {
+	ConnectionID directory.ConnectionID  `json:"connectionId"`
+	GroupID      directory.GroupID       `json:"groupId"`
+	Select       *directory.SelectRule   `json:"select"`
+	Export       *directory.ExportRule   `json:"export"`
+	Licences     []directory.LicenceRule `json:"licences"`
+	Ending       bool                    `json:"ending"`
+	By           string                  `json:"by"`
+	Problem      string                  `json:"problem"`
+	Lacking      []directory.Permission  `json:"lacking"`
+	Forecast     *forecast               `json:"forecast"`
+	UpToDate     *struct {
 		At      time.Time `json:"at"`
 		Members int       `json:"members"`
 		Refused int       `json:"refused"`
 	} `json:"upToDate"`
+
+	version string // of which it is; unused: there is no use yet
 }
+
+// unused is the version of a use that there is not.
+const unused = "0"
 
 // forecast is what is likely to follow from a use.
 type forecast struct {
@@ -325,8 +511,17 @@ type forecast struct {
 // usesPage lists what a connection does with groups.
 func usesPage(v *visit) (answer, error) {
 	id := v.id()
-	if group := parameter(v.r.URL.Query().Get("group")); group != "" {
-		return redirect{here("connections", id, "groups", group)}, nil
+	if chosen, err := parameter(v.r.URL.Query(), "group"); err != nil {
+		return nil, err
+	} else if chosen != "" {
+		ids, unknown, err := v.groupIDs([]string{chosen})
+		if err != nil {
+			return nil, err
+		}
+		if len(unknown) > 0 {
+			return v.done(here("connections", id, "groups"), v.lang.say(textNoGroupsMatch)), nil
+		}
+		return redirect{here("connections", id, "groups", ids[0])}, nil
 	}
 	cons := ask[connection](v, apiPath("connections", id))
 	list := ask[page[groupUse]](v, query(apiPath("connections", id, "groups"), "limit", "50", "next", v.r.URL.Query().Get("next")))
@@ -341,11 +536,16 @@ func usesPage(v *visit) (answer, error) {
 			if len(p.Items) == 0 && p.Next == "" {
 				return v.empty(textNoUses, h.P(link("/console/groups", h.Class("button"), v.say(textGroups))))
 			}
+			var ids []directory.GroupID
+			for _, u := range p.Items {
+				ids = append(ids, u.GroupID)
+			}
+			names := v.namesOf(nil, ids)
 			return h.Div(v.table(textGroups, []column{group, does, state}, g.Map(p.Items, func(u groupUse) g.Node {
-				return h.Tr(v.cell(group, link(below(at, string(u.GroupID)), h.Class("who"), code(string(u.GroupID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
+				return h.Tr(v.cell(group, link(below(at, string(u.GroupID)), h.Class("who"), names.show(string(u.GroupID)))), v.cell(does, v.useWords(&u)), v.cell(state, v.useState(&u)))
 			})), v.pager(p.Next))
 		}),
-		h.Form(h.Method("get"), h.Action(at), h.Class("row search"), h.Label(v.say(textGroupID), h.Input(h.Type("text"), h.Name("group"), h.MaxLength("64"), h.AutoComplete("off"))), h.Button(h.Type("submit"), v.say(textUseGroup))),
+		h.Form(h.Method("get"), h.Action(at), h.Class("row search"), h.Label(v.say(textGroupID), h.Input(h.Type("text"), h.Name("group"), h.MaxLength("256"), h.AutoComplete("off"))), h.Button(h.Type("submit"), v.say(textUseGroup))),
 		h.P(link(here("connections", id, "tenant-groups"), v.say(textTenantGroups))),
 		v.asCall("GET", apiPath("connections", id, "groups"))), nil
 }
@@ -368,7 +568,7 @@ func (v *visit) useWords(u *groupUse) g.Node {
 		list = append(list, h.Li(v.say(kind), exact))
 	}
 	for _, l := range u.Licences {
-		list = append(list, h.Li(v.say(textUseLicence), g.Text(" "), code(l.SKU)))
+		list = append(list, h.Li(v.say(textUseLicence), g.Text(" "), code(l.SKU), g.If(l.Via == directory.LicenceViaGroup, h.Small(v.say(textViaGroup)))))
 	}
 	return h.Ul(h.Class("bare"), g.Group(list))
 }
@@ -399,7 +599,7 @@ func (v *visit) useState(u *groupUse) g.Node {
 func usePage(v *visit) (answer, error) {
 	id, group := v.id(), v.r.PathValue("group")
 	cons, groups := ask[connection](v, apiPath("connections", id)), ask[directory.Group](v, apiPath("groups", group))
-	uses := ask[groupUse](v, apiPath("connections", id, "groups", group))
+	uses, list := ask[groupUse](v, apiPath("connections", id, "groups", group)), v.askProducts(id)
 	c, err := cons.get()
 	if err != nil {
 		return nil, err
@@ -408,43 +608,56 @@ func usePage(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := uses.get()
+	u, tag, err := uses.tagged()
 	if err != nil && !is(err, http.StatusNotFound) {
 		return nil, err
 	}
 	used := err == nil
-	return v.useView(&c, &x, &u, used, nil), nil
+	u.version = unused
+	if used {
+		u.version = strings.Trim(tag, `"`)
+	}
+	return v.useView(&c, &x, &u, list, used, nil, nil), nil
+}
+
+// useNow is a use as it is stored; one of the version unused when there is none.
+func (v *visit) useNow() (groupUse, error) {
+	var u groupUse
+	header, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id(), "groups", v.r.PathValue("group")), nil, &u)
+	if is(err, http.StatusNotFound) {
+		return groupUse{version: unused}, nil
+	}
+	u.version = strings.Trim(header.Get("ETag"), `"`)
+	return u, err
 }
 
 // useView is the page of a use. Its form has what u says; with a forecast it is the page
-// before saving.
-func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, used bool, p *problem) answer {
+// before saving; with what somebody else has made of the use meanwhile, it shows that too.
+func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, list later[products], used bool, p *problem, theirs *groupUse) answer {
 	at := here("connections", string(c.ID), "groups", string(x.ID))
 	pick := func(name, value string, now bool, caption text) g.Node {
 		return h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name(name), h.Value(value), g.If(now, h.Checked())), h.Span(v.say(caption)))
 	}
-	adopt := ""
-	export, members, ends := "", string(directory.MembersAdd), string(directory.ExportKeep)
+	var e directory.ExportRule
 	if u.Export != nil {
-		export, adopt = string(u.Export.Kind), string(u.Export.Adopt)
-		if u.Export.Members != "" {
-			members = string(u.Export.Members)
-		}
-		if u.Export.OnRelease != "" {
-			ends = string(u.Export.OnRelease)
-		}
+		e = *u.Export
 	}
-	var skus []string
-	for _, l := range u.Licences {
-		skus = append(skus, l.SKU)
+	e.Members, e.Nested, e.OnRelease = cmp.Or(e.Members, directory.MembersAdd), cmp.Or(e.Nested, directory.NestedFlatten), cmp.Or(e.OnRelease, directory.ExportKeep)
+	released := ""
+	if u.Select != nil {
+		released = string(u.Select.OnRelease)
 	}
 	fields := []g.Node{
-		h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("select"), h.Value("1"), g.If(u.Select != nil, h.Checked())), h.Span(v.say(textSelectMeans))),
-		h.FieldSet(h.Legend(v.say(textExport)), pick("export", "", export == "", textExportNone), pick("export", string(directory.ExportSecurity), export == string(directory.ExportSecurity), textUseSecurity), pick("export", string(directory.ExportMicrosoft365), export == string(directory.ExportMicrosoft365), textUseMicrosoft365)),
-		v.field("adopt", textAdoptGroup, textAdoptGroupHelp, adopt, faultOf(p, "export.adopt")),
-		h.FieldSet(h.Legend(v.say(textMembersThere)), pick("members", string(directory.MembersAdd), members == string(directory.MembersAdd), textMembersAdd), pick("members", string(directory.MembersExact), members == string(directory.MembersExact), textMembersExact)),
-		h.FieldSet(h.Legend(v.say(textWhenItEnds)), pick("ends", string(directory.ExportKeep), ends == string(directory.ExportKeep), textEndsKeep), pick("ends", string(directory.ExportEmpty), ends == string(directory.ExportEmpty), textEndsEmpty), pick("ends", string(directory.ExportRestore), ends == string(directory.ExportRestore), textEndsRestore), pick("ends", string(directory.ExportDelete), ends == string(directory.ExportDelete), textEndsDelete)),
-		v.field("skus", textLicencesOf, textLicencesOfHelp, strings.Join(skus, ", "), ""),
+		h.FieldSet(h.Legend(v.say(textMembersHere)), h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("select"), h.Value("1"), g.If(u.Select != nil, h.Checked())), h.Span(v.say(textSelectMeans))),
+			h.Label(v.say(textWhoLeaves), h.Select(h.Name("released"), v.choices([]option{{"", textAsTheSettingsSay}, {"keep", textReleasedKept}, {"block", textReleasedBlocked}, {"restore", textReleasedRestored}}, released)))),
+		h.FieldSet(h.Legend(v.say(textExport)), pick("export", "", e.Kind == "", textExportNone), pick("export", string(directory.ExportSecurity), e.Kind == directory.ExportSecurity, textUseSecurity), pick("export", string(directory.ExportMicrosoft365), e.Kind == directory.ExportMicrosoft365, textUseMicrosoft365),
+			h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("welcome"), h.Value("1"), g.If(e.WelcomeMail, h.Checked())), h.Span(v.say(textWelcomeMail)))),
+		v.field("adopt", textAdoptGroup, textAdoptGroupHelp, string(e.Adopt), faultOf(p, "export.adopt")),
+		h.P(link(here("connections", string(c.ID), "tenant-groups"), v.say(textTenantGroups))),
+		h.FieldSet(h.Legend(v.say(textMembersThere)), pick("members", string(directory.MembersAdd), e.Members == directory.MembersAdd, textMembersAdd), pick("members", string(directory.MembersExact), e.Members == directory.MembersExact, textMembersExact)),
+		h.FieldSet(h.Legend(v.say(textGroupsInIt)), pick("nested", string(directory.NestedFlatten), e.Nested == directory.NestedFlatten, textNestedFlatten), pick("nested", string(directory.NestedKeep), e.Nested == directory.NestedKeep, textNestedKeep)),
+		h.FieldSet(h.Legend(v.say(textWhenItEnds)), pick("ends", string(directory.ExportKeep), e.OnRelease == directory.ExportKeep, textEndsKeep), pick("ends", string(directory.ExportEmpty), e.OnRelease == directory.ExportEmpty, textEndsEmpty), pick("ends", string(directory.ExportRestore), e.OnRelease == directory.ExportRestore, textEndsRestore), pick("ends", string(directory.ExportDelete), e.OnRelease == directory.ExportDelete, textEndsDelete)),
+		v.licenceFields(u.Licences, list),
 	}
 	status := 0
 	if p != nil {
@@ -454,17 +667,27 @@ func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, used boo
 	if u.Forecast != nil {
 		buttons = h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)), h.Button(h.Type("submit"), h.Name("preview"), h.Value("1"), v.say(textTryAgain)), link(at, h.Class("button"), v.say(textNotYet)))
 	}
-	form := g.Node(h.Form(h.Method("post"), h.Action(at), h.Class("stack"), h.Data("busy", ""), g.Group(fields), buttons))
+	form := g.Node(h.Form(h.Method("post"), h.Action(at), h.Class("stack use"), h.Data("busy", ""), h.Data("ask", ""), hidden("version", u.version), g.Group(fields), buttons))
 	if !v.s.has(scopeAdmin) {
 		form = v.lacking(scopeAdmin, textSave)
 	}
 	var end g.Node
 	if used && !u.Ending {
-		end = h.Section(h.H2(v.say(textEndUse)), h.P(v.say(textEndUseMeans)), v.act(scopeAdmin, at+"/end", textEndUse, "danger"))
+		end = h.Section(h.H2(v.say(textEndUse)), h.P(v.say(textEndUseMeans)), v.linkButton(scopeAdmin, at+"/end", textEndUseDots, "danger"))
 	}
 	page := v.ofConnection(c, "/groups", h.H2(v.say(textUseOf), g.Text(" "), link(here("groups", string(x.ID)), data(x.Name))), g.Iff(p != nil, func() g.Node { return v.problem(p) }),
+		g.Iff(theirs != nil, func() g.Node {
+			now := v.useWords(theirs)
+			if theirs.version == unused {
+				now = h.P(v.say(textNoUseNow))
+			}
+			return v.box(toneWarn, v.say(textChangedMeanwhile), h.P(v.say(textBothUses)), now, h.P(link(at, h.Class("button"), v.say(textLookAgain))))
+		}),
 		g.If(used, h.Div(v.useWords(u), h.P(v.useState(u)))), v.forecastBox(u.Forecast), form, end, v.asCall("GET", apiPath("connections", string(c.ID), "groups", string(x.ID))))
 	page.status = status
+	if theirs != nil {
+		page.status = http.StatusPreconditionFailed
+	}
 	return page
 }
 
@@ -496,23 +719,106 @@ func (v *visit) forecastBox(f *forecast) g.Node {
 		h.Ul(g.Map(f.Notes, func(s string) g.Node { return h.Li(v.sentence(s)) })...))
 }
 
-// saveUse says what a connection does with a group, or only shows what would follow.
+// products are those of a tenant.
+type products struct {
+	Products []product `json:"products"`
+	Counted  *struct {
+		AsOf     time.Time `json:"asOf"`
+		Accounts int       `json:"accounts"`
+	} `json:"counted"`
+	MoreWaiting bool `json:"moreWaiting"`
+}
+
+func (v *visit) askProducts(connection string) later[products] {
+	return ask[products](v, apiPath("connections", connection, "licences"))
+}
+
+// licenceFields are the licences that a use gives: each product of the tenant, and what the
+// use names besides.
+func (v *visit) licenceFields(rules []directory.LicenceRule, list later[products]) g.Node {
+	have, err := list.get()
+	give, product, free, via, left, first := column{head: textGive}, column{head: textProduct}, column{head: textFree, num: true}, column{head: textVia}, column{head: textServicesLeft}, column{head: textPriority}
+	var rows []g.Node
+	row := func(rule directory.LicenceRule, given bool, name string, seats g.Node) {
+		priority := ""
+		if rule.Priority != 0 {
+			priority = strconv.Itoa(rule.Priority)
+		}
+		rows = append(rows, h.Tr(v.cell(give, h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name("sku"), h.Value(rule.SKU), g.If(given, h.Checked()), v.label(textGiveThis, rule.SKU)))),
+			v.cell(product, h.Span(h.Class("who"), data(name)), h.Small(code(rule.SKU))), v.cell(free, seats),
+			v.cell(via, h.Select(h.Name("via "+rule.SKU), v.label(textViaOf, rule.SKU), v.choices([]option{{"", textViaUser}, {string(directory.LicenceViaGroup), textViaGroup}}, strings.TrimPrefix(string(rule.Via), string(directory.LicenceViaUser))))),
+			v.cell(left, h.Input(h.Type("text"), h.Name("left "+rule.SKU), h.Value(strings.Join(rule.DisabledPlans, ", ")), h.AutoComplete("off"), v.label(textServicesLeftOf, rule.SKU))),
+			v.cell(first, h.Input(h.Type("text"), g.Attr("inputmode", "numeric"), h.Class("limit"), h.Name("priority "+rule.SKU), h.Value(priority), h.AutoComplete("off"), v.label(textPriorityOf, rule.SKU)))))
+	}
+	named := map[string]bool{}
+	for i := range have.Products {
+		p := &have.Products[i]
+		rule, given := directory.LicenceRule{SKU: p.PartNumber}, false
+		for _, r := range rules {
+			if r.SKU == p.PartNumber || r.SKU == string(p.SKU) {
+				rule, given = r, true
+				named[r.SKU] = true
+			}
+		}
+		if given || p.Assignable {
+			row(rule, given, p.Name, v.number(p.Seats.Free))
+		}
+	}
+	for _, r := range rules {
+		if !named[r.SKU] {
+			row(r, true, r.SKU, dash())
+		}
+	}
+	var parts []g.Node
+	if len(rows) > 0 {
+		parts = append(parts, v.table(textLicencesOf, []column{give, product, free, via, left, first}, rows))
+	}
+	if err != nil {
+		parts = append(parts, h.P(h.Class("faint"), v.say(textProductsUnread)), v.field("skus", textMoreLicences, textLicencesOfHelp, "", ""))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, h.P(h.Class("faint"), v.say(textNoProducts)))
+	}
+	return h.Div(append([]g.Node{h.H3(v.say(textLicencesOf)), h.P(h.Class("faint"), v.say(textLicenceRulesMean))}, parts...)...)
+}
+
+// licenceRules are those of a form; bad is the product whose priority is no number.
+func licenceRules(f url.Values) (list []directory.LicenceRule, bad string) {
+	for _, sku := range f["sku"] {
+		rule := directory.LicenceRule{SKU: sku, DisabledPlans: listed(f.Get("left " + sku)), Via: directory.LicenceVia(asked(f.Get("via "+sku), "", string(directory.LicenceViaGroup)))}
+		if priority := strings.TrimSpace(f.Get("priority " + sku)); priority != "" {
+			var err error
+			if rule.Priority, err = strconv.Atoi(priority); err != nil {
+				bad = sku
+			}
+		}
+		list = append(list, rule)
+	}
+	for _, sku := range listed(f.Get("skus")) {
+		list = append(list, directory.LicenceRule{SKU: sku})
+	}
+	return list, bad
+}
+
+// saveUse says what a connection does with a group, or only shows what would follow: in place
+// of the use that the form was made of, and of no other.
 func saveUse(v *visit) (answer, error) {
 	f, id, group := v.r.PostForm, v.id(), v.r.PathValue("group")
-	var u groupUse
+	u := groupUse{version: f.Get("version")}
 	body := map[string]any{}
 	if f.Get("select") == "1" {
-		u.Select = &directory.SelectRule{}
+		u.Select = &directory.SelectRule{OnRelease: directory.ReleasePolicy(f.Get("released"))}
 		body["select"] = u.Select
 	}
 	if kind := asked(f.Get("export"), "", string(directory.ExportSecurity), string(directory.ExportMicrosoft365)); kind != "" {
 		u.Export = &directory.ExportRule{Kind: directory.ExportKind(kind), Adopt: directory.AccountID(strings.TrimSpace(f.Get("adopt"))), Members: directory.MemberPolicy(asked(f.Get("members"), string(directory.MembersAdd), string(directory.MembersExact))),
-			OnRelease: directory.ExportRelease(asked(f.Get("ends"), string(directory.ExportKeep), string(directory.ExportEmpty), string(directory.ExportRestore), string(directory.ExportDelete)))}
+			Nested:      directory.NestedPolicy(asked(f.Get("nested"), string(directory.NestedFlatten), string(directory.NestedKeep))),
+			OnRelease:   directory.ExportRelease(asked(f.Get("ends"), string(directory.ExportKeep), string(directory.ExportEmpty), string(directory.ExportRestore), string(directory.ExportDelete))),
+			WelcomeMail: f.Get("welcome") == "1"}
 		body["export"] = u.Export
 	}
-	for _, sku := range listed(f.Get("skus")) {
-		u.Licences = append(u.Licences, directory.LicenceRule{SKU: sku})
-	}
+	var bad string
+	u.Licences, bad = licenceRules(f)
 	if len(u.Licences) > 0 {
 		body["licences"] = u.Licences
 	}
@@ -522,11 +828,37 @@ func saveUse(v *visit) (answer, error) {
 		path += "?dryRun=true"
 	}
 	var out groupUse
-	_, err := v.call(v.ctx, http.MethodPut, path, body, &out)
+	var err error
+	stale, condition := u.version == "", ifMatch(u.version) // a form that does not say of what it was made may be of anything
+	if u.version == unused {
+		condition = nil
+		if !preview {
+			now, err := v.useNow()
+			if err != nil {
+				return nil, err
+			}
+			stale = now.version != unused
+		}
+	}
+	switch {
+	case stale:
+		err = &problem{Status: http.StatusPreconditionFailed}
+	case bad != "":
+		err = &problem{Status: http.StatusUnprocessableEntity, Detail: v.lang.say(textPriorityNoNumber, clean(bad))}
+	default:
+		_, err = v.call(v.ctx, http.MethodPut, path, body, &out, condition...)
+	}
 	p, ours := asProblem(err)
+	var theirs *groupUse
 	switch {
 	case err == nil && !preview:
 		return v.done(here("connections", id, "groups", group), v.lang.say(textUseSaved)), nil
+	case ours && p.Status == http.StatusPreconditionFailed:
+		now, err := v.useNow()
+		if err != nil {
+			return nil, err
+		}
+		theirs, u.version, p = &now, now.version, nil
 	case err != nil && !(ours && p.Status >= 400 && p.Status < 500 && p.Status != http.StatusUnauthorized && p.Status != http.StatusNotFound):
 		return nil, err
 	}
@@ -539,12 +871,68 @@ func saveUse(v *visit) (answer, error) {
 		return nil, err
 	}
 	u.Forecast = out.Forecast
-	return v.useView(&c, &x, &u, false, p), nil
+	return v.useView(&c, &x, &u, v.askProducts(id), false, p, theirs), nil
 }
 
-// endUse ends what a connection does with a group.
+// endUsePage says what ending a use comes to, for how many.
+func endUsePage(v *visit) (answer, error) {
+	id, group := v.id(), v.r.PathValue("group")
+	cons, groups, uses := ask[connection](v, apiPath("connections", id)), ask[directory.Group](v, apiPath("groups", group)), ask[groupUse](v, apiPath("connections", id, "groups", group))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	x, err := groups.get()
+	if err != nil {
+		return nil, err
+	}
+	u, tag, err := uses.tagged()
+	if err != nil {
+		return nil, err
+	}
+	at := here("connections", id, "groups", group)
+	var follows []g.Node
+	if u.Select != nil {
+		then := textAsTheSettingsSay
+		for policy, word := range map[directory.ReleasePolicy]text{directory.ReleaseKeep: textReleasedKept, directory.ReleaseBlock: textReleasedBlocked, directory.ReleaseRestore: textReleasedRestored} {
+			if u.Select.OnRelease == policy {
+				then = word
+			}
+		}
+		follows = append(follows, h.Li(v.say(textEndReleases), g.Text(" "), v.say(then)))
+	}
+	if u.Export != nil {
+		then := textEndsKeep
+		for policy, word := range map[directory.ExportRelease]text{directory.ExportEmpty: textEndsEmpty, directory.ExportRestore: textEndsRestore, directory.ExportDelete: textEndsDelete} {
+			if u.Export.OnRelease == policy {
+				then = word
+			}
+		}
+		follows = append(follows, h.Li(v.say(textWhenItEnds), g.Text(" "), v.say(then)))
+	}
+	if len(u.Licences) > 0 {
+		follows = append(follows, h.Li(v.count(countLicencesTaken, len(u.Licences))))
+	}
+	reach := h.P(v.say(textReachUnknown))
+	if u.UpToDate != nil {
+		reach = h.P(h.Strong(v.count(countReached, u.UpToDate.Members)), g.Text(" "), v.ago(u.UpToDate.At))
+	}
+	return v.ofConnection(&c, "/groups", h.H2(v.say(textEndUse), g.Text(" "), link(here("groups", string(x.ID)), data(x.Name))), v.useWords(&u), reach, h.Ul(follows...),
+		h.Form(h.Method("post"), h.Action(at+"/end"), h.Class("decide"), h.Data("busy", ""), hidden("version", strings.Trim(tag, `"`)), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textEndUse)), link(at, h.Class("button"), v.say(textNotYet)))),
+		v.asCall("DELETE", apiPath("connections", id, "groups", group))), nil
+}
+
+// endUse ends what a connection does with a group, as it was seen.
 func endUse(v *visit) (answer, error) {
-	if _, err := v.call(v.ctx, http.MethodDelete, apiPath("connections", v.id(), "groups", v.r.PathValue("group")), nil, nil); err != nil {
+	at, version := below(here("connections", v.id(), "groups"), v.r.PathValue("group")), v.r.PostForm.Get("version")
+	if version == "" {
+		return redirect{at + "/end"}, nil
+	}
+	_, err := v.call(v.ctx, http.MethodDelete, apiPath("connections", v.id(), "groups", v.r.PathValue("group")), nil, nil, ifMatch(version)...)
+	if is(err, http.StatusPreconditionFailed) {
+		return v.stale(at), nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	return v.done(here("connections", v.id(), "groups"), v.lang.say(textUseEnded)), nil
@@ -552,11 +940,12 @@ func endUse(v *visit) (answer, error) {
 
 // product is a product of the tenant's, with its seats.
 type product struct {
-	Name       string `json:"name"`
-	PartNumber string `json:"skuPartNumber"`
-	Status     string `json:"capabilityStatus"`
-	Detail     string `json:"detail"`
-	Assignable bool   `json:"assignable"`
+	SKU        directory.SKUID `json:"skuId"`
+	Name       string          `json:"name"`
+	PartNumber string          `json:"skuPartNumber"`
+	Status     string          `json:"capabilityStatus"`
+	Detail     string          `json:"detail"`
+	Assignable bool            `json:"assignable"`
 	Seats      struct {
 		Enabled int `json:"enabled"`
 		Used    int `json:"used"`
@@ -564,29 +953,57 @@ type product struct {
 	} `json:"seats"`
 	Given   int `json:"given"`
 	Waiting struct {
-		Users int `json:"users"`
+		Users int           `json:"users"`
+		Line  []waitsForOne `json:"line"`
 	} `json:"waiting"`
+	Counted *directory.LicenceTally `json:"counted"`
 }
 
-// licencesPage shows the products of a tenant: seats, and what Bindery gave.
+// waitsForOne is somebody who waits for a seat, in their order.
+type waitsForOne struct {
+	UserID directory.UserID `json:"userId"`
+	Name   string           `json:"name"`
+	Since  time.Time        `json:"since"`
+}
+
+// licencesPage shows the products of a tenant: seats, what Bindery gave, who waits, and,
+// where somebody had them counted, from where the others have it.
 func licencesPage(v *visit) (answer, error) {
 	id := v.id()
-	type products struct {
-		Products []product `json:"products"`
-	}
-	cons, list := ask[connection](v, apiPath("connections", id)), ask[products](v, apiPath("connections", id, "licences"))
+	cons, list := ask[connection](v, apiPath("connections", id)), v.askProducts(id)
 	c, err := cons.get()
 	if err != nil {
 		return nil, err
 	}
 	name, seats, used, free, given, waiting := column{head: textProduct}, column{head: textSeats, num: true}, column{head: textUsed, num: true}, column{head: textFree, num: true}, column{head: textGivenByUs, num: true}, column{head: textWaiting, num: true}
+	others, inherited, blocked := column{head: textByOthers, num: true}, column{head: textByGroups, num: true}, column{head: textOnBlocked, num: true}
 	return v.ofConnection(&c, "/licences", partly(v, list, func(x products) g.Node {
 		if len(x.Products) == 0 {
 			return v.empty(textNoProducts)
 		}
-		return v.table(textLicences, []column{name, seats, used, free, given, waiting}, g.Map(x.Products, func(p product) g.Node {
-			return h.Tr(v.cell(name, h.Span(h.Class("who"), data(p.Name)), h.Small(code(p.PartNumber)), g.If(!p.Assignable, h.Small(v.sentence(p.Detail)))), v.cell(seats, v.number(p.Seats.Enabled)), v.cell(used, v.number(p.Seats.Used)), v.cell(free, v.number(p.Seats.Free)), v.cell(given, v.number(p.Given)), v.cell(waiting, v.number(p.Waiting.Users)))
+		columns := []column{name, seats, used, free, given, waiting}
+		if x.Counted != nil {
+			columns = append(columns, others, inherited, blocked)
+		}
+		var lines []g.Node
+		table := v.table(textLicences, columns, g.Map(x.Products, func(p product) g.Node {
+			if len(p.Waiting.Line) > 0 {
+				lines = append(lines, h.Section(h.H3(v.say(textWaitFor, clean(p.Name))), h.Ol(h.Class("names"), g.Group(g.Map(p.Waiting.Line, func(w waitsForOne) g.Node {
+					return h.Li(link(here("users", string(w.UserID)), data(orID(w.Name, string(w.UserID)))), g.If(!w.Since.IsZero(), h.Small(g.Text(" "), v.say(textSince), g.Text(" "), v.ago(w.Since))))
+				}))), g.If(p.Waiting.Users > len(p.Waiting.Line), h.P(link(here("connections", id, "problems", directory.CodeWaitingForSeat), v.say(textSeeAll))))))
+			}
+			tally := directory.LicenceTally{}
+			if p.Counted != nil {
+				tally = *p.Counted
+			}
+			return h.Tr(v.cell(name, h.Span(h.Class("who"), data(p.Name)), h.Small(code(p.PartNumber)), g.If(p.Detail != "" && (!p.Assignable || p.Status != "Enabled"), h.Small(v.sentence(p.Detail)))), v.cell(seats, v.number(p.Seats.Enabled)), v.cell(used, v.number(p.Seats.Used)), v.cell(free, v.number(p.Seats.Free)), v.cell(given, v.number(p.Given)), v.cell(waiting, v.number(p.Waiting.Users)),
+				g.If(x.Counted != nil, g.Group([]g.Node{v.cell(others, v.number(tally.Others)), v.cell(inherited, v.number(tally.Inherited)), v.cell(blocked, v.number(tally.AllDisabled), g.If(tally.OursDisabled > 0, h.Small(v.count(countOurs, tally.OursDisabled))))})))
 		}))
+		counted := h.P(h.Class("faint"), v.say(textNotCounted))
+		if x.Counted != nil {
+			counted = h.P(h.Class("faint"), v.count(countAccountsCounted, x.Counted.Accounts), g.Text(" "), v.ago(x.Counted.AsOf))
+		}
+		return h.Div(table, counted, g.If(x.MoreWaiting, h.P(v.say(textMoreWaiting))), g.Group(lines))
 	}), v.act(scopeWrite, here("connections", id, "licences", "count"), textCountLicences, ""), v.asCall("GET", apiPath("connections", id, "licences"))), nil
 }
 
@@ -644,13 +1061,26 @@ func liftPage(v *visit) (answer, error) {
 	form := g.Node(h.Form(h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", below(at, account)), h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain))))
 	if v.s.fresh(v.now()) {
 		form = h.Form(h.Method("post"), h.Action(below(at, account)), h.Class("stack"), h.Data("busy", ""), h.Label(h.For("minutes"), v.say(textMinutesLabel)), h.Input(h.ID("minutes"), h.Name("minutes"), h.Type("number"), h.Min("1"), h.Max("1440"), h.Value("30"), h.Required(), h.Class("short")),
-			v.field("reason", textReason, textReasonHelp, "", "", h.Required()), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textLift)), link(at, h.Class("button"), v.say(textNotYet))))
+			v.field("reason", textReason, textReasonHelp, "", "", h.Required()), v.field("typed", textTypeAccount, textTypeAccountHelp, "", "", h.Required()), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textLift)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
 	return v.ofConnection(&c, "/protection", h.H2(v.say(textLift)), h.P(code(account)), h.P(h.Class("lead"), v.say(textLiftMeans)), form), nil
 }
 
+// typedOfAccount is how much of an account's ID is typed before it may be written to.
+const typedOfAccount = 4
+
+// typedOf reports whether the last of an account's ID was typed, to say that it is this account
+// that is meant.
+func typedOf(account, typed string) bool {
+	typed = strings.TrimSpace(typed)
+	return typed != "" && strings.HasSuffix(account, typed) && len(typed) >= min(typedOfAccount, len(account))
+}
+
 // lift lets a protected account be written to, for a time.
 func lift(v *visit) (answer, error) {
+	if !typedOf(v.r.PathValue("account"), v.r.PostForm.Get("typed")) {
+		return v.refusal(http.StatusUnprocessableEntity, textTypeAccountHelp), nil
+	}
 	minutes := 0
 	for _, d := range digits(v.r.PostForm.Get("minutes")) {
 		minutes = min(minutes*10+int(d-'0'), 1_000_000)

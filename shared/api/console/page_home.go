@@ -1,7 +1,14 @@
 package console
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	g "maragu.dev/gomponents"
@@ -10,162 +17,441 @@ import (
 	"bindery/shared/directory"
 )
 
-// mostLookedInto is how many connections home looks into; of the others it shows the
-// status.
-const mostLookedInto = 20
+// What home shows at once: so many connections, what needs somebody at so many, and so many
+// things of each urgency. Who wants all of one urgency has them on a page of their own, of
+// fewer connections at a time.
+const (
+	homeShows   = "20"
+	homeAsks    = "100"
+	homeItems   = 12
+	urgencyAsks = "25"
+)
 
 // timeOf is a duration of the settings.
 func timeOf(d directory.Duration) time.Duration { return time.Duration(d) }
 
-// looked is what home reads of one connection.
-type looked struct {
-	con      connection
-	runs     later[page[directory.Run]]
-	problems later[causes]
-	health   later[health]
+// dayOf is what was done on one day through one connection.
+type dayOf struct {
+	day
+	ConnectionID directory.ConnectionID `json:"connectionId"`
 }
 
-// homePage is an inbox: what needs a decision, what is broken, what will break.
+// homeView is what home shows, as /v1 answers.
+type homeView struct {
+	Connections page[connection]
+	Needs       attention
+	Days        []dayOf
+	// Late: what needs somebody was not told; DaysLate: what was written was not.
+	Late, DaysLate bool
+
+	bound int // of the connections
+}
+
+// tag is the ETag of what /v1 has answered: not of the page, on which how long ago things
+// were changes by itself, in the browser.
+func (x *homeView) tag() string {
+	data, err := json.Marshal(x)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(data)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
+}
+
+// homePage is an inbox: what needs a decision, what is broken, what will break; and the
+// connections, with what was written these thirty days.
 func homePage(v *visit) (answer, error) {
-	var list page[connection]
-	if _, err := v.call(v.ctx, http.MethodGet, "/v1/connections?limit=100", nil, &list); err != nil {
+	next := v.r.URL.Query().Get("next")
+	if only := asked(v.r.URL.Query().Get("urgency"), "", urgencyDecide, urgencyBroken, urgencySoon, urgencyWaiting); only != "" {
+		return v.urgencyPage(only, next)
+	}
+	acts := v.c.marks.asking()
+	needs := ask[attention](v, query("/v1/attention", "limit", homeAsks, "next", next))
+	cons := ask[page[connection]](v, query("/v1/connections", "limit", homeShows))
+	days := ask[page[dayOf]](v, query("/v1/activity/summary", "by", "connection"))
+	var x homeView
+	var err error
+	if x.Connections, err = cons.get(); err != nil {
 		return nil, err
 	}
-	if len(list.Items) == 0 {
-		return v.firstSteps(), nil
+	v.mark = nil // the page says more
+	if x.Needs, err = needs.get(); err != nil {
+		x.Late = true
+	} else if next == "" {
+		v.c.marks.keep(v.s.row(), x.Needs.mark(v.now()), acts)
 	}
-	var asks []looked
-	for i := range list.Items[:min(len(list.Items), mostLookedInto)] {
-		c := list.Items[i]
-		id := string(c.ID)
-		asks = append(asks, looked{c, ask[page[directory.Run]](v, query(apiPath("connections", id, "runs"), "limit", recentRuns)),
-			ask[causes](v, apiPath("connections", id, "problems")), ask[health](v, apiPath("connections", id, "health"))})
+	sums, err := days.get()
+	x.Days, x.DaysLate = sums.Items, err != nil
+	for i := range x.Connections.Items {
+		x.bound += x.Connections.Items[i].BoundCount
 	}
-	var decide, broken, soon []g.Node
-	bound, poll := 0, 0
-	for i := range list.Items {
-		c := &list.Items[i]
-		bound += c.BoundCount
-		decide = append(decide, v.toConfirm(c)...)
-		for range c.Proposals {
-			decide = append(decide, v.item(toneWarn, here("connections", string(c.ID)), c, h.P(h.Strong(v.say(textProposal)))))
-		}
-		if c.Status == directory.StatusNeedsAuthorization {
-			broken = append(broken, v.item(toneBad, here("connections", string(c.ID)), c, v.say(textNeedsAuthorizationMeans)))
-		}
+	list := x.Connections.Items
+	body := []g.Node{v.firstSteps(list, x.bound)}
+	switch {
+	case x.Late:
+		body = append(body, h.P(h.Class("late"), v.say(textLate), g.Text(" "), link(v.address(), v.say(textTryAgain))))
+	case len(x.Needs.Items) > 0:
+		body = append(body, v.inboxes(&x))
+	case x.bound > 0 || next != "":
+		body = append(body, v.quiet(&x))
 	}
-	for i := range asks {
-		a := &asks[i]
-		runs, err := a.runs.get()
-		if err != nil {
-			broken = append(broken, v.item(toneWarn, here("connections", string(a.con.ID)), &a.con, v.say(textLate)))
-		}
-		for j := range runs.Items {
-			r := &runs.Items[j]
-			poll = max(poll, pollOf(r)*5)
-			switch r.State {
-			case directory.RunHeld:
-				decide = append(decide, v.heldItem(&a.con, r))
-			case directory.RunFailed:
-				if j == 0 { // a later one has mended it
-					broken = append(broken, v.item(toneBad, here("runs", string(r.ID)), &a.con, v.say(textRunFailed), g.Text(" "), v.ago(r.StartedAt)))
-				}
-			}
-		}
-		broken = append(broken, v.brokenOf(a)...)
-		soon = append(soon, v.soonOf(a)...)
+	if x.Needs.Next != "" {
+		body = append(body, h.P(v.count(countLookedAt, x.Needs.Connections), g.Text(" "), link(v.with("next", x.Needs.Next), v.say(textNextConnections))))
 	}
-	inbox := g.Node(v.empty(textNothingNeedsYou, h.P(v.count(countInCare, bound))))
-	if len(decide)+len(broken)+len(soon) > 0 {
-		inbox = g.Group([]g.Node{v.inbox(textDecide, textNothingToDecide, decide), v.inbox(textBroken, textNothingBroken, broken), v.inbox(textWillBreak, text{}, soon)})
+	if len(list) > 0 {
+		body = append(body, h.Section(h.H2(v.say(textConnections)), v.homeTable(&x), g.If(x.Connections.Next != "", h.P(link("/console/connections", v.say(textSeeAll))))))
 	}
-	title := v.lang.say(textHome)
-	if n := len(decide); n > 0 {
+	title, poll := v.lang.say(textHome), 30_000
+	switch n := x.Needs.Counts[urgencyDecide]; {
+	case len(list) == 0:
+		title, poll = v.lang.say(textWelcome), 0
+	case n > 0:
 		title = v.lang.count(countNeedYou, n)
 	}
-	return view{title: title, section: "/console", poll: max(poll, 30_000), body: []g.Node{inbox,
-		h.Section(h.H2(v.say(textConnections)), v.connectionTable(list.Items), g.If(list.Next != "", h.P(link("/console/connections", v.say(textSeeAll)))))}}, nil
+	return view{title: title, section: "/console", poll: poll, tag: v.pageTag(x.tag()), body: body}, nil
+}
+
+// quiet says that all is well, and by when.
+func (v *visit) quiet(x *homeView) g.Node {
+	var last time.Time
+	well := true
+	for i := range x.Connections.Items {
+		c := &x.Connections.Items[i]
+		if c.LastRun == nil {
+			continue
+		}
+		if c.LastRun.EndedAt.After(last) {
+			last = c.LastRun.EndedAt
+		}
+		well = well && c.LastRun.State == directory.RunDone
+	}
+	cared := countInCare
+	if well {
+		cared = countInSync
+	}
+	more := []g.Node{h.Strong(v.say(textNothingNeedsYou))}
+	if !last.IsZero() {
+		more = append(more, g.Text(" "), v.say(textLastRun), g.Text(" "), v.ago(last), g.Text("."))
+	}
+	if x.bound > 0 && x.Connections.Next == "" {
+		more = append(more, g.Text(" "), v.count(cared, x.bound))
+	}
+	return h.Div(h.Class("empty good"), h.P(more...))
+}
+
+// inboxes are what needs somebody, the most urgent first.
+func (v *visit) inboxes(x *homeView) g.Node {
+	by := map[string][]g.Node{}
+	items := slices.Clone(x.Needs.Items)
+	// Somebody who has left, and may still sign in, is the worst that can be broken.
+	slices.SortStableFunc(items, func(a, b needed) int {
+		leaver := func(n needed) int {
+			if n.Code == directory.CodePausedLeaver {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Compare(leaver(a), leaver(b))
+	})
+	for i := range items {
+		by[items[i].Urgency] = append(by[items[i].Urgency], v.needed(&items[i], x.Connections.Items))
+	}
+	parts := []g.Node{v.inbox(urgencyDecide, textNothingToDecide, by[urgencyDecide]), v.inbox(urgencyBroken, textNothingBroken, by[urgencyBroken]), v.inbox(urgencySoon, text{}, by[urgencySoon])}
+	if waiting := by[urgencyWaiting]; len(waiting) > 0 {
+		parts = append(parts, h.Details(h.Class("waiting"), h.Summary(v.count(countWaiting, len(waiting))), v.fewOf(urgencyWaiting, waiting)))
+	}
+	return g.Group(parts)
+}
+
+// urgencyWord is what a part of home is called.
+func urgencyWord(urgency string) text {
+	switch urgency {
+	case urgencyDecide:
+		return textDecide
+	case urgencyBroken:
+		return textBroken
+	case urgencySoon:
+		return textWillBreak
+	}
+	return textPasses
 }
 
 // inbox is one part of home; an empty one without a text is left out.
-func (v *visit) inbox(title, none text, items []g.Node) g.Node {
+func (v *visit) inbox(urgency string, none text, items []g.Node) g.Node {
+	title := h.H2(v.say(urgencyWord(urgency)))
 	if len(items) == 0 {
 		if none[v.lang] == "" {
 			return nil
 		}
-		return h.Section(h.H2(v.say(title)), h.P(h.Class("faint"), v.say(none)))
+		return h.Section(title, h.P(h.Class("faint"), v.say(none)))
 	}
-	return h.Section(h.H2(v.say(title)), h.Ul(h.Class("inbox"), g.Group(items)))
+	return h.Section(title, v.fewOf(urgency, items))
 }
 
-// item is one thing of the inbox: which connection, what, and where to look.
-func (v *visit) item(t tone, to string, c *connection, what ...g.Node) g.Node {
-	return h.Li(h.Class("item "+string(t)), h.Div(h.P(h.Class("of"), data(c.Name)), h.Div(what...)), link(to, h.Class("button"), v.say(textLook), h.Span(h.Class("unseen"), g.Text(" "), data(c.Name))))
-}
-
-// heldItem is a run that waits for a decision.
-func (v *visit) heldItem(c *connection, r *directory.Run) g.Node {
-	why := []g.Node{h.P(h.Strong(g.Text(v.inWords(r.Counts) + ".")))}
-	if r.Held != nil && len(r.Held.Limits) > 0 {
-		why = append(why, h.P(v.exceeded(r.Held.Limits[0])))
-	} else if r.Held != nil && len(r.Held.Facts) > 0 {
-		why = append(why, h.P(v.heldFact(r.Held.Facts[0])))
+// fewOf are the first things of an urgency, with the way to all of them.
+func (v *visit) fewOf(urgency string, items []g.Node) g.Node {
+	few := h.Ul(h.Class("inbox"), g.Group(items[:min(len(items), homeItems)]))
+	if len(items) <= homeItems {
+		return few
 	}
-	why = append(why, h.P(h.Class("faint"), v.say(textHeldSince), g.Text(" "), v.ago(r.StartedAt)))
-	return v.item(toneWarn, here("runs", string(r.ID)), c, why...)
+	return g.Group([]g.Node{few, h.P(v.count(countMoreChanges, len(items)-homeItems), g.Text(" "), link(query("/console", "urgency", urgency), v.say(textSeeAll)))})
 }
 
-// toConfirm is a sign-in at a tenant that waits to be confirmed.
-func (v *visit) toConfirm(c *connection) []g.Node {
-	if c.Waiting == nil {
+// urgencyPage is all that needs somebody in one way.
+func (v *visit) urgencyPage(urgency, next string) (answer, error) {
+	var needs attention
+	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/attention", "urgency", urgency, "limit", urgencyAsks, "next", next), nil, &needs); err != nil {
+		return nil, err
+	}
+	body := []g.Node{v.empty(textNothingNeedsYou)}
+	if len(needs.Items) > 0 {
+		body = []g.Node{h.Ul(h.Class("inbox"), g.Map(needs.Items, func(n needed) g.Node { return v.needed(&n, nil) }))}
+	}
+	return view{title: v.lang.say(urgencyWord(urgency)), section: "/console", crumbs: []crumb{{"/console", v.say(textHome)}}, body: append(body, v.pager(needs.Next))}, nil
+}
+
+// heldBecause says in one sentence why a run is held: the limit that it exceeds, before what
+// holds every run. said is the API's sentence, where there is no word of ours.
+func (v *visit) heldBecause(held *directory.Held, said g.Node) g.Node {
+	switch {
+	case held == nil:
+	case len(held.Limits) > 0:
+		return v.exceeded(held.Limits[0])
+	case len(held.Facts) > 0:
+		return v.heldFact(held.Facts[0])
+	}
+	return said
+}
+
+// needed is one thing of the inbox: which connection, what, since when, and where to look.
+func (v *visit) needed(n *needed, list []connection) g.Node {
+	at := here("connections", string(n.ConnectionID))
+	to, t := at, toneWarn
+	switch n.Urgency {
+	case urgencyBroken:
+		t = toneBad
+	case urgencyWaiting:
+		t = tonePlain
+	}
+	said := v.sentence(capital(n.Message))
+	what := []g.Node{h.P(said)}
+	switch n.Kind {
+	case "held-run":
+		to = here("runs", string(n.RunID))
+		what = []g.Node{h.P(h.Strong(g.Text(v.inWords(n.Counts) + "."))), h.P(v.heldBecause(n.Held, said))}
+	case "confirmation":
+		what = []g.Node{h.P(h.Strong(v.say(textToConfirm))), h.P(v.whoSignedIn(n, list))}
+	case "proposal":
+		what = []g.Node{h.P(h.Strong(v.say(textProposal))), h.P(said)}
+	case directory.CodeNeedsAuthorization:
+		what = []g.Node{h.P(h.Strong(v.say(textNeedsAuthorizationMeans)))}
+	case "run-failed":
+		to = here("runs", string(n.RunID))
+		what = []g.Node{h.P(h.Strong(v.say(textRunFailed)))}
+	case "problem":
+		to = below(at, "problems", n.Code)
+		affected := countAffected
+		if n.More {
+			affected = countMoreAffected
+		}
+		what = []g.Node{h.P(h.Strong(v.count(affected, n.Count)), g.Text(" "), said), g.If(n.Next != "", h.P(v.sentence(n.Next)))}
+	case "finding":
+		to = at + "/health"
+		what = []g.Node{h.P(g.If(n.Subject != "", h.Strong(data(n.Subject), g.Text(" "))), said), g.If(n.Next != "", h.P(v.sentence(n.Next)))}
+	case "lacking-permission":
+		what = []g.Node{h.P(h.Strong(v.say(textLacking)), g.Text(" "), code(n.Subject)), h.P(said)}
+	}
+	when := []g.Node{}
+	if n.Code != "" {
+		when = append(when, code(n.Code))
+	}
+	if !n.Since.IsZero() {
+		when = append(when, v.ago(n.Since))
+	}
+	if n.AskedBy != "" {
+		when = append(when, g.Group([]g.Node{v.say(textAskedBy), g.Text(" "), data(n.AskedBy)}))
+	}
+	if !n.Until.IsZero() {
+		ends := textUntil
+		if n.Kind == "confirmation" {
+			ends = textDeletedAt
+		}
+		when = append(when, g.Group([]g.Node{v.say(ends), g.Text(" "), v.moment(n.Until)}))
+	}
+	return h.Li(h.Class("item "+string(t)),
+		h.Div(h.P(h.Class("of"), data(n.ConnectionName)), g.Group(what), g.If(len(when) > 0, h.P(h.Class("faint"), dotted(when)))),
+		link(to, h.Class("button"), v.say(textLook), h.Span(h.Class("unseen"), g.Text(" "), data(n.ConnectionName))))
+}
+
+// dotted puts dots between things.
+func dotted(list []g.Node) g.Node {
+	var all []g.Node
+	for i, n := range list {
+		if i > 0 {
+			all = append(all, g.Text(" · "))
+		}
+		all = append(all, n)
+	}
+	return g.Group(all)
+}
+
+// whoSignedIn names the tenant and the account that wait to be confirmed.
+func (v *visit) whoSignedIn(n *needed, list []connection) g.Node {
+	for i := range list {
+		if w := list[i].Waiting; list[i].ID == n.ConnectionID && w != nil {
+			return g.Group([]g.Node{data(w.Tenant.DisplayName), g.Text(" · "), data(w.AuthorizedBy.UserPrincipalName)})
+		}
+	}
+	return data(n.Subject)
+}
+
+// homeTable lists connections as they stand: status, how many are bound, how many have a
+// problem, the last run, and what was written these thirty days.
+func (v *visit) homeTable(x *homeView) g.Node {
+	name, status, bound := column{head: textName}, column{head: textStatus}, column{head: textBound, num: true}
+	problems, last, month := column{head: textProblems}, column{head: textLastRun}, column{head: textThirtyDays}
+	affected, more := map[directory.ConnectionID]int{}, map[directory.ConnectionID]bool{}
+	for i := range x.Needs.Items {
+		if n := &x.Needs.Items[i]; n.Kind == "problem" {
+			affected[n.ConnectionID] += n.Count
+			more[n.ConnectionID] = more[n.ConnectionID] || n.More
+		}
+	}
+	written := map[directory.ConnectionID][]day{}
+	for _, d := range x.Days {
+		written[d.ConnectionID] = append(written[d.ConnectionID], d.day)
+	}
+	var rows []g.Node
+	for i := range x.Connections.Items {
+		c := &x.Connections.Items[i]
+		at := here("connections", string(c.ID))
+		having := g.Node(dash())
+		switch n := affected[c.ID]; {
+		case x.Late || c.BoundCount == 0:
+		case n == 0:
+			having = v.say(textNoneAffected)
+		case more[c.ID]:
+			having = link(at+"/problems", v.count(countMoreHave, n))
+		default:
+			having = link(at+"/problems", v.number(n))
+		}
+		chart := g.Node(dash())
+		if !x.DaysLate {
+			chart = v.sparkline(written[c.ID])
+		}
+		rows = append(rows, h.Tr(
+			v.cell(name, link(at, h.Class("who"), data(c.Name))), v.cell(status, v.connectionBadge(c)), v.cell(bound, v.number(c.BoundCount)),
+			v.cell(problems, having), v.cell(last, v.lastRun(c)), v.cell(month, chart)))
+	}
+	return v.table(textConnections, []column{name, status, bound, problems, last, month}, rows)
+}
+
+// The size of a sparkline, in units of its own: so many days, each so wide.
+const (
+	sparkDays   = 30
+	sparkWide   = 4
+	sparkHeight = 24
+)
+
+// sparkline draws what was written and what failed on each of the last days, today at the
+// right; its name says both as numbers.
+func (v *visit) sparkline(days []day) g.Node {
+	at := map[string]day{}
+	for _, d := range days {
+		at[d.Day] = d
+	}
+	most, written, failed := 0, 0, 0
+	var all [sparkDays][2]int
+	for i := range all {
+		d := at[v.now().UTC().AddDate(0, 0, i-sparkDays+1).Format(time.DateOnly)]
+		w, f := d.sums()
+		all[i] = [2]int{w, f}
+		written, failed, most = written+w, failed+f, max(most, w+f)
+	}
+	if most == 0 {
+		return h.Span(h.Class("faint"), v.say(textNothingWritten))
+	}
+	var good, bad strings.Builder
+	bar := func(to *strings.Builder, i, from, high int) {
+		if high > 0 {
+			to.WriteString("M" + strconv.Itoa(i*sparkWide) + " " + strconv.Itoa(sparkHeight-from) + "v-" + strconv.Itoa(high) + "h3v" + strconv.Itoa(high))
+		}
+	}
+	for i, d := range all {
+		high := func(n int) int {
+			if n == 0 {
+				return 0
+			}
+			return max(1, n*sparkHeight/most)
+		}
+		w, f := high(d[0]), high(d[1])
+		w = min(w, sparkHeight-f)
+		bar(&good, i, 0, w)
+		bar(&bad, i, w, f)
+	}
+	path := func(class, d string) g.Node {
+		if d == "" {
+			return nil
+		}
+		return g.El("path", h.Class(class), g.Attr("d", d))
+	}
+	return g.Group([]g.Node{
+		h.SVG(h.Class("spark"), h.Role("img"), v.label(textSpark, v.lang.number(written), v.lang.number(failed)), g.Attr("viewBox", "0 0 "+strconv.Itoa(sparkDays*sparkWide)+" "+strconv.Itoa(sparkHeight)),
+			path("written", good.String()), path("failed", bad.String())),
+		h.Small(v.count(countWrittenShort, written))})
+}
+
+// firstSteps leads from nothing to the first plan: each step with how far it is. They are
+// shown until somebody is bound.
+func (v *visit) firstSteps(list []connection, bound int) g.Node {
+	if bound > 0 {
 		return nil
 	}
-	w := c.Waiting
-	return []g.Node{v.item(toneWarn, here("connections", string(c.ID)), c,
-		h.P(h.Strong(v.say(textToConfirm)), g.Text(" "), data(w.Tenant.DisplayName), g.Text(" · "), data(w.AuthorizedBy.UserPrincipalName)),
-		h.P(h.Class("faint"), v.say(textDeletedAt), g.Text(" "), v.moment(w.Until)))}
-}
-
-// brokenOf are the causes that keep users of a connection from being in sync.
-func (v *visit) brokenOf(a *looked) (items []g.Node) {
-	list, err := a.problems.get()
-	if err != nil {
-		return nil // the runs of the same connection say so
-	}
-	for i, p := range list.Items {
-		if i == 3 {
-			break
+	active, asked, imported := (*connection)(nil), (*connection)(nil), false
+	for i := range list {
+		switch c := &list[i]; c.Status {
+		case directory.StatusActive, directory.StatusNeedsAuthorization:
+			if active == nil {
+				active = c
+			}
+		case directory.StatusPending, directory.StatusAwaitingConfirmation:
+			if asked == nil {
+				asked = c
+			}
 		}
-		t := toneWarn
-		if p.Code == directory.CodePausedLeaver {
-			t = toneBad
+	}
+	if len(list) > 0 && active == nil && asked == nil {
+		return nil // all were ended
+	}
+	if active != nil {
+		users, err := ask[struct {
+			Users int `json:"users"`
+		}](v, "/v1/users:count").get()
+		imported = err == nil && users.Users > 0
+	}
+	step := func(title, more text, done, now bool, act g.Node) g.Node {
+		t, word := tonePlain, textStepLater
+		switch {
+		case done:
+			t, word = toneGood, textStepDone
+		case now:
+			t, word = toneInfo, textStepNow
 		}
-		items = append(items, v.item(t, here("connections", string(a.con.ID)), &a.con, h.P(h.Strong(v.count(countUsers, p.Users)), g.Text(" "), v.sentence(p.Message))))
+		return h.Li(h.H2(v.say(title), g.Text(" "), v.badge(t, word)), h.P(v.say(more)), g.If(now && !done, act))
 	}
-	return items
-}
-
-// soonOf is what the doctor warns of.
-func (v *visit) soonOf(a *looked) (items []g.Node) {
-	x, err := a.health.get()
-	if err != nil {
-		return nil
+	connect, bring, bind := v.linkButton(scopeAdmin, "/console/connections/new", textAddConnection, "primary"), g.Node(nil), g.Node(nil)
+	if asked != nil {
+		connect = link(here("connections", string(asked.ID)), h.Class("button primary"), v.say(textGoOn))
 	}
-	for _, f := range x.Findings {
-		t, _ := severityTone(f.Severity)
-		if t == toneInfo || len(items) == 3 {
-			continue
-		}
-		items = append(items, v.item(t, here("connections", string(a.con.ID)), &a.con, h.P(g.If(f.Subject != "", h.Strong(data(f.Subject), g.Text(" "))), v.sentence(f.Evidence)), h.P(h.Class("faint"), v.sentence(f.Consequence))))
+	if active != nil {
+		at := here("connections", string(active.ID))
+		bring = link(at+"/accounts", h.Class("button primary"), v.say(textStepImport))
+		bind = v.linkButton(scopeWrite, at+"/bind", textBindUsers, "primary")
 	}
-	return items
-}
-
-// firstSteps is home before there is a connection.
-func (v *visit) firstSteps() answer {
-	step := func(title, more text) g.Node { return h.Li(h.H2(v.say(title)), h.P(v.say(more))) }
-	return view{title: v.lang.say(textWelcome), section: "/console", body: []g.Node{
-		h.P(h.Class("lead"), v.say(textWelcomeMore)),
-		h.Ol(h.Class("first-steps"), step(textStepConnect, textStepConnectMore), step(textStepImport, textStepImportMore), step(textStepBind, textStepBindMore)),
-		h.P(v.linkButton(scopeAdmin, "/console/connections/new", textAddConnection, "primary large"))}}
+	return g.Group([]g.Node{
+		g.If(len(list) == 0, h.P(h.Class("lead"), v.say(textWelcomeMore))),
+		h.Ol(h.Class("first-steps"),
+			step(textStepConnect, textStepConnectMore, active != nil, active == nil, connect),
+			step(textStepImport, textStepImportMore, imported, active != nil, bring),
+			step(textStepBind, textStepBindMore, false, imported, bind))})
 }

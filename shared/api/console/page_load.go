@@ -1,6 +1,8 @@
 package console
 
 import (
+	"compress/gzip"
+	"encoding/csv"
 	"errors"
 	"io"
 	"mime"
@@ -14,26 +16,112 @@ import (
 	"bindery/shared/directory"
 )
 
-// maxFile is how large a file may be that is loaded by a form: in base64 it has to fit into
-// an event of Lambda's, with what the form has around it. Larger ones go by POST
-// /v1/uploads.
-const maxFile = 4_200_000
+const (
+	// maxFile is how much of a file one form brings: in base64 it has to fit into an event of
+	// Lambda's, with what the form has around it.
+	maxFile = 4_200_000
+	// maxUpload is how large a file is that /v1 takes by an upload.
+	maxUpload = 100_000_000
+	// fileTime is how long a form with a file may take: API Gateway waits for 30 seconds.
+	fileTime = 25 * time.Second
+)
+
+// Files that are larger than a form takes.
+//
+// /v1 takes them by a request that is signed for S3. A browser could send it itself, but then
+// the bucket would have to be open to browsers (CORS), and the policy of content to the
+// bucket; and both are closed to everybody. So the file comes packed by gzip, through the
+// same form: lists of people shrink to a tenth or a fifth, so that 4.2 MB are some 100,000
+// users. The script packs what is too large; without it one packs the file oneself. The
+// console unpacks it, and sends it by the signed request as any client does. It never lies in
+// memory whole: it is unpacked twice, to be counted and to be sent.
+
+// sentFile is the file of a form: as it is, or packed.
+type sentFile struct {
+	io.ReadSeeker
+	packed bool
+	size   int64 // unpacked; more than maxUpload when it is larger than that
+}
+
+var errNotUnpacked = errors.New("console: a packed file cannot be unpacked")
+
+// openSent looks at the file of a form.
+func openSent(f io.ReadSeeker) (*sentFile, error) {
+	var magic [2]byte
+	n, err := io.ReadFull(f, magic[:])
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
+	s := &sentFile{ReadSeeker: f, packed: n == 2 && magic == [2]byte{0x1f, 0x8b}}
+	content, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	s.size, err = io.Copy(io.Discard, io.LimitReader(content, maxUpload+1))
+	if err != nil && s.packed {
+		err = errNotUnpacked
+	}
+	return s, err
+}
+
+// open gives what is in the file, from its beginning.
+func (s *sentFile) open() (io.Reader, error) {
+	if _, err := s.Seek(0, io.SeekStart); err != nil || !s.packed {
+		return s, err
+	}
+	content, err := gzip.NewReader(s)
+	if err != nil {
+		return nil, errNotUnpacked
+	}
+	return content, nil
+}
+
+// loadOptions are how a file is to be read.
+type loadOptions struct{ of, unknown, status, sheet string }
+
+func (v *visit) loadOptions() (loadOptions, error) {
+	sheet, err := parameter(v.values(), "sheet")
+	o := loadOptions{of: asked(v.r.FormValue("of"), "users", "groups"), unknown: asked(v.r.FormValue("unknown"), "", "ignore"), sheet: sheet}
+	if o.of == "users" {
+		o.status = asked(v.r.FormValue("status"), "", "true")
+	}
+	return o, err
+}
+
+// at is the address at /v1 that loads, or checks, a file.
+func (o loadOptions) at(check, upload string) string {
+	return query("/v1/"+o.of+":load", "check", check, "upload", upload, "unknownColumns", o.unknown, "applyStatus", o.status, "sheet", o.sheet)
+}
 
 // loadPage asks for a file of users or of groups.
-func loadPage(v *visit) (answer, error) { return v.loadView(nil), nil }
+func loadPage(v *visit) (answer, error) { return v.loadView(nil) }
 
-func (v *visit) loadView(p *problem) answer {
+func (v *visit) loadView(p *problem) (answer, error) {
 	status := 0
 	if p != nil {
 		status = p.Status
 	}
+	o, err := v.loadOptions()
+	if err != nil {
+		return nil, err
+	}
+	pick := func(kind, name, value string, on bool, caption text) g.Node {
+		return h.Label(h.Class("pick"), h.Input(h.Type(kind), h.Name(name), h.Value(value), g.If(on, h.Checked())), h.Span(v.say(caption)))
+	}
 	return view{status: status, title: v.lang.say(textLoadFile), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}}, body: []g.Node{
 		g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("lead"), v.say(textLoadLead)), h.P(h.Class("faint"), v.say(textLoadLimits)),
-		h.Form(h.Method("post"), h.Action("/console/users/load"), h.EncType("multipart/form-data"), h.Class("stack"), h.Data("busy", ""),
-			h.FieldSet(h.Legend(v.say(textLoadWhat)), h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name("of"), h.Value("users"), h.Checked()), h.Span(v.say(textUsers))), h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name("of"), h.Value("groups")), h.Span(v.say(textGroups)))),
-			h.Label(v.say(textFile), h.Input(h.Type("file"), h.Name("file"), h.Required(), h.Accept(".csv,.tsv,.txt,.xlsx,.jsonl,.ndjson,text/csv,application/x-ndjson"))),
-			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Name("check"), h.Value("1"), h.Class("primary"), v.say(textCheckOnly)), h.Button(h.Type("submit"), v.say(textLoadNow)), link("/console/users", h.Class("button"), v.say(textNotYet))))}}
+		h.Form(h.Method("post"), h.Action("/console/users/load"), h.EncType("multipart/form-data"), h.Class("stack"), h.Data("busy", ""), h.Data("most", itoa(maxFile)), h.Data("toolarge", v.lang.say(textTooLargePacked)),
+			h.FieldSet(h.Legend(v.say(textLoadWhat)), pick("radio", "of", "users", o.of == "users", textUsers), pick("radio", "of", "groups", o.of == "groups", textGroups)),
+			h.Label(v.say(textFile), h.Input(h.Type("file"), h.Name("file"), h.Required(), h.Aria("describedby", "load-fault"), h.Accept(".csv,.tsv,.txt,.xlsx,.jsonl,.ndjson,.gz,text/csv,application/x-ndjson"))),
+			h.P(h.ID("load-fault"), h.Class("fault"), h.Role("alert")),
+			h.Details(h.Class("filter"), g.If(p != nil, g.Attr("open")), h.Summary(v.say(textHowToRead)), pick("checkbox", "unknown", "ignore", o.unknown != "", textIgnoreUnknown), pick("checkbox", "status", "true", o.status != "", textApplyStatus),
+				h.Label(v.say(textSheet), h.Input(h.Type("text"), h.Name("sheet"), h.Value(o.sheet), h.MaxLength("31"), h.AutoComplete("off")))),
+			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Name("check"), h.Value("1"), h.Class("primary"), v.say(textCheckOnly)), h.Button(h.Type("submit"), v.say(textLoadNow)), link("/console/users", h.Class("button"), v.say(textNotYet)))),
+		h.Section(h.H2(v.say(textFileExample)), h.Pre(h.Code(g.Text(fileExample))), h.P(h.Class("faint"), v.say(textFileKey)))}}, nil
 }
+
+// fileExample is a file of users that can be loaded.
+const fileExample = "email,givenName,familyName,department,phones.work\nann@contoso.example,Ann,Example,Sales,+49 30 1234"
 
 // multipart reports whether a request brings a file.
 func multipart(r *http.Request) bool {
@@ -41,36 +129,194 @@ func multipart(r *http.Request) bool {
 	return err == nil && kind == "multipart/form-data"
 }
 
-// load hands a file on to the API, to be checked or loaded.
+// load hands a file on to the API, to be checked or loaded; or has one loaded that was
+// uploaded to be checked.
 func load(v *visit) (answer, error) {
+	o, err := v.loadOptions()
+	if err != nil {
+		return nil, err
+	}
+	if upload, err := parameter(v.values(), "upload"); err != nil {
+		return nil, err
+	} else if upload != "" && !multipart(v.r) {
+		return v.startLoad(o.at("", upload), nil, "")
+	}
 	file, _, err := v.r.FormFile("file")
-	if errors.Is(err, http.ErrMissingFile) {
+	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) {
 		return v.done("/console/users/load", v.lang.say(textChooseFile)), nil
 	}
 	if err != nil {
 		return v.refusal(http.StatusBadRequest, textBadForm), nil
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	sent, err := openSent(file)
 	switch {
+	case errors.Is(err, errNotUnpacked):
+		return v.refusal(http.StatusBadRequest, textNotUnpacked), nil
 	case err != nil:
-		return v.refusal(http.StatusBadRequest, textBadForm), nil
-	case len(data) > maxFile:
+		return nil, err
+	case sent.size > maxUpload:
 		return v.refusal(http.StatusRequestEntityTooLarge, textFileTooLarge), nil
 	}
-	check := ""
-	if v.r.FormValue("check") == "1" {
-		check = "true"
+	check := v.r.FormValue("check") == "1"
+	if sent.size == 0 || sent.size <= maxFile && !check {
+		content, err := sent.open()
+		if err != nil {
+			return nil, err
+		}
+		data, err := io.ReadAll(content)
+		if err != nil {
+			return nil, err
+		}
+		if check {
+			return v.startLoad(o.at("true", ""), raw(data), "")
+		}
+		return v.startLoad(o.at("", ""), raw(data), "")
 	}
-	var j job
-	_, err = v.call(v.ctx, http.MethodPost, query("/v1/"+asked(v.r.FormValue("of"), "users", "groups")+":load", "check", check), raw(data), &j)
+	upload, err := v.upload(sent)
 	if p, ours := asProblem(err); ours && p.Status < 500 && p.Status != http.StatusUnauthorized {
-		return v.loadView(p), nil
+		return v.loadView(p)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return redirect{here("jobs", string(j.ID))}, nil
+	if check { // what was checked can be loaded, without being sent again
+		return v.startLoad(o.at("true", upload), nil, query("", "upload", upload, "of", o.of, "unknown", o.unknown, "status", o.status, "sheet", o.sheet))
+	}
+	return v.startLoad(o.at("", upload), nil, "")
+}
+
+// startLoad has the API load or check a file, and leads to the job. What it refuses at once is
+// told where the file was chosen.
+func (v *visit) startLoad(at string, body any, more string) (answer, error) {
+	var j job
+	_, err := v.call(v.ctx, http.MethodPost, at, body, &j)
+	if p, ours := asProblem(err); ours && p.Status < 500 && p.Status != http.StatusUnauthorized {
+		return v.loadView(p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return redirect{here("jobs", string(j.ID)) + more}, nil
+}
+
+// upload stores a file by the request that /v1 signs for it, which goes past /v1 and bears no
+// token.
+func (v *visit) upload(f *sentFile) (id string, err error) {
+	var signed struct {
+		ID      string            `json:"id"`
+		Method  string            `json:"method"`
+		URL     string            `json:"url"`
+		Headers map[string]string `json:"headers"`
+	}
+	if _, err := v.call(v.ctx, http.MethodPost, "/v1/uploads", map[string]int64{"bytes": f.size}, &signed); err != nil {
+		return "", err
+	}
+	content, err := f.open()
+	if err != nil {
+		return "", err
+	}
+	req, err := http.NewRequestWithContext(v.ctx, signed.Method, signed.URL, io.LimitReader(content, f.size))
+	if err != nil {
+		return "", errors.New("console: the request for an upload is none")
+	}
+	req.ContentLength = f.size
+	for name, value := range signed.Headers {
+		req.Header.Set(name, value)
+	}
+	res, err := v.c.files.Do(req)
+	if err != nil { // the error names the address, which is nobody's business
+		v.c.cfg.Log.WarnContext(v.ctx, "console: a file cannot be uploaded", "error", plainError(err))
+		return "", &problem{Status: http.StatusGatewayTimeout, late: true}
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxForm)) // so that the connection is used again
+	if res.StatusCode >= 300 {
+		v.c.cfg.Log.WarnContext(v.ctx, "console: a file cannot be uploaded", "status", res.StatusCode)
+		return "", &problem{Status: http.StatusBadGateway, Code: directory.CodeInternal, Detail: "The file could not be stored. Nothing was loaded."}
+	}
+	return signed.ID, nil
+}
+
+// fileRead says how a job reads its file: what was recognised, and what each column gives.
+func (v *visit) fileRead(j *job) g.Node {
+	f := j.File
+	if f == nil {
+		return nil
+	}
+	known := func(name text, value string) g.Node {
+		return g.If(value != "", v.fact(name, data(value)))
+	}
+	separator := f.Separator
+	if separator == "\t" {
+		separator = v.lang.say(textTab)
+	}
+	column1, gives := column{head: textColumn}, column{head: textGives}
+	lost := 0
+	rows := g.Map(f.Columns, func(c directory.FileColumn) g.Node {
+		what := v.badge(toneWarn, textNotLoaded)
+		if c.Attribute != "" {
+			what = v.attribute(c.Attribute)
+		} else {
+			lost++
+		}
+		return h.Tr(v.cell(column1, data(c.Name)), v.cell(gives, what, g.If(c.Ignored != "", h.Small(v.sentence(c.Ignored))), g.If(c.Note != "", h.Small(v.sentence(c.Note)))))
+	})
+	return h.Section(h.H2(v.say(textFileRead)), facts(known(textFormat, f.Format), known(textEncoding, f.Encoding), known(textSeparator, separator), known(textSheet, f.Sheet), known(textExportOf, f.Export), g.If(f.HeaderLine > 0, v.fact(textHeaderLine, v.number(f.HeaderLine)))),
+		g.If(lost > 0, h.P(v.count(countColumnsLost, lost))), g.If(len(rows) > 0, v.table(textFileRead, []column{column1, gives}, rows)))
+}
+
+// loadChecked offers to load what was checked, while its file is still there.
+func (v *visit) loadChecked(j *job) g.Node {
+	p, err := parameters(v.r.URL.Query(), "upload", "of", "unknown", "status", "sheet")
+	if err != nil || p["upload"] == "" || j.State != directory.JobDone || j.Kind != directory.JobCheck && j.Kind != directory.JobCheckGroups {
+		return nil
+	}
+	var fields []g.Node
+	for _, name := range []string{"upload", "of", "unknown", "status", "sheet"} {
+		if value := p[name]; value != "" {
+			fields = append(fields, hidden(name, value))
+		}
+	}
+	return v.box(toneInfo, v.say(textCheckedOnly), h.P(v.say(textCheckedMeans)), h.Div(h.Class("row"), v.act(scopeWrite, "/console/users/load", textLoadThis, "primary", fields...), link("/console/users/load", h.Class("button"), v.say(textChooseOther))))
+}
+
+// refusedPages is how many pages of what a job refused one file has: a load lists 10,000.
+const refusedPages = 120
+
+// refusedCSV is what a job refused, to mend it by: the line in the file that was loaded, whom
+// it is about, and why. What else stood in the line nobody has kept.
+func refusedCSV(v *visit) (answer, error) {
+	var b strings.Builder
+	out := csv.NewWriter(&b)
+	_ = out.Write([]string{"line", "what", "code", "why"}) // into memory
+	next := ""
+	for range refusedPages {
+		var j job
+		if _, err := v.call(v.ctx, http.MethodGet, query(apiPath("jobs", v.id()), "next", next), nil, &j); err != nil {
+			return nil, err
+		}
+		for _, r := range j.Refused {
+			line := ""
+			if r.Line > 0 {
+				line = itoa(r.Line)
+			}
+			_ = out.Write([]string{line, noFormula(refusedAs(r)), noFormula(r.Code), noFormula(r.Detail)})
+		}
+		if next = j.Next; next == "" {
+			break
+		}
+	}
+	out.Flush()
+	return file{"text/csv; charset=utf-8", "refused.csv", b.String()}, nil
+}
+
+// noFormula keeps a spreadsheet from computing what others wrote.
+func noFormula(s string) string {
+	if s != "" && strings.ContainsAny(s[:1], "=+-@\t\r") {
+		return "'" + s
+	}
+	return s
 }
 
 // audited is one act, as both logs have it.

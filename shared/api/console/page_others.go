@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -20,30 +21,100 @@ type proposal struct {
 func (v *visit) proposalBoxes(c *connection) g.Node {
 	return g.Group(g.Map(c.Proposals, func(p proposal) g.Node {
 		at := below(here("connections", string(c.ID), "proposals"), p.ID)
-		what := g.Node(h.P(v.say(textLoosens), g.Text(" "), g.Group(g.Map(p.Loosens, func(s string) g.Node { return g.Group([]g.Node{code(s), g.Text(" ")}) }))))
-		if p.Lift != nil {
-			what = h.P(v.say(textWouldLift, v.lang.count(textMinutes, p.Lift.Minutes)), g.Text(" "), code(string(p.Lift.AccountID)), g.If(p.Lift.Reason != "", g.Group([]g.Node{g.Text(" – "), data(p.Lift.Reason)})))
-		}
 		approve := v.act(scopeApprove, at+"/approve", textApproveProposal, "primary")
-		switch {
-		case p.Stale:
-			approve = h.P(v.say(textProposalStale))
-		case p.By == v.s.Subject:
-			approve = h.P(v.say(textFourEyesOwn))
+		if p.Lift != nil { // has a page of its own
+			approve = v.linkButton(scopeApprove, at, textApproveProposalDots, "primary")
 		}
-		return v.box(toneWarn, v.say(textProposal), what, h.P(h.Class("faint"), v.say(textAskedBy), g.Text(" "), data(p.By), g.Text(" · "), v.ago(p.At), g.Text(" · "), v.say(textUntil), g.Text(" "), v.moment(p.Expires)),
-			h.Div(h.Class("row"), approve, v.act(scopeApprove, at+"/decline", textDeclineProposal, "")))
+		return v.proposalBox(c, &p, approve)
 	}))
 }
 
-// decideProposal approves or declines what waits for somebody else.
-func decideProposal(act string, told text) func(v *visit) (answer, error) {
-	return func(v *visit) (answer, error) {
-		if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "proposals", v.r.PathValue("proposal"), act), nil, nil); err != nil {
-			return nil, err
+// proposalBox is what somebody asked for, with what decides about it. Of settings it shows what
+// each is and would become: the key alone does not say how much looser.
+func (v *visit) proposalBox(c *connection, p *proposal, approve g.Node) g.Node {
+	var what g.Node
+	switch {
+	case p.Lift != nil:
+		what = h.P(v.say(textWouldLift, v.lang.count(textMinutes, p.Lift.Minutes)), g.Text(" "), code(string(p.Lift.AccountID)), g.If(p.Lift.Reason != "", g.Group([]g.Node{g.Text(" – "), data(p.Lift.Reason)})))
+	default:
+		what = h.P(v.say(textLoosens), g.Text(" "), g.Group(g.Map(p.Loosens, func(s string) g.Node { return g.Group([]g.Node{code(s), g.Text(" ")}) })))
+		if p.Settings != nil && !p.Stale {
+			what = g.Group([]g.Node{what, v.changedSettings(settingChanges(treeOf(&c.Settings), treeOf(p.Settings), true), textIsNow, textWouldBe)})
 		}
-		return v.done(here("connections", v.id()), v.lang.say(told)), nil
 	}
+	switch {
+	case p.Stale:
+		approve = h.P(v.say(textProposalStale))
+	case p.By == v.s.Subject:
+		approve = h.P(v.say(textFourEyesOwn))
+	}
+	return v.box(toneWarn, v.say(textProposal), what, h.P(h.Class("faint"), v.say(textAskedBy), g.Text(" "), data(p.By), g.Text(" · "), v.ago(p.At), g.Text(" · "), v.say(textUntil), g.Text(" "), v.moment(p.Expires)),
+		h.Div(h.Class("row"), approve, v.act(scopeApprove, below(here("connections", string(c.ID), "proposals"), p.ID, "decline"), textDeclineProposal, "")))
+}
+
+// treeOf is settings as the JSON that they are.
+func treeOf(s *directory.Settings) (t tree) {
+	raw, err := json.Marshal(s)
+	if err == nil {
+		err = json.Unmarshal(raw, &t)
+	}
+	if err != nil {
+		panic(err) // our own type always marshals
+	}
+	return t
+}
+
+// proposalPage is one proposal with what approving it comes to. A lift asks as much of who
+// approves it as of who lifts a protection alone.
+func proposalPage(v *visit) (answer, error) {
+	cons, one := ask[connection](v, apiPath("connections", v.id())), ask[proposal](v, apiPath("connections", v.id(), "proposals", v.r.PathValue("proposal")))
+	c, err := cons.get()
+	if err != nil {
+		return nil, err
+	}
+	p, err := one.get()
+	if err != nil {
+		return nil, err
+	}
+	at := below(here("connections", v.id(), "proposals"), p.ID)
+	approve, means := v.act(scopeApprove, at+"/approve", textApproveProposal, "primary"), g.Node(nil)
+	if p.Lift != nil {
+		means = h.P(h.Class("lead"), v.say(textLiftMeans))
+		approve = h.Form(h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", at), h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain)))
+		if v.s.fresh(v.now()) {
+			approve = h.Form(h.Class("stack"), h.Method("post"), h.Action(at+"/approve"), h.Data("busy", ""), v.field("typed", textTypeAccount, textTypeAccountHelp, "", "", h.Required()), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textApproveProposal))))
+		}
+	}
+	return v.ofConnection(&c, "", means, v.proposalBox(&c, &p, approve)), nil
+}
+
+// approveProposal does what somebody else has asked for.
+func approveProposal(v *visit) (answer, error) {
+	path := apiPath("connections", v.id(), "proposals", v.r.PathValue("proposal"))
+	var p proposal
+	if _, err := v.call(v.ctx, http.MethodGet, path, nil, &p); err != nil {
+		return nil, err
+	}
+	if p.Lift != nil {
+		if !v.s.fresh(v.now()) {
+			return v.refusal(http.StatusForbidden, textWantsFresh), nil
+		}
+		if !typedOf(string(p.Lift.AccountID), v.r.PostForm.Get("typed")) {
+			return v.refusal(http.StatusUnprocessableEntity, textTypeAccountHelp), nil
+		}
+	}
+	if _, err := v.call(v.ctx, http.MethodPost, path+"/approve", nil, nil); err != nil {
+		return nil, err
+	}
+	return v.done(here("connections", v.id()), v.lang.say(textProposalApproved)), nil
+}
+
+// declineProposal drops what somebody has asked for.
+func declineProposal(v *visit) (answer, error) {
+	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "proposals", v.r.PathValue("proposal"), "decline"), nil, nil); err != nil {
+		return nil, err
+	}
+	return v.done(here("connections", v.id()), v.lang.say(textProposalDeclined)), nil
 }
 
 // tenantGroup is a group of a tenant with its verdict.
@@ -63,7 +134,11 @@ type tenantGroup struct {
 // tenantGroupsPage lists the groups of a tenant: which of them an export may take over, and
 // why not the others.
 func tenantGroupsPage(v *visit) (answer, error) {
-	id, name := v.id(), parameter(v.r.URL.Query().Get("name"))
+	id := v.id()
+	name, err := parameter(v.r.URL.Query(), "name")
+	if err != nil {
+		return nil, err
+	}
 	cons := ask[connection](v, apiPath("connections", id))
 	list := ask[page[tenantGroup]](v, query(apiPath("connections", id, "tenant-groups"), "limit", "50", "name", name, "next", v.r.URL.Query().Get("next")))
 	c, err := cons.get()
@@ -107,7 +182,7 @@ func passwordPage(v *visit) (answer, error) {
 	if v.s.fresh(v.now()) {
 		form = h.Form(h.Method("post"), h.Action(at+"/password"), h.Class("decide"), h.Data("busy", ""), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textShowPassword)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
-	return view{title: v.lang.say(textPasswordTitle, clean(displayName(&u))), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(displayName(&u))}}, body: []g.Node{h.P(h.Class("lead"), v.say(textPasswordMeans)), form}}, nil
+	return view{title: v.lang.say(textPasswordTitle, clean(u.Label())), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(u.Label())}}, body: []g.Node{h.P(h.Class("lead"), v.say(textPasswordMeans)), form}}, nil
 }
 
 // showPassword shows a temporary password, once: it is on no other page, in no address and
@@ -172,7 +247,7 @@ func (v *visit) moveView(preview *movePreview, p *problem) (answer, error) {
 	if p != nil {
 		status = p.Status
 	}
-	return view{status: status, title: v.lang.say(textMoveTitle, clean(displayName(&u))), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(displayName(&u))}}, body: []g.Node{
+	return view{status: status, title: v.lang.say(textMoveTitle, clean(u.Label())), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(u.Label())}}, body: []g.Node{
 		g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("lead"), v.say(textMoveMeans)), shown,
 		h.Form(h.Method("post"), h.Action(at+"/move"), h.Class("stack"), h.Data("busy", ""), h.Label(v.say(textMoveTo), h.Select(h.Name("to"), g.Group(options))),
 			v.field("email", textNewEmail, textNewEmailHelp, f.Get("email"), faultOf(p, "email")), h.FieldSet(h.Legend(v.say(textOldAccount)), g.Group(picks)), buttons)}}, nil

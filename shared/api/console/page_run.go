@@ -1,9 +1,13 @@
 package console
 
 import (
+	"math"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -12,30 +16,49 @@ import (
 )
 
 // changesPerPage is how many changes a page shows.
-const changesPerPage = 50
+const changesPerPage = 25
 
 // runFilter is which changes of a run are looked at, as /v1 names the parameters.
 type runFilter struct{ effect, property, department, domain, state, user string }
 
-func (v *visit) runFilter() runFilter {
-	q := v.r.Form
-	if q == nil {
-		q = v.r.URL.Query()
-	}
-	get := func(name string) string { return parameter(q.Get(name)) }
-	return runFilter{get("effect"), get("property"), get("department"), get("domain"), get("state"), get("user")}
+func (v *visit) runFilter() (runFilter, error) {
+	p, err := parameters(v.values(), "effect", "property", "department", "domain", "state", "user")
+	return runFilter{p["effect"], p["property"], p["department"], p["domain"], p["state"], p["user"]}, err
 }
 
 // longestParameter is how long a parameter of a filter may be.
 const longestParameter = 200
 
-// parameter is what somebody filters by: a text that no name can be filters by nothing.
-func parameter(s string) string {
-	s = strings.TrimSpace(s)
-	if len(s) > longestParameter || clean(s) != s {
-		return ""
+// unfit is a parameter that nothing can be filtered by. Whoever sent it is told so: without
+// it there would be a list, and an act, of more than was meant.
+type unfit struct {
+	name string
+	long bool
+}
+
+func (e *unfit) Error() string { return "console: the parameter " + e.name + " filters by nothing" }
+
+// filterable reports whether a text can be filtered by: it is short, and all of it is seen.
+func filterable(s string) bool { return len(s) <= longestParameter && clean(s) == s }
+
+// parameters are what somebody filters by, by their names; an *unfit when one of them
+// cannot be filtered by.
+func parameters(q url.Values, list ...string) (map[string]string, error) {
+	p := map[string]string{}
+	for _, name := range list {
+		s := strings.TrimSpace(q.Get(name))
+		if !filterable(s) {
+			return nil, &unfit{name, len(s) > longestParameter}
+		}
+		p[name] = s
 	}
-	return s
+	return p, nil
+}
+
+// parameter is one of parameters.
+func parameter(q url.Values, name string) (string, error) {
+	p, err := parameters(q, name)
+	return p[name], err
 }
 
 func (f runFilter) any() bool { return f != runFilter{} }
@@ -45,10 +68,27 @@ func (f runFilter) pairs() []string {
 	return []string{"effect", f.effect, "property", f.property, "department", f.department, "domain", f.domain, "state", f.state, "user", f.user}
 }
 
-// of is the address of a run's changes at /v1.
-func (f runFilter) of(id string, more ...string) string {
-	return query(apiPath("runs", id, "changes"), append([]string{"effect", f.effect, "property", f.property, "department", f.department,
+// of is the address at /v1 of a run's changes, or of their counts.
+func (f runFilter) of(id, what string, more ...string) string {
+	return query(apiPath("runs", id, what), append([]string{"effect", f.effect, "property", f.property, "department", f.department,
 		"domain", f.domain, "state", f.state, "userId", f.user}, more...)...)
+}
+
+// at is an address of ours with the filter.
+func (f runFilter) at(path string) string {
+	return query(path, f.pairs()...)
+}
+
+// where is the filter as an approval takes it. It selects what the address of the changes
+// lists: there a comma parts values, and so it does here.
+func (f runFilter) where() map[string][]string {
+	where := map[string][]string{}
+	for name, value := range map[string]string{"effect": f.effect, "property": f.property, "department": f.department, "domain": f.domain, "userId": f.user} {
+		if value != "" {
+			where[name] = strings.Split(value, ",")
+		}
+	}
+	return where
 }
 
 // runView is what the page of a run shows.
@@ -58,10 +98,18 @@ type runView struct {
 	changes page[directory.Change]
 	filter  runFilter
 	chosen  choice
+	names   names
+	// open is the place of the change that is compared with what is agreed, and with
+	// what is at Microsoft now.
+	open   place
+	opened bool
 }
 
 func runPage(v *visit) (answer, error) {
-	filter := v.runFilter()
+	filter, err := v.runFilter()
+	if err != nil {
+		return nil, err
+	}
 	id := v.id()
 	q := v.r.URL.Query()
 	chosen, ok := v.chosen()
@@ -71,35 +119,102 @@ func runPage(v *visit) (answer, error) {
 	if q.Has("c") || q.Has("shown") { // a page of ticks was left: they go into the address
 		return redirect{v.with("c", "", "shown", "", "s", chosen.String())}, nil
 	}
-	runs := ask[directory.Run](v, apiPath("runs", id))
-	changes := ask[page[directory.Change]](v, filter.of(id, "limit", strconv.Itoa(changesPerPage), "next", q.Get("next")))
-	parted := ask[parts](v, apiPath("runs", id, "parts"))
-	run, err := runs.get()
-	if err != nil {
-		return nil, err
+	var run directory.Run
+	var tag string
+	again := v.seenTag() != "" // somebody looks again: often, and mostly nothing has changed
+	if again {
+		var same bool
+		var err error
+		if tag, same, err = v.seen(apiPath("runs", id), &run); err != nil {
+			return nil, err
+		} else if same {
+			return unchanged{v.r.Header.Get("If-None-Match")}, nil
+		}
 	}
-	owner := ask[connection](v, apiPath("connections", string(run.ConnectionID)))
-	con, err := owner.get()
-	if err != nil {
-		con = connection{ID: run.ConnectionID, Name: string(run.ConnectionID)}
+	runs := later[directory.Run]{}
+	if !again {
+		runs = ask[directory.Run](v, apiPath("runs", id))
 	}
-	rv := runView{run: run, con: con, filter: filter, chosen: chosen}
+	changes := ask[page[directory.Change]](v, filter.of(id, "changes", "limit", strconv.Itoa(changesPerPage), "next", q.Get("next")))
+	rv := runView{filter: filter, chosen: chosen}
+	rv.open, rv.opened = parsePlace(q.Get("open"))
+	if !again {
+		var err error
+		if run, tag, err = runs.tagged(); err != nil {
+			return nil, err
+		}
+	}
+	rv.run = run
+	// Why a run is held is told by the connection's settings; of any other run its name is
+	// enough, which comes with the others.
+	var owner *later[connection]
+	if run.State == directory.RunHeld {
+		asked := ask[connection](v, apiPath("connections", string(run.ConnectionID)))
+		owner = &asked
+	}
+	left := v.askLeft(&run)
+	var parted *later[parts]
+	if total(run.Counts) > 0 && !rv.opened && left == nil { // who compares one change has seen where the others are
+		asked := ask[parts](v, apiPath("runs", id, "parts"))
+		parted = &asked
+	}
+	rv.con = connection{ID: run.ConnectionID, Name: string(run.ConnectionID)}
 	list := partly(v, changes, func(p page[directory.Change]) g.Node {
 		rv.changes = p
+		refs := unnamed(&run, p.Items)
+		if owner == nil {
+			refs = append([]directory.Ref{{ID: string(run.ConnectionID)}}, refs...)
+		}
+		if left != nil {
+			stays, _ := left.look()
+			for i := range stays.Items {
+				refs = append(refs, stays.Items[i].ref())
+			}
+		}
+		rv.names = v.nameThem(refs).get()
 		return v.changeList(&rv)
 	})
-	departments := partly(v, parted, func(p parts) g.Node { return v.partLists(&rv, p) })
+	if owner == nil {
+		rv.con.Name = rv.names.of(string(run.ConnectionID))
+	} else if c, err := owner.get(); err == nil {
+		rv.con = c
+	}
+	var departments g.Node
+	if parted != nil {
+		departments = partly(v, *parted, func(p parts) g.Node { return v.partLists(&rv, p) })
+	}
+	v.asCall("GET", apiPath("runs", id))
+	v.asCall("GET", filter.of(id, "changes"))
 	return view{
-		title: v.runTitle(&run), section: "/console/connections", poll: pollOf(&run),
-		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {here("connections", string(con.ID)), data(con.Name)}, {here("connections", string(con.ID), "runs"), v.say(textRuns)}},
+		title: v.runTitle(&run), section: "/console/connections", poll: pollOf(&run), tag: v.pageTag(tag),
+		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {here("connections", string(rv.con.ID)), data(rv.con.Name)}, {here("connections", string(rv.con.ID), "runs"), v.say(textRuns)}},
 		head:   []g.Node{v.runBadge(&run)},
 		body: []g.Node{
-			v.runSummary(&rv), v.heldBox(&rv), v.runError(&run), v.steps(&run),
+			v.runSummary(&rv), v.steps(&run), v.heldBox(&rv), v.runError(&run), v.decisions(&run),
 			g.If(total(run.Counts) > 0, v.chips(run.Counts, filter.effect)), departments,
-			h.Section(h.ID("changes"), h.H2(h.TabIndex("-1"), v.say(textChanges)), list), v.leftBox(&run),
-			v.asCall("GET", filter.of(id)),
+			h.Section(h.ID("changes"), h.H2(h.TabIndex("-1"), v.say(textChanges)), list), v.leftBox(&rv, left),
 		},
 	}, nil
+}
+
+// mostOnlyFor is how many of the users that a run is about its page names.
+const mostOnlyFor = 5
+
+// firstOf are the first of the users and objects that a run is about.
+func firstOf(r *directory.Run) []directory.Ref {
+	return r.Refs(0, min(mostOnlyFor, len(r.UserIDs)+len(r.Objects)))
+}
+
+// unnamed are the objects of a run and its changes that people know by another name than
+// what the run has.
+func unnamed(r *directory.Run, changes []directory.Change) []directory.Ref {
+	refs := slices.Clone(firstOf(r))
+	for i := range changes {
+		if c := &changes[i]; c.UserPrincipalName == "" && c.ScopeName == "" {
+			refs = append(refs, c.Ref())
+		}
+	}
+	return refs
 }
 
 // pollOf is how soon the page of a run looks again.
@@ -190,16 +305,14 @@ func (v *visit) runSummary(rv *runView) g.Node {
 	switch {
 	case r.State == directory.RunPlanning:
 		line = v.lang.say(textNothingYetPlanning)
-	case r.State == directory.RunHeld && r.Applied == 0:
-		line = v.lang.say(textNothingYetHeld)
 	case r.State == directory.RunHeld:
-		line = v.lang.say(textPartlyHeld, v.lang.number(r.Applied), v.lang.number(all))
+		line = v.writtenYet(r)
 	case r.State == directory.RunApplying || r.State == directory.RunWaiting:
 		line = v.lang.say(textWriting, v.lang.number(r.Applied), v.lang.number(all), v.lang.number(r.Failed))
 	case r.State == directory.RunPlanned:
 		line = v.lang.say(textPlanOnly)
 	case all == 0:
-		line = v.lang.say(textNothingToDo)
+		line = v.lang.say(nothingPlanned(r.State))
 	case r.State == directory.RunDone || r.State == directory.RunFailed:
 		line = v.lang.say(textEnded, v.lang.number(r.Applied), v.lang.number(r.Failed), v.lang.number(r.Refused))
 	default:
@@ -225,9 +338,81 @@ func (v *visit) runSummary(rv *runView) g.Node {
 			g.If(!r.EndedAt.IsZero(), v.fact(textTook, g.Text(v.lang.length(r.EndedAt.Sub(r.StartedAt))))),
 			g.If(r.ApprovedBy != "", v.fact(textApprovedBy, data(r.ApprovedBy))),
 			g.If(r.UndoOf != "", v.fact(textTakesBack, link(here("runs", string(r.UndoOf)), v.say(textTheRun)))),
-			g.If(len(r.UserIDs)+len(r.Objects) > 0, v.fact(textOnlyFor, v.count(countObjects, len(r.UserIDs)+len(r.Objects)))),
+			g.If(r.Chosen(), v.fact(textOnlyFor, v.onlyFor(rv))),
+			g.If(len(r.EditedBy) > 0, v.fact(textEditedBy, data(strings.Join(r.EditedBy[:min(len(r.EditedBy), mostOnlyFor)], ", ")))),
+			v.fact(textWhatLedToIt, v.ledTo(r)),
 		),
-		v.runActs(r))
+		v.runActs(r, rv.filter))
+}
+
+// nothingPlanned says of a run that has ended without a plan why it wrote nothing: only one
+// that is done has found everything as it should be.
+func nothingPlanned(s directory.RunState) text {
+	switch s {
+	case directory.RunFailed:
+		return textFailedPlanning
+	case directory.RunCancelled:
+		return textCancelledPlanning
+	case directory.RunSuperseded:
+		return textSupersededPlanning
+	}
+	return textNothingToDo
+}
+
+// onlyFor names the first of the users and objects that a run is about.
+func (v *visit) onlyFor(rv *runView) g.Node {
+	refs := firstOf(&rv.run)
+	list := g.Map(refs, func(r directory.Ref) g.Node { return v.object(r, rv.names) })
+	if more := len(rv.run.UserIDs) + len(rv.run.Objects) - len(refs); more > 0 {
+		list = append(list, v.count(countMoreParts, more))
+	}
+	return dotted(list)
+}
+
+// object names an object of ours, with a link to what it is about.
+func (v *visit) object(r directory.Ref, known names) g.Node {
+	if g1, u, ok := r.Member(); ok {
+		return g.Group([]g.Node{v.object(directory.AccountOf(u), known), g.Text(" → "), v.object(directory.GroupRef(g1), known)})
+	}
+	if g1, member, ok := r.Nested(); ok {
+		return g.Group([]g.Node{v.object(directory.GroupRef(member), known), g.Text(" → "), v.object(directory.GroupRef(g1), known)})
+	}
+	switch {
+	case strings.HasPrefix(r.ID, "usr_"):
+		return link(here("users", r.ID), data(known.of(r.ID)))
+	case strings.HasPrefix(r.ID, "grp_"):
+		return link(here("groups", r.ID), data(known.of(r.ID)))
+	}
+	return data(known.of(r.ID))
+}
+
+// ledTo leads to what is on record of why there is a run: the edits and loads of whom it
+// is about, where that is one; else of everybody up to its beginning.
+func (v *visit) ledTo(r *directory.Run) g.Node {
+	by := []string{"until", r.StartedAt.UTC().Add(time.Second).Format(time.RFC3339)}
+	if len(r.UserIDs) == 1 && len(r.Objects) == 0 {
+		by = append(by, "userId", string(r.UserIDs[0]))
+	}
+	return link(query("/console/activity", by...), v.say(textInActivity))
+}
+
+// decisions tells who decided about a run, when, and why.
+func (v *visit) decisions(r *directory.Run) g.Node {
+	if len(r.Decisions) == 0 && r.Reason == "" {
+		return nil
+	}
+	list := []g.Node{}
+	if r.Reason != "" {
+		list = append(list, h.Li(h.Class("line"), v.say(textAskedBecause), g.Text(" "), data(r.AskedBy), g.Text(": "), h.Q(data(r.Reason))))
+	}
+	for _, d := range r.Decisions {
+		act := g.Node(code(string(d.Kind)))
+		if word, known := kindWord(d.Kind); known {
+			act = v.say(word)
+		}
+		list = append(list, h.Li(h.Class("line"), h.Strong(act), g.Text(" · "), data(d.By), g.Text(" · "), v.ago(d.At), g.If(d.Reason != "", g.Group([]g.Node{g.Text(": "), h.Q(data(d.Reason))}))))
+	}
+	return h.Section(h.H2(v.say(textDecisions)), h.Ul(h.Class("bare"), g.Group(list)))
 }
 
 // trigger says who or what asked for a run.
@@ -247,21 +432,21 @@ func (v *visit) trigger(r *directory.Run) g.Node {
 }
 
 // runActs are what can be done about a run as a whole.
-func (v *visit) runActs(r *directory.Run) g.Node {
+func (v *visit) runActs(r *directory.Run, filter runFilter) g.Node {
 	at := here("runs", string(r.ID))
 	var list []g.Node
 	switch {
 	case r.State == directory.RunPlanned && r.Kind == directory.KindUndo && total(r.Counts) > 0:
-		list = append(list, v.act(scopeWrite, here("runs", string(r.UndoOf), "undo"), textPutBack, "primary", v.undoAsk(r.UserIDs, r.Objects, r.Properties)...))
-	case r.State == directory.RunPlanned && r.Settings == nil && r.Release == "" && r.Kind == directory.KindSync && !r.Chosen():
-		list = append(list, v.act(scopeWrite, here("connections", string(r.ConnectionID), "sync"), textRunItNow, "primary"))
+		list = append(list, v.act(scopeWrite, here("runs", string(r.UndoOf), "undo"), countPutBack.of(total(r.Counts)), "primary", v.undoAsk(r.UserIDs, r.Objects, r.Properties)...))
+	case r.State == directory.RunPlanned && r.Settings == nil && r.Release == "" && r.Kind == directory.KindSync && len(r.UserIDs)+len(r.Objects) <= mostChosen:
+		list = append(list, v.act(scopeWrite, here("connections", string(r.ConnectionID), "sync"), textRunItNow, "primary", v.undoAsk(r.UserIDs, r.Objects, nil)...))
 	case (r.State == directory.RunDone || r.State == directory.RunFailed || r.State == directory.RunCancelled) && r.Applied > 0 && !r.DryRun:
 		list = append(list, v.linkButton(scopeWrite, at+"/undo", textTakeBack, ""))
 	case r.State == directory.RunPlanning || r.State == directory.RunApplying || r.State == directory.RunWaiting:
 		list = append(list, v.act(scopeWrite, at+"/cancel", textCancel, ""))
 	}
 	if total(r.Counts) > 0 {
-		list = append(list, link(at+"/changes.csv", h.Class("button quiet"), v.say(textCSV)))
+		list = append(list, link(filter.at(at+"/changes.csv"), h.Class("button quiet"), v.say(textCSV)))
 	}
 	return h.Div(h.Class("row"), g.Group(list))
 }
@@ -295,7 +480,7 @@ func (v *visit) heldBox(rv *runView) g.Node {
 	}
 	var reasons []g.Node
 	for _, e := range r.Held.Limits {
-		reasons = append(reasons, h.Li(v.exceeded(e)))
+		reasons = append(reasons, h.Li(v.exceeded(e), v.whyLimit(&rv.con, e)))
 	}
 	for _, f := range r.Held.Facts {
 		reasons = append(reasons, h.Li(v.heldFact(f)))
@@ -309,10 +494,13 @@ func (v *visit) heldBox(rv *runView) g.Node {
 		}
 	}
 	passes := textHeldSomePasses
-	if r.Held.All {
+	switch {
+	case r.Held.All && r.Applied > 0:
+		passes = textHeldRest
+	case r.Held.All:
 		passes = textHeldAll
 	}
-	at, all := here("runs", string(r.ID)), total(r.Counts)
+	at, all := here("runs", string(r.ID)), openOf(r)
 	return h.Section(h.Class("box warn held"), h.H2(v.say(textWhyHeld)), h.Ul(reasons...), h.P(h.Class("faint"), v.say(passes)),
 		g.If(v.mayNot(rv), h.P(h.Strong(v.say(textFourEyes)))),
 		h.Details(h.Summary(v.say(textInWordsOfAPI)), h.Ul(g.Map(r.Held.Reasons, func(s string) g.Node { return h.Li(v.sentence(s)) })...)),
@@ -345,12 +533,45 @@ func (v *visit) exceeded(e directory.Exceeded) g.Node {
 	}
 	line := []g.Node{v.effectBadge(e.Effect), g.Text(" "), h.Strong(v.number(e.Count)), g.Text(" "), v.say(textMoreThan), g.Text(" "), h.Strong(v.number(e.Limit)), g.Text(" "), v.say(when)}
 	if e.Slice != "" {
-		line = append(line, g.Text(" – "), data(e.Slice))
+		line = append(line, g.Text(" – "), v.slice(e.Slice))
 	}
 	if e.Worst != "" {
-		line = append(line, g.Text(" ("), v.say(textMostly), g.Text(" "), data(e.Worst), g.Text(": "), v.number(e.WorstCount), g.Text(")"))
+		line = append(line, g.Text(" ("), v.say(textMostly), g.Text(" "), v.slice(e.Worst), g.Text(": "), v.number(e.WorstCount), g.Text(")"))
 	}
 	return g.Group(line)
+}
+
+// slice is a part of the users that a limit counts by itself, as the API names it: "department
+// Sales".
+func (v *visit) slice(s string) g.Node {
+	switch dimension, of, _ := strings.Cut(s, " "); directory.Dimension(dimension) {
+	case directory.ByDepartment:
+		return g.Group([]g.Node{v.say(textOfDepartment), g.Text(" "), data(of)})
+	case directory.ByDomain:
+		return g.Group([]g.Node{v.say(textOfDomain), g.Text(" "), data(of)})
+	}
+	return data(s)
+}
+
+// whyLimit says where the limit of a guard comes from: "5 % of 212 bound accounts". The
+// settings and the number are those of now; where they do not come to the limit that held
+// the run, only the setting is named.
+func (v *visit) whyLimit(c *connection, e directory.Exceeded) g.Node {
+	set := link(here("connections", string(c.ID), "settings"), v.say(textSettings))
+	allowed, limited := c.Settings.Guard[e.Effect].Allowances(e.Effect)[e.Period]
+	why := g.Node(v.say(textLimitOfGuard))
+	switch share := strconv.FormatFloat(math.Round(allowed.Share*1e6)/1e4, 'f', -1, 64); {
+	case e.Slice != "" || e.Kind != "" || !limited:
+	case e.Limit == allowed.Count && allowed.Share > 0:
+		why = v.say(textLimitIsLarger, share)
+	case e.Limit == allowed.Count:
+		why = v.say(textLimitIsSet)
+	case allowed.Share > 0 && e.Limit == int(math.Floor(allowed.Share*float64(c.BoundCount)+1e-9)):
+		why = v.say(textLimitIsShareOf, share, v.lang.number(c.BoundCount))
+	case allowed.Share > 0 && e.Limit > allowed.Count:
+		why = v.say(textLimitIsShare, share)
+	}
+	return h.Small(h.Class("faint"), g.Text(" ("), v.say(textLimit), g.Text(" "), v.number(e.Limit), g.Text(", "), why, g.Text("; "), set, g.Text(")"))
 }
 
 // heldFact says which fact holds a run.
@@ -408,16 +629,27 @@ func (v *visit) steps(r *directory.Run) g.Node {
 				continue // nobody had to decide
 			}
 		}
-		items = append(items, h.Li(h.Class(class), g.If(i == at, h.Aria("current", "step")), v.say(word)))
+		items = append(items, h.Li(h.Class(class), g.If(i == at, h.Aria("current", "step")), v.say(word), g.If(i == at, v.howFar(r))))
 	}
 	return h.Ol(h.Class("steps"), v.label(textSteps), g.Group(items))
 }
 
-// partLists count a plan by department and by domain, each a link to its changes.
-func (v *visit) partLists(rv *runView, p parts) g.Node {
-	if total(rv.run.Counts) == 0 {
+// howFar says of the step where a run stands how far that is.
+func (v *visit) howFar(r *directory.Run) g.Node {
+	var more string
+	switch all := total(r.Counts); {
+	case r.State == directory.RunHeld && r.Held != nil && r.Held.Wave != nil:
+		more = v.lang.say(textAfterWave, v.lang.number(r.Held.Wave.Wave))
+	case (r.State == directory.RunApplying || r.State == directory.RunWaiting) && all > 0:
+		more = v.lang.say(textSoMany, v.lang.number(r.Applied+r.Failed+r.Refused), v.lang.number(all))
+	default:
 		return nil
 	}
+	return g.Group([]g.Node{g.Text(" ("), g.Text(more), g.Text(")")})
+}
+
+// partLists count a plan by department and by domain, each a link to its changes.
+func (v *visit) partLists(rv *runView, p parts) g.Node {
 	lists := []g.Node{}
 	for _, dimension := range []struct {
 		name  text
@@ -439,7 +671,9 @@ func (v *visit) partLists(rv *runView, p parts) g.Node {
 				break
 			}
 			name := g.Node(v.say(textNone))
-			if one.Name != "" {
+			if strings.Contains(one.Name, ",") || !filterable(one.Name) {
+				name = data(one.Name) // in a filter a comma parts names
+			} else if one.Name != "" {
 				name = link(v.with(dimension.query, one.Name, "next", ""), h.Data("swap", "#changes"), data(one.Name))
 			}
 			items = append(items, h.Li(h.Span(h.Class("name"), name), h.Meter(h.Max(strconv.Itoa(most)), h.Value(strconv.Itoa(one.sum())), v.label(textShare)), h.Span(h.Class("num"), v.number(one.sum()))))
@@ -452,26 +686,43 @@ func (v *visit) partLists(rv *runView, p parts) g.Node {
 	return h.Details(h.Class("parts"), g.If(rv.run.State == directory.RunHeld, g.Attr("open")), h.Summary(v.say(textWhereItIs)), h.Div(h.Class("columns"), g.Group(lists)))
 }
 
-// leftBox says what an undo leaves as it is.
-func (v *visit) leftBox(r *directory.Run) g.Node {
+// askLeft asks what an undo leaves as it is; nil when it leaves nothing.
+func (v *visit) askLeft(r *directory.Run) *later[page[left]] {
 	if r.Left == 0 {
 		return nil
 	}
-	return partly(v, ask[page[left]](v, apiPath("runs", string(r.ID), "left")), func(p page[left]) g.Node {
+	asked := ask[page[left]](v, apiPath("runs", string(r.ID), "left"))
+	return &asked
+}
+
+// leftBox says what an undo leaves as it is.
+func (v *visit) leftBox(rv *runView, asked *later[page[left]]) g.Node {
+	if asked == nil {
+		return nil
+	}
+	return partly(v, *asked, func(p page[left]) g.Node {
 		what, why := column{head: textWhat}, column{head: textWhy}
 		wrote, found := column{head: textWrote}, column{head: textFound}
 		var rows []g.Node
-		for _, l := range p.Items {
-			name := g.Node(code(l.Object.ID))
-			if l.UserID != "" {
-				name = code(string(l.UserID))
-			}
-			rows = append(rows, h.Tr(v.cell(what, name, g.Text(" "), g.If(l.Property != "", code(l.Property))), v.cell(wrote, v.value(l.Wrote)), v.cell(found, v.value(l.Found)), v.cell(why, v.sentence(l.Message))))
+		for i := range p.Items {
+			l := &p.Items[i]
+			rows = append(rows, h.Tr(v.cell(what, v.object(l.ref(), rv.names), g.Text(" "), g.If(l.Property != "", code(l.Property))), v.cell(wrote, v.leftValue(l, l.Wrote)), v.cell(found, v.leftValue(l, l.Found)), v.cell(why, v.sentence(l.Message))))
 		}
-		return h.Section(h.H2(v.say(textStays)), h.P(v.count(countLeft, r.Left)), v.table(textStays, []column{what, wrote, found, why}, rows),
+		return h.Section(h.H2(v.say(textStays)), h.P(v.count(countLeft, rv.run.Left)), v.table(textStays, []column{what, wrote, found, why}, rows),
 			g.If(p.Next != "", h.P(h.Class("faint"), v.say(textAndMore))))
 	})
 }
+
+// leftValue is a value of a property that is left; what has no property has none.
+func (v *visit) leftValue(l *left, x directory.Value) g.Node {
+	if l.Property == "" {
+		return dash()
+	}
+	return v.side(l.Property, x)
+}
+
+// ref is what is left.
+func (l *left) ref() directory.Ref { return refOf(l.UserID, l.Object) }
 
 // value is a value of an account.
 func (v *visit) value(x directory.Value) g.Node {
@@ -489,11 +740,11 @@ func (v *visit) value(x directory.Value) g.Node {
 
 // changesCSV hands on the changes as the API writes them.
 func changesCSV(v *visit) (answer, error) {
-	var out string
-	if _, err := v.call(v.ctx, http.MethodGet, v.runFilter().of(v.id(), "limit", "500", "next", v.r.URL.Query().Get("next")), nil, &out, "Accept", "text/csv"); err != nil {
+	filter, err := v.runFilter()
+	if err != nil {
 		return nil, err
 	}
-	return file{"text/csv; charset=utf-8", "changes.csv", out}, nil
+	return v.exported(filter.of(v.id(), "changes", "limit", "500"), "text/csv", "changes.csv")
 }
 
 func cancelRun(v *visit) (answer, error) {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -47,16 +48,26 @@ func mePage(v *visit) (answer, error) {
 		scope string
 		may   text
 	}{{scopeRead, textMayRead}, {scopeWrite, textMayWrite}, {scopeAdmin, textMayAdmin}, {scopeApprove, textMayApprove}}
+	// What the API says counts; the token tells it as long as the API does not.
+	var me struct {
+		Subject string   `json:"subject"`
+		Client  string   `json:"client"`
+		Scopes  []string `json:"scopes"`
+	}
+	_, err := v.call(v.ctx, http.MethodGet, "/v1/me", nil, &me)
+	if is(err, http.StatusUnauthorized) {
+		return nil, err
+	}
 	var rows []g.Node
 	may, has := column{head: textScope}, column{head: textHave}
 	does := column{head: textWhatItDoes}
 	for _, s := range scopes {
 		state := v.badge(tonePlain, textNo)
 		switch {
-		case v.s.Opaque:
-			state = v.badge(tonePlain, textUnknown)
-		case v.s.has(s.scope):
+		case err == nil && slices.Contains(me.Scopes, s.scope), err != nil && !v.s.Opaque && v.s.has(s.scope):
 			state = v.badge(toneGood, textYes)
+		case err != nil && v.s.Opaque:
+			state = v.badge(tonePlain, textUnknown)
 		}
 		rows = append(rows, h.Tr(v.cell(may, code(s.scope)), v.cell(has, state), v.cell(does, v.say(s.may))))
 	}
@@ -66,16 +77,26 @@ func mePage(v *visit) (answer, error) {
 	}
 	return view{title: v.lang.say(textMe), body: []g.Node{
 		facts(
-			v.fact(textName, data(v.s.Name)), v.fact(textSubject, code(v.s.Subject)),
+			v.fact(textName, data(v.s.Name)), v.fact(textSubject, code(v.s.Subject)), g.If(me.Client != "", v.fact(textClient, code(me.Client))),
 			v.fact(textSignedInAt, v.moment(v.s.SignedIn)), v.fact(textSessionSince, v.moment(v.s.Created)), v.fact(textSessionUntil, v.moment(v.s.Created.Add(longest))),
 		),
 		h.H2(v.say(textWhatMayI)),
 		v.table(textWhatMayI, []column{may, has, does}, rows),
 		h.P(h.Class("faint"), v.say(textScopesNote)),
 		h.H2(v.say(textPreferences)),
-		h.Div(h.Class("row"), v.languages(), v.themes(),
-			h.Form(h.Method("post"), h.Action("/console/preferences"), hidden("to", "/console/me"), h.Button(h.Type("submit"), h.Name("keys"), h.Value(keys), v.say(keysWord)))),
-		h.H2(v.say(textKeysTitle)),
-		facts(v.fact(textKeyGo, code("g h"), g.Text(" "), code("g c")), v.fact(textKeyRows, code("j"), g.Text(" "), code("k")), v.fact(textKeySelect, code("x")), v.fact(textKeyDecide, code("a"), g.Text(" "), code("d"))),
+		h.Div(h.Class("row"), v.languages(), v.themes(), v.densities()),
+		h.H2(h.ID("keys"), v.say(textKeysTitle)), v.keyList(),
+		h.Form(h.Method("post"), h.Action("/console/preferences"), hidden("to", "/console/me"), h.Button(h.Type("submit"), h.Name("keys"), h.Value(keys), v.say(keysWord))),
+		h.H2(v.say(textTheAPI)), h.P(v.say(textDescribed), g.Text(" "), link("/console/openapi.json", v.say(textDescribedFile))),
+		v.asCall("GET", "/v1/me"),
 	}}, nil
+}
+
+// describedFile is the description of the API, as the API gives it.
+func describedFile(v *visit) (answer, error) {
+	var body string
+	if _, err := v.call(v.ctx, http.MethodGet, "/v1/openapi.json", nil, &body); err != nil {
+		return nil, err
+	}
+	return file{"application/json", "openapi.json", body}, nil
 }

@@ -2,7 +2,11 @@ package console
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -38,16 +42,6 @@ func sourceWord(s directory.Source) text {
 	return textSourceManual
 }
 
-// displayName is what people call a user.
-func displayName(u *directory.User) string {
-	for _, name := range []string{u.DisplayName, strings.TrimSpace(u.GivenName + " " + u.FamilyName), u.Email} {
-		if name != "" {
-			return name
-		}
-	}
-	return string(u.ID)
-}
-
 // choose is a list to choose a filter's value of.
 func (v *visit) choose(name, now string, caption text, options ...option) g.Node {
 	list := []g.Node{h.Option(h.Value(""), v.say(textAny))}
@@ -62,50 +56,213 @@ type option struct {
 	name  text
 }
 
-// usersPage lists the users of the directory.
+// userFilter is which users are looked at, as /v1 names the parameters.
+type userFilter struct{ text, state, source, deleted string }
+
+// userFilter reads the filter off the address, or off a form that brings it.
+func (v *visit) userFilter() (userFilter, error) {
+	q := v.values()
+	if q.Get("deleted") == "true" {
+		return userFilter{deleted: "true"}, nil
+	}
+	p, err := parameters(q, "text", "state", "source")
+	return userFilter{p["text"], p["state"], p["source"], ""}, err
+}
+
+// values are what the address says, and of a form what stands in it as well.
+func (v *visit) values() url.Values {
+	if v.r.Form != nil {
+		return v.r.Form
+	}
+	return v.r.URL.Query()
+}
+
+func (f userFilter) any() bool { return f != userFilter{} }
+
+// of is the address of a page of these users at /v1.
+func (f userFilter) of(more ...string) string {
+	return query("/v1/users", append(f.pairs(), more...)...)
+}
+
+func (f userFilter) pairs() []string {
+	return []string{"text", f.text, "state", f.state, "source", f.source, "deleted", f.deleted}
+}
+
+// fields hand the filter on in a form.
+func (f userFilter) fields() (list []g.Node) {
+	pairs := f.pairs()
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			list = append(list, hidden(pairs[i], pairs[i+1]))
+		}
+	}
+	return list
+}
+
+const (
+	// usersPerPage is how many users a page shows.
+	usersPerPage = 50
+	// usersPerLook is the limit of the calls by which a search goes on: /v1 looks at the more
+	// users the higher it is. Where the first page had nobody, few are found among them.
+	usersPerLook = 200
+	// searchCalls is how often a search goes on by itself while it finds nobody: a call of
+	// /v1 looks at a bounded number of users. With what stands in the frame these are the
+	// four calls that a page may take, and its share of a CPU: 3,600 users.
+	searchCalls = 3
+)
+
+// findUsers reads a page of users. Where a search has found nobody yet, it goes on; what
+// it comes to when it must stop has a next.
+func (v *visit) findUsers(f userFilter, next string) (page[directory.User], error) {
+	limit := usersPerPage
+	for range searchCalls {
+		var list page[directory.User]
+		_, err := v.call(v.ctx, http.MethodGet, f.of("limit", itoa(limit), "next", next), nil, &list)
+		if p, ours := asProblem(err); ours && p.late && next != v.r.URL.Query().Get("next") {
+			break // what was looked at need not be looked at again
+		}
+		if err != nil || len(list.Items) > 0 || list.Next == "" {
+			return list, err
+		}
+		next, limit = list.Next, usersPerLook
+	}
+	return page[directory.User]{Next: next}, nil
+}
+
+// usersPage lists the users of the directory, to look at and to choose of.
 func usersPage(v *visit) (answer, error) {
 	q := v.r.URL.Query()
-	text, state, source := parameter(q.Get("text")), parameter(q.Get("state")), parameter(q.Get("source"))
-	deleted := ""
-	if q.Get("deleted") == "true" {
-		deleted, state, source, text = "true", "", "", ""
-	}
-	at := query("/v1/users", "text", text, "state", state, "source", source, "deleted", deleted)
-	var list page[directory.User]
-	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/users", "limit", "50", "text", text, "state", state, "source", source, "deleted", deleted, "next", q.Get("next")), nil, &list); err != nil {
+	f, err := v.userFilter()
+	if err != nil {
 		return nil, err
 	}
-	search := h.Form(h.Method("get"), h.Action("/console/users"), h.Class("row search"), h.Role("search"),
-		h.Label(v.say(textSearch), h.Input(h.Type("search"), h.Name("text"), h.Value(text), h.MaxLength("100"))),
-		v.choose("state", state, textStatus, option{string(directory.StateActive), textUserActive}, option{string(directory.StateSuspended), textUserSuspended}, option{string(directory.StateStaged), textUserStaged}),
-		v.choose("source", source, textSource, option{string(directory.SourceManual), textSourceManual}, option{string(directory.SourceSCIM), textSourceSCIM}, option{string(directory.SourceAD), textSourceAD}, option{string(directory.SourceM365), textSourceM365}),
+	chosen, ok := v.picked()
+	if !ok {
+		return v.refusal(http.StatusBadRequest, textTooManyPicked, v.lang.number(mostPicked)), nil
+	}
+	if onward := q.Get("go"); q.Has("c") || onward != "" { // a page of ticks was left: they go into the address
+		from, next, _ := cut(onward)
+		return redirect{v.with("c", "", "go", "", "whom", "", "from", from, "next", next, "s", chosen.String())}, nil
+	}
+	type count struct {
+		Users int `json:"users"`
+	}
+	var all later[count]
+	if !f.any() {
+		all = ask[count](v, "/v1/users:count")
+	}
+	list, err := v.findUsers(f, q.Get("next"))
+	if err != nil {
+		return nil, err
+	}
+	search := h.Form(h.Method("get"), h.Action("/console/users"), h.Class("row search"), h.Role("search"), g.If(len(chosen) > 0, hidden("s", chosen.String())),
+		h.Label(v.say(textSearch), h.Input(h.Type("search"), h.Name("text"), h.Value(f.text), h.MaxLength("100"))),
+		v.choose("state", f.state, textStatus, option{string(directory.StateActive), textUserActive}, option{string(directory.StateSuspended), textUserSuspended}, option{string(directory.StateStaged), textUserStaged}),
+		v.choose("source", f.source, textSource, option{string(directory.SourceManual), textSourceManual}, option{string(directory.SourceSCIM), textSourceSCIM}, option{string(directory.SourceAD), textSourceAD}, option{string(directory.SourceM365), textSourceM365}),
 		h.Button(h.Type("submit"), v.say(textShow)), link("/console/users", v.say(textShowAll)), link("/console/users?deleted=true", v.say(textDeletedUsers)))
-	name, email, status, source2, updated := column{head: textName}, column{head: textEmail}, column{head: textStatus}, column{head: textSource}, column{head: textUpdated}
-	rows := g.Map(list.Items, func(u directory.User) g.Node {
+	from := max(1, number0(q.Get("from")))
+	body := g.Node(nil)
+	switch {
+	case len(list.Items) > 0:
+		rows := v.say(textRows, v.lang.number(from), v.lang.number(from+len(list.Items)-1))
+		if !f.any() {
+			if n, err := all.get(); err == nil && n.Users >= from+len(list.Items)-1 {
+				rows = v.say(textRowsOf, v.lang.number(from), v.lang.number(from+len(list.Items)-1), v.lang.number(n.Users))
+			}
+		}
+		body = v.userList(f, list, chosen, from, h.P(h.Class("faint rows"), rows))
+	case list.Next != "":
+		body = v.empty(textNothingYetSearchOn, h.P(v.say(textSearchedIn)), h.P(link(v.with("next", list.Next), h.Class("button"), v.say(textSearchOn))))
+	case q.Get("next") != "":
+		body = v.empty(textNoMoreUsers, h.P(link(v.with("next", "", "from", ""), h.Class("button"), v.say(textFirstPage))))
+	case f.deleted != "":
+		body = v.empty(textNoDeletedUsers)
+	case f.any():
+		body = v.empty(textNoUsersMatch, h.P(v.say(textSearchedIn)), h.P(link("/console/users", v.say(textShowAll))))
+	default:
+		body = v.empty(textNoUsers, h.P(link("/console/connections", v.say(textConnections)), g.Text(" · "), link("/console/users/load", v.say(textLoadFile))))
+	}
+	return view{title: v.lang.say(textUsers), section: "/console/users", head: []g.Node{v.linkButton(scopeWrite, "/console/users/new", textAddUser, ""), v.linkButton(scopeWrite, "/console/users/load", textLoadFile, "")}, body: []g.Node{search, body, v.asCall("GET", f.of())}}, nil
+}
+
+// number0 reads a number of an address; 0 for what is none.
+func number0(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > 1e9 {
+		return 0
+	}
+	return n
+}
+
+// userList is a page of users. Who may write chooses of them, and the choice survives the
+// pages: it goes along in the address.
+func (v *visit) userList(f userFilter, list page[directory.User], chosen picked, from int, rows g.Node) g.Node {
+	choosing := v.s.has(scopeWrite) && f.deleted == ""
+	name, userName, email, status, source, updated := column{head: textName}, column{head: textUserName}, column{head: textEmail}, column{head: textStatus}, column{head: textSource}, column{head: textUpdated}
+	columns := []column{name, userName, email, status, source, updated}
+	choose := column{head: textChoose}
+	if choosing {
+		columns = append([]column{choose}, columns...)
+	}
+	elsewhere := slices.Clone(chosen)
+	trs := g.Map(list.Items, func(u directory.User) g.Node {
 		t, word := stateWord(u.State)
 		if u.Deleted != nil {
 			t, word = toneBad, textUserDeleted
 		}
-		return h.Tr(v.cell(name, link(here("users", string(u.ID)), h.Class("who"), data(displayName(&u))), g.If(u.Department != "", h.Small(data(u.Department)))), v.cell(email, data(u.Email)),
-			v.cell(status, v.badge(t, word)), v.cell(source2, v.say(sourceWord(u.Source))), v.cell(updated, v.ago(u.Updated)))
+		box := g.Node(dash())
+		if pickable(u.ID) {
+			ticked := slices.Contains(chosen, u.ID)
+			elsewhere = slices.DeleteFunc(elsewhere, func(id directory.UserID) bool { return id == u.ID })
+			box = h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name("c"), h.Value(string(u.ID)), g.If(ticked, h.Checked()), v.label(textChooseThis, clean(u.Label()))))
+		}
+		return h.Tr(g.If(choosing, v.cell(choose, box)), v.cell(name, h.Span(h.Class("person"), v.initials(&u), h.Span(link(here("users", string(u.ID)), h.Class("who"), data(u.Label())), g.If(u.Department != "", h.Small(data(u.Department)))))),
+			v.cell(userName, data(u.UserName)), v.cell(email, data(u.Email)), v.cell(status, v.badge(t, word)), v.cell(source, v.say(sourceWord(u.Source))), v.cell(updated, v.ago(u.Updated)))
 	})
-	body := g.Node(h.Div(v.table(textUsers, []column{name, email, status, source2, updated}, rows), v.pager(list.Next)))
-	switch {
-	case len(list.Items) > 0:
-	case list.Next != "": // a search looks at so many users a call
-		body = v.empty(textNothingYetSearchOn, h.P(link(v.with("next", list.Next), h.Class("button"), v.say(textSearchOn))))
-	case text+state+source+deleted != "":
-		body = v.empty(textNoUsersMatch)
-	default:
-		body = v.empty(textNoUsers)
+	table := v.table(textUsers, columns, trs)
+	on := from + len(list.Items)
+	if !choosing {
+		now := v.r.URL.Query().Get("next")
+		return h.Div(rows, table, g.If(now != "" || list.Next != "", h.Nav(h.Class("pager"), v.label(textPages),
+			g.If(now != "", link(v.with("next", "", "from", ""), h.Class("button"), v.say(textFirstPage))),
+			g.If(list.Next != "", link(v.with("next", list.Next, "from", itoa(on)), h.Class("button"), v.say(textNextPage))))))
 	}
-	return view{title: v.lang.say(textUsers), section: "/console/users", head: []g.Node{v.linkButton(scopeWrite, "/console/users/new", textAddUser, ""), v.linkButton(scopeWrite, "/console/users/load", textLoadFile, "")}, body: []g.Node{search, body, v.asCall("GET", at)}}, nil
+	do := func(act manyAct) g.Node {
+		return h.Button(h.Type("submit"), h.FormAction("/console/users/many"), h.Name("do"), h.Value(act.name), v.say(act.dots))
+	}
+	whole := textAllOfThem
+	if f.any() {
+		whole = textAllThatMatch
+	}
+	return h.Form(h.Method("get"), h.Action("/console/users"), h.Class("chooser"), h.Data("select", ""), g.If(len(elsewhere) > 0, hidden("s", elsewhere.String())), g.Group(f.fields()), hidden("from", itoa(from)), g.If(v.r.URL.Query().Get("next") != "", hidden("next", v.r.URL.Query().Get("next"))),
+		h.Div(h.Class("bar"),
+			h.Label(h.Class("tick all"), h.Input(h.Type("checkbox"), h.Data("all", "")), v.say(textAllOfPage)),
+			h.Span(h.Class("chosen"), h.Span(h.Data("count", ""), h.Data("elsewhere", itoa(len(elsewhere))), g.If(len(chosen) > 0, v.count(countChosen, len(chosen)))),
+				g.If(len(chosen) > 0, g.Group([]g.Node{g.Text(" "), link(v.with("s", ""), h.Data("clear", ""), v.say(textClear))}))),
+			h.Label(h.Class("beside"), v.say(textWhom), h.Select(h.Name("whom"), h.Option(h.Value("chosen"), v.say(textTheChosen)), h.Option(h.Value("filter"), v.say(whole)))),
+			h.Div(h.Class("acts"), g.Group(g.Map(manyActs, do)))),
+		rows, table,
+		h.Div(h.Class("pager"),
+			g.If(v.r.URL.Query().Get("next") != "", h.Button(h.Type("submit"), h.Name("go"), h.Value("1"), v.say(textFirstPage))),
+			g.If(list.Next != "", h.Button(h.Type("submit"), h.Name("go"), h.Value(itoa(on)+" "+list.Next), v.say(textNextPage)))))
 }
 
 // userBinding is what a user is bound by.
 type userBinding struct {
 	binding
 	ConnectionName string `json:"connectionName"`
+	Beside         []struct {
+		About   string                  `json:"about"`
+		Status  directory.BindingStatus `json:"status"`
+		Problem *directory.Problem      `json:"problem"`
+	} `json:"beside"`
+}
+
+// shownUser is a user as it is read by itself.
+type shownUser struct {
+	directory.User
+	ManagerName string `json:"managerName"`
+	ManagerGone bool   `json:"managerGone"`
 }
 
 // userGroup is a group in which a user is.
@@ -127,14 +284,17 @@ type entry struct {
 	RunID             directory.RunID            `json:"runId"`
 	JobID             directory.JobID            `json:"jobId"`
 	UserID            directory.UserID           `json:"userId"`
+	GroupIDs          []directory.GroupID        `json:"groupIds"`
 	UserPrincipalName string                     `json:"userPrincipalName"`
 	Effect            directory.Effect           `json:"effect"`
 	State             directory.ChangeState      `json:"state"`
 	Properties        []directory.PropertyChange `json:"properties"`
 	Reason            string                     `json:"reason"`
 	By                string                     `json:"by"`
+	Source            directory.Source           `json:"source"`
 	ApprovedBy        string                     `json:"approvedBy"`
 	RequestID         string                     `json:"requestId"`
+	APIRequestID      string                     `json:"apiRequestId"`
 	Error             string                     `json:"error"`
 }
 
@@ -142,64 +302,85 @@ type entry struct {
 // are, and what was done.
 func userPage(v *visit) (answer, error) {
 	id := v.id()
-	users := ask[directory.User](v, apiPath("users", id))
+	users := ask[shownUser](v, apiPath("users", id))
 	bound := ask[page[userBinding]](v, apiPath("users", id, "bindings"))
 	groups := ask[page[userGroup]](v, query(apiPath("users", id, "groups"), "limit", "50"))
 	done := ask[page[entry]](v, query("/v1/activity", "userId", id, "limit", "20"))
-	u, err := users.get()
+	shown, err := users.get()
 	if err != nil {
 		return nil, err
 	}
+	u := shown.User
 	t, word := stateWord(u.State)
 	if u.Deleted != nil {
 		t, word = toneBad, textUserDeleted
 	}
-	return view{title: displayName(&u), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}}, head: []g.Node{v.badge(t, word), v.avatar(&u)}, body: []g.Node{
-		h.Section(h.Class("status"), v.userActs(&u), v.profile(&u)),
-		h.Section(h.H2(v.say(textBoundTo)), partly(v, bound, func(p page[userBinding]) g.Node { return v.boundTo(&u, p.Items) })),
+	names := names{}
+	if u.ManagerID != "" {
+		names[string(u.ManagerID)] = shown.ManagerName
+	}
+	list, boundErr := bound.get()
+	accounts := v.boundTo(&u, list.Items)
+	if boundErr != nil {
+		accounts = v.missing(boundErr)
+	}
+	for _, b := range list.Items {
+		names[string(b.ConnectionID)] = b.ConnectionName
+	}
+	return view{title: u.Label(), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}}, head: []g.Node{v.badge(t, word), v.avatar(&u)}, body: []g.Node{
+		h.Section(h.Class("status"), v.userActs(&u), v.profile(&shown, names)),
+		h.Section(h.H2(v.say(textBoundTo)), accounts),
 		h.Section(h.H2(v.say(textInGroups)), partly(v, groups, func(p page[userGroup]) g.Node {
 			if len(p.Items) == 0 {
 				return v.empty(textInNoGroup)
 			}
-			return h.Ul(g.Map(p.Items, func(x userGroup) g.Node {
-				var path []string
-				for _, step := range x.Path {
-					path = append(path, step.Name)
-				}
-				return h.Li(link(here("groups", string(x.GroupID)), data(x.Name)), g.If(!x.Direct, h.Small(g.Text(" "), v.say(textThrough), g.Text(" "), data(strings.Join(path, " › ")))))
-			})...)
+			return h.Ul(g.Map(p.Items, v.inGroup)...)
 		})),
-		h.Section(h.H2(v.say(textHistory)), partly(v, done, func(p page[entry]) g.Node { return v.entries(p, false) }), h.P(link(query("/console/activity", "userId", id), v.say(textSeeAll)))),
+		h.Section(h.H2(v.say(textHistory)), partly(v, done, func(p page[entry]) g.Node { return v.entries(p, false, names) }), h.P(link(query("/console/activity", "userId", id), v.say(textSeeAll)))),
 		v.asCall("GET", apiPath("users", id))}}, nil
 }
+
+// noPicture is the picture of whoever has none: an empty one, which lets the initials
+// under it be seen where a browser would draw a torn sign of an error.
+var noPicture = picture{"image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"/>`}
 
 // photo hands on a user's picture: from our own address, as the policy of content wants it.
 func photo(v *visit) (answer, error) {
 	var body string
 	header, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id(), "photo"), nil, &body, "Accept", "image/*")
 	if is(err, http.StatusNotFound) {
-		return nothing{http.StatusNotFound}, nil
+		return noPicture, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	kind := header.Get("Content-Type")
 	if kind != "image/jpeg" && kind != "image/png" { // what the API keeps
-		return nothing{http.StatusNotFound}, nil
+		return noPicture, nil
 	}
 	return picture{kind, body}, nil
 }
 
-// avatar is a user's picture, over the first letters of their name.
-func (v *visit) avatar(u *directory.User) g.Node {
-	letters := ""
-	for _, word := range strings.Fields(clean(displayName(u))) {
+// initialsOf are the first letters of a user's name.
+func initialsOf(u *directory.User) string {
+	var letters []rune
+	for _, word := range strings.Fields(clean(u.Label())) {
 		r, _ := utf8.DecodeRuneInString(word)
-		if len(letters) < 8 && unicode.IsLetter(r) {
-			letters += string(unicode.ToUpper(r))
+		if len(letters) < 2 && unicode.IsLetter(r) {
+			letters = append(letters, unicode.ToUpper(r))
 		}
 	}
-	return h.Span(h.Class("avatar"), h.Aria("hidden", "true"), g.Text(string([]rune(letters)[:min(2, len([]rune(letters)))])), h.Img(h.Src(here("users", string(u.ID), "photo")), h.Alt(""), h.Width("44"), h.Height("44")))
+	return string(letters)
+}
+
+// avatar is a user's picture, over the first letters of their name.
+func (v *visit) avatar(u *directory.User) g.Node {
+	return h.Span(h.Class("avatar"), h.Aria("hidden", "true"), g.Text(initialsOf(u)), h.Img(h.Src(here("users", string(u.ID), "photo")), h.Alt(""), h.Width("44"), h.Height("44")))
+}
+
+// initials stand for a picture in a list: fifty pictures would be fifty calls of /v1.
+func (v *visit) initials(u *directory.User) g.Node {
+	return h.Span(h.Class("avatar small"), h.Aria("hidden", "true"), g.Text(initialsOf(u)))
 }
 
 // userActs are what can be done about a user. Each says what follows.
@@ -224,7 +405,7 @@ func (v *visit) userActs(u *directory.User) g.Node {
 }
 
 // profile is what is known of a user, with whose each value is.
-func (v *visit) profile(u *directory.User) g.Node {
+func (v *visit) profile(u *shownUser, names names) g.Node {
 	var pairs []g.Node
 	for _, a := range directory.Attributes() {
 		if a.Path == "" || a.Path == "state" || a.Text(&u.Profile) == "" {
@@ -232,15 +413,24 @@ func (v *visit) profile(u *directory.User) g.Node {
 		}
 		value := g.Node(data(a.Text(&u.Profile)))
 		if a.Form == directory.FormID {
-			value = link(here("users", a.Text(&u.Profile)), code(a.Text(&u.Profile)))
+			value = link(here("users", a.Text(&u.Profile)), names.show(a.Text(&u.Profile)))
 		}
-		pairs = append(pairs, h.Div(h.Dt(v.attribute(a.Path)), h.Dd(value, g.If(u.Owners[a.Path] != "", h.Small(v.say(textOwnedBy), g.Text(" "), v.say(sourceWord(u.Owners[a.Path])))))))
+		gone := a.Form == directory.FormID && u.ManagerGone
+		pairs = append(pairs, h.Div(h.Dt(v.attribute(a.Path)), h.Dd(value, g.If(gone, h.Small(h.Class("fault"), v.say(textManagerGone))), v.ownedBy(u.Owners[a.Path]))))
 	}
 	for _, name := range sortedNames(u.CustomAttributes) {
-		pairs = append(pairs, v.factNamed(name, data(u.CustomAttributes[name])))
+		pairs = append(pairs, v.factNamed(name, data(u.CustomAttributes[name]), v.ownedBy(u.Owners["customAttributes."+name])))
 	}
 	pairs = append(pairs, v.fact(textSource, v.say(sourceWord(u.Source))), v.fact(textCreated, v.moment(u.Created)), v.fact(textUpdated, v.ago(u.Updated)), v.fact(textID, code(string(u.ID))))
 	return h.Dl(h.Class("facts grid"), g.Group(pairs))
+}
+
+// ownedBy says that another source brings a value, and that it is edited there.
+func (v *visit) ownedBy(s directory.Source) g.Node {
+	if s == "" || s == directory.SourceManual {
+		return nil
+	}
+	return h.Small(v.say(textEditThere, v.lang.say(sourceWord(s))))
 }
 
 // attribute is what people call an attribute; of one without a word, its name.
@@ -258,10 +448,29 @@ func (v *visit) boundTo(u *directory.User, list []userBinding) g.Node {
 	}
 	return h.Div(g.Map(list, func(b userBinding) g.Node {
 		at := here("connections", string(b.ConnectionID))
-		return h.Div(h.Class("item"), h.Div(h.P(link(at, h.Class("who"), data(b.ConnectionName)), g.Text(" · "), data(b.UserPrincipalName)), v.bindingState(&b.binding),
+		why := func(about string) string {
+			return query(here("users", string(u.ID), "explain"), "connection", string(b.ConnectionID), "about", about)
+		}
+		var beside []g.Node
+		for _, x := range b.Beside {
+			t, word := bindingWord(x.Status)
+			beside = append(beside, h.Li(v.say(aboutWord(x.About)), g.Text(" "), v.badge(t, word), g.Text(" "), link(why(x.About), v.say(textExplain)), g.Iff(x.Problem != nil, func() g.Node { return v.trouble(x.Problem) })))
+		}
+		return h.Div(h.Class("item"), h.Div(h.P(link(at, h.Class("who"), data(b.ConnectionName)), g.Text(" · "), data(b.UserPrincipalName)), v.bindingState(&b.binding), g.If(len(beside) > 0, h.Ul(h.Class("bare"), g.Group(beside))),
 			g.If(!b.LastWrite.IsZero(), h.P(h.Class("faint"), v.say(textLastWritten), g.Text(" "), v.ago(b.LastWrite)))),
-			link(query(here("users", string(u.ID), "explain"), "connection", string(b.ConnectionID)), h.Class("button"), v.say(textExplain)), v.bindingActs(at, &b.binding))
+			link(why(""), h.Class("button"), v.say(textExplain)), v.bindingActs(at, &b.binding))
 	})...)
+}
+
+// aboutWord is what of a user is kept at Microsoft.
+func aboutWord(about string) text {
+	switch about {
+	case "manager":
+		return textManagerThere
+	case "licences":
+		return textLicences
+	}
+	return textAccount
 }
 
 // explanation is why a user's account is as it is, and what the next run would do.
@@ -280,23 +489,16 @@ type explanation struct {
 		State             string              `json:"state"`
 		MatchedBy         string              `json:"matchedBy"`
 		Guest             bool                `json:"guest"`
+		External          bool                `json:"external"`
 		OnPremisesSync    bool                `json:"onPremisesSync"`
+		Fresh             bool                `json:"fresh"`
 	} `json:"account"`
 	Protection struct {
 		Protected bool   `json:"protected"`
 		Reason    string `json:"reason"`
 	} `json:"protection"`
-	Attributes []struct {
-		Name     string          `json:"name"`
-		Rule     string          `json:"rule"`
-		Desired  directory.Value `json:"desired"`
-		Base     directory.Value `json:"base"`
-		Observed directory.Value `json:"observed"`
-		Outcome  string          `json:"outcome"`
-		Note     string          `json:"note"`
-		Reason   string          `json:"reason"`
-	} `json:"attributes"`
-	Decision struct {
+	Attributes []explainedAttribute `json:"attributes"`
+	Decision   struct {
 		Status   directory.BindingStatus `json:"status"`
 		Problem  *directory.Problem      `json:"problem"`
 		Findings []directory.Problem     `json:"findings"`
@@ -306,6 +508,19 @@ type explanation struct {
 		Mode string          `json:"mode"`
 		Held *directory.Held `json:"held"`
 	} `json:"guard"`
+}
+
+// explainedAttribute is a property of an account: wanted, last agreed, and found there.
+type explainedAttribute struct {
+	Name     string             `json:"name"`
+	Rule     string             `json:"rule"`
+	Desired  directory.Value    `json:"desired"`
+	Base     directory.Value    `json:"base"`
+	Observed directory.Value    `json:"observed"`
+	Outcome  string             `json:"outcome"`
+	Note     string             `json:"note"`
+	Reason   string             `json:"reason"`
+	Problem  *directory.Problem `json:"problem"`
 }
 
 // outcomeWord is what becomes of a property.
@@ -327,50 +542,95 @@ func outcomeWord(s string) (tone, text) {
 	return tonePlain, textUnknown
 }
 
-// explainPage goes through the decision about a user, step by step.
+// accountWord is what was found at Microsoft.
+func accountWord(s string) (tone, text) {
+	switch s {
+	case "bound":
+		return toneGood, textAccountBound
+	case "adoptable":
+		return toneGood, textAccountAdoptable
+	case "absent":
+		return toneInfo, textAccountAbsent
+	case "missing":
+		return toneWarn, textAccountMissing
+	case "deleted":
+		return toneWarn, textAccountDeleted
+	case "contested":
+		return toneBad, textAccountContested
+	}
+	return tonePlain, textUnknown
+}
+
+// explainPage goes through the decision about a user in four steps: who it is, what they
+// would be called, which account that is, and what the next run would do.
 func explainPage(v *visit) (answer, error) {
-	id, con := v.id(), parameter(v.r.URL.Query().Get("connection"))
-	var u directory.User
-	if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", id), nil, &u); err != nil {
+	id := v.id()
+	con, err := parameter(v.r.URL.Query(), "connection")
+	if err != nil {
 		return nil, err
 	}
-	at := query(apiPath("users", id, "explain"), "connectionId", con)
-	var e explanation
-	if _, err := v.call(v.ctx, http.MethodGet, at, nil, &e); err != nil {
+	if con == "" { // the page of the user says where there is something to explain
+		return redirect{here("users", id)}, nil
+	}
+	about := asked(v.r.URL.Query().Get("about"), "", "manager", "licences")
+	at := query(apiPath("users", id, "explain"), "connectionId", con, "about", about)
+	users, explained := ask[directory.User](v, apiPath("users", id)), ask[explanation](v, at)
+	u, err := users.get()
+	if err != nil {
 		return nil, err
+	}
+	e, err := explained.get()
+	if err != nil {
+		return nil, err
+	}
+	title := v.lang.say(textExplainTitle, clean(u.Label()))
+	crumbs := []crumb{{"/console/users", v.say(textUsers)}, {here("users", id), data(u.Label())}}
+	if !e.Bound {
+		return view{title: title, section: "/console/users", crumbs: crumbs, body: []g.Node{h.P(h.Class("lead"), v.sentence(e.Summary)), h.P(link(here("users", id), h.Class("button"), v.say(textBack))), v.asCall("GET", at)}}, nil
 	}
 	step := func(t tone, title text, more ...g.Node) g.Node {
-		return h.Li(h.Class("step "+string(t)), h.H3(v.say(title)), g.Group(more))
+		return h.Li(h.Class("step "+string(t)), h.H2(v.say(title)), g.Group(more))
 	}
-	mapped, account, protection, decided := toneGood, toneGood, toneGood, toneGood
-	if e.Address.Problem != nil {
-		mapped = toneBad
+	inDirectory, word := stateWord(u.State)
+	if u.Deleted != nil {
+		inDirectory, word = toneWarn, textUserDeleted
 	}
-	if e.Account.State == "contested" || e.Account.State == "missing" || e.Account.OnPremisesSync {
-		account = toneWarn
+	steps := []g.Node{step(inDirectory, textStepInDirectory, h.P(v.badge(inDirectory, word), g.Text(" "), data(u.Email), g.Text(" · "), v.say(sourceWord(u.Source))))}
+	if about == "" {
+		mapped := toneGood
+		if e.Address.Problem != nil {
+			mapped = toneBad
+		}
+		found, foundWord := accountWord(e.Account.State)
+		tone := found
+		if e.Account.OnPremisesSync || e.Protection.Protected {
+			tone = toneWarn
+		}
+		steps = append(steps,
+			step(mapped, textStepAddress, h.P(data(e.Address.Email), g.Text(" → "), h.Strong(data(e.Address.Mapped)), g.If(e.Address.DomainMap != "", h.Small(v.say(textByDomainMap), g.Text(" "), code(e.Address.DomainMap)))), g.Iff(e.Address.Problem != nil, func() g.Node { return v.trouble(e.Address.Problem) })),
+			step(tone, textStepAccount, h.P(v.badge(found, foundWord), g.Text(" "), data(e.Account.UserPrincipalName), g.If(e.Account.MatchedBy != "", h.Small(v.say(textMatchedBy), g.Text(" "), data(e.Account.MatchedBy)))),
+				g.If(e.Account.Fresh, h.P(h.Class("faint"), v.say(textMayBeOlder))), g.If(e.Account.OnPremisesSync, h.P(v.say(textSyncedThere))), g.If(e.Account.Guest || e.Account.External, h.P(v.say(textSignsInElsewhere))),
+				h.P(g.If(e.Protection.Protected, g.Group([]g.Node{h.Strong(v.say(textStepProtection)), g.Text(" "), v.sentence(e.Protection.Reason)})), g.If(!e.Protection.Protected, v.say(textNotProtected)))))
 	}
-	if e.Protection.Protected {
-		protection = toneWarn
-	}
-	if e.Decision.Problem != nil {
+	decided := toneGood
+	switch {
+	case e.Decision.Problem != nil:
 		decided = toneBad
+	case e.Guard.Held != nil:
+		decided = toneWarn
 	}
-	prop, wanted, agreed, found, becomes := column{head: textProperty}, column{head: textWanted}, column{head: textAgreed}, column{head: textAtMicrosoft}, column{head: textBecomes}
+	steps = append(steps, step(decided, textStepNext, v.decisionOf(&e)))
+	prop, wanted, agreed, observed, becomes := column{head: textProperty}, column{head: textWanted}, column{head: textAgreed}, column{head: textAtMicrosoft}, column{head: textBecomes}
 	var rows []g.Node
 	for _, a := range e.Attributes {
 		t, word := outcomeWord(a.Outcome)
-		rows = append(rows, h.Tr(v.cell(prop, code(a.Name), h.Small(v.sentence(a.Rule))), v.cell(wanted, v.value(a.Desired), g.If(a.Note != "", h.Small(v.sentence(a.Note)))), v.cell(agreed, v.value(a.Base)), v.cell(found, v.value(a.Observed)),
-			v.cell(becomes, v.badge(t, word), g.If(a.Reason != "", h.Small(v.sentence(a.Reason))))))
+		rows = append(rows, h.Tr(v.cell(prop, code(a.Name), h.Small(v.sentence(a.Rule))), v.cell(wanted, v.value(a.Desired), g.If(a.Note != "", h.Small(v.sentence(a.Note)))), v.cell(agreed, v.value(a.Base)), v.cell(observed, v.value(a.Observed)),
+			v.cell(becomes, v.badge(t, word), g.If(a.Reason != "", h.Small(v.sentence(a.Reason))), g.Iff(a.Problem != nil, func() g.Node { return v.trouble(a.Problem) }))))
 	}
-	return view{title: v.lang.say(textExplainTitle, clean(displayName(&u))), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {here("users", id), data(displayName(&u))}}, body: []g.Node{
-		h.P(h.Class("lead"), v.sentence(e.Summary)),
-		h.Ol(h.Class("explain"),
-			step(toneGood, textStepInDirectory, h.P(data(u.Email), g.Text(" · "), v.say(sourceWord(u.Source)))),
-			step(mapped, textStepAddress, h.P(data(e.Address.Email), g.Text(" → "), h.Strong(data(e.Address.Mapped)), g.If(e.Address.DomainMap != "", h.Small(code(e.Address.DomainMap)))), g.Iff(e.Address.Problem != nil, func() g.Node { return v.trouble(e.Address.Problem) })),
-			step(account, textStepAccount, h.P(code(e.Account.State), g.Text(" "), data(e.Account.UserPrincipalName), g.If(e.Account.MatchedBy != "", h.Small(v.say(textMatchedBy), g.Text(" "), data(e.Account.MatchedBy)))), g.If(e.Account.OnPremisesSync, h.P(v.say(textSyncedThere)))),
-			step(protection, textStepProtection, g.If(e.Protection.Protected, h.P(v.sentence(e.Protection.Reason))), g.If(!e.Protection.Protected, h.P(v.say(textNotProtected)))),
-			step(decided, textStepNext, v.decisionOf(&e))),
-		h.Section(h.H2(v.say(textValues)), v.table(textValues, []column{prop, wanted, agreed, found, becomes}, rows)), v.asCall("GET", at)}}, nil
+	return view{title: title, section: "/console/users", crumbs: crumbs, body: []g.Node{
+		h.P(h.Class("lead"), v.sentence(e.Summary)), g.If(about != "", h.P(h.Class("faint"), v.say(aboutWord(about)))),
+		h.Ol(h.Class("explain"), g.Group(steps)),
+		g.If(len(rows) > 0, h.Section(h.H2(v.say(textValues)), v.table(textValues, []column{prop, wanted, agreed, observed, becomes}, rows))), v.asCall("GET", at)}}, nil
 }
 
 // decisionOf is what the next run would do.
@@ -439,8 +699,8 @@ func (v *visit) userForm(u *directory.User, typed directory.Profile, p *problem,
 	at, title, status := "/console/users/new", v.lang.say(textAddUser), 0
 	crumbs := []crumb{{"/console/users", v.say(textUsers)}}
 	if u != nil {
-		at, title = here("users", string(u.ID), "edit"), v.lang.say(textEditTitle, clean(displayName(u)))
-		crumbs = append(crumbs, crumb{here("users", string(u.ID)), data(displayName(u))})
+		at, title = here("users", string(u.ID), "edit"), v.lang.say(textEditTitle, clean(u.Label()))
+		crumbs = append(crumbs, crumb{here("users", string(u.ID)), data(u.Label())})
 	}
 	if p != nil {
 		status = p.Status
@@ -453,7 +713,7 @@ func (v *visit) userForm(u *directory.User, typed directory.Profile, p *problem,
 		owned := u != nil && u.Owners[a.Path] != "" && u.Owners[a.Path] != directory.SourceManual
 		help := []g.Node{h.ID("help-" + a.Path), h.Class("faint")}
 		if owned {
-			help = append(help, v.say(textOwnedBy), g.Text(" "), v.say(sourceWord(u.Owners[a.Path])))
+			help = append(help, v.say(textEditThere, v.lang.say(sourceWord(u.Owners[a.Path]))))
 		}
 		if other, changed := theirs[a.Path]; changed {
 			help = append(help, h.Span(h.Class("fault"), v.say(textNowIs), g.Text(" "), data(other)))
@@ -494,6 +754,20 @@ func (v *visit) typedProfile() directory.Profile {
 	return p
 }
 
+// nameManager makes an ID of the address by which somebody named a manager.
+func (v *visit) nameManager(typed *directory.Profile) (*problem, error) {
+	ids, unknown, err := v.userIDs(listed(string(typed.ManagerID)))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(unknown) > 0:
+		return &problem{Status: http.StatusUnprocessableEntity, Detail: v.lang.say(textNobodyIsManager), Errors: []directory.FieldError{{Field: "managerId", Detail: v.lang.say(textNobodyIsManager)}}}, nil
+	case len(ids) == 1:
+		typed.ManagerID = directory.UserID(ids[0])
+	}
+	return nil, nil
+}
+
 // patchOf is the merge patch that brings a profile to what was typed: what differs, an
 // emptied value as null.
 func (v *visit) patchOf(old, typed *directory.Profile) map[string]any {
@@ -529,38 +803,45 @@ func editUser(v *visit) (answer, error) {
 		return nil, err
 	}
 	typed := v.typedProfile()
+	p, err := v.nameManager(&typed)
+	if err != nil {
+		return nil, err
+	}
 	patch := v.patchOf(&u.Profile, &typed)
-	if len(patch) == 0 {
+	switch {
+	case p == nil && len(patch) == 0:
 		return v.done(here("users", v.id()), v.lang.say(textNothingChanged)), nil
+	case v.r.PostForm.Get("version") != itoa(int(u.Version)): // before any fault: the form that tells of it is of the version of now
+		return v.bothVersions(&u, typed, p), nil
+	case p != nil:
+		return v.userForm(&u, typed, p, nil), nil
 	}
-	if v.r.PostForm.Get("version") != itoa(int(u.Version)) {
-		return v.bothVersions(&u, typed), nil
-	}
-	_, err := v.call(v.ctx, http.MethodPatch, apiPath("users", v.id()), patch, nil, ifMatch(itoa(int(u.Version)))...)
-	p, ours := asProblem(err)
+	_, err = v.call(v.ctx, http.MethodPatch, apiPath("users", v.id()), patch, nil, ifMatch(itoa(int(u.Version)))...)
+	refused, ours := asProblem(err)
 	switch {
 	case err == nil:
 		return v.done(here("users", v.id()), v.lang.say(textSaved)), nil
-	case ours && p.Status == http.StatusPreconditionFailed:
+	case ours && refused.Status == http.StatusPreconditionFailed:
 		if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id()), nil, &u); err != nil {
 			return nil, err
 		}
-		return v.bothVersions(&u, typed), nil
-	case ours && (p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest || p.Status == http.StatusConflict):
-		return v.userForm(&u, typed, p, nil), nil
+		return v.bothVersions(&u, typed, nil), nil
+	case ours && (refused.Status == http.StatusUnprocessableEntity || refused.Status == http.StatusBadRequest || refused.Status == http.StatusConflict):
+		return v.userForm(&u, typed, refused, nil), nil
 	}
 	return nil, err
 }
 
-// bothVersions is a form with what was typed, and beside it what the user is by now.
-func (v *visit) bothVersions(u *directory.User, typed directory.Profile) answer {
+// bothVersions is a form with what was typed, and beside it what the user is by now; p is
+// what else is wrong with what was typed.
+func (v *visit) bothVersions(u *directory.User, typed directory.Profile, p *problem) answer {
 	theirs := map[string]string{}
 	for _, a := range directory.Attributes() {
 		if a.Path != "" && v.r.PostForm.Has(a.Path) && a.Text(&u.Profile) != a.Text(&typed) {
 			theirs[a.Path] = a.Text(&u.Profile)
 		}
 	}
-	page, _ := v.userForm(u, typed, nil, theirs).(view)
+	page, _ := v.userForm(u, typed, p, theirs).(view)
 	page.status = http.StatusPreconditionFailed
 	return page
 }
@@ -568,6 +849,9 @@ func (v *visit) bothVersions(u *directory.User, typed directory.Profile) answer 
 // newUser makes a user.
 func newUser(v *visit) (answer, error) {
 	typed := v.typedProfile()
+	if p, err := v.nameManager(&typed); p != nil || err != nil {
+		return v.userForm(nil, typed, p, nil), err
+	}
 	body := v.patchOf(&directory.Profile{}, &typed)
 	var u struct {
 		ID directory.UserID `json:"id"`
@@ -588,7 +872,7 @@ func deleteUserPage(v *visit) (answer, error) {
 		return nil, err
 	}
 	at := here("users", v.id())
-	return view{title: v.lang.say(textDeleteTitle, clean(displayName(&u))), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(displayName(&u))}}, body: []g.Node{
+	return view{title: v.lang.say(textDeleteTitle, clean(u.Label())), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(u.Label())}}, body: []g.Node{
 		h.P(h.Class("lead"), v.say(textDeleteMeans)), h.P(v.say(textDeleteBack)),
 		h.Form(h.Method("post"), h.Action(at+"/delete"), h.Data("busy", ""), hidden("version", itoa(int(u.Version))), h.Div(h.Class("row decide"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textDelete)), link(at, h.Class("button"), v.say(textNotYet))))}}, nil
 }
@@ -604,7 +888,7 @@ func deleteUser(v *visit) (answer, error) {
 }
 
 // entries are what was done, newest first.
-func (v *visit) entries(p page[entry], whose bool) g.Node {
+func (v *visit) entries(p page[entry], whose bool, names names) g.Node {
 	if len(p.Items) == 0 {
 		return v.empty(textNothingWasDone)
 	}
@@ -621,43 +905,206 @@ func (v *visit) entries(p page[entry], whose bool) g.Node {
 		}
 		by := g.Node(dash())
 		if e.By != "" {
-			by = data(e.By)
+			by = g.Group([]g.Node{data(e.By), g.If(e.Source != "" && e.Source != directory.SourceManual, h.Small(v.say(sourceWord(e.Source))))})
 		}
 		var of g.Node
 		if whose && e.UserID != "" {
-			of = h.Small(link(here("users", string(e.UserID)), data(orID(e.UserPrincipalName, string(e.UserID)))))
+			name := names.show(string(e.UserID))
+			if names[string(e.UserID)] == "" && e.UserPrincipalName != "" {
+				name = data(e.UserPrincipalName)
+			}
+			of = h.Small(link(here("users", string(e.UserID)), name))
 		}
-		return h.Tr(v.cell(when, v.moment(e.At), g.If(e.RunID != "", h.Small(link(here("runs", string(e.RunID)), v.say(textTheRunItself))))), v.cell(what, act, of),
+		of = g.Group([]g.Node{of, g.Group(g.Map(e.GroupIDs, func(id directory.GroupID) g.Node {
+			return h.Small(link(here("groups", string(id)), names.show(string(id))))
+		})),
+			g.If(e.ConnectionID != "", h.Small(link(here("connections", string(e.ConnectionID)), names.show(string(e.ConnectionID)))))})
+		return h.Tr(v.cell(when, v.moment(e.At), g.If(e.RunID != "", h.Small(link(here("runs", string(e.RunID)), v.say(textTheRunItself)))), g.If(e.JobID != "", h.Small(link(here("jobs", string(e.JobID)), v.say(textTheJobItself))))), v.cell(what, act, of),
 			v.cell(who, by, g.If(e.ApprovedBy != "", h.Small(v.say(textApprovedBy), g.Text(" "), data(e.ApprovedBy)))),
-			v.cell(changed, g.If(len(e.Properties) > 0, v.diff(&directory.Change{Properties: e.Properties})), g.If(e.Reason != "", h.Small(v.sentence(e.Reason))), g.If(e.Error != "", h.P(h.Class("irreversible"), v.sentence(e.Error))), g.If(e.RequestID != "", h.Small(g.Text("request-id "), code(e.RequestID)))))
+			v.cell(changed, g.If(len(e.Properties) > 0, v.diff(&directory.Change{Properties: names.named(e.Properties)})), g.If(e.Reason != "", h.Small(v.sentence(e.Reason))), g.If(e.Error != "", h.P(h.Class("irreversible"), v.sentence(e.Error))), g.If(e.RequestID != "", h.Small(g.Text("request-id "), code(e.RequestID))), g.If(e.APIRequestID != "", h.Small(v.say(textRequestID), g.Text(" "), code(e.APIRequestID)))))
 	})
 	return v.table(textHistory, columns, rows)
+}
+
+// activityFilter is which entries are looked at, as /v1 names the parameters.
+type activityFilter map[string]string
+
+var activityParameters = []string{"connectionId", "userId", "groupId", "runId", "effect", "since", "until"}
+
+func (v *visit) activityFilter() (activityFilter, error) {
+	return parameters(v.r.URL.Query(), activityParameters...)
+}
+
+// pairs are the parameters of a page of ours.
+func (f activityFilter) pairs() (pairs []string) {
+	for _, name := range activityParameters {
+		pairs = append(pairs, name, f[name])
+	}
+	return pairs
+}
+
+// of is an address at /v1 of these entries. Until a day means with it: /v1 lists what was
+// done before a time, and takes a day for its beginning.
+func (f activityFilter) of(more ...string) string {
+	asked := maps.Clone(f)
+	if day, err := time.Parse(time.DateOnly, f["until"]); err == nil {
+		asked["until"] = day.AddDate(0, 0, 1).Format(time.DateOnly)
+	}
+	return query("/v1/activity", append(asked.pairs(), more...)...)
 }
 
 // activityPage is all that was done, with filters.
 func activityPage(v *visit) (answer, error) {
 	q := v.r.URL.Query()
-	pairs := []string{}
-	for _, name := range []string{"connectionId", "userId", "groupId", "runId", "effect", "since", "until"} {
-		pairs = append(pairs, name, parameter(q.Get(name)))
+	by, err := v.activityFilter()
+	if err != nil {
+		return nil, err
 	}
-	at := query("/v1/activity", pairs...)
-	days := ask[struct {
+	at, pairs := by.of(), by.pairs()
+	type summary struct {
 		Items []day `json:"items"`
-	}](v, query("/v1/activity/summary", "connectionId", parameter(q.Get("connectionId"))))
-	list := ask[page[entry]](v, query("/v1/activity", append(pairs, "limit", "50", "next", q.Get("next"))...))
-	field := func(name string, caption text, kind string) g.Node {
-		return h.Label(v.say(caption), h.Input(h.Type(kind), h.Name(name), h.Value(parameter(q.Get(name))), h.MaxLength("100"), h.AutoComplete("off")))
+	}
+	// The days are those of a connection, or of all: under another filter, and on a later page,
+	// they would not be of what is listed.
+	charted := q.Get("next") == "" && query("", pairs...) == query("", "connectionId", by["connectionId"])
+	var days later[summary]
+	if charted {
+		days = ask[summary](v, query("/v1/activity/summary", "connectionId", by["connectionId"]))
+	}
+	cons := ask[page[connection]](v, "/v1/connections?limit=100")
+	list := ask[page[entry]](v, by.of("limit", "50", "next", q.Get("next")))
+	known, _ := cons.get() // without them there are their IDs
+	var chart g.Node
+	if charted {
+		chart = partly(v, days, func(x summary) g.Node { return v.dayChart(x.Items) })
 	}
 	return view{title: v.lang.say(textActivity), section: "/console/activity", body: []g.Node{
-		partly(v, days, func(x struct {
-			Items []day `json:"items"`
-		}) g.Node {
-			return v.dayChart(x.Items)
+		chart, v.activityForm(by, known.Items),
+		partly(v, list, func(p page[entry]) g.Node {
+			var users []directory.UserID
+			var groups []directory.GroupID
+			for _, e := range p.Items {
+				users, groups = append(users, e.UserID), append(groups, e.GroupIDs...)
+				for _, c := range e.Properties {
+					users = append(users, directory.UserID(managerIn(c, c.Before)), directory.UserID(managerIn(c, c.After)))
+				}
+			}
+			names := v.namesOf(users, groups)
+			for _, c := range known.Items {
+				names[string(c.ID)] = c.Name
+			}
+			return h.Div(v.entries(p, true, names), v.pager(p.Next))
 		}),
-		h.Details(h.Class("filter"), h.Summary(v.say(textFilter)), h.Form(h.Method("get"), h.Action("/console/activity"), h.Class("row"), field("connectionId", textConnectionID, "text"), field("userId", textUserID, "text"), field("since", textFrom, "date"), field("until", textTo, "date"), h.Button(h.Type("submit"), v.say(textShow)), link("/console/activity", v.say(textShowAll)))),
-		partly(v, list, func(p page[entry]) g.Node { return h.Div(v.entries(p, true), v.pager(p.Next)) }),
+		h.P(h.Class("row"), link(query("/console/activity.csv", pairs...), h.Class("button quiet"), v.say(textCSV)), link(query("/console/activity.jsonl", pairs...), h.Class("button quiet"), v.say(textJSONLines))),
 		h.Section(h.H2(v.say(textProof)), h.P(v.say(textProofMeans)), v.act(scopeWrite, "/console/activity/verify", textVerify, "")), v.asCall("GET", at)}}, nil
+}
+
+// activityForm narrows the activity down.
+func (v *visit) activityForm(by activityFilter, cons []connection) g.Node {
+	now := func(name string) string { return by[name] }
+	field := func(name string, caption text, kind string) g.Node {
+		if _, err := time.Parse(time.DateOnly, now(name)); kind == "date" && now(name) != "" && err != nil {
+			kind = "text" // a time, of a link: a field of a day would lose it
+		}
+		return h.Label(v.say(caption), h.Input(h.Type(kind), h.Name(name), h.Value(now(name)), h.MaxLength("100"), h.AutoComplete("off")))
+	}
+	of, there := []g.Node{h.Option(h.Value(""), v.say(textAny))}, now("connectionId") == ""
+	for _, c := range cons {
+		there = there || string(c.ID) == now("connectionId")
+		of = append(of, h.Option(h.Value(string(c.ID)), g.If(string(c.ID) == now("connectionId"), h.Selected()), g.Text(clean(c.Name))))
+	}
+	if !there {
+		of = append(of, h.Option(h.Value(now("connectionId")), h.Selected(), g.Text(clean(now("connectionId")))))
+	}
+	effects, there := []g.Node{h.Option(h.Value(""), v.say(textAny))}, now("effect") == ""
+	for _, row := range directory.Effects {
+		there = there || string(row.Effect) == now("effect")
+		effects = append(effects, h.Option(h.Value(string(row.Effect)), g.If(string(row.Effect) == now("effect"), h.Selected()), v.say(words(row.Effect).name)))
+	}
+	if !there { // an act of admins
+		name := g.Text(clean(now("effect")))
+		if word, known := kindWord(directory.AuditKind(now("effect"))); known {
+			name = v.say(word)
+		}
+		effects = append(effects, h.Option(h.Value(now("effect")), h.Selected(), name))
+	}
+	open, rest := false, []g.Node{}
+	for _, name := range []string{"connectionId", "userId", "groupId", "runId", "effect", "since", "until"} {
+		open = open || now(name) != ""
+		if (name == "groupId" || name == "runId") && now(name) != "" {
+			rest = append(rest, hidden(name, now(name)))
+		}
+	}
+	return h.Details(h.Class("filter"), g.If(open, g.Attr("open")), h.Summary(v.say(textFilter)), h.Form(h.Method("get"), h.Action("/console/activity"), h.Class("row"), g.Group(rest),
+		h.Label(v.say(textConnection), h.Select(h.Name("connectionId"), g.Group(of))), h.Label(v.say(textWhat), h.Select(h.Name("effect"), g.Group(effects))),
+		field("userId", textUserID, "text"), field("since", textFrom, "date"), field("until", textTo, "date"), h.Button(h.Type("submit"), v.say(textShow)), link("/console/activity", v.say(textShowAll))))
+}
+
+// managerIn is the user whom a value of a change names; "" for any other value.
+func managerIn(c directory.PropertyChange, value directory.Value) string {
+	if id, is := value.Text(); is && c.Name == "managerId" {
+		return id
+	}
+	return ""
+}
+
+// named is a change with the names of whom its values name.
+func (n names) named(list []directory.PropertyChange) []directory.PropertyChange {
+	list = slices.Clone(list)
+	for i := range list {
+		for _, value := range []*directory.Value{&list[i].Before, &list[i].After} {
+			if name := n[managerIn(list[i], *value)]; name != "" {
+				*value = directory.StringValue(name)
+			}
+		}
+	}
+	return list
+}
+
+// largestExport is how large a file is that one answer brings: what Lambda hands on.
+const largestExport = 4_000_000
+
+// exported is a list of /v1 in another form than JSON, all its pages in one file. One that
+// is larger than an answer is none: half of it would look whole.
+func (v *visit) exported(at, kind, name string) (answer, error) {
+	var all strings.Builder
+	for next := ""; ; {
+		var part string
+		header, err := v.call(v.ctx, http.MethodGet, at+next, nil, &part, "Accept", kind)
+		if err != nil {
+			return nil, err
+		}
+		if first, rest, _ := strings.Cut(part, "\n"); kind == "text/csv" && strings.HasPrefix(all.String(), first+"\n") {
+			part = rest // each page has its header row
+		}
+		if all.WriteString(part); all.Len() > largestExport {
+			return v.refusal(http.StatusRequestEntityTooLarge, textExportTooLarge), nil
+		}
+		if next = nextOf(header.Get("Link")); next == "" {
+			return file{kind + "; charset=utf-8", name, all.String()}, nil
+		}
+	}
+}
+
+// nextOf is the parameter that asks for the next page, of a header Link; "" when there is none.
+func nextOf(link string) string {
+	to, _, ok := strings.Cut(strings.TrimPrefix(link, "<"), ">")
+	u, err := url.Parse(to)
+	if !ok || err != nil || u.Query().Get("next") == "" {
+		return ""
+	}
+	return "&" + url.Values{"next": {u.Query().Get("next")}}.Encode()
+}
+
+// activityFile exports what was done.
+func activityFile(kind, name string) func(v *visit) (answer, error) {
+	return func(v *visit) (answer, error) {
+		by, err := v.activityFilter()
+		if err != nil {
+			return nil, err
+		}
+		return v.exported(by.of("limit", "500"), kind, name)
+	}
 }
 
 // verify proves that nothing of the history was changed.

@@ -1,12 +1,17 @@
 package console
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bindery/shared/api/admin"
@@ -220,6 +225,231 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+// Of requests at once, in several processes over one table, one exchanges the refresh token,
+// and all of them go on: an issuer that sees one twice would end the session.
+func TestRefreshAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]time.Duration{"the token is good": 59 * time.Minute, "the token has ended": 61 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := signed(t)
+			w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+			begun, onward := make(chan struct{}), make(chan struct{})
+			var asked atomic.Int32
+			issuer := transport{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/token" && asked.Add(1) == 1 {
+					close(begun)
+					<-onward
+				}
+				w.issuer(rw, r)
+			})}
+			var processes []*Console
+			for range 3 {
+				cfg := w.c.cfg
+				cfg.Login = issuer
+				c, err := New(cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				processes = append(processes, c)
+			}
+			w.pass(late)
+			cookie := &http.Cookie{Name: "__Host-bindery", Value: w.jar["__Host-bindery"]}
+			codes := make(chan int, 12)
+			ask := func(c *Console) {
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, publicURL+"/console", nil)
+				r.AddCookie(cookie)
+				rec := httptest.NewRecorder()
+				c.ServeHTTP(rec, r)
+				codes <- rec.Code
+			}
+			go ask(processes[0])
+			<-begun // it has the lease, and asks
+			for i := range 11 {
+				go ask(processes[i%3])
+			}
+			if late < time.Hour { // they need not wait
+				for range 11 {
+					if code := <-codes; code != http.StatusOK {
+						t.Errorf("%d", code)
+					}
+				}
+			}
+			close(onward)
+			for range 12 - map[bool]int{true: 11}[late < time.Hour] {
+				if code := <-codes; code != http.StatusOK {
+					t.Errorf("%d", code)
+				}
+			}
+			if n := asked.Load(); n != 1 || w.refreshes != 1 {
+				t.Errorf("asked %d times, %d refreshes", n, w.refreshes)
+			}
+			if w.get("/console").code != http.StatusOK {
+				t.Error("the session has ended")
+			}
+		})
+	}
+}
+
+// While its token is good no page waits long for a slow issuer, nor does each one try anew; and
+// what the issuer says late is not lost.
+func TestRefreshSlowly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := signed(t)
+		w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+		slow := time.Minute
+		cfg := w.c.cfg
+		cfg.Login = transport{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			select {
+			case <-time.After(slow):
+			case <-r.Context().Done():
+				return
+			}
+			w.issuer(rw, r)
+		})}
+		var err error
+		if w.c, err = New(cfg); err != nil {
+			t.Fatal(err)
+		}
+		took := func() time.Duration {
+			t.Helper()
+			began := time.Now()
+			if a := w.get("/console/connections"); a.code != http.StatusOK {
+				t.Errorf("answered %d", a.code)
+			}
+			return time.Since(began)
+		}
+		w.pass(59 * time.Minute)
+		if d := took(); d > 3*time.Second {
+			t.Errorf("the page took %v", d)
+		}
+		time.Sleep(time.Minute) // it has given up
+		for range 3 {
+			if d := took(); d > 0 {
+				t.Errorf("a page after it took %v", d)
+			}
+		}
+		synctest.Wait()
+		slow = 3 * time.Second / 2 // for the description, and for the token
+		w.pass(renewPause)
+		took()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if w.refreshes != 1 {
+			t.Errorf("%d refreshes", w.refreshes)
+		}
+		w.pass(30 * time.Minute)
+		if d := took(); d > 0 || w.refreshes != 1 {
+			t.Errorf("with the token that came late: %v, %d refreshes", d, w.refreshes)
+		}
+	})
+}
+
+// A token that lives for less than the time before its end at which others are exchanged is
+// used, too.
+func TestRefreshShortLived(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.lives = time.Minute
+	w.signIn("/console")
+	w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+	for range 3 {
+		w.get("/console")
+	}
+	if w.refreshes != 0 {
+		t.Errorf("%d refreshes of a token that is good", w.refreshes)
+	}
+	w.pass(50 * time.Second)
+	for range 3 {
+		w.get("/console")
+	}
+	if w.refreshes != 1 {
+		t.Errorf("%d refreshes of a token that ends", w.refreshes)
+	}
+}
+
+// Who held the lease and is gone holds it for a while; then another asks. A refresh token
+// that is refused is asked with once.
+func TestRefreshLease(t *testing.T) {
+	t.Parallel()
+	w := signed(t)
+	w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+	w.pass(59 * time.Minute)
+	s, err := w.c.load(t.Context(), w.c.secretOf(w.request(), sessionCookie))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Renewing = w.now // and its process dies
+	if err := w.c.save(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if w.get("/console"); w.refreshes != 0 {
+		t.Error("another asked while the lease was held")
+	}
+	w.pass(renewFor)
+	if w.get("/console"); w.refreshes != 1 {
+		t.Error("nobody asked after the lease")
+	}
+	w.refuse = true
+	w.pass(59 * time.Minute)
+	for range 3 {
+		if a := w.get("/console"); a.code != http.StatusOK {
+			t.Errorf("%d while the token is good", a.code)
+		}
+	}
+	if n := strings.Count(w.log.String(), "cannot be renewed"); n != 1 {
+		t.Errorf("a refresh token that was refused was sent %d times", n)
+	}
+}
+
+// The new tokens are stored also when the table fails once; and a session that was signed
+// out of meanwhile does not come back.
+func TestRefreshStored(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]bool{"fails once": false, "signed out": true} {
+		w := signed(t)
+		w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+		n := 0
+		w.c.cfg.Sessions = &brittle{w.rows, func() error {
+			switch n++; {
+			case n == 2 && lost:
+				clear(w.rows.list)
+			case n == 2:
+				return errors.New("the table does not answer")
+			}
+			return nil
+		}}
+		w.pass(59 * time.Minute)
+		a := w.get("/console")
+		if w.refreshes != 1 || (a.code != http.StatusOK) != lost || (len(w.rows.list) == 0) != lost {
+			t.Errorf("%s: %d, %d refreshes", name, a.code, w.refreshes)
+		}
+	}
+}
+
+// brittle is a table that something happens to before each write.
+type brittle struct {
+	*rows
+	before func() error
+}
+
+func (b *brittle) SaveSession(ctx context.Context, name string, sealed []byte, version int64, expires time.Time) error {
+	if err := b.before(); err != nil {
+		return err
+	}
+	return b.rows.SaveSession(ctx, name, sealed, version, expires)
+}
+
+// request is one with the jar's cookies.
+func (w *world) request() *http.Request {
+	r := httptest.NewRequestWithContext(w.Context(), http.MethodGet, publicURL+"/console", nil)
+	for name, value := range w.jar {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	return r
+}
+
 // What is sent after a session has ended is not done, and the page says so.
 func TestEndedInTheMiddle(t *testing.T) {
 	t.Parallel()
@@ -354,5 +584,84 @@ func TestFresh(t *testing.T) {
 	w.signedAt, w.noAuth = 0, true
 	if a := w.get(w.authorize(w.get("/console/login?fresh=1&to=/console/me").to)); a.to != "/console/me" {
 		t.Errorf("%d to %q", a.code, a.to)
+	}
+}
+
+// A page that looks again by itself does not keep the session of somebody who has left, also
+// where its token is exchanged for that; what they do themselves does.
+func TestUnattended(t *testing.T) {
+	t.Parallel()
+	for look, ends := range map[string]bool{"1": true, "": false} {
+		w := signed(t)
+		w.lives = 15 * time.Minute
+		w.tell(map[string]any{"GET /v1/connections": page[connection]{}})
+		code := http.StatusOK
+		for range 80 {
+			w.pass(time.Minute)
+			if code = w.send(http.MethodGet, "/console/connections", nil, lookHeader, look).code; code != http.StatusOK {
+				break
+			}
+		}
+		if (code == http.StatusSeeOther) != ends || w.refreshes == 0 {
+			t.Errorf("with the header %q: %d, %d refreshes", look, code, w.refreshes)
+		}
+	}
+	script, err := assets.ReadFile("assets/enhance.js")
+	if err != nil || !strings.Contains(string(script), "'"+lookHeader+"'") {
+		t.Errorf("the script does not send %s: %v", lookHeader, err)
+	}
+}
+
+// The issuer's description is read once for many sign-ins, and again after a while; while it
+// cannot be read, that is not remembered.
+func TestIssuerDescribedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	asked, away := 0, true
+	cfg := w.c.cfg
+	cfg.Login = transport{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/openid-configuration") {
+			asked++
+		}
+		if away {
+			rw.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		w.issuer(rw, r)
+	})}
+	var err error
+	if w.c, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.get("/console/login"); a.code < 400 {
+		t.Errorf("answered %d without an issuer", a.code)
+	}
+	asked, away = 0, false
+	for range 20 {
+		if a := w.get("/console/login"); a.code != http.StatusSeeOther {
+			t.Fatalf("answered %d", a.code)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times for 20 sign-ins", asked)
+	}
+	w.pass(issuerFor)
+	if w.get("/console/login"); asked != 2 {
+		t.Errorf("asked %d times after a while", asked)
+	}
+	if a := w.signIn("/console"); a.to != "/console" {
+		t.Errorf("signing in leads to %q", a.to)
+	}
+}
+
+// Signing out leads to where the issuer ends its own session, and from there back to a page of
+// ours that needs none.
+func TestSignOutAtIssuer(t *testing.T) {
+	t.Parallel()
+	w := signed(t)
+	a := w.post("/console/sign-out")
+	a.has("https://issuer.example/logout?client_id=console&amp;logout_uri=" + url.QueryEscape(publicURL+signedOutPath))
+	if b := w.get(signedOutPath); b.code != http.StatusOK {
+		t.Errorf("%s answers %d", signedOutPath, b.code)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -34,7 +35,7 @@ var errRefused = errors.New("console: the issuer gave no token")
 // attempt is one sign-in under way, as the browser's cookie holds it. What goes to
 // the issuer is derived from its secret, so that nothing need be stored.
 type attempt struct {
-	secret []byte
+	secret directory.Secret
 	fresh  bool
 	to     string
 }
@@ -44,13 +45,13 @@ func (a attempt) cookie() string {
 	if a.fresh {
 		fresh = "1"
 	}
-	return base64.RawURLEncoding.EncodeToString(a.secret) + "." + fresh + "." + base64.RawURLEncoding.EncodeToString([]byte(a.to))
+	return base64.RawURLEncoding.EncodeToString([]byte(a.secret.Reveal())) + "." + fresh + "." + base64.RawURLEncoding.EncodeToString([]byte(a.to))
 }
 
 func (c *Console) attemptOf(r *http.Request) (attempt, bool) {
 	parts := strings.Split(c.cookie(r, loginCookie), ".")
 	secret := c.secretOf(r, loginCookie)
-	if len(parts) != 3 || secret == nil {
+	if len(parts) != 3 || secret.IsZero() {
 		return attempt{}, false
 	}
 	to, err := base64.RawURLEncoding.DecodeString(parts[2])
@@ -63,21 +64,48 @@ func (c *Console) attemptOf(r *http.Request) (attempt, bool) {
 // derived is a value of the sign-in that only who has its cookie can know. It is bound to
 // where the sign-in leads to, and whether it is to be fresh.
 func (a attempt) derived(what string) string {
-	key, err := hkdf.Key(sha256.New, a.secret, nil, what+" "+a.cookie(), 32)
+	key, err := hkdf.Key(sha256.New, []byte(a.secret.Reveal()), nil, what+" "+a.cookie(), 32)
 	if err != nil {
 		panic(err) // of a length that is fixed above
 	}
 	return base64.RawURLEncoding.EncodeToString(key)
 }
 
+// signedOutPath is where an issuer leads on to that has ended its session.
+const signedOutPath = "/console/sign-in"
+
 func (c *Console) callbackURL() string { return c.cfg.PublicURL + "/console/callback" }
 
-// provider asks the issuer for its description, with the context to call it by. It is
-// asked at each sign-in and each renewal, an hour apart: what it says is never old.
+// issuerFor is how long the issuer's description is used. Its keys are asked for by
+// themselves, when a token names another one.
+const issuerFor = 5 * time.Minute
+
+// described is the issuer's description as it was last read.
+type described struct {
+	mu       sync.Mutex
+	provider *oidc.Provider
+	at       time.Time
+}
+
+// provider is the issuer's description, with the context to call it by. Whoever opens the
+// page of the sign-in again and again has it not asked each time.
 func (c *Console) provider(ctx context.Context) (context.Context, *oidc.Provider, error) {
 	ctx = oidc.ClientContext(ctx, c.login)
-	p, err := oidc.NewProvider(ctx, c.cfg.Issuer)
-	return ctx, p, err
+	now := c.cfg.Now()
+	c.issuer.mu.Lock()
+	p, at := c.issuer.provider, c.issuer.at
+	c.issuer.mu.Unlock()
+	if p != nil && now.Sub(at) < issuerFor {
+		return ctx, p, nil
+	}
+	p, err := oidc.NewProvider(ctx, c.cfg.Issuer) // not under the lock: a slow issuer is waited for once, not in a row
+	if err != nil {
+		return ctx, nil, err
+	}
+	c.issuer.mu.Lock()
+	defer c.issuer.mu.Unlock()
+	c.issuer.provider, c.issuer.at = p, now
+	return ctx, p, nil
 }
 
 func (c *Console) oauth(ctx context.Context, p *oidc.Provider) (*oauth2.Config, error) {
@@ -112,6 +140,9 @@ func login(v *visit) (answer, error) {
 		}
 	}
 	if a.fresh {
+		// [K] That Cognito heeds them: its managed login may, its older hosted pages are said to
+		// take the session that they have. Then auth_time stays as old as it is, and fresh says
+		// no: nobody gets past it, and whoever wants to signs out at the issuer first.
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "300"))
 	}
 	v.c.setCookie(v.w, loginCookie, a.cookie(), loginFor)
@@ -160,7 +191,7 @@ func callback(v *visit) (answer, error) {
 	if a.fresh && !s.fresh(v.c.cfg.Now()) {
 		return v.signInFailed(textNotFresh, "")
 	}
-	if old := v.c.secretOf(v.r, sessionCookie); old != nil {
+	if old := v.c.secretOf(v.r, sessionCookie); !old.IsZero() {
 		if err := v.c.end(v.ctx, old); err != nil {
 			return nil, err
 		}
@@ -168,7 +199,7 @@ func callback(v *visit) (answer, error) {
 	if err := v.c.save(v.ctx, s); err != nil {
 		return nil, err
 	}
-	v.c.setCookie(v.w, sessionCookie, base64.RawURLEncoding.EncodeToString(s.secret), 0)
+	v.c.setCookie(v.w, sessionCookie, base64.RawURLEncoding.EncodeToString([]byte(s.secret.Reveal())), 0)
 	return redirect{a.to}, nil
 }
 
@@ -231,12 +262,13 @@ func (c *Console) redeem(ctx context.Context, a attempt, code string) (*session,
 
 // take puts the tokens of an answer into a session.
 func (s *session) take(t *oauth2.Token, now time.Time) {
-	s.AccessToken, s.Expires = t.AccessToken, time.Time{}
+	s.AccessToken, s.Expires, s.Lives = directory.NewSecret(t.AccessToken), time.Time{}, 0
 	if t.ExpiresIn > 0 {
-		s.Expires = now.Add(time.Duration(t.ExpiresIn) * time.Second)
+		s.Lives = time.Duration(t.ExpiresIn) * time.Second
+		s.Expires = now.Add(s.Lives)
 	}
 	if t.RefreshToken != "" {
-		s.RefreshToken = t.RefreshToken
+		s.RefreshToken = directory.NewSecret(t.RefreshToken)
 	}
 	s.Scopes, s.Opaque = scopesOf(t.AccessToken)
 }
@@ -278,7 +310,7 @@ func (c *Console) refresh(ctx context.Context, s *session) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := cfg.TokenSource(ctx, &oauth2.Token{RefreshToken: s.RefreshToken}).Token()
+	tokens, err := cfg.TokenSource(ctx, &oauth2.Token{RefreshToken: s.RefreshToken.Reveal()}).Token()
 	if refusal, is := errors.AsType[*oauth2.RetrieveError](err); is {
 		return nil, fmt.Errorf("%w: %s", errRefused, plainCode(refusal.ErrorCode))
 	}
@@ -292,7 +324,7 @@ func (c *Console) refresh(ctx context.Context, s *session) (*session, error) {
 
 // signOut ends the session, here and, by a link, at the issuer.
 func signOut(v *visit) (answer, error) {
-	if secret := v.c.secretOf(v.r, sessionCookie); secret != nil {
+	if secret := v.c.secretOf(v.r, sessionCookie); !secret.IsZero() {
 		if err := v.c.end(v.ctx, secret); err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return nil, err
 		}
@@ -324,6 +356,11 @@ func (c *Console) endAtIssuer(ctx context.Context, s *session) string {
 	}
 	q := u.Query()
 	q.Set("client_id", c.cfg.ClientID)
+	// [K] Amazon Cognito wants to know where to lead on to, by a name of its own, and it must be
+	// one of the client's LogoutURLs. OpenID Connect RP-Initiated Logout 1.0 (section 2) has
+	// post_logout_redirect_uri instead, which an issuer that does not know the address may
+	// refuse: it ends its session without as well. What it does not know, it ignores.
+	q.Set("logout_uri", c.cfg.PublicURL+signedOutPath)
 	u.RawQuery = q.Encode()
 	return u.String()
 }

@@ -75,6 +75,15 @@ func (l tongue) count(t number, n int, with ...any) string {
 	return fmt.Sprintf(form[l], append([]any{l.number(n)}, with...)...)
 }
 
+// of is a text about a number as a text of its own.
+func (t number) of(n int) text {
+	var said text
+	for l := range tongues {
+		said[l] = l.count(t, n)
+	}
+	return said
+}
+
 // number is a number as people write it.
 func (l tongue) number(n int) string {
 	digits := strconv.Itoa(n)

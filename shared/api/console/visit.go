@@ -12,6 +12,8 @@ import (
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
+
+	"bindery/shared/directory"
 )
 
 // maxForm is how large a form may be.
@@ -25,8 +27,14 @@ type visit struct {
 	ctx   context.Context
 	route route
 	s     *session // nil: nobody is signed in
-	lang  tongue
-	ended bool // there is a cookie, and its session has ended
+	// bearer is the session's token. It stays while reads are under way, also when one of
+	// them finds that the session has ended.
+	bearer directory.Secret
+	lang   tongue
+	ended  bool // there is a cookie, and its session has ended
+	calls  calls
+	lines  int       // of properties, that the page has beyond the few of each change
+	mark   chan mark // what needs somebody, for the frame; nil: not asked
 }
 
 // answer is what a request comes to: a view, a redirect, a file.
@@ -35,7 +43,11 @@ type answer interface{ write(v *visit) }
 // serve answers the requests of a route.
 func (c *Console) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), pageTime)
+		most := pageTime
+		if rt.file {
+			most = fileTime
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), most)
 		defer cancel()
 		v := &visit{c: c, w: w, r: r, ctx: ctx, route: rt, lang: c.languageOf(r)}
 		a, err := v.answer()
@@ -56,6 +68,9 @@ func (v *visit) answer() (answer, error) {
 	}
 	if err != nil && !rt.open {
 		return nil, err
+	}
+	if v.s != nil {
+		v.bearer = v.s.AccessToken
 	}
 	if v.r.Method == http.MethodPost {
 		parse, most := v.r.ParseForm, int64(maxForm)
@@ -78,6 +93,10 @@ func (v *visit) answer() (answer, error) {
 		return v.notAllowed(rt.scope), nil
 	case rt.fresh && v.r.Method == http.MethodPost && !v.s.fresh(v.now()):
 		return v.refusal(http.StatusForbidden, textWantsFresh), nil
+	}
+	v.askMark()
+	if v.s != nil && rt.scope != "" && v.r.Method == http.MethodPost {
+		defer v.c.marks.drop(v.s.row()) // behind the act: what is asked for before its end is not kept
 	}
 	return rt.do(v)
 }
@@ -116,6 +135,9 @@ type view struct {
 	// poll is after how many milliseconds the page looks again whether anything has
 	// changed; 0: it does not.
 	poll int
+	// tag is the ETag of a page that looks again, when it has a better one than what it
+	// says to the letter.
+	tag  string
 	bare bool // without navigation
 }
 
@@ -129,6 +151,10 @@ func (p view) write(v *visit) {
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.Header().Set("Content-Language", v.lang.String())
 	page := v.frame(p)
+	if p.poll > 0 && p.status == 0 {
+		v.again(p.tag, page)
+		return
+	}
 	if p.status != 0 {
 		v.w.WriteHeader(p.status)
 	}
@@ -174,11 +200,6 @@ func (p picture) write(v *visit) {
 	_, _ = v.w.Write([]byte(p.body)) // the client is gone
 }
 
-// nothing is an answer without a page, as of a picture that is not there.
-type nothing struct{ status int }
-
-func (n nothing) write(v *visit) { v.w.WriteHeader(n.status) }
-
 // flash is what an act tells on the page after it.
 type flash struct {
 	Text string `json:"t"`
@@ -216,6 +237,12 @@ func (v *visit) flashed() *flash {
 
 // failed is the page of an error: what /v1 said, or that we are at fault.
 func (v *visit) failed(err error) answer {
+	if e, is := errors.AsType[*unfit](err); is {
+		if e.long {
+			return v.refusal(http.StatusBadRequest, textFilterTooLong, e.name, v.lang.number(longestParameter))
+		}
+		return v.refusal(http.StatusBadRequest, textUnseen, e.name)
+	}
 	p, ours := errors.AsType[*problem](err)
 	switch {
 	case !ours:
@@ -229,7 +256,7 @@ func (v *visit) failed(err error) answer {
 		}
 		v.s, v.ended = nil, true
 		return v.askSignIn()
-	case p.Status == http.StatusNotFound:
+	case p.Status == http.StatusNotFound && v.r.Method != http.MethodPost && (p.Code == "" || p.Code == directory.CodeNotFound):
 		a, _ := notFound(v) // it fails never
 		return a
 	}
@@ -272,6 +299,11 @@ func partly[T any](v *visit, l later[T], show func(T) g.Node) g.Node {
 	if err == nil {
 		return show(value)
 	}
+	return v.missing(err)
+}
+
+// missing is a part of a page that did not come.
+func (v *visit) missing(err error) g.Node {
 	p, ours := errors.AsType[*problem](err)
 	switch {
 	case ours && p.Status == http.StatusForbidden:
@@ -279,7 +311,15 @@ func partly[T any](v *visit, l later[T], show func(T) g.Node) g.Node {
 	case ours && !p.late && p.Status < 500:
 		return v.problem(p)
 	}
-	return h.P(h.Class("late"), v.say(textLate), g.Text(" "), link(v.address(), v.say(textTryAgain)))
+	var known []g.Node
+	if ours {
+		for _, value := range []string{p.Code, p.requestID} {
+			if value != "" {
+				known = append(known, g.Text(" "), code(value))
+			}
+		}
+	}
+	return h.P(h.Class("late"), v.say(textLate), g.Text(" "), link(v.address(), v.say(textTryAgain)), g.Group(known))
 }
 
 // backLink leads to where the request came from, when that is a page of ours.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -21,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -112,12 +114,14 @@ type world struct {
 	mu      sync.Mutex
 	answers map[string]any // by "GET /v1/…" without query: a value, a problem, or a func
 	calls   []string       // "POST /v1/… body"
+	reads   []string       // "/v1/…?…" of GETs
 	tokens  []string       // that /v1 was called with
 
 	// What the issuer says.
 	scopes    []string
 	signedAt  time.Duration // auth_time, from now
 	noAuth    bool          // it does not say
+	lives     time.Duration // of access tokens; 0: an hour
 	refuse    bool          // no token for anything
 	refreshes int
 	challenge map[string]string // by code
@@ -140,10 +144,11 @@ func newWorld(t *testing.T, scopes ...string) *world {
 	}
 	w.rows = &rows{list: map[string]row{}, now: w.clock}
 	w.c, err = New(Config{PublicURL: publicURL, Issuer: issuerURL, ClientID: "console", Scopes: allScopes, Login: transport{http.HandlerFunc(w.issuer)}, API: transport{http.HandlerFunc(w.v1)},
-		Sessions: w.rows, Environment: "test", Now: w.clock, Log: slog.New(slog.NewTextHandler(&w.log, nil)), AuthParams: url.Values{"audience": {"bindery"}}})
+		Sessions: w.rows, Environment: "test", RequestID: func(context.Context) string { return "req-1" }, Now: w.clock, Log: slog.New(slog.NewTextHandler(&w.log, nil)), AuthParams: url.Values{"audience": {"bindery"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.c.markWait = time.Minute // a page of a test has its mark, however busy the machine is
 	return w
 }
 
@@ -167,6 +172,8 @@ func (w *world) v1(rw http.ResponseWriter, r *http.Request) {
 	w.tokens = append(w.tokens, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 	if r.Method != http.MethodGet {
 		w.calls = append(w.calls, strings.TrimSpace(key+" "+string(body)))
+	} else {
+		w.reads = append(w.reads, r.URL.RequestURI())
 	}
 	a, ok := w.answers[key]
 	w.mu.Unlock()
@@ -186,6 +193,17 @@ func (w *world) v1(rw http.ResponseWriter, r *http.Request) {
 	case string:
 		_, _ = io.WriteString(rw, a)
 	default:
+		data, err := json.Marshal(a)
+		if err != nil {
+			w.Error(err)
+		}
+		sum := sha256.Sum256(data)
+		tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
+		rw.Header().Set("ETag", tag)
+		if r.Header.Get("If-None-Match") == tag {
+			rw.WriteHeader(http.StatusNotModified)
+			return
+		}
 		answerWith(rw, http.StatusOK, a)
 	}
 }
@@ -194,6 +212,16 @@ func answerWith(rw http.ResponseWriter, status int, v any) {
 	rw.Header().Set("Content-Type", "application/json")
 	rw.WriteHeader(status)
 	_ = json.NewEncoder(rw).Encode(v)
+}
+
+// read are the reads of /v1 since it was asked last.
+func (w *world) read() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := w.reads
+	w.reads = nil
+	slices.Sort(list)
+	return list
 }
 
 // told are the calls of /v1 that may change something.
@@ -256,7 +284,7 @@ func (w *world) issuer(rw http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			w.Error(err)
 		}
-		answerWith(rw, 200, map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": fmt.Sprint("refresh-", w.refreshes), "id_token": id})
+		answerWith(rw, 200, map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": int(cmp.Or(w.lives, time.Hour).Seconds()), "refresh_token": fmt.Sprint("refresh-", w.refreshes), "id_token": id})
 	default:
 		http.NotFound(rw, r)
 	}

@@ -162,7 +162,7 @@ func (s *Service) ofRecord(c *directory.Connection) []Item {
 	if in := c.Waiting; in != nil && in.At.Add(connect.ConfirmWithin).After(now) {
 		list = append(list, Item{Kind: Confirmation, Urgency: Decide, Since: in.At, Until: in.At.Add(connect.ConfirmWithin), Subject: in.AuthorizedBy.UserPrincipalName, AskedBy: in.RequestedBy,
 			Message: "Somebody has signed in as " + in.AuthorizedBy.UserPrincipalName + " of " + cmp.Or(in.Tenant.DisplayName, string(in.Tenant.ID)) + "; that takes effect when it is confirmed.",
-			Next:    "Look whether it is the right tenant and account, and confirm them by POST /v1/connections/{id}/confirm. Unconfirmed, its tokens are deleted."})
+			Next:    "Look whether it is the right tenant and account, and confirm them, on the connection's page in the console or by POST /v1/connections/{id}/confirm. Unconfirmed, its tokens are deleted."})
 	}
 	for _, p := range c.Open(now) {
 		what := "to loosen " + strings.Join(p.Loosens, ", ")
@@ -173,7 +173,7 @@ func (s *Service) ofRecord(c *directory.Connection) []Item {
 			Message: p.By + " proposes " + what + ".", Next: "Somebody else approves or declines it."})
 	}
 	if c.Status == directory.StatusNeedsAuthorization {
-		i := Item{Kind: NeedsAuthorization, Urgency: Broken, Message: "Microsoft does not accept the connection's authorisation any more; nothing is synced.", Next: "Authorise the connection again by POST /v1/connections/{id}/authorize."}
+		i := Item{Kind: NeedsAuthorization, Urgency: Broken, Message: "Microsoft does not accept the connection's authorisation any more; nothing is synced.", Next: "Authorise the connection again, on its page in the console or by POST /v1/connections/{id}/authorize."}
 		if p := c.Problem; p != nil {
 			i.Code, i.Message, i.Next, i.Since = p.Code, p.Message, cmp.Or(p.Next, i.Next), p.Since
 		}
@@ -213,8 +213,9 @@ func (s *Service) held(ctx context.Context, c *directory.Connection) ([]Item, er
 		}
 		i := Item{Kind: HeldRun, Urgency: Decide, RunID: id, Since: r.StartedAt, AskedBy: r.AskedBy, Counts: r.Counts, Message: "The run is held.",
 			Next: "Look at its changes, and approve or decline it. Until then nothing of it is written."}
+		i.Held = r.Held
 		if r.Held != nil && len(r.Held.Reasons) > 0 {
-			i.Message = strings.Join(r.Held.Reasons[:min(len(r.Held.Reasons), mostReasons)], " ")
+			i.Message = strings.Join(r.Held.Reasons[:min(len(r.Held.Reasons), mostReasons)], "; ")
 		}
 		list = append(list, i)
 	}

@@ -147,7 +147,7 @@ func TestAttention(t *testing.T) {
 		t.Errorf("%d connections, items in the order %v", p.Connections, p.Items)
 	}
 	for _, i := range p.Items {
-		if i.Kind == HeldRun && (i.AskedBy != "ada" || i.Counts[directory.EffectBlock] != 14 || i.Message != "14 accounts would be blocked; the limit is 5. b c") {
+		if i.Kind == HeldRun && (i.AskedBy != "ada" || i.Counts[directory.EffectBlock] != 14 || i.Message != "14 accounts would be blocked; the limit is 5.; b; c") {
 			t.Errorf("the held run: %+v", i)
 		}
 		if i.Kind == Confirmation && !i.Until.Equal(i.Since.Add(connect.ConfirmWithin)) {

@@ -54,6 +54,8 @@ type Item struct {
 	AskedBy    string          `json:"askedBy,omitempty" doc:"Who asked for what waits: with fourEyes somebody else decides."`
 	Count      int             `json:"count,omitempty" doc:"How many users, or objects of other kinds, a problem or finding concerns."`
 	More       bool            `json:"more,omitempty" doc:"There are more than count."`
+	// Held is why a held run is, for programs; message has its reasons as sentences.
+	Held *directory.Held `json:"held,omitempty" doc:"Of a held run: why, as GET /v1/runs/{id} has it."`
 	// Counts are those of a held run.
 	Counts map[directory.Effect]int `json:"counts,omitempty" doc:"Of a held run: its changes by what they do."`
 }

@@ -30,7 +30,7 @@ func mayRead(c *directory.Connection) *directory.Problem {
 	}
 	return &directory.Problem{Code: directory.CodeAuditNotWanted, Kind: directory.ProblemAuthorization,
 		Message: "Microsoft's audit log is not asked for: the setting auditLog is off.",
-		Next:    "Set auditLog to true, then authorise the connection again and accept the permission " + directory.ScopeAuditLog + ".",
+		Next:    "Set auditLog to true (in the console: Settings, Permissions of the next authorisation), then authorise the connection again and accept the permission " + directory.ScopeAuditLog + ".",
 		Steps: []directory.Step{{Text: "Set auditLog to true", Call: "PATCH /v1/connections/{connectionId}"},
 			{Text: "Get the address to authorise at", Call: "POST /v1/connections/{connectionId}/authorize"}}}
 }

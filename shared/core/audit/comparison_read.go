@@ -31,7 +31,7 @@ func (p *comparison) readOurs(ctx context.Context) error {
 	q := Query{ConnectionID: p.conn.ID, Since: p.since, Until: p.high}
 	count := 0
 	for next := ""; ; {
-		list, more, err := r.List(ctx, q, next, min(500, max(p.limit, 50)))
+		list, more, err := r.List(ctx, q, next, 500)
 		if err != nil {
 			return err
 		}

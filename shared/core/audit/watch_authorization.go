@@ -55,5 +55,5 @@ func needsAuthorizationText(c *directory.Connection) string {
 	if c.Problem != nil {
 		text += " " + c.Problem.Message
 	}
-	return text + fmt.Sprintf(" An admin must authorise it again: POST /v1/connections/%s/authorize gives the address. Nothing is lost.", c.ID)
+	return text + fmt.Sprintf(" An admin must authorise it again: its page in the console, or POST /v1/connections/%s/authorize, gives the address. Nothing is lost.", c.ID)
 }

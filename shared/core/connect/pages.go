@@ -171,7 +171,7 @@ func pageWaiting(c *directory.Connection) Page {
 	}
 	return Page{Status: http.StatusOK, Code: directory.CodeAwaitingConfirmation, Title: "Signed in to " + in.Tenant.DisplayName, Message: cause,
 		Facts: withLacking(identityFacts(c.Name, in.RequestedBy, &in.Tenant, &in.AuthorizedBy), c, in.Scopes),
-		Next: fmt.Sprintf("Have %s, or whoever runs Bindery, see to it within 24 hours that a caller with the scope bindery/approve confirms it: POST /v1/connections/%s/confirm with {\"tenantId\": \"%s\", \"objectId\": \"%s\"}. After that time Bindery deletes the authorisation. You can close this window.",
+		Next: fmt.Sprintf("Have %s, or whoever runs Bindery, see to it within 24 hours that somebody with the scope bindery/approve confirms it: in Bindery's console, on the page of this connection. Where there is no console, by a call: POST /v1/connections/%s/confirm with {\"tenantId\": \"%s\", \"objectId\": \"%s\"}. After that time Bindery deletes the authorisation. You can close this window.",
 			in.RequestedBy, c.ID, in.Tenant.ID, in.AuthorizedBy.ObjectID)}
 }
 

@@ -40,7 +40,7 @@ func ofConnection(f *Facts) []Finding {
 			code, evidence, next = cmp.Or(lostBy[p.Code], code), p.Message, p.Next+" "
 		}
 		add(code, Critical, evidence, "Nothing is synced until an admin authorises the connection again; people who leave keep their access.",
-			next+"Authorise by POST /v1/connections/{id}/authorize.")
+			next+"Authorise on the connection's page in the console, or by POST /v1/connections/{id}/authorize.")
 	}
 	if age := f.Now.Sub(f.TokensUsed); !f.TokensUsed.IsZero() && age >= tokenWarning {
 		add(directory.CodeTokenUnused, Warning, fmt.Sprintf("The authorisation has not been used for %d of %d days.", int(age.Hours()/24), int(tokenLife.Hours()/24)),

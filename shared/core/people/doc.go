@@ -46,8 +46,9 @@
 // whose last step counts instead of writing.
 //
 // A load finds the user of a line by its e-mail address, and by nothing else:
-// an externalId is the source's own and may change hands there. An empty cell
-// of a CSV file says nothing; null in a line of JSON clears.
+// an externalId is the source's own and may change hands there. A line of JSON that
+// has an ID too is about that user or nobody. An empty cell of a CSV file says
+// nothing; null in a line of JSON clears.
 //
 // A file of groups (group_load.go) goes the same way, by another shape of its lines and
 // another loader. A load adds members and takes none away, since a file that was cut off

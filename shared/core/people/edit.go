@@ -28,6 +28,8 @@ type editReader struct {
 	// spare leaves out wrong values of attributes that a line of a file can do
 	// without.
 	spare bool
+	// about is where the ID goes that says who is meant; nil where none may be said.
+	about *directory.UserID
 }
 
 // parseEdit reads a JSON object as a merge patch of a profile. Every fault is
@@ -46,6 +48,10 @@ func (r *editReader) read(data []byte) (edit, []directory.Warning, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		switch _, plain := r.shape.attribute(name); {
+		case name == "id" && r.about != nil:
+			if json.Unmarshal(members[name], r.about) != nil || *r.about == "" {
+				r.bad(name, "must be the ID of a user")
+			}
 		case slices.Contains(r.shape.readOnly, name):
 			r.bad(name, "is read-only; leave it out")
 		case slices.Contains(r.shape.holders, name):

@@ -557,7 +557,7 @@ func TestManagerCycles(t *testing.T) {
 	w.must(w.Delete(ctx, admin, p[1], 0))
 	u, err := w.Get(ctx, p[0])
 	w.must(err)
-	if gone, err := w.ManagerGone(ctx, &u); err != nil || !gone || u.ManagerID != p[1] {
+	if name, gone, err := w.Manager(ctx, &u); err != nil || name != "" || !gone || u.ManagerID != p[1] {
 		t.Errorf("the manager %s is gone: %t, %v", u.ManagerID, gone, err)
 	}
 	if err := manager(p[3], p[1]); codeOf(err) != directory.CodeInvalidUser {

@@ -94,6 +94,55 @@ not json
 	}
 }
 
+// A line that says by an ID whom it is about edits that user or nobody: it creates none, and
+// does not go to whoever has got the address since.
+func TestLoadByID(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	ann := w.user(`{"email":"ann@corp.example"}`, admin)
+	ben := w.user(`{"email":"ben@corp.example"}`, admin)
+	moved := w.user(`{"email":"cyd@corp.example"}`, admin)
+	gone := w.user(`{"email":"dee@corp.example"}`, admin)
+	_, err := w.Patch(ctx, admin, moved.ID, []byte(`{"email":"cyd.smith@corp.example"}`), 0)
+	w.must(err)
+	_, err = w.Patch(ctx, admin, ben.ID, []byte(`{"email":"ben.smith@corp.example"}`), 0)
+	w.must(err)
+	heir := w.user(`{"email":"ben@corp.example"}`, admin)
+	w.must(w.Delete(ctx, admin, gone.ID, 0))
+	line := func(id directory.UserID, email string) string {
+		return fmt.Sprintf(`{"id":%q,"email":%q,"state":"suspended"}`+"\n", id, email)
+	}
+	file := line(ann.ID, "ANN@corp.example") + line(ben.ID, "ben@corp.example") + line(moved.ID, "cyd@corp.example") + line(gone.ID, "dee@corp.example") +
+		`{"email":"eve@corp.example"}` + "\n" + line("usr_none", "eve@corp.example") + `{"id":"","email":"ann@corp.example"}` + "\n" + `{"id":7,"email":"ann@corp.example"}` + "\n"
+	want := map[int]string{2: directory.CodeUserNotFound, 3: directory.CodeUserNotFound, 4: directory.CodeUserNotFound, 6: directory.CodeUserNotFound, 7: directory.CodeInvalidUser, 8: directory.CodeInvalidUser}
+	for _, check := range []bool{true, false} {
+		j, err := w.StartLoad(ctx, admin, []byte(file), LoadOptions{Format: FormatJSONLines, CheckOnly: check})
+		w.must(err)
+		done := w.run(j.ID)
+		got := map[int]string{}
+		for _, r := range w.refusals(j.ID) {
+			got[r.Line] = r.Code
+		}
+		if counts := map[string]int{"created": 1, "updated": 1}; !reflect.DeepEqual(got, want) || !reflect.DeepEqual(done.Counts, counts) {
+			t.Errorf("check %v: refused %v, want %v; counts %v", check, got, want, done.Counts)
+		}
+	}
+	for id, state := range map[directory.UserID]directory.UserState{ann.ID: directory.StateSuspended, ben.ID: directory.StateActive, heir.ID: directory.StateActive, moved.ID: directory.StateActive} {
+		if u, err := w.Get(ctx, id); err != nil || u.State != state {
+			t.Errorf("%s is %s, want %s (%v)", u.Email, u.State, state, err)
+		}
+	}
+	if u, err := w.Get(ctx, ann.ID); err != nil || u.Email != "ann@corp.example" {
+		t.Errorf("the address that says who is meant was written: %s, %v", u.Email, err)
+	}
+	// Groups have no such lines.
+	j, err := w.StartLoad(ctx, admin, []byte(`{"id":"grp_1","name":"Sales"}`), LoadOptions{Of: OfGroups, Format: FormatJSONLines})
+	w.must(err)
+	if w.run(j.ID); len(w.refusals(j.ID)) != 1 {
+		t.Error("a line of a group with an ID was taken")
+	}
+}
+
 func TestLoadFiles(t *testing.T) {
 	w := newWorld(t)
 	for _, test := range []struct {

@@ -103,10 +103,21 @@ func (l *loader) line(ctx context.Context, line loadLine) error {
 			return err
 		}
 	}
-	if u, ok := l.users[address]; ok {
+	u, ok := l.users[address]
+	switch {
+	case line.ID != "" && u.ID != line.ID:
+		l.refuse(line, notTheirs(line))
+		return nil
+	case ok:
 		return l.update(ctx, line, u.ID)
 	}
 	return l.create(ctx, line)
+}
+
+// notTheirs refuses a line that says by an ID whom it is about, and by an address that is
+// not theirs, or not any more.
+func notTheirs(line loadLine) *directory.Refusal {
+	return &directory.Refusal{Code: directory.CodeUserNotFound, Detail: fmt.Sprintf("There is no user %s with this address; nobody was created or changed.", line.ID)}
 }
 
 // isNew reports whether a line before has made the user of an address, and it is
@@ -162,8 +173,12 @@ func (l *loader) updateOnce(ctx context.Context, line loadLine, id directory.Use
 	if old.Deleted != nil {
 		return l.refuseFor(line, deleted(&old))
 	}
+	if line.ID != "" && directory.FoldAddress(old.Email) != directory.FoldAddress(line.Edit["email"]) {
+		l.refuse(line, notTheirs(line)) // the address has changed since it was looked up
+		return nil
+	}
 	u := old
-	wanted := line.Edit
+	wanted := line.wanted()
 	differs := line.Status != "" && line.Edit["state"] == "" && line.Status != old.State
 	if differs && l.options.ApplyStatus {
 		wanted = line.withStatus()

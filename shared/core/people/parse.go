@@ -27,6 +27,8 @@ const (
 type loadLine struct {
 	Line int  `json:"n"`
 	Edit edit `json:"e,omitempty"`
+	// ID is of the one user who may be meant by the address; "" when it is whoever has that.
+	ID directory.UserID `json:"i,omitempty"`
 	// Status is the state that another system's column says; the file itself says
 	// none.
 	Status directory.UserState `json:"s,omitempty"`
@@ -34,6 +36,16 @@ type loadLine struct {
 	Detail string              `json:"d,omitempty"`
 	// Warnings are what a person should know about what was taken of it.
 	Warnings []directory.Warning `json:"w,omitempty"`
+}
+
+// wanted is the edit of whoever is there. Beside an ID the address only says who is meant.
+func (l *loadLine) wanted() edit {
+	if l.ID == "" {
+		return l.Edit
+	}
+	e := maps.Clone(l.Edit)
+	delete(e, "email")
+	return e
 }
 
 // withStatus is the edit with the state that another system's column says.
@@ -420,11 +432,16 @@ func (l *layout) parse(rows *rowReader, line int, element []byte) loadLine {
 	case l.format == FormatXLSX:
 		return l.parseSheetRow(line, element)
 	}
-	e, warnings, err := (&editReader{shape: l.shape, edit: edit{}, spare: true}).read(bytes.TrimSpace(element))
-	if err != nil {
+	out := loadLine{Line: line}
+	r := &editReader{shape: l.shape, edit: edit{}, spare: true}
+	if l.shape == userShape {
+		r.about = &out.ID
+	}
+	var err error
+	if out.Edit, out.Warnings, err = r.read(bytes.TrimSpace(element)); err != nil {
 		return faulty(line, err)
 	}
-	return loadLine{Line: line, Edit: e, Warnings: warnings}
+	return out
 }
 
 func faulty(line int, err error) loadLine {

@@ -269,16 +269,20 @@ func (s *Users) checkManager(ctx context.Context, u *directory.User) error {
 	return userShape.invalid([]directory.FieldError{{Field: "managerId", Detail: fault}})
 }
 
-// ManagerGone reports whether a user names a manager who is deleted, or no longer there.
-func (s *Users) ManagerGone(ctx context.Context, u *directory.User) (bool, error) {
+// Manager is what a user's manager is called. gone: the user names one who is deleted, or no
+// longer there. Without a manager it is neither.
+func (s *Users) Manager(ctx context.Context, u *directory.User) (name string, gone bool, err error) {
 	if u.ManagerID == "" {
-		return false, nil
+		return "", false, nil
 	}
 	m, err := s.read.User(ctx, u.ManagerID)
 	if errors.Is(err, directory.ErrNotFound) {
-		return true, nil
+		return "", true, nil
 	}
-	return m.Deleted != nil, err
+	if err != nil || m.Deleted != nil {
+		return "", err == nil, err
+	}
+	return m.Label(), false, nil
 }
 
 // ChangeAddress edits a user's e-mail address, as far as the caller may. Nothing is

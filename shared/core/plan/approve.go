@@ -26,14 +26,20 @@ func (a *Approval) Declines() bool {
 
 // Select says of each change whether it is approved. What follows from a
 // declined change is declined with it: a user's changes are in their order, and
-// whoever is not adopted is not updated either.
+// whoever is not adopted is not updated either. What has been applied already, by the
+// waves before, is not declined by not being chosen anew.
 func Select(changes []directory.Change, a Approval) []bool {
+	return SelectFunc(changes, a.Chooses)
+}
+
+// SelectFunc is Select of what a function chooses.
+func SelectFunc(changes []directory.Change, chooses func(*directory.Change) bool) []bool {
 	approved := make([]bool, len(changes))
 	declined := map[directory.Ref][]directory.Effect{}
 	for i := range changes {
 		c := &changes[i]
-		approved[i] = a.Chooses(c) && !slices.ContainsFunc(declined[c.Ref()], func(e directory.Effect) bool { return follows(c.Effect, e) })
-		if !approved[i] {
+		approved[i] = chooses(c) && !slices.ContainsFunc(declined[c.Ref()], func(e directory.Effect) bool { return follows(c.Effect, e) })
+		if !approved[i] && c.State != directory.ChangeApplied {
 			declined[c.Ref()] = append(declined[c.Ref()], c.Effect)
 		}
 	}

@@ -65,6 +65,16 @@ func TestSelect(t *testing.T) {
 	}
 }
 
+// What an earlier wave has written is not declined, and what follows from it may be chosen.
+func TestSelectAfterAWave(t *testing.T) {
+	for state, want := range map[directory.ChangeState]bool{directory.ChangeApplied: true, directory.ChangePlanned: false, directory.ChangeFailed: false, directory.ChangeDeclined: false} {
+		changes := []directory.Change{{ID: "1", UserID: "a", Effect: block, State: state}, {ID: "2", UserID: "a", Effect: revoke, State: directory.ChangePlanned}}
+		if got := plan.Select(changes, plan.Approval{ChangeIDs: []directory.ChangeID{"2"}}); got[1] != want {
+			t.Errorf("after a block that is %s the end of the sessions is approved: %v", state, got[1])
+		}
+	}
+}
+
 func TestFingerprint(t *testing.T) {
 	base := func(edit func(*directory.Change)) string {
 		c := directory.Change{ID: "run.1", UserID: annID, AccountID: accountID, Effect: directory.EffectUpdate, Reason: "because", UserVersion: 3,

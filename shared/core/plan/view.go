@@ -17,11 +17,12 @@ type Filter struct {
 	Domains     []string
 	Groups      []directory.GroupID // see GroupOf
 	States      []directory.ChangeState
+	IDs         map[directory.ChangeID]bool // these changes; nil: whatever they are called
 }
 
 // Empty reports whether the filter selects every change.
 func (f *Filter) Empty() bool {
-	return len(f.Effects)+len(f.Users)+len(f.Properties)+len(f.Departments)+len(f.Domains)+len(f.Groups)+len(f.States) == 0
+	return len(f.Effects)+len(f.Users)+len(f.Properties)+len(f.Departments)+len(f.Domains)+len(f.Groups)+len(f.States)+len(f.IDs) == 0
 }
 
 // GroupOf is the group of the directory that a change is about: the group itself, one of
@@ -49,6 +50,7 @@ func (f *Filter) Match(c *directory.Change) bool {
 	}
 	switch {
 	case len(f.Effects) > 0 && !slices.ContainsFunc(f.Effects, func(e directory.Effect) bool { return is(c, e) }),
+		f.IDs != nil && !f.IDs[c.ID],
 		len(f.Users) > 0 && !slices.Contains(f.Users, c.UserID),
 		len(f.States) > 0 && !slices.Contains(f.States, c.State),
 		len(f.Groups) > 0 && !slices.Contains(f.Groups, GroupOf(c)),

@@ -31,6 +31,11 @@
 //	role holders, for candidates    assign.Candidates  5 minutes (same)    another authorisation
 //	keys of sealing sessions        seal.Sessions      the process's end   nothing can: the key of KMS and the session's
 //	                                                                       name make it what it is; 4,096 of them
+//	how many things wait for a      console.marks      30 seconds          an act of the same session in this process, and
+//	decision, of a session                                                 home, which asks; the console imports nothing of
+//	                                                                       the core, so this is no Memory; 1,000 of them
+//	the issuer's description, by    console.described  5 minutes           nothing: its keys are asked for by themselves, when
+//	which people sign in                                                   a token names another one. No Memory, as above
 //	ticks of the schedule           schedule.Scheduler,  the process's end: they only say whose turn it is
 //
 // # What an invocation remembers

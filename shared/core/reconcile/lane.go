@@ -128,12 +128,16 @@ func longRead[T any](ctx context.Context, s *session, d time.Duration, ask func(
 }
 
 // meanwhile asks, and does something each second and at any news until the answer is
-// there; its error ends the waiting.
+// there. When that fails the question is called off, and waited for: what was asked does
+// not outlive whoever asked it, or a function that sleeps would wake up with it in its
+// next invocation.
 func meanwhile[T any](ctx context.Context, ask func(ctx context.Context) (T, error), news <-chan struct{}, do func() error) (T, error) {
 	type answer struct {
 		value T
 		err   error
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	there := make(chan answer, 1)
 	go func() {
 		value, err := ask(ctx)
@@ -149,6 +153,8 @@ func meanwhile[T any](ctx context.Context, ask func(ctx context.Context) (T, err
 		case <-timer.C:
 		}
 		if err := do(); err != nil {
+			cancel()
+			<-there
 			var none T
 			return none, err
 		}

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -185,4 +186,21 @@ func (w *world) emptyPages(n int) {
 	w.Helper()
 	_, err := w.sim.SetFault(entratest.Fault{Kind: "delta-empty-page", Times: n})
 	w.do(err)
+}
+
+// TestNoQuestionOutlivesWhoAsked: what is awaited is called off when what is done
+// meanwhile fails, and has ended before anybody goes on.
+func TestNoQuestionOutlivesWhoAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lost, ended := errors.New("the lease is lost"), false
+		_, err := meanwhile(t.Context(), func(ctx context.Context) (int, error) {
+			<-ctx.Done()
+			time.Sleep(time.Minute) // a request that takes its time to give up
+			ended = true
+			return 0, ctx.Err()
+		}, nil, func() error { return lost })
+		if !errors.Is(err, lost) || !ended {
+			t.Errorf("error %v; the question has ended: %t", err, ended)
+		}
+	})
 }

@@ -22,8 +22,8 @@ func (s *Service) selected(ctx context.Context, r *store.RunRecord, a plan.Appro
 	places := maps.Clone(named)
 	ids := slices.Clone(a.ChangeIDs)
 	open, taken, matched := 0, 0, 0
-	err := s.eachChange(ctx, r, func(c *directory.Change) error {
-		if c.State != directory.ChangePlanned && c.State != directory.ChangeApproved {
+	err := s.eachChange(ctx, r, nil, func(c *directory.Change) error {
+		if !undecided(c) {
 			return nil
 		}
 		open++
@@ -58,9 +58,14 @@ func (s *Service) selected(ctx context.Context, r *store.RunRecord, a plan.Appro
 	return plan.Approval{ChangeIDs: ids, Effects: a.Effects}, places, nil
 }
 
-// eachChange hands on a run's changes in their order, with what has become of them.
-func (s *Service) eachChange(ctx context.Context, r *store.RunRecord, take func(*directory.Change) error) error {
+// eachChange hands on the changes of some chunks of a run in their order, with what has
+// become of them.
+func (s *Service) eachChange(ctx context.Context, r *store.RunRecord, of chunks, take func(*directory.Change) error) error {
 	for cursor := ""; ; {
+		var more bool
+		if cursor, more = of.next(cursor); !more {
+			return nil
+		}
 		page, next, err := s.changes.Changes(ctx, r, cursor, store.ChunkSize)
 		if err != nil {
 			return err
@@ -79,15 +84,96 @@ func (s *Service) eachChange(ctx context.Context, r *store.RunRecord, take func(
 // Selection is how many of a run's changes a filter selects.
 type Selection struct {
 	Changes int                           `json:"changes" doc:"How many changes the filter selects."`
-	Of      int                           `json:"of" doc:"Of how many changes."`
+	Of      int                           `json:"of" doc:"Of how many changes; with place, of how many that were looked at."`
 	Effects map[directory.Effect]int      `json:"effects" doc:"The selected ones by what they do."`
 	States  map[directory.ChangeState]int `json:"states" doc:"The selected ones by what has become of them."`
 	People  map[directory.Effect]int      `json:"people,omitempty" doc:"Where changes are about several people each, as of a group's licences: about how many."`
 	// Irreversible counts those of which something cannot be taken back.
 	Irreversible map[directory.Effect]int `json:"irreversible" doc:"Those of which something cannot be taken back, by what they do."`
+	// Written is what an approval of the selected changes would write.
+	Written *Written `json:"written,omitempty" doc:"While the run is held: what an approval of the selected ones would write. What follows from a change that it declines is declined with it."`
 	// Groups are those that the selected changes are about (plan.GroupOf).
 	Groups  []GroupSelection `json:"groups,omitempty" doc:"Groups of the directory that the selected ones are about: of many, the 200 with the most."`
 	Partial bool             `json:"partial,omitempty" doc:"The run has more changes than were looked at (100,000): all numbers are of these."`
+}
+
+// Written is what an approval would write.
+type Written struct {
+	Changes int                      `json:"changes"`
+	Effects map[directory.Effect]int `json:"effects"`
+	// Irreversible counts those of which something cannot be taken back.
+	Irreversible map[directory.Effect]int `json:"irreversible"`
+}
+
+func newWritten() *Written {
+	return &Written{Effects: map[directory.Effect]int{}, Irreversible: map[directory.Effect]int{}}
+}
+
+func (w *Written) add(c *directory.Change) {
+	w.Changes++
+	w.Effects[c.Effect]++
+	if lasting(c) {
+		w.Irreversible[c.Effect]++
+	}
+}
+
+// lasting reports whether something of a change cannot be taken back.
+func lasting(c *directory.Change) bool {
+	return c.Irreversible != "" || slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool { return p.Irreversible != "" })
+}
+
+// approvals finds out what an approval of what a filter selects would write. As the engine
+// does, it looks at each chunk by itself: all changes of an object stand in one.
+type approvals struct {
+	filter         *plan.Filter
+	chunk          int
+	changes        []directory.Change // of the chunk
+	open           int                // how many of all may still be decided about
+	chosen, partly *Written           // all that is selected, and without what is declined with another
+}
+
+func newApprovals(f *plan.Filter) *approvals {
+	return &approvals{filter: f, chosen: newWritten(), partly: newWritten()}
+}
+
+// add takes the next change.
+func (a *approvals) add(c *directory.Change) {
+	if _, chunk, _, ok := store.Place(c.ID); ok && chunk != a.chunk {
+		a.endChunk()
+		a.chunk = chunk
+	}
+	a.changes = append(a.changes, *c)
+}
+
+func (a *approvals) endChunk() {
+	for i, yes := range plan.SelectFunc(a.changes, func(c *directory.Change) bool { return undecided(c) && a.filter.Match(c) }) {
+		c := &a.changes[i]
+		if undecided(c) {
+			a.open++
+			if a.filter.Match(c) {
+				a.chosen.add(c)
+			}
+		}
+		if yes {
+			a.partly.add(c)
+		}
+	}
+	a.changes = a.changes[:0]
+}
+
+// written is what would be. Who approves all that is open by a filter approves the run,
+// and nothing is declined.
+func (a *approvals) written() *Written {
+	a.endChunk()
+	if a.filter.IDs == nil && a.chosen.Changes == a.open {
+		return a.chosen
+	}
+	return a.partly
+}
+
+// undecided reports whether a change may still be written.
+func undecided(c *directory.Change) bool {
+	return c.State == directory.ChangePlanned || c.State == directory.ChangeApproved
 }
 
 // GroupSelection is how many of the selected changes are about a group.
@@ -115,13 +201,17 @@ func (s *Service) Count(ctx context.Context, id directory.RunID, f plan.Filter) 
 		return sel, err
 	}
 	groups := map[directory.GroupID]*GroupSelection{}
-	err = s.eachChange(ctx, &r, func(c *directory.Change) error {
+	approvals := newApprovals(&f)
+	err = s.eachChange(ctx, &r, chunksOf(&f), func(c *directory.Change) error {
 		if sel.Of == mostCounted {
 			sel.Partial = true
 			return errEnough
 		}
 		sel.Of++
 		c.State = progress.stateOf(&r, c)
+		if r.State == directory.RunHeld {
+			approvals.add(c)
+		}
 		if f.Match(c) {
 			sel.add(c, groups)
 		}
@@ -129,6 +219,9 @@ func (s *Service) Count(ctx context.Context, id directory.RunID, f plan.Filter) 
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
+	}
+	if r.State == directory.RunHeld {
+		sel.Written = approvals.written()
 	}
 	for _, g := range groups {
 		sel.Groups = append(sel.Groups, *g)
@@ -158,7 +251,7 @@ func (s *Selection) add(c *directory.Change, groups map[directory.GroupID]*Group
 		}
 		s.People[c.Effect] += c.People
 	}
-	if c.Irreversible != "" || slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool { return p.Irreversible != "" }) {
+	if lasting(c) {
 		s.Irreversible[c.Effect]++
 	}
 }

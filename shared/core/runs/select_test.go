@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,6 +127,124 @@ func TestCountByGroup(t *testing.T) {
 	for g, n := range map[directory.GroupID]int{"grp_1": 3, "grp_2": 1, "grp_3": 1, "grp_4": 0} {
 		if got, err := s.Count(t.Context(), r.ID, plan.Filter{Groups: []directory.GroupID{g}}); err != nil || got.Changes != n {
 			t.Errorf("about %s are %d (%v), want %d", g, got.Changes, err, n)
+		}
+	}
+}
+
+// What an approval of a part would write is counted as the engine selects it: what follows
+// from a declined change is not, chunk by chunk, and what a wave has written is not declined.
+func TestCountWritten(t *testing.T) {
+	t.Parallel()
+	w := testworld.New(t)
+	c := w.Connection("hq")
+	s := New(Config{Stores: StoresOf(w.Store), Now: w.Now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }})
+	lease, _, err := w.Store.Leases.AcquireLease(t.Context(), c.ID, "test", time.Hour)
+	w.Must(err)
+	r := NewRecord(c.ID, c.Epoch, w.Now())
+	w.Must(w.Store.Runs.CreateRun(t.Context(), directory.AuditEvent{}, &r))
+	w.Must(w.Store.Runs.AppendChunk(t.Context(), &lease, &r, []directory.Change{
+		{UserID: "usr_1", Effect: directory.EffectAdopt}, {UserID: "usr_1", Effect: directory.EffectUpdate, Irreversible: "gone"},
+		{UserID: "usr_2", Effect: directory.EffectBlock}, {UserID: "usr_2", Effect: directory.EffectRevoke}}))
+	w.Must(w.Store.Runs.AppendChunk(t.Context(), &lease, &r, []directory.Change{
+		{UserID: "usr_3", Effect: directory.EffectUpdate, Irreversible: "gone"},
+		{UserID: "usr_4", Effect: directory.EffectBlock, State: directory.ChangeApplied}, {UserID: "usr_4", Effect: directory.EffectRevoke}}))
+	if got, err := s.Count(t.Context(), r.ID, plan.Filter{}); err != nil || got.Written != nil {
+		t.Errorf("of a run that is not held, %+v is written (%v)", got.Written, err)
+	}
+	r.State, r.Held = directory.RunHeld, &directory.Held{Reasons: []string{"many"}}
+	w.Must(w.Store.Runs.SaveRun(t.Context(), &lease, &r))
+	id := func(place string) directory.ChangeID { return directory.ChangeID(string(r.ID) + "." + place) }
+	ids := func(places ...string) plan.Filter {
+		f := plan.Filter{IDs: map[directory.ChangeID]bool{}}
+		for _, p := range places {
+			f.IDs[id(p)] = true
+		}
+		return f
+	}
+	effects := func(list ...directory.Effect) plan.Filter { return plan.Filter{Effects: list} }
+	for _, test := range []struct {
+		f                 plan.Filter
+		selected, written int
+		says              string
+	}{
+		{effects(directory.EffectUpdate, directory.EffectRevoke), 4, 2, "map[revoke:1 update:1] map[update:1]"},
+		{effects(directory.EffectUpdate, directory.EffectAdopt), 3, 3, "map[adopt:1 update:2] map[update:2]"},
+		{effects(directory.EffectBlock), 2, 1, "map[block:1] map[]"},
+		{effects(directory.EffectRename), 0, 0, "map[] map[]"},
+		{plan.Filter{}, 7, 6, "map[adopt:1 block:1 revoke:2 update:2] map[update:2]"},
+		{plan.Filter{States: []directory.ChangeState{directory.ChangePlanned, directory.ChangeApproved}}, 6, 6, "map[adopt:1 block:1 revoke:2 update:2] map[update:2]"},
+		{ids("0.1", "0.3"), 2, 0, "map[] map[]"},
+		{ids("0.2", "0.3", "1.2"), 3, 3, "map[block:1 revoke:2] map[]"},
+		{ids("1.1"), 1, 0, "map[] map[]"},
+	} {
+		got, err := s.Count(t.Context(), r.ID, test.f)
+		if err != nil || got.Changes != test.selected || got.Written == nil || got.Written.Changes != test.written || fmt.Sprint(got.Written.Effects, got.Written.Irreversible) != test.says {
+			t.Errorf("%+v: %d selected, %+v written (%v); want %d, and %d: %s", test.f, got.Changes, got.Written, err, test.selected, test.written, test.says)
+		}
+	}
+}
+
+// counted reads chunks, and keeps which.
+type counted struct {
+	of   Changes
+	from []string
+}
+
+func (c *counted) Changes(ctx context.Context, r *store.RunRecord, cursor string, limit int) ([]directory.Change, string, error) {
+	c.from = append(c.from, cursor)
+	return c.of.Changes(ctx, r, cursor, limit)
+}
+
+func (c *counted) PlannedChunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, error) {
+	return c.of.PlannedChunk(ctx, id, chunk)
+}
+
+// Of changes that are named only their chunks are read, however far behind they stand.
+func TestNamedChanges(t *testing.T) {
+	t.Parallel()
+	w := testworld.New(t)
+	c := w.Connection("hq")
+	stores := StoresOf(w.Store)
+	reads := &counted{of: stores.Changes}
+	stores.Changes = reads
+	s := New(Config{Stores: stores, Now: w.Now})
+	id := planned(t, w, &c, map[string]int{"A": 20*store.ChunkSize + 7})
+	name := func(places ...string) plan.Filter {
+		ids := map[directory.ChangeID]bool{}
+		for _, p := range places {
+			ids[directory.ChangeID(string(id)+"."+p)] = true
+		}
+		return plan.Filter{IDs: ids}
+	}
+	for _, test := range []struct {
+		f    plan.Filter
+		want string // the changes
+		from string // what is read of
+	}{
+		{name("20.6"), "20.6", "[20.0]"},
+		{name("3.499", "3.0", "11.250"), "3.0 3.499 11.250", "[3.0 11.0]"},
+		{name("20.7", "21.0", "4000.1"), "", "[20.0]"},
+		{name(), "", "[]"},
+	} {
+		reads.from = nil
+		n, err := s.Count(t.Context(), id, test.f)
+		if err != nil || fmt.Sprint(reads.from) != test.from {
+			t.Errorf("%s: read from %v (%v), want %s", test.want, reads.from, err, test.from)
+		}
+		reads.from = nil
+		var got []string
+		for cursor := ""; ; {
+			list, next, err := s.ChangesWhere(t.Context(), id, test.f, cursor, 2)
+			w.Must(err)
+			for i := range list {
+				got = append(got, strings.TrimPrefix(string(list[i].ID), string(id)+"."))
+			}
+			if cursor = next; cursor == "" {
+				break
+			}
+		}
+		if strings.Join(got, " ") != test.want || n.Changes != len(got) {
+			t.Errorf("named %s, listed %v and counted %d", test.want, got, n.Changes)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"bindery/shared/core/plan"
@@ -116,7 +117,8 @@ func (s *Service) Left(ctx context.Context, id directory.RunID, cursor string) (
 
 // ChangesWhere returns a page of those changes of a run that a filter selects.
 // A call looks at a bounded number of changes: a page may hold fewer than
-// limit, or none, and still have a next one.
+// limit, or none, and still have a next one. Of changes that are named only their chunks
+// are read.
 func (s *Service) ChangesWhere(ctx context.Context, id directory.RunID, f plan.Filter, cursor string, limit int) ([]directory.Change, string, error) {
 	r, err := s.runs.Run(ctx, id)
 	if err != nil {
@@ -127,7 +129,12 @@ func (s *Service) ChangesWhere(ctx context.Context, id directory.RunID, f plan.F
 		return nil, "", err
 	}
 	var list []directory.Change
+	chunks := chunksOf(&f)
 	for looked := 0; looked < mostLooked; {
+		var more bool
+		if cursor, more = chunks.next(cursor); !more {
+			return list, "", nil
+		}
 		page, next, err := s.changes.Changes(ctx, &r, cursor, store.ChunkSize)
 		if err != nil {
 			return nil, "", err
@@ -162,3 +169,45 @@ func (p *Progress) stateOf(r *store.RunRecord, c *directory.Change) directory.Ch
 
 // mostLooked is how many changes a filtered page looks at.
 const mostLooked = 20000
+
+// chunks are the parts of a plan that are looked at, in order; nil: all of them.
+type chunks []int
+
+// chunksOf are the chunks in which a filter can select anything.
+func chunksOf(f *plan.Filter) chunks {
+	if f.IDs == nil {
+		return nil
+	}
+	list := chunks{}
+	for id := range f.IDs {
+		if _, chunk, _, ok := store.Place(id); ok {
+			list = append(list, chunk)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// next is where reading goes on from a cursor: there, or at the beginning of the next chunk
+// that is looked at; false when there is none.
+func (list chunks) next(cursor string) (string, bool) {
+	if list == nil {
+		return cursor, true
+	}
+	chunk := 0
+	if at, _, ok := strings.Cut(cursor, "."); ok {
+		n, err := strconv.Atoi(at)
+		if err != nil {
+			return cursor, true // the store says what is wrong with it
+		}
+		chunk = n
+	}
+	i, found := slices.BinarySearch(list, chunk)
+	switch {
+	case i == len(list):
+		return "", false
+	case found && cursor != "":
+		return cursor, true
+	}
+	return strconv.Itoa(list[i]) + ".0", true
+}

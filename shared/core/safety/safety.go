@@ -71,6 +71,9 @@ type Edit struct {
 	Name *string
 	// Settings makes the new settings of those that are there.
 	Settings func(directory.Settings) (directory.Settings, error)
+	// Base is the mark of the settings that the edit was made of (directory.SettingsMark);
+	// empty: the edit goes onto whatever is there.
+	Base string
 }
 
 // Edited is what came of an edit.
@@ -85,12 +88,17 @@ type Edited struct {
 // Edit changes a connection's name and settings. What loosens safety needs a
 // caller who may decide, and under fourEyes waits for another one as a proposal:
 // then nothing of the edit is done yet. Errors: ErrNotFound, and refusals by
-// ErrInvalid, ErrForbidden and ErrConflict; then nothing was changed.
+// ErrInvalid, ErrForbidden and ErrConflict, and by ErrStale when the settings are not
+// those of the edit's Base any more; then nothing was changed.
 func (s *Service) Edit(ctx context.Context, by directory.Caller, id directory.ConnectionID, e Edit) (Edited, error) {
 	var out Edited
 	var err error
 	out.Connection, err = s.Store.ModifyConnection(ctx, by.AuditEvent(directory.AuditEditConnection), id, func(c *directory.Connection) error {
 		out.Changed, out.Proposal = false, nil
+		if e.Base != "" && e.Base != directory.SettingsMark(c.Settings) {
+			return directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "The settings have changed since they were read; nothing was changed.",
+				"Read the connection again, and send the ETag of that answer.")
+		}
 		if e.Name != nil {
 			name, err := connectionName(*e.Name)
 			if err != nil {
