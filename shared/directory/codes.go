@@ -514,4 +514,10 @@ const (
 	CodeSubscriptionEnding     = "subscription-ending"
 	CodeSubscriptionSuspended  = "subscription-suspended"
 	CodeGroupLicenceErrors     = "group-license-errors"
+	CodeScimClientWaiting      = "scim-client-waiting"
+	CodeScimClientSilent       = "scim-client-silent"
+	CodeScimClientPaused       = "scim-client-paused"
+	CodeScimRequestsRefused    = "scim-requests-refused"
+	CodeScimTokenEnding        = "scim-token-ending"
+	CodeScimTokenEnded         = "scim-token-ended"
 )

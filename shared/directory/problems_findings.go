@@ -49,5 +49,11 @@ var findings = []ProblemType{
 	{Code: CodeSubscriptionEnding, Means: "Seats of a product are in the grace after their end."},
 	{Code: CodeSubscriptionSuspended, Means: "Seats of a product are suspended or locked."},
 	{Code: CodeGroupLicenceErrors, Means: "Microsoft could not license all members of a group."},
+	{Code: CodeScimClientWaiting, Means: "A SCIM client has been set up and has not sent anything yet."},
+	{Code: CodeScimClientSilent, Means: "A SCIM client has sent nothing for long."},
+	{Code: CodeScimClientPaused, Means: "A SCIM client is paused: nothing it sends is taken."},
+	{Code: CodeScimRequestsRefused, Means: "Requests of a SCIM client were refused."},
+	{Code: CodeScimTokenEnding, Means: "The token that a SCIM client uses ends soon."},
+	{Code: CodeScimTokenEnded, Means: "A SCIM client has no token any more that opens anything."},
 	{Code: CodeNotAllLookedAt, Means: "The directory or the tenant is too large for one check."},
 }

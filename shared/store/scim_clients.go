@@ -31,13 +31,17 @@ func scimTokenKey(c directory.ScimClientID, t directory.ScimTokenID) table.Key {
 }
 
 func scimClientItem(c *directory.ScimClient) *table.Item {
-	return &table.Item{Key: scimClientKey(c.ID), Index1: table.Key{Partition: scimClientsAt, Sort: string(c.ID)}, Version: c.Version, Body: encode(c)}
+	it := &table.Item{Key: scimClientKey(c.ID), Index1: table.Key{Partition: scimClientsAt, Sort: string(c.ID)}, Version: c.Version, Body: encode(c)}
+	if !c.LastRequest.IsZero() {
+		it.Numbers = map[string]int64{numUsed: millis(c.LastRequest)}
+	}
+	return it
 }
 
 func decodeScimClient(it table.Item) (directory.ScimClient, error) {
 	var c directory.ScimClient
 	err := decode(it, &c)
-	c.Version = it.Version
+	c.Version, c.LastRequest = it.Version, fromMillis(it.Numbers[numUsed])
 	return c, err
 }
 
@@ -120,7 +124,7 @@ type scimTokenBody struct {
 	Hash []byte `json:"hash"`
 }
 
-const numUsed = "used" // of a token: the hour of its last use
+const numUsed = "used" // of a token and of a client: the hour of its last use
 
 func scimTokenItem(t *directory.ScimToken) *table.Item {
 	it := &table.Item{Key: scimTokenKey(t.ClientID, t.ID), Body: encode(scimTokenBody{*t, t.Hash})}
@@ -232,6 +236,22 @@ func (s *ScimClients) TouchScimToken(ctx context.Context, t *directory.ScimToken
 		return nil
 	}
 	return fail("use of SCIM token", err)
+}
+
+// TouchScimClient notes the hour in which a client's request was answered; once an hour is
+// enough. Whoever saves the client at the same time may set that back, until the next hour.
+func (s *ScimClients) TouchScimClient(ctx context.Context, c *directory.ScimClient) error {
+	hour := s.db.now().Truncate(time.Hour)
+	if !c.LastRequest.Before(hour) {
+		return nil
+	}
+	err := s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{Key: scimClientKey(c.ID), SetNumbers: map[string]int64{numUsed: millis(hour)}}, If: table.Condition{Present: true},
+	})
+	if refused(err) {
+		return nil // it was deleted meanwhile
+	}
+	return fail("last request of SCIM client", err)
 }
 
 // ScimRequestLife is how long the requests of a client are kept.

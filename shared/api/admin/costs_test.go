@@ -49,7 +49,7 @@ func TestCostsOfReading(t *testing.T) {
 			"/v1/names?id=" + strings.Join(users[:10], ","): 1,
 			"/v1/users/" + users[0] + "/bindings":           3,
 			"/v1/attention?urgency=decide":                  5, // a page of connections with their leases, and of one its lease, its open runs and their records
-			"/v1/attention":                                 7, // its problems and the doctor's report besides
+			"/v1/attention":                                 8, // its problems and the doctor's report besides, and the list of SCIM clients
 		} {
 			n := cost("GET", path, "")
 			if n > most {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"bindery/shared/core/doctor"
 	"bindery/shared/core/provision"
 	"bindery/shared/directory"
 )
@@ -19,6 +20,11 @@ type ScimClients interface {
 	Tokens(ctx context.Context, id directory.ScimClientID) ([]directory.ScimToken, error)
 	RevokeToken(ctx context.Context, by directory.Caller, c directory.ScimClientID, id directory.ScimTokenID) (directory.ScimToken, error)
 	Requests(ctx context.Context, id directory.ScimClientID, cursor string, limit int) ([]directory.ScimRequest, string, error)
+}
+
+// ClientDoctor looks at a client that pushes by SCIM; *doctor.Clients does.
+type ClientDoctor interface {
+	Of(ctx context.Context, c *directory.ScimClient) (doctor.ClientReport, error)
 }
 
 // ScimClientPath names a client in a path.
@@ -71,6 +77,9 @@ func (a *API) scimClients() {
 		summary: "Edit a client, or pause it", body: schema[provision.ClientEdit](a), types: patchTypes}, a.editScimClient)
 	register(a, operation{id: "deleteScimClient", method: http.MethodDelete, path: "/v1/scim-clients/{id}", scope: ScopeAdmin,
 		summary: "Delete a client with its tokens", more: "What it has pushed stays in the directory."}, a.deleteScimClient)
+	register(a, operation{id: "getScimClientHealth", method: http.MethodGet, path: "/v1/scim-clients/{id}/health", scope: ScopeRead,
+		summary: "Look at a client: is it silent or paused, were its requests refused, does its token end",
+		more:    "Judged on the spot by its record, its tokens and its last 200 requests of 24 hours. What is found is in GET /v1/attention as well."}, a.getScimClientHealth)
 	register(a, operation{id: "createScimToken", method: http.MethodPost, path: "/v1/scim-clients/{id}/tokens", scope: ScopeAdmin, status: 201,
 		summary: "Make a token of a client", more: scimTokenText, body: schema[NewScimToken](a), optional: true}, a.createScimToken)
 	register(a, operation{id: "listScimTokens", method: http.MethodGet, path: "/v1/scim-clients/{id}/tokens", scope: ScopeRead,
@@ -101,6 +110,16 @@ func (a *API) listScimClients(ctx context.Context, _ Caller, in *struct{ Paging 
 func (a *API) getScimClient(ctx context.Context, _ Caller, in *ScimClientPath) (*scimClientOutput, error) {
 	c, err := a.ScimClients.Get(ctx, directory.ScimClientID(in.ID))
 	return &scimClientOutput{etagOf(c.Version), viewScimClient(c)}, err
+}
+
+func (a *API) getScimClientHealth(ctx context.Context, _ Caller, in *ScimClientPath) (*output[doctor.ClientReport], error) {
+	c, err := a.ScimClients.Get(ctx, directory.ScimClientID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.ClientDoctor.Of(ctx, &c)
+	r.Findings = orEmpty(r.Findings)
+	return &output[doctor.ClientReport]{r}, err
 }
 
 // scimClientEditing is what every edit of a client takes.

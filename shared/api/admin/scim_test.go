@@ -43,6 +43,26 @@ func TestScimClients(t *testing.T) {
 	if err := json.Unmarshal([]byte(w.want(200, "", "GET", path+"/tokens", "").raw), &list); err != nil || len(list.Items) != 1 || list.Items[0].Revoked == "" {
 		t.Errorf("%+v, %v", list, err)
 	}
+	if a = w.want(200, "", "GET", path+"/health", ""); !strings.Contains(a.raw, `"scim-client-paused"`) {
+		t.Errorf("%s", a.raw)
+	}
+	var needs struct {
+		Items []struct{ Urgency, Code, ScimClientID, ScimClientName, ConnectionID string }
+	}
+	paused := w.want(200, "", "GET", "/v1/attention", "")
+	if err := json.Unmarshal([]byte(paused.raw), &needs); err != nil || len(needs.Items) != 1 || needs.Items[0].Urgency != "waiting" || needs.Items[0].ScimClientID != id || needs.Items[0].ScimClientName != "Okta" {
+		t.Errorf("%s, %v", paused.raw, err)
+	}
+	w.want(304, "", "GET", "/v1/attention", "", "If-None-Match", paused.header.Get("ETag"))
+	if a = w.want(200, "", "GET", "/v1/attention?urgency=decide", ""); strings.Contains(a.raw, "scim") {
+		t.Errorf("%s", a.raw)
+	}
+	w.want(400, "invalid-body", "PATCH", path, `{"silentDays":91}`)
+	w.want(200, "", "PATCH", path, `{"paused":false,"silentDays":0}`)
+	if a = w.want(200, "", "GET", path+"/health", ""); !strings.Contains(a.raw, `"scim-token-ended"`) {
+		t.Errorf("%s", a.raw)
+	}
+	w.want(404, "scim-client-not-found", "GET", "/v1/scim-clients/scm_x/health", "")
 	w.want(404, "scim-token-not-found", "DELETE", path+"/tokens/sct_x", "")
 	w.want(204, "", "DELETE", path, "")
 	w.want(404, "scim-client-not-found", "GET", path, "")

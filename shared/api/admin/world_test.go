@@ -106,8 +106,9 @@ func newWorld(t *testing.T) *world {
 		Passwords: passwords.New(passwords.Config{Connections: s.Connections, Bindings: s.Bindings, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
 		Activity: &audit.Service{Reports: audit.Report{Stores: audit.ReportStoresOf(s)}, Sums: audit.Summary{Stores: audit.SummaryStoresOf(s), Now: now},
 			Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(s), Stores: audit.VerifyStoresOf(s), Jobs: started, Now: now}, Audits: &audit.Audit{Stores: audit.AuditStoresOf(s), Now: now}},
-		ScimClients: provision.New(provision.Config{Records: s.ScimClients, Now: now}),
-		Gateway:     gateway{}, Attention: &attention.Service{Stores: attention.StoresOf(s), Now: now},
+		ScimClients:  provision.New(provision.Config{Records: s.ScimClients, Now: now}),
+		ClientDoctor: doctor.ClientsOf(s, now),
+		Gateway:      gateway{}, Attention: &attention.Service{Stores: attention.StoresOf(s, now), Now: now},
 	})
 	if err != nil {
 		t.Fatal(err)

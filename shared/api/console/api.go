@@ -135,6 +135,8 @@ type needed struct {
 	Urgency        string                   `json:"urgency"`
 	ConnectionID   directory.ConnectionID   `json:"connectionId"`
 	ConnectionName string                   `json:"connectionName"`
+	ScimClientID   directory.ScimClientID   `json:"scimClientId"`
+	ScimClientName string                   `json:"scimClientName"`
 	Message        string                   `json:"message"`
 	Next           string                   `json:"next"`
 	Since          time.Time                `json:"since,omitzero"`

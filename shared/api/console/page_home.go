@@ -225,7 +225,7 @@ func (v *visit) heldBecause(held *directory.Held, said g.Node) g.Node {
 
 // needed is one thing of the inbox: which connection, what, since when, and where to look.
 func (v *visit) needed(n *needed, list []connection) g.Node {
-	at := here("connections", string(n.ConnectionID))
+	at, name := here("connections", string(n.ConnectionID)), cmp.Or(n.ConnectionName, n.ScimClientName)
 	to, t := at, toneWarn
 	switch n.Urgency {
 	case urgencyBroken:
@@ -257,6 +257,9 @@ func (v *visit) needed(n *needed, list []connection) g.Node {
 		what = []g.Node{h.P(h.Strong(v.count(affected, n.Count)), g.Text(" "), said), g.If(n.Next != "", h.P(v.sentence(n.Next)))}
 	case "finding":
 		to = at + "/health"
+		if n.ScimClientID != "" {
+			to = here("sources", string(n.ScimClientID))
+		}
 		what = []g.Node{h.P(g.If(n.Subject != "", h.Strong(data(n.Subject), g.Text(" "))), said), g.If(n.Next != "", h.P(v.sentence(n.Next)))}
 	case "lacking-permission":
 		what = []g.Node{h.P(h.Strong(v.say(textLacking)), g.Text(" "), code(n.Subject)), h.P(said)}
@@ -279,8 +282,8 @@ func (v *visit) needed(n *needed, list []connection) g.Node {
 		when = append(when, g.Group([]g.Node{v.say(ends), g.Text(" "), v.moment(n.Until)}))
 	}
 	return h.Li(h.Class("item "+string(t)),
-		h.Div(h.P(h.Class("of"), data(n.ConnectionName)), g.Group(what), g.If(len(when) > 0, h.P(h.Class("faint"), dotted(when)))),
-		link(to, h.Class("button"), v.say(textLook), h.Span(h.Class("unseen"), g.Text(" "), data(n.ConnectionName))))
+		h.Div(h.P(h.Class("of"), data(name)), g.Group(what), g.If(len(when) > 0, h.P(h.Class("faint"), dotted(when)))),
+		link(to, h.Class("button"), v.say(textLook), h.Span(h.Class("unseen"), g.Text(" "), data(name))))
 }
 
 // dotted puts dots between things.

@@ -27,7 +27,7 @@ import (
 type Clients interface {
 	Authenticate(ctx context.Context, id directory.ScimClientID, token string) (directory.ScimClient, directory.ScimTokenID, error)
 	Get(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error)
-	Log(ctx context.Context, id directory.ScimClientID, r *directory.ScimRequest)
+	Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest)
 	Mark(ctx context.Context, id directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
 	MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (int, string, error)
 }
@@ -137,7 +137,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.log.Status, c.log.Notes, c.log.Milliseconds = a.status, c.notes.list, h.Now().Sub(began).Milliseconds()
-	h.Clients.Log(r.Context(), c.client.ID, &c.log)
+	h.Clients.Log(r.Context(), &c.client, &c.log)
 }
 
 // open finds out whose a request is. What nobody is known for leaves no trace but in the

@@ -22,11 +22,12 @@ type Stores struct {
 	Runs        openRuns
 	Problems    problems
 	Health      health
+	Clients     clients
 }
 
-// StoresOf are those of a store.
-func StoresOf(s *store.Store) Stores {
-	return Stores{Connections: s.Connections, Runs: s.Runs, Problems: s.Bindings, Health: s.Connections}
+// StoresOf are those of a store, at a time of day.
+func StoresOf(s *store.Store, now func() time.Time) Stores {
+	return Stores{Connections: s.Connections, Runs: s.Runs, Problems: s.Bindings, Health: s.Connections, Clients: doctor.ClientsOf(s, now)}
 }
 
 type connections interface {
@@ -47,6 +48,11 @@ type problems interface {
 // health reads the doctor's last report; directory.ErrNotFound.
 type health interface {
 	Health(ctx context.Context, c directory.ConnectionID, report any) error
+}
+
+// clients looks at the clients that push by SCIM.
+type clients interface {
+	All(ctx context.Context) ([]doctor.ClientReport, error)
 }
 
 // Service gathers. It may be used by many goroutines.
@@ -76,19 +82,26 @@ const (
 	most = 20
 )
 
-// List looks at up to limit connections from a cursor on. Its items are in the order of
-// urgency, and the older one first.
+// List looks at up to limit connections from a cursor on; the first page of all of them
+// looks at the SCIM clients as well. Its items are in the order of urgency, and the older one
+// first.
 func (s *Service) List(ctx context.Context, q Query, cursor string, limit int) (Page, error) {
 	conns, next, err := s.connections(ctx, q, cursor, limit)
 	if err != nil {
 		return Page{}, err
 	}
-	found := make([][]Item, len(conns))
+	found := make([][]Item, len(conns)+1)
 	reads, ctx := errgroup.WithContext(ctx)
 	reads.SetLimit(atOnce)
 	for i := range conns {
 		reads.Go(func() (err error) {
 			found[i], err = s.of(ctx, &conns[i], q.Urgency)
+			return err
+		})
+	}
+	if cursor == "" && q.ConnectionID == "" && q.Urgency != Decide { // a client has nothing to be decided
+		reads.Go(func() (err error) {
+			found[len(conns)], err = s.ofClients(ctx, q.Urgency)
 			return err
 		})
 	}
@@ -241,9 +254,16 @@ func ofReport(c *directory.Connection, r *doctor.Report) []Item {
 	if r.Epoch != 0 && r.Epoch != c.Epoch {
 		return nil // of another authorisation
 	}
+	return ofFindings(r.Findings, r.CheckedAt)
+}
+
+func ofFindings(findings []doctor.Finding, at time.Time) []Item {
 	var list []Item
-	for _, f := range r.Findings {
-		i := Item{Kind: Finding, Urgency: Soon, Code: f.Code, Subject: f.Subject, Message: strings.TrimSpace(f.Evidence + " " + f.Consequence), Next: f.Next, Since: r.CheckedAt, Count: f.Users + f.Groups}
+	for _, f := range findings {
+		i := Item{Kind: Finding, Urgency: Soon, Code: f.Code, Subject: f.Subject, Message: strings.TrimSpace(f.Evidence + " " + f.Consequence), Next: f.Next, Since: f.Since, Count: f.Users + f.Groups}
+		if i.Since.IsZero() {
+			i.Since = at
+		}
 		switch f.Severity {
 		case doctor.Critical:
 			i.Urgency = Broken
@@ -254,4 +274,27 @@ func ofReport(c *directory.Connection, r *doctor.Report) []Item {
 		list = append(list, i)
 	}
 	return list
+}
+
+// ofClients are the findings about the clients that push by SCIM. One that somebody has
+// paused waits for that somebody.
+func (s *Service) ofClients(ctx context.Context, only Urgency) ([]Item, error) {
+	reports, err := s.Stores.Clients.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []Item
+	for i := range reports {
+		r := &reports[i]
+		for _, i := range ofFindings(r.Findings, r.CheckedAt) {
+			if i.Code == directory.CodeScimClientPaused || i.Code == directory.CodeScimClientWaiting {
+				i.Urgency = Waiting
+			}
+			if only == "" || i.Urgency == only {
+				i.ScimClientID, i.ScimClientName = r.ScimClientID, r.Name
+				list = append(list, i)
+			}
+		}
+	}
+	return list, nil
 }

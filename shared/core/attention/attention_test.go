@@ -23,7 +23,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := testworld.New(t)
-	return &world{w, &Service{Stores: StoresOf(w.Store), Now: w.Now}}
+	return &world{w, &Service{Stores: StoresOf(w.Store, w.Now), Now: w.Now}}
 }
 
 // connection makes one that is authorised, with what change makes of it.
@@ -72,14 +72,14 @@ func (w *world) said(q Query) (lines []string) {
 		p, err := w.service.List(w.Context(), q, cursor, 2)
 		w.Must(err)
 		for _, i := range p.Items {
-			if i.Message == "" || i.ConnectionID == "" {
+			if i.Message == "" || i.ConnectionID == "" && i.ScimClientID == "" {
 				w.Errorf("%+v says nothing", i)
 			}
 			what := i.Code + i.Subject + string(i.RunID) + i.ProposalID
 			if i.Count > 0 {
 				what += fmt.Sprintf("x%d", i.Count)
 			}
-			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", i.Urgency, i.Kind, i.ConnectionName, what)))
+			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", i.Urgency, i.Kind, i.ConnectionName+i.ScimClientName, what)))
 		}
 		if cursor = p.Next; cursor == "" {
 			return lines
@@ -219,11 +219,41 @@ func TestReads(t *testing.T) {
 		w.connection(fmt.Sprint("c", i), nil)
 	}
 	reads := &counting{Store: w.Store}
-	w.service.Stores = Stores{Connections: w.Store.Connections, Runs: reads, Problems: reads, Health: reads}
+	w.service.Stores = Stores{Connections: w.Store.Connections, Runs: reads, Problems: reads, Health: reads, Clients: w.service.Stores.Clients}
 	for urgency, each := range map[Urgency]int64{"": 3, Decide: 1, Broken: 2, Soon: 1, Waiting: 1} {
 		reads.n.Store(0)
 		if _, err := w.service.List(t.Context(), Query{Urgency: urgency}, "", 100); err != nil || reads.n.Load() != 5*each {
 			t.Errorf("%q reads %d times of 5 connections (%v), want %d of each", urgency, reads.n.Load(), err, each)
+		}
+	}
+}
+
+// TestClients: findings about SCIM clients are on the first page of all connections, and on
+// no other.
+func TestClients(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 3 {
+		w.connection("well", nil)
+	}
+	paused := directory.ScimClient{ID: "scl_a", Name: "Okta", Created: w.Now(), Paused: true}
+	w.Must(w.Store.ScimClients.SaveScimClient(w.Context(), directory.AuditEvent{}, &paused))
+	silent := directory.ScimClient{ID: "scl_b", Name: "Entra", Created: w.Now(), SilentDays: 1, LastRequest: w.Now()}
+	w.Must(w.Store.ScimClients.SaveScimClient(w.Context(), directory.AuditEvent{}, &silent))
+	w.Advance(30 * time.Hour)
+	want := []string{"soon finding Entra scim-client-silent", "waiting finding Okta scim-client-paused"}
+	of := func(q Query) (lines []string) {
+		return slices.DeleteFunc(w.said(q), func(l string) bool { return !strings.Contains(l, " finding ") })
+	}
+	if got := of(Query{}); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := of(Query{Urgency: Waiting}); !slices.Equal(got, want[1:]) {
+		t.Errorf("%q, want %q", got, want[1:])
+	}
+	for _, q := range []Query{{Urgency: Decide}, {Urgency: Broken}} {
+		if got := of(q); len(got) > 0 {
+			t.Errorf("%+v: %q", q, got)
 		}
 	}
 }

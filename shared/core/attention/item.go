@@ -40,8 +40,10 @@ const (
 type Item struct {
 	Kind           Kind                   `json:"kind" enum:"held-run,confirmation,proposal,needs-authorization,run-failed,overdue,problem,finding,lacking-permission"`
 	Urgency        Urgency                `json:"urgency" enum:"decide,broken,soon,waiting"`
-	ConnectionID   directory.ConnectionID `json:"connectionId"`
-	ConnectionName string                 `json:"connectionName"`
+	ConnectionID   directory.ConnectionID `json:"connectionId,omitempty" doc:"The connection that it is about."`
+	ConnectionName string                 `json:"connectionName,omitempty"`
+	ScimClientID   directory.ScimClientID `json:"scimClientId,omitempty" doc:"Or the SCIM client, of a finding about one that pushes people and groups."`
+	ScimClientName string                 `json:"scimClientName,omitempty"`
 	Message        string                 `json:"message" doc:"What it is, in a sentence or some."`
 	Next           string                 `json:"next,omitempty" doc:"What to do, a sentence."`
 	Since          time.Time              `json:"since,omitzero"`

@@ -14,6 +14,9 @@
 // connection was made, daily by the schedule, and when an admin asks. It writes
 // to no account.
 //
+// Clients that push by SCIM are looked at when somebody asks (clients.go): their records
+// say it all, so nothing is gathered elsewhere and no report is kept.
+//
 // Files: facts.go what is known; gather.go how (resolver asks DNS); judge.go and the rules
 // (connection.go, godaddy.go, domains.go, mail.go, people.go, groups.go). GoDaddy's signs are
 // weighed in directory, since connect uses them at the authorisation as well.

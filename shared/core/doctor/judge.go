@@ -27,6 +27,8 @@ type Finding struct {
 	Evidence    string   `json:"evidence"`
 	Consequence string   `json:"consequence"`
 	Next        string   `json:"next"`
+	// Since is since when, where that is known.
+	Since time.Time `json:"since,omitzero"`
 	// Users or Groups that it concerns: how many, and some of them.
 	Users    int      `json:"users,omitempty"`
 	Groups   int      `json:"groups,omitempty"`
@@ -72,12 +74,17 @@ func Judge(f *Facts) Report {
 	for _, rule := range []func(*Facts) []Finding{ofConnection, ofGoDaddy, ofDomains, ofMail, ofPeople, ofGroups, ofLicences} {
 		r.Findings = append(r.Findings, rule(f)...)
 	}
+	sortFindings(r.Findings)
+	return r
+}
+
+// sortFindings puts the gravest first.
+func sortFindings(list []Finding) {
 	rank := map[Severity]int{Critical: 0, Warning: 1, Info: 2}
-	sort.SliceStable(r.Findings, func(i, j int) bool {
-		a, b := &r.Findings[i], &r.Findings[j]
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
 		return cmp.Or(cmp.Compare(rank[a.Severity], rank[b.Severity]), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Subject, b.Subject)) < 0
 	})
-	return r
 }
 
 // mostExamples is how many users a finding names.

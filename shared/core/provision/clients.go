@@ -32,6 +32,7 @@ type records interface {
 	RevokeScimToken(ctx context.Context, act directory.AuditEvent, c directory.ScimClientID, id directory.ScimTokenID) (directory.ScimToken, error)
 	ScimTokens(ctx context.Context, c directory.ScimClientID) ([]directory.ScimToken, error)
 	ScimAccess(ctx context.Context, c directory.ScimClientID, t directory.ScimTokenID) (*directory.ScimClient, *directory.ScimToken, error)
+	TouchScimClient(ctx context.Context, c *directory.ScimClient) error
 	TouchScimToken(ctx context.Context, t *directory.ScimToken) error
 	LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest) error
 	ScimRequests(ctx context.Context, c directory.ScimClientID, cursor string, limit int) ([]directory.ScimRequest, string, error)
@@ -67,6 +68,8 @@ type ClientEdit struct {
 	Paused  *bool                    `json:"paused,omitempty" doc:"Answer every request with 503, so that nothing is changed until the client may go on"`
 	OwnOnly *bool                    `json:"ownOnly,omitempty" doc:"Show the client the users and groups that it has pushed, and no others"`
 	Mapping *[]directory.ScimMapping `json:"mapping,omitempty" doc:"Attributes of the client's own schemas that feed custom attributes"`
+	// SilentDays is directory.ScimClient's; a new client has DefaultSilentDays.
+	SilentDays *int `json:"silentDays,omitempty" minimum:"0" maximum:"90" doc:"After how many days without a request the client is told to be silent (7 for a new one); 0 for one that sends only when somebody joins, changes or leaves"`
 }
 
 func (e *ClientEdit) apply(c *directory.ScimClient) error {
@@ -76,19 +79,24 @@ func (e *ClientEdit) apply(c *directory.ScimClient) error {
 	set(&c.Strict, e.Strict)
 	set(&c.Paused, e.Paused)
 	set(&c.OwnOnly, e.OwnOnly)
+	set(&c.SilentDays, e.SilentDays)
 	if e.Mapping != nil {
 		c.Mapping = slices.Clone(*e.Mapping)
 	}
 	return check(c)
 }
 
-func set(to *bool, v *bool) {
+func set[T any](to, v *T) {
 	if v != nil {
 		*to = *v
 	}
 }
 
 const (
+	// DefaultSilentDays is after how many days a new client is told to be silent.
+	DefaultSilentDays = 7
+	maxSilentDays     = 90
+
 	maxMapping = 100
 	// customPrefix begins the paths that a mapping may feed: all others are mapped
 	// already.
@@ -107,6 +115,9 @@ func check(c *directory.ScimClient) error {
 	}
 	if strings.ContainsFunc(c.Name, unicode.IsControl) {
 		bad("name", "holds a control character")
+	}
+	if c.SilentDays < 0 || c.SilentDays > maxSilentDays {
+		bad("silentDays", fmt.Sprintf("must be 0 to %d", maxSilentDays))
 	}
 	if len(c.Mapping) > maxMapping {
 		bad("mapping", fmt.Sprintf("has %d entries; at most %d are allowed", len(c.Mapping), maxMapping))
@@ -142,7 +153,7 @@ func word(s, others string) bool {
 // Create makes a client. It has no token yet.
 func (s *Clients) Create(ctx context.Context, by directory.Caller, e ClientEdit) (directory.ScimClient, error) {
 	now := s.now().UTC()
-	c := directory.ScimClient{ID: directory.NewScimClientID(now), Created: now}
+	c := directory.ScimClient{ID: directory.NewScimClientID(now), Created: now, SilentDays: DefaultSilentDays}
 	if err := e.apply(&c); err != nil {
 		return directory.ScimClient{}, err
 	}
@@ -306,10 +317,11 @@ func (s *Clients) Authenticate(ctx context.Context, id directory.ScimClientID, t
 	return *c, t.ID, nil
 }
 
-// Log keeps what a request was. A request that was answered is not held up by that.
-func (s *Clients) Log(ctx context.Context, id directory.ScimClientID, r *directory.ScimRequest) {
-	if err := s.records.LogScimRequest(ctx, id, r); err != nil {
-		s.log.Warn("a request was not logged", "scimClientId", id, "error", err)
+// Log keeps what a request of a client was, and that there was one. A request that was
+// answered is not held up by that.
+func (s *Clients) Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest) {
+	if err := errors.Join(s.records.LogScimRequest(ctx, c.ID, r), s.records.TouchScimClient(ctx, c)); err != nil {
+		s.log.Warn("a request was not logged", "scimClientId", c.ID, "error", err)
 	}
 }
 

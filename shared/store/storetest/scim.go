@@ -184,6 +184,16 @@ func testScimClients(s *suite) {
 	s.must(s.ScimClients.AddScimToken(ctx, quiet, &t))
 	s.want(s.ScimClients.AddScimToken(ctx, quiet, &directory.ScimToken{ID: "sct_2", ClientID: "scl_nobody"}), directory.ErrNotFound)
 	s.must(s.ScimClients.TouchScimToken(ctx, &t))
+	s.must(s.ScimClients.TouchScimClient(ctx, &c))
+	touched, err := s.ScimClients.ScimClient(ctx, okta)
+	if s.must(err); !touched.LastRequest.Equal(s.Now().Truncate(time.Hour)) || touched.Version != c.Version {
+		s.Errorf("the last request: %+v", touched)
+	}
+	s.must(s.ScimClients.SaveScimClient(ctx, quiet, &touched))
+	if saved, err := s.ScimClients.ScimClient(ctx, okta); err != nil || saved.LastRequest.IsZero() {
+		s.Errorf("saved, it has lost its last request: %+v, %v", saved, err)
+	}
+	c = touched
 	client, token, err := s.ScimClients.ScimAccess(ctx, okta, "sct_1")
 	if s.must(err); client == nil || token == nil || string(token.Hash) != "\x00\x01\xff" || !token.LastUsed.Equal(s.Now().Truncate(time.Hour)) || !token.Alive(s.Now()) {
 		s.Errorf("%+v, %+v", client, token)
