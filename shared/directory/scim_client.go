@@ -19,12 +19,12 @@ type ScimClient struct {
 	// SilentDays is after how many days without a request the client is told to be silent;
 	// 0 for one that may be silent as long as it likes.
 	SilentDays int `json:"silentDays"`
-	// LastRequest is when a request of the client was last answered, to the hour; the zero
+	// LastSeen is when a request of the client was last answered, to the hour; the zero
 	// time says never.
-	LastRequest time.Time `json:"lastRequest,omitzero"`
-	Created     time.Time `json:"created"`
-	Updated     time.Time `json:"updated"`
-	Version     int64     `json:"version"`
+	LastSeen time.Time `json:"lastSeen,omitzero"`
+	Created  time.Time `json:"created"`
+	Updated  time.Time `json:"updated"`
+	Version  int64     `json:"version"`
 }
 
 // ScimMapping says that an attribute of an extension of SCIM feeds an attribute of users.

@@ -32,8 +32,8 @@ func scimTokenKey(c directory.ScimClientID, t directory.ScimTokenID) table.Key {
 
 func scimClientItem(c *directory.ScimClient) *table.Item {
 	it := &table.Item{Key: scimClientKey(c.ID), Index1: table.Key{Partition: scimClientsAt, Sort: string(c.ID)}, Version: c.Version, Body: encode(c)}
-	if !c.LastRequest.IsZero() {
-		it.Numbers = map[string]int64{numUsed: millis(c.LastRequest)}
+	if !c.LastSeen.IsZero() {
+		it.Numbers = map[string]int64{numUsed: millis(c.LastSeen)}
 	}
 	return it
 }
@@ -41,7 +41,7 @@ func scimClientItem(c *directory.ScimClient) *table.Item {
 func decodeScimClient(it table.Item) (directory.ScimClient, error) {
 	var c directory.ScimClient
 	err := decode(it, &c)
-	c.Version, c.LastRequest = it.Version, fromMillis(it.Numbers[numUsed])
+	c.Version, c.LastSeen = it.Version, fromMillis(it.Numbers[numUsed])
 	return c, err
 }
 
@@ -242,7 +242,7 @@ func (s *ScimClients) TouchScimToken(ctx context.Context, t *directory.ScimToken
 // enough. Whoever saves the client at the same time may set that back, until the next hour.
 func (s *ScimClients) TouchScimClient(ctx context.Context, c *directory.ScimClient) error {
 	hour := s.db.now().Truncate(time.Hour)
-	if !c.LastRequest.Before(hour) {
+	if !c.LastSeen.Before(hour) {
 		return nil
 	}
 	err := s.db.table.Write(ctx, table.Write{

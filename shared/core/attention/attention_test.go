@@ -238,7 +238,7 @@ func TestClients(t *testing.T) {
 	}
 	paused := directory.ScimClient{ID: "scl_a", Name: "Okta", Created: w.Now(), Paused: true}
 	w.Must(w.Store.ScimClients.SaveScimClient(w.Context(), directory.AuditEvent{}, &paused))
-	silent := directory.ScimClient{ID: "scl_b", Name: "Entra", Created: w.Now(), SilentDays: 1, LastRequest: w.Now()}
+	silent := directory.ScimClient{ID: "scl_b", Name: "Entra", Created: w.Now(), SilentDays: 1, LastSeen: w.Now()}
 	w.Must(w.Store.ScimClients.SaveScimClient(w.Context(), directory.AuditEvent{}, &silent))
 	w.Advance(30 * time.Hour)
 	want := []string{"soon finding Entra scim-client-silent", "waiting finding Okta scim-client-paused"}

@@ -124,27 +124,27 @@ func JudgeClient(f *ClientFacts) []Finding {
 
 // lastHeard is a sentence about the last request.
 func (f *ClientFacts) lastHeard() string {
-	if f.Client.LastRequest.IsZero() {
+	if f.Client.LastSeen.IsZero() {
 		return " It has never sent anything."
 	}
-	return " Its last request was on " + day(f.Client.LastRequest) + "."
+	return " Its last request was on " + day(f.Client.LastSeen) + "."
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
 func (f *ClientFacts) silent() []Finding {
 	c := &f.Client
-	if c.LastRequest.IsZero() {
+	if c.LastSeen.IsZero() {
 		if f.Now.Sub(c.Created) < firstWithin {
 			return nil
 		}
 		return []Finding{{Code: directory.CodeScimClientWaiting, Severity: Warning, Since: c.Created, Evidence: "The client was set up on " + day(c.Created) + " and has sent nothing yet.",
 			Consequence: "Nobody reaches the directory through it.", Next: "Finish its set-up at the identity provider, with the address and a token of the client; or delete the client."}}
 	}
-	if c.SilentDays == 0 || f.Now.Sub(c.LastRequest) < time.Duration(c.SilentDays)*24*time.Hour {
+	if c.SilentDays == 0 || f.Now.Sub(c.LastSeen) < time.Duration(c.SilentDays)*24*time.Hour {
 		return nil
 	}
-	return []Finding{{Code: directory.CodeScimClientSilent, Severity: Warning, Since: c.LastRequest, Evidence: "The client has sent nothing since " + day(c.LastRequest) + ".",
+	return []Finding{{Code: directory.CodeScimClientSilent, Severity: Warning, Since: c.LastSeen, Evidence: "The client has sent nothing since " + day(c.LastSeen) + ".",
 		Consequence: "If its identity provider has switched it off, or cannot get through, people who leave keep their access.",
 		Next:        "Look at the provisioning page of the identity provider. If so long a silence is usual for it, set the client's silentDays higher, or to 0."}}
 }

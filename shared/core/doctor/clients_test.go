@@ -37,14 +37,14 @@ func TestJudgeClient(t *testing.T) {
 	}{
 		"all is well": {func(*ClientFacts) {}, "", ""},
 		"new, before its first request": {func(f *ClientFacts) {
-			f.Client.Created, f.Client.LastRequest, f.Requests = days(-0.9), time.Time{}, nil
+			f.Client.Created, f.Client.LastSeen, f.Requests = days(-0.9), time.Time{}, nil
 		}, "", ""},
 		"set up, and nothing came": {func(f *ClientFacts) {
-			f.Client.Created, f.Client.LastRequest, f.Requests = days(-1.1), time.Time{}, nil
+			f.Client.Created, f.Client.LastSeen, f.Requests = days(-1.1), time.Time{}, nil
 		}, "warning scim-client-waiting", "nothing yet"},
-		"silent for longer than is usual": {func(f *ClientFacts) { f.Client.LastRequest, f.Requests = days(-7), nil }, "warning scim-client-silent", "since 2026-11-22"},
-		"silent for a shorter while":      {func(f *ClientFacts) { f.Client.LastRequest, f.Requests = days(-6.9), nil }, "", ""},
-		"may be silent":                   {func(f *ClientFacts) { f.Client.SilentDays, f.Client.LastRequest, f.Requests = 0, days(-60), nil }, "", ""},
+		"silent for longer than is usual": {func(f *ClientFacts) { f.Client.LastSeen, f.Requests = days(-7), nil }, "warning scim-client-silent", "since 2026-11-22"},
+		"silent for a shorter while":      {func(f *ClientFacts) { f.Client.LastSeen, f.Requests = days(-6.9), nil }, "", ""},
+		"may be silent":                   {func(f *ClientFacts) { f.Client.SilentDays, f.Client.LastSeen, f.Requests = 0, days(-60), nil }, "", ""},
 		"paused": {func(f *ClientFacts) {
 			f.Client.Paused, f.Requests = true, asked(9, "POST", 503, "", "paused")
 			f.Tokens = nil
@@ -80,7 +80,7 @@ func TestJudgeClient(t *testing.T) {
 			f.Requests = append(asked(1, "POST", 400, "", "x"), good...)
 		}, "critical scim-token-ending warning scim-requests-refused", "x"},
 	} {
-		f := &ClientFacts{Now: now, Client: directory.ScimClient{ID: "scm_a", Name: "Okta", Created: days(-300), Updated: now, SilentDays: 7, LastRequest: now.Truncate(time.Hour)}, Tokens: []directory.ScimToken{lives(0, 100)}, Requests: good}
+		f := &ClientFacts{Now: now, Client: directory.ScimClient{ID: "scm_a", Name: "Okta", Created: days(-300), Updated: now, SilentDays: 7, LastSeen: now.Truncate(time.Hour)}, Tokens: []directory.ScimToken{lives(0, 100)}, Requests: good}
 		test.change(f)
 		var got, said []string
 		for _, is := range JudgeClient(f) {

@@ -186,11 +186,11 @@ func testScimClients(s *suite) {
 	s.must(s.ScimClients.TouchScimToken(ctx, &t))
 	s.must(s.ScimClients.TouchScimClient(ctx, &c))
 	touched, err := s.ScimClients.ScimClient(ctx, okta)
-	if s.must(err); !touched.LastRequest.Equal(s.Now().Truncate(time.Hour)) || touched.Version != c.Version {
+	if s.must(err); !touched.LastSeen.Equal(s.Now().Truncate(time.Hour)) || touched.Version != c.Version {
 		s.Errorf("the last request: %+v", touched)
 	}
 	s.must(s.ScimClients.SaveScimClient(ctx, quiet, &touched))
-	if saved, err := s.ScimClients.ScimClient(ctx, okta); err != nil || saved.LastRequest.IsZero() {
+	if saved, err := s.ScimClients.ScimClient(ctx, okta); err != nil || saved.LastSeen.IsZero() {
 		s.Errorf("saved, it has lost its last request: %+v, %v", saved, err)
 	}
 	c = touched
