@@ -223,6 +223,8 @@ type HeldFact struct {
 	Now   int    `json:"now,omitempty"`
 	Limit int    `json:"limit,omitempty"`
 	Name  string `json:"name,omitempty"` // of whom it is about
+	// ScimClientID is the client that HeldPushed is about.
+	ScimClientID ScimClientID `json:"scimClientId,omitempty"`
 }
 
 // The codes of HeldFact.

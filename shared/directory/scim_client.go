@@ -7,6 +7,9 @@ import "time"
 type ScimClient struct {
 	ID   ScimClientID `json:"id"`
 	Name string       `json:"name"`
+	// Provider is which identity provider it is, for whoever sets it up there; "" is any
+	// other one. Requests are answered alike.
+	Provider ScimProvider `json:"provider,omitempty"`
 	// Strict refuses what the RFCs of SCIM refuse; otherwise a request is bent to what it
 	// means, and the request log tells how.
 	Strict bool `json:"strict"`
@@ -26,6 +29,23 @@ type ScimClient struct {
 	Updated  time.Time `json:"updated"`
 	Version  int64     `json:"version"`
 }
+
+// ScimProvider names an identity provider whose settings are known.
+type ScimProvider string
+
+// The identity providers whose settings are known.
+const (
+	ProviderOkta      ScimProvider = "okta"
+	ProviderEntra     ScimProvider = "entra"
+	ProviderOneLogin  ScimProvider = "onelogin"
+	ProviderJumpCloud ScimProvider = "jumpcloud"
+	ProviderRippling  ScimProvider = "rippling"
+	ProviderAuthentik ScimProvider = "authentik"
+	ProviderPing      ScimProvider = "ping"
+)
+
+// ScimProviders are all of them, in the order in which they are offered.
+var ScimProviders = []ScimProvider{ProviderOkta, ProviderEntra, ProviderOneLogin, ProviderJumpCloud, ProviderRippling, ProviderAuthentik, ProviderPing}
 
 // ScimMapping says that an attribute of an extension of SCIM feeds an attribute of users.
 type ScimMapping struct {
@@ -51,6 +71,9 @@ type ScimToken struct {
 
 // Alive reports whether the token opens anything at a moment.
 func (t *ScimToken) Alive(now time.Time) bool { return t.Revoked == nil && now.Before(t.Expires) }
+
+// Refused reports whether the request was answered with an error.
+func (r *ScimRequest) Refused() bool { return r.Status >= 400 }
 
 // ScimRequest is one request of a client, as the log keeps it for some days.
 type ScimRequest struct {

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"bindery/shared/directory"
@@ -267,29 +268,79 @@ func (s *ScimClients) LogScimRequest(ctx context.Context, c directory.ScimClient
 	return fail("log SCIM request", s.db.table.Write(ctx, table.Write{Put: &item}))
 }
 
-// ScimRequests lists the requests of a client, the newest first.
-func (s *ScimClients) ScimRequests(ctx context.Context, c directory.ScimClientID, cursor string, limit int) (list []directory.ScimRequest, next string, err error) {
+// mostLooked is how many requests one call looks at for those of a sort.
+const mostLooked = 5000
+
+// FindScimRequests lists the requests of a client, the newest first, those that keep
+// wants; nil wants all. One call looks at no more than mostLooked: what it lists may be
+// less than the limit, or nothing, and there may be more.
+func (s *ScimClients) FindScimRequests(ctx context.Context, c directory.ScimClientID, keep func(*directory.ScimRequest) bool, cursor string, limit int) (list []directory.ScimRequest, next string, err error) {
 	if err := checkPlace(cursor); err != nil {
 		return nil, "", err
 	}
-	page, err := s.db.table.Query(ctx, table.Query{Partition: scimRequestsAt(c), After: cursor, Limit: limit, Backward: true})
+	q := table.Query{Partition: scimRequestsAt(c), After: cursor, Limit: limit, Backward: true}
+	if keep != nil {
+		q.Limit = 500
+	}
+	for looked := 0; ; {
+		page, err := s.db.table.Query(ctx, q)
+		if err != nil {
+			return nil, "", fail("SCIM requests", err)
+		}
+		for i, it := range page.Items {
+			if s.db.expired(it) {
+				continue
+			}
+			var r directory.ScimRequest
+			if err := decode(it, &r); err != nil {
+				return nil, "", err
+			}
+			if keep != nil && !keep(&r) {
+				continue
+			}
+			if list = append(list, r); len(list) == limit {
+				if page.Next != "" || i < len(page.Items)-1 {
+					next = it.Sort
+				}
+				return list, next, nil
+			}
+		}
+		if page.Next == "" || len(page.Items) == 0 {
+			return list, "", nil
+		}
+		q.After = page.Items[len(page.Items)-1].Sort
+		if looked += len(page.Items); keep == nil || looked >= mostLooked {
+			return list, q.After, nil
+		}
+	}
+}
+
+// ScimClientsOf are the clients that have pushed a user or a group and are still there.
+func (s *ScimClients) ScimClientsOf(ctx context.Context, of directory.MemberRef) ([]directory.ScimClient, error) {
+	var keys []table.Key
+	for it, err := range s.db.list(ctx, table.Query{Partition: documentsOf(of)}) {
+		if err != nil {
+			return nil, fail("SCIM clients of "+of.ID, err)
+		}
+		keys = append(keys, scimClientKey(directory.ScimClientID(it.Sort)))
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	items, err := s.db.table.GetMany(ctx, keys)
 	if err != nil {
-		return nil, "", fail("SCIM requests", err)
+		return nil, fail("SCIM clients of "+of.ID, err)
 	}
-	for _, it := range page.Items {
-		if s.db.expired(it) {
-			continue
+	var list []directory.ScimClient
+	for _, it := range items {
+		c, err := decodeScimClient(it)
+		if err != nil {
+			return nil, err
 		}
-		var r directory.ScimRequest
-		if err := decode(it, &r); err != nil {
-			return nil, "", err
-		}
-		list = append(list, r)
+		list = append(list, c)
 	}
-	if page.Next != "" && len(page.Items) > 0 {
-		next = page.Items[len(page.Items)-1].Sort
-	}
-	return list, next, nil
+	slices.SortFunc(list, func(a, b directory.ScimClient) int { return cmp.Compare(a.ID, b.ID) })
+	return list, nil
 }
 
 func scimMarksAt(c directory.ScimClientID, question string) string {

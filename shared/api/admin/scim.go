@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"bindery/shared/core/doctor"
 	"bindery/shared/core/provision"
@@ -19,7 +20,9 @@ type ScimClients interface {
 	NewToken(ctx context.Context, by directory.Caller, id directory.ScimClientID, days int) (directory.ScimToken, directory.Secret, error)
 	Tokens(ctx context.Context, id directory.ScimClientID) ([]directory.ScimToken, error)
 	RevokeToken(ctx context.Context, by directory.Caller, c directory.ScimClientID, id directory.ScimTokenID) (directory.ScimToken, error)
-	Requests(ctx context.Context, id directory.ScimClientID, cursor string, limit int) ([]directory.ScimRequest, string, error)
+	Requests(ctx context.Context, id directory.ScimClientID, only, cursor string, limit int) ([]directory.ScimRequest, string, error)
+	Standing(ctx context.Context, id directory.ScimClientID) (provision.Standing, error)
+	Of(ctx context.Context, of directory.MemberRef) ([]directory.ScimClient, error)
 }
 
 // ClientDoctor looks at a client that pushes by SCIM; *doctor.Clients does.
@@ -36,6 +39,19 @@ type ScimClientPath struct {
 type ScimClientView struct {
 	directory.ScimClient
 	BasePath string `json:"basePath" doc:"Where the client pushes to, below the address of this API"`
+}
+
+// ListedScimClient is a client in the list of all, with how it stands with it.
+type ListedScimClient struct {
+	ScimClientView
+	LastRequest *directory.ScimRequest `json:"lastRequest,omitempty" doc:"The newest of the last seven days"`
+	Tokens      ScimTokenCount         `json:"tokens"`
+}
+
+// ScimTokenCount says how many tokens of a client open something.
+type ScimTokenCount struct {
+	Alive   int       `json:"alive"`
+	Expires time.Time `json:"expires,omitzero" doc:"When the last of them ends"`
 }
 
 type scimClientOutput struct {
@@ -61,7 +77,7 @@ type IssuedScimToken struct {
 }
 
 func viewScimClient(c directory.ScimClient) ScimClientView {
-	return ScimClientView{c, "/scim/" + string(c.ID) + "/v2"}
+	return ScimClientView{ScimClient: c, BasePath: "/scim/" + string(c.ID) + "/v2"}
 }
 
 const scimTokenText = "The answer alone has the token itself: of its secret a hash is kept. A client may have several that are alive, so that the next is put to use before the last is revoked."
@@ -70,7 +86,7 @@ func (a *API) scimClients() {
 	register(a, operation{id: "createScimClient", method: http.MethodPost, path: "/v1/scim-clients", scope: ScopeAdmin, status: 201,
 		summary: "Set up a client that pushes people and groups by SCIM", more: "It has no token yet.", body: schema[provision.ClientEdit](a)}, a.createScimClient)
 	register(a, operation{id: "listScimClients", method: http.MethodGet, path: "/v1/scim-clients", scope: ScopeRead,
-		summary: "List the clients that push by SCIM, oldest first"}, a.listScimClients)
+		summary: "List the clients that push by SCIM, oldest first", more: "Each with its newest request, and how long its tokens last."}, a.listScimClients)
 	register(a, operation{id: "getScimClient", method: http.MethodGet, path: "/v1/scim-clients/{id}", scope: ScopeRead,
 		summary: "Read a client that pushes by SCIM"}, a.getScimClient)
 	register(a, operation{id: "editScimClient", method: http.MethodPatch, path: "/v1/scim-clients/{id}", scope: ScopeAdmin,
@@ -96,14 +112,21 @@ func (a *API) createScimClient(ctx context.Context, by Caller, in *sent[provisio
 	return &createdScimClient{etagOf(c.Version), "/v1/scim-clients/" + string(c.ID), viewScimClient(c)}, err
 }
 
-func (a *API) listScimClients(ctx context.Context, _ Caller, in *struct{ Paging }) (*listOutput[ScimClientView], error) {
-	return listOf(ctx, a, in.Limit, func(limit int) ([]ScimClientView, string, error) {
+func (a *API) listScimClients(ctx context.Context, _ Caller, in *struct{ Paging }) (*listOutput[ListedScimClient], error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]ListedScimClient, string, error) {
 		list, next, err := a.ScimClients.List(ctx, in.Next, limit)
-		views := make([]ScimClientView, len(list))
-		for i := range list {
-			views[i] = viewScimClient(list[i])
+		if err != nil {
+			return nil, "", err
 		}
-		return views, next, err
+		views := make([]ListedScimClient, len(list))
+		for i := range list { // few installations have more than a handful
+			now, err := a.ScimClients.Standing(ctx, list[i].ID)
+			if err != nil {
+				return nil, "", err
+			}
+			views[i] = ListedScimClient{viewScimClient(list[i]), now.LastRequest, ScimTokenCount{now.Alive, now.Expires}}
+		}
+		return views, next, nil
 	})
 }
 
@@ -172,8 +195,9 @@ func (a *API) revokeScimToken(ctx context.Context, by Caller, in *struct {
 func (a *API) listScimRequests(ctx context.Context, _ Caller, in *struct {
 	ScimClientPath
 	Paging
+	Only string `query:"only" enum:"refused,noted,changed" doc:"Those that were refused, or bent or not taken as a whole, or that changed something"`
 }) (*listOutput[directory.ScimRequest], error) {
 	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.ScimRequest, string, error) {
-		return a.ScimClients.Requests(ctx, directory.ScimClientID(in.ID), in.Next, limit)
+		return a.ScimClients.Requests(ctx, directory.ScimClientID(in.ID), in.Only, in.Next, limit)
 	})
 }

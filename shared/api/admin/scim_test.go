@@ -12,7 +12,8 @@ func TestScimClients(t *testing.T) {
 	w := newWorld(t)
 	w.want(422, "invalid-scim-client", "POST", "/v1/scim-clients", `{"name":""}`)
 	w.want(422, "invalid-scim-client", "POST", "/v1/scim-clients", `{"name":"Okta","mapping":[{"schema":"urn:x","attribute":"a","path":"email"}]}`)
-	a := w.want(201, "", "POST", "/v1/scim-clients", `{"name":"Okta","ownOnly":true}`)
+	w.want(422, "invalid-scim-client", "POST", "/v1/scim-clients", `{"name":"Okta","provider":"octa"}`)
+	a := w.want(201, "", "POST", "/v1/scim-clients", `{"name":"Okta","ownOnly":true,"provider":"okta"}`)
 	id, path := a.text("id"), "/v1/scim-clients/"+a.text("id")
 	if a.text("basePath") != "/scim/"+id+"/v2" || a.header.Get("Location") != path || a.body["ownOnly"] != true || a.body["strict"] != false {
 		t.Errorf("%s, %v", a.raw, a.header)
@@ -33,6 +34,13 @@ func TestScimClients(t *testing.T) {
 		if a := w.want(200, "", "GET", read, ""); strings.Contains(a.raw, token) || strings.Contains(a.raw, token[len(token)-30:]) || strings.Contains(a.raw, "hash") {
 			t.Errorf("%s shows a token: %s", read, a.raw)
 		}
+	}
+	if a := w.want(200, "", "GET", "/v1/scim-clients", ""); !strings.Contains(a.raw, `"tokens":{"alive":1,"expires":"20`) || !strings.Contains(a.raw, `"provider":"okta"`) {
+		t.Errorf("%s", a.raw)
+	}
+	w.want(200, "", "GET", path+"/requests?only=refused", "")
+	if a := w.do("GET", path+"/requests?only=odd", ""); a.status < 400 {
+		t.Errorf("%d %s", a.status, a.raw)
 	}
 	var list struct {
 		Items []struct{ ID, Revoked string }

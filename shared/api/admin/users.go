@@ -2,8 +2,10 @@ package admin
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,8 +54,15 @@ type userOutput struct {
 // ReadUser is a user as it is read by itself.
 type ReadUser struct {
 	directory.User
-	ManagerName string `json:"managerName,omitempty" doc:"What the user of managerId is called."`
-	ManagerGone bool   `json:"managerGone,omitempty" doc:"The user of managerId is deleted, or no longer there; nobody is manager until another one is named, or that one is restored."`
+	ManagerName string           `json:"managerName,omitempty" doc:"What the user of managerId is called."`
+	ManagerGone bool             `json:"managerGone,omitempty" doc:"The user of managerId is deleted, or no longer there; nobody is manager until another one is named, or that one is restored."`
+	PushedBy    []ScimClientName `json:"pushedBy,omitempty" doc:"The SCIM clients that have pushed the user."`
+}
+
+// ScimClientName is a client that pushes by SCIM, by name.
+type ScimClientName struct {
+	ID   directory.ScimClientID `json:"id"`
+	Name string                 `json:"name"`
 }
 
 type readUser struct {
@@ -149,8 +158,26 @@ func (a *API) getUser(ctx context.Context, _ Caller, in *UserPath) (*readUser, e
 	if err != nil {
 		return nil, err
 	}
-	name, gone, err := a.Users.Manager(ctx, &u)
-	return &readUser{etagOf(u.Version), ReadUser{u, name, gone}}, err
+	read := ReadUser{User: u}
+	if read.ManagerName, read.ManagerGone, err = a.Users.Manager(ctx, &u); err != nil {
+		return nil, err
+	}
+	read.PushedBy, err = a.pushedBy(ctx, &u)
+	return &readUser{etagOf(u.Version), read}, err
+}
+
+// pushedBy names the clients of SCIM that have pushed a user; of whom SCIM owns nothing, it
+// does not look.
+func (a *API) pushedBy(ctx context.Context, u *directory.User) ([]ScimClientName, error) {
+	if u.Source != directory.SourceSCIM && !slices.Contains(slices.Collect(maps.Values(u.Owners)), directory.SourceSCIM) {
+		return nil, nil
+	}
+	clients, err := a.ScimClients.Of(ctx, directory.UserMember(u.ID))
+	var list []ScimClientName
+	for _, c := range clients {
+		list = append(list, ScimClientName{c.ID, c.Name})
+	}
+	return list, err
 }
 
 func answerUser(u directory.User, err error) (*userOutput, error) {

@@ -31,7 +31,7 @@ func ClientsOf(s *store.Store, now func() time.Time) *Clients {
 type scimClients interface {
 	ListScimClients(ctx context.Context, after directory.ScimClientID, limit int) ([]directory.ScimClient, directory.ScimClientID, error)
 	ScimTokens(ctx context.Context, c directory.ScimClientID) ([]directory.ScimToken, error)
-	ScimRequests(ctx context.Context, c directory.ScimClientID, cursor string, limit int) ([]directory.ScimRequest, string, error)
+	FindScimRequests(ctx context.Context, c directory.ScimClientID, keep func(*directory.ScimRequest) bool, cursor string, limit int) ([]directory.ScimRequest, string, error)
 }
 
 // ClientReport is what a look at a client came to.
@@ -99,7 +99,7 @@ func (c *Clients) Of(ctx context.Context, client *directory.ScimClient) (ClientR
 	if f.Tokens, err = c.Records.ScimTokens(ctx, client.ID); err != nil {
 		return ClientReport{}, err
 	}
-	requests, next, err := c.Records.ScimRequests(ctx, client.ID, "", mostRequests)
+	requests, next, err := c.Records.FindScimRequests(ctx, client.ID, nil, "", mostRequests)
 	if err != nil {
 		return ClientReport{}, err
 	}

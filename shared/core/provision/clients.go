@@ -35,7 +35,8 @@ type records interface {
 	TouchScimClient(ctx context.Context, c *directory.ScimClient) error
 	TouchScimToken(ctx context.Context, t *directory.ScimToken) error
 	LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest) error
-	ScimRequests(ctx context.Context, c directory.ScimClientID, cursor string, limit int) ([]directory.ScimRequest, string, error)
+	FindScimRequests(ctx context.Context, c directory.ScimClientID, keep func(*directory.ScimRequest) bool, cursor string, limit int) ([]directory.ScimRequest, string, error)
+	ScimClientsOf(ctx context.Context, of directory.MemberRef) ([]directory.ScimClient, error)
 	SaveScimMark(ctx context.Context, c directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
 	ScimMark(ctx context.Context, c directory.ScimClientID, question string, index int) (int, string, error)
 }
@@ -63,11 +64,12 @@ func New(cfg Config) *Clients {
 
 // ClientEdit is what an admin says of a client; nil members stay as they are.
 type ClientEdit struct {
-	Name    *string                  `json:"name,omitempty" maxLength:"100" doc:"What admins call it"`
-	Strict  *bool                    `json:"strict,omitempty" doc:"Refuse what the RFCs of SCIM refuse, instead of taking it for what it means"`
-	Paused  *bool                    `json:"paused,omitempty" doc:"Answer every request with 503, so that nothing is changed until the client may go on"`
-	OwnOnly *bool                    `json:"ownOnly,omitempty" doc:"Show the client the users and groups that it has pushed, and no others"`
-	Mapping *[]directory.ScimMapping `json:"mapping,omitempty" doc:"Attributes of the client's own schemas that feed custom attributes"`
+	Name     *string                  `json:"name,omitempty" maxLength:"100" doc:"What admins call it"`
+	Provider *directory.ScimProvider  `json:"provider,omitempty" maxLength:"20" doc:"Which identity provider it is: okta, entra, onelogin, jumpcloud, rippling, authentik or ping; empty for any other. The console shows how to set it up there."`
+	Strict   *bool                    `json:"strict,omitempty" doc:"Refuse what the RFCs of SCIM refuse, instead of taking it for what it means"`
+	Paused   *bool                    `json:"paused,omitempty" doc:"Answer every request with 503, so that nothing is changed until the client may go on"`
+	OwnOnly  *bool                    `json:"ownOnly,omitempty" doc:"Show the client the users and groups that it has pushed, and no others"`
+	Mapping  *[]directory.ScimMapping `json:"mapping,omitempty" doc:"Attributes of the client's own schemas that feed custom attributes"`
 	// SilentDays is directory.ScimClient's; a new client has DefaultSilentDays.
 	SilentDays *int `json:"silentDays,omitempty" minimum:"0" maximum:"90" doc:"After how many days without a request the client is told to be silent (7 for a new one); 0 for one that sends only when somebody joins, changes or leaves"`
 }
@@ -76,6 +78,7 @@ func (e *ClientEdit) apply(c *directory.ScimClient) error {
 	if e.Name != nil {
 		c.Name = directory.TidyText(*e.Name)
 	}
+	set(&c.Provider, e.Provider)
 	set(&c.Strict, e.Strict)
 	set(&c.Paused, e.Paused)
 	set(&c.OwnOnly, e.OwnOnly)
@@ -118,6 +121,9 @@ func check(c *directory.ScimClient) error {
 	}
 	if c.SilentDays < 0 || c.SilentDays > maxSilentDays {
 		bad("silentDays", fmt.Sprintf("must be 0 to %d", maxSilentDays))
+	}
+	if c.Provider != "" && !slices.Contains(directory.ScimProviders, c.Provider) {
+		bad("provider", fmt.Sprintf("must be empty or one of %v", directory.ScimProviders))
 	}
 	if len(c.Mapping) > maxMapping {
 		bad("mapping", fmt.Sprintf("has %d entries; at most %d are allowed", len(c.Mapping), maxMapping))
@@ -282,12 +288,65 @@ func (s *Clients) RevokeToken(ctx context.Context, by directory.Caller, c direct
 	return t, err
 }
 
-// Requests lists the requests of a client, the newest first.
-func (s *Clients) Requests(ctx context.Context, id directory.ScimClientID, cursor string, limit int) ([]directory.ScimRequest, string, error) {
+// Which requests of a client are listed, besides all.
+const (
+	OnlyRefused = "refused" // answered with an error
+	OnlyNoted   = "noted"   // bent to what they mean, or not taken as a whole
+	OnlyChanged = "changed" // changed a user or a group
+)
+
+// Requests lists the requests of a client, the newest first: all, or with only those of
+// one sort. Of a sort that is rare a page may be empty, and yet have a next.
+func (s *Clients) Requests(ctx context.Context, id directory.ScimClientID, only, cursor string, limit int) ([]directory.ScimRequest, string, error) {
 	if _, err := s.Get(ctx, id); err != nil {
 		return nil, "", err
 	}
-	return s.records.ScimRequests(ctx, id, cursor, limit)
+	var keep func(r *directory.ScimRequest) bool
+	switch only {
+	case OnlyRefused:
+		keep = (*directory.ScimRequest).Refused
+	case OnlyNoted:
+		keep = func(r *directory.ScimRequest) bool { return len(r.Notes) > 0 }
+	case OnlyChanged:
+		keep = func(r *directory.ScimRequest) bool { return len(r.Changed) > 0 }
+	}
+	return s.records.FindScimRequests(ctx, id, keep, cursor, limit)
+}
+
+// Standing is how it stands with a client that is there.
+type Standing struct {
+	// LastRequest is the newest of the last days; nil when there was none.
+	LastRequest *directory.ScimRequest
+	// Alive is how many tokens open something, Expires when the last of them ends.
+	Alive   int
+	Expires time.Time
+}
+
+// Standing says how it stands with a client.
+func (s *Clients) Standing(ctx context.Context, id directory.ScimClientID) (Standing, error) {
+	var now Standing
+	requests, _, err := s.records.FindScimRequests(ctx, id, nil, "", 1)
+	if err != nil {
+		return now, err
+	}
+	if len(requests) > 0 {
+		now.LastRequest = &requests[0]
+	}
+	tokens, err := s.records.ScimTokens(ctx, id)
+	for i := range tokens {
+		if t := &tokens[i]; t.Alive(s.now()) {
+			now.Alive++
+			if t.Expires.After(now.Expires) {
+				now.Expires = t.Expires
+			}
+		}
+	}
+	return now, err
+}
+
+// Of are the clients that have pushed a user or a group, in the order of their IDs.
+func (s *Clients) Of(ctx context.Context, of directory.MemberRef) ([]directory.ScimClient, error) {
+	return s.records.ScimClientsOf(ctx, of)
 }
 
 // ErrNoAccess says that a token opens nothing, whatever the reason: it is none, or wrong,

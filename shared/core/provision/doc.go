@@ -4,7 +4,7 @@
 //
 //	Clients   Create, Edit, Delete, Get, List        an admin, with the scope admin
 //	          NewToken, Tokens, RevokeToken           a token is shown once, when it is made
-//	          Requests                                the log of some days
+//	          Requests, Standing, Of                  the log of some days, what of it and of the tokens is news, and who pushed whom
 //	          Authenticate, Log, Mark, MarkBelow      a request of a client
 //
 // # Tokens

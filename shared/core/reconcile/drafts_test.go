@@ -109,9 +109,9 @@ func TestDraftInTrouble(t *testing.T) {
 	}
 }
 
-// TestCancelledDuringItsLastSeen: an admin cancels a run while its last request is
+// TestCancelledDuringItsLastRequest: an admin cancels a run while its last request is
 // on its way. What came of the request is kept, and the run stays cancelled.
-func TestCancelledDuringItsLastSeen(t *testing.T) {
+func TestCancelledDuringItsLastRequest(t *testing.T) {
 	w, users := edited(t, 3)
 	tenant := w.between()
 	tenant.write = func() {

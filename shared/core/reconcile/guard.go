@@ -116,7 +116,7 @@ func (g *guard) namePushers(ctx context.Context, r *store.RunRecord, held *direc
 			return err
 		}
 		name := cmp.Or(c.Name, by) // one that was deleted meanwhile
-		held.Facts = append(held.Facts, directory.HeldFact{Code: directory.HeldPushed, Name: name})
+		held.Facts = append(held.Facts, directory.HeldFact{Code: directory.HeldPushed, Name: name, ScimClientID: id})
 		held.Reasons = append(held.Reasons, fmt.Sprintf("the SCIM client %q has made edits that the run comes from; PATCH /v1/scim-clients/%s with paused true stops it", name, by))
 	}
 	return nil

@@ -26,7 +26,9 @@ func TestHeldRunNamesTheClient(t *testing.T) {
 	if run.State != directory.RunHeld || run.Held == nil {
 		t.Fatalf("run is %s", run.State)
 	}
-	named := slices.ContainsFunc(run.Held.Facts, func(f directory.HeldFact) bool { return f.Code == directory.HeldPushed && f.Name == "Okta" })
+	named := slices.ContainsFunc(run.Held.Facts, func(f directory.HeldFact) bool {
+		return f.Code == directory.HeldPushed && f.Name == "Okta" && f.ScimClientID != ""
+	})
 	if told := strings.Join(run.Held.Reasons, "\n"); !named || strings.Count(told, string(okta.ID)) != 1 {
 		t.Errorf("held for %+v, %s", run.Held.Facts, told)
 	}

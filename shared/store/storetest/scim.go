@@ -214,13 +214,32 @@ func testScimClients(s *suite) {
 	for i := range 5 {
 		s.must(s.ScimClients.LogScimRequest(ctx, okta, &directory.ScimRequest{At: s.Now().Add(time.Duration(i) * time.Second), Method: "GET", Path: fmt.Sprint("/Users/", i), Status: 200}))
 	}
-	log, after, err := s.ScimClients.ScimRequests(ctx, okta, "", 2)
+	log, after, err := s.ScimClients.FindScimRequests(ctx, okta, nil, "", 2)
 	if s.must(err); len(log) != 2 || log[0].Path != "/Users/4" || after == "" {
 		s.Errorf("%v, %q", log, after)
 	}
-	log, after, err = s.ScimClients.ScimRequests(ctx, okta, after, 10)
+	log, after, err = s.ScimClients.FindScimRequests(ctx, okta, nil, after, 10)
 	if s.must(err); len(log) != 3 || log[0].Path != "/Users/2" || after != "" {
 		s.Errorf("%v, %q", log, after)
+	}
+
+	odd := func(r *directory.ScimRequest) bool { return r.Path == "/Users/1" || r.Path == "/Users/3" }
+	log, after, err = s.ScimClients.FindScimRequests(ctx, okta, odd, "", 1)
+	if s.must(err); len(log) != 1 || log[0].Path != "/Users/3" || after == "" {
+		s.Errorf("of a sort: %v, %q", log, after)
+	}
+	log, after, err = s.ScimClients.FindScimRequests(ctx, okta, odd, after, 5)
+	if s.must(err); len(log) != 1 || log[0].Path != "/Users/1" || after != "" {
+		s.Errorf("of a sort, further on: %v, %q", log, after)
+	}
+
+	u, err := s.pushed("of@hq.example", "O1")
+	s.must(err)
+	if list, err := s.ScimClients.ScimClientsOf(ctx, directory.UserMember(u.ID)); err != nil || len(list) != 1 || list[0].Name != "Okta" {
+		s.Errorf("the clients of a user: %v, %v", list, err)
+	}
+	if list, err := s.ScimClients.ScimClientsOf(ctx, directory.UserMember("usr_nobody")); err != nil || len(list) != 0 {
+		s.Errorf("the clients of nobody: %v, %v", list, err)
 	}
 
 	s.must(s.ScimClients.SaveScimMark(ctx, okta, "q", 101, "3:x", time.Hour))
