@@ -16,7 +16,7 @@ func TestScimFeedsTheDirectory(t *testing.T) {
 	}
 	t.Cleanup(func() { s.Close() })
 	c := s.Client()
-	client, err := c.PostJSON(t.Context(), "/v1/scim-clients", Object{"name": "Okta"})
+	client, err := c.PostJSON(t.Context(), "/v1/scim-clients", Object{"name": "Okta", "oauthClientId": "okta"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,11 @@ func TestScimFeedsTheDirectory(t *testing.T) {
 	if got := byClaims(feeds); got != http.StatusOK {
 		t.Errorf("by a JWT that feeds: %d", got)
 	}
-	for _, other := range []string{s.AdminToken(), issued.Text("token"), ""} {
+	stranger, err := s.Tokens.Issue("stranger", "bindery/source.scim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []string{stranger, s.AdminToken(), issued.Text("token"), ""} {
 		if got := byClaims(other); got != http.StatusUnauthorized {
 			t.Errorf("by another token: %d", got)
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +83,17 @@ func (i *Issuer) issue(subject string, life time.Duration, scopes []string) (str
 	return jwt.Signed(signer).Claims(jwt.Claims{
 		Issuer: IssuerURL, Subject: subject, Audience: jwt.Audience{Audience},
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(life)),
-	}).Claims(map[string]any{"scope": strings.Join(scopes, " ")}).Serialize()
+	}).Claims(granted(subject, scopes)).Serialize()
+}
+
+// granted are the claims of what a token grants. One that speaks for a source is an app's,
+// got by client credentials, and names the app as Cognito does.
+func granted(subject string, scopes []string) map[string]any {
+	claims := map[string]any{"scope": strings.Join(scopes, " ")}
+	if slices.ContainsFunc(scopes, func(s string) bool { return strings.HasPrefix(s, "bindery/source.") }) {
+		claims["client_id"] = subject
+	}
+	return claims
 }
 
 // Verify checks a token as an authorizer does and returns its claims.

@@ -19,6 +19,9 @@ type ScimClient struct {
 	OwnOnly bool `json:"ownOnly"`
 	// Mapping are attributes of the client's own schemas that feed custom attributes.
 	Mapping []ScimMapping `json:"mapping,omitempty"`
+	// OAuthClientID is the app of the API's issuer whose tokens, got by client credentials,
+	// are the client's as well; with "" there is none.
+	OAuthClientID string `json:"oauthClientId,omitempty"`
 	// SilentDays is after how many days without a request the client is told to be silent;
 	// 0 for one that may be silent as long as it likes.
 	SilentDays int `json:"silentDays"`

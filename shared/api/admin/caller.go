@@ -110,7 +110,7 @@ func readCaller(claim Claims) (Caller, *Problem) {
 	c.Subject = subject
 	c.Source = directory.SourceManual
 	c.Approve = c.has(ScopeApprove)
-	c.Client = clientOf(claim)
+	c.Client = claims.ClientOf(claim)
 	if why := directory.SubjectFault(subject); why != "" {
 		return c, &Problem{Status: http.StatusUnauthorized, Code: directory.CodeInvalidSubject, Detail: "The token's subject (the claim sub) " + why + ".",
 			NextStep: "Use a token of an issuer that names its callers by a plain text."}
@@ -137,15 +137,4 @@ func readCaller(claim Claims) (Caller, *Problem) {
 			NextStep: "Use a token with at most one scope " + scopeSource + "*."}
 	}
 	return c, nil
-}
-
-// clientOf is the app that a token was given to, by whichever claim its issuer
-// names it; "" when none does.
-func clientOf(claim Claims) string {
-	for _, name := range []string{"client_id", "azp", "appid"} {
-		if client, _ := claim(name); client != "" {
-			return client
-		}
-	}
-	return ""
 }

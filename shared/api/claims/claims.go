@@ -30,6 +30,17 @@ func ScopesOf(claim Claims) []string {
 	return words(text)
 }
 
+// ClientOf is the app that a token was given to, by whichever claim its issuer names it
+// (client_id of RFC 9068 and Cognito, azp and appid of Entra, cid of Okta); "" when none does.
+func ClientOf(claim Claims) string {
+	for _, name := range []string{"client_id", "azp", "appid", "cid"} {
+		if client, _ := claim(name); client != "" {
+			return client
+		}
+	}
+	return ""
+}
+
 // aboutPerson reports whether a token is about a person although it has neither
 // scp nor scope: an ID token, which says who signed in and grants nothing. Entra
 // (known by the tenant, tid) writes roles into ID tokens as well, and such a one

@@ -172,7 +172,8 @@ func (h *Handler) open(r *http.Request) (*call, error) {
 	return h.begin(r, client, tokenID, root, rest)
 }
 
-// byClaims is open for a request whose token the gateway has checked.
+// byClaims is open for a request whose token the gateway has checked. It opens the paths of
+// the client that names the token's app as its own.
 func (h *Handler) byClaims(r *http.Request, id, rest string) (*call, error) {
 	var claim claims.Claims
 	if h.Claims != nil {
@@ -187,6 +188,9 @@ func (h *Handler) byClaims(r *http.Request, id, rest string) (*call, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if client.OAuthClientID == "" || client.OAuthClientID != claims.ClientOf(claim) {
+		return nil, h.noAccess(r, id) // the scope alone would open every client's paths
 	}
 	return h.begin(r, client, "", tokenRoot, rest)
 }

@@ -358,13 +358,19 @@ func TestUnauthorized(t *testing.T) {
 // nothing else; they open nothing of the other paths, nor these without them.
 func TestClaims(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, provision.ClientEdit{})
+	w := newWorld(t, provision.ClientEdit{OAuthClientID: ptr("okta-app")})
+	other, _ := w.newClient(provision.ClientEdit{Name: ptr("Other"), OAuthClientID: ptr("other-app")})
+	closed, _ := w.newClient(provision.ClientEdit{Name: ptr("Closed")})
 	var scope string
+	app := "okta-app"
 	w.handler.Claims = func(context.Context) claims.Claims {
 		if scope == "" {
 			return nil
 		}
-		return func(name string) (string, bool) { return scope, name == "scope" }
+		return func(name string) (string, bool) {
+			text := map[string]string{"scope": scope, "cid": app}[name]
+			return text, text != ""
+		}
 	}
 	get := func(path string) (int, string) {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
@@ -386,11 +392,19 @@ func TestClaims(t *testing.T) {
 		{"bindery/source.scim bindery/source.ad", own + "/oauth/v2/Users", 401},
 		{"bindery/Source.scim", own + "/oauth/v2/Users", 401},
 		{"bindery/admin bindery/write", own + "/oauth/v2/Users", 401},
+		{"bindery/source.scim", "/scim/" + string(other.ID) + "/oauth/v2/Users", 401},
+		{"bindery/source.scim", "/scim/" + string(closed.ID) + "/oauth/v2/Users", 401},
 		{"", own + "/oauth/v2/Users", 401},
 	} {
 		scope = tt.scope
 		if status, body := get(tt.path); status != tt.status || status == 200 && !strings.Contains(body, "/oauth/v2/Users/"+id) {
 			t.Errorf("%q at %s: %d %s", tt.scope, tt.path, status, body)
+		}
+	}
+	for _, other := range []string{"", "other-app", "OKTA-APP"} {
+		scope, app = "bindery/source.scim", other
+		if status, body := get(own + "/oauth/v2/Users"); status != 401 {
+			t.Errorf("the token of the app %q: %d %s", other, status, body)
 		}
 	}
 }

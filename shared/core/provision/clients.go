@@ -70,6 +70,8 @@ type ClientEdit struct {
 	Paused   *bool                    `json:"paused,omitempty" doc:"Answer every request with 503, so that nothing is changed until the client may go on"`
 	OwnOnly  *bool                    `json:"ownOnly,omitempty" doc:"Show the client the users and groups that it has pushed, and no others"`
 	Mapping  *[]directory.ScimMapping `json:"mapping,omitempty" doc:"Attributes of the client's own schemas that feed custom attributes"`
+	// OAuthClientID is directory.ScimClient's.
+	OAuthClientID *string `json:"oauthClientId,omitempty" maxLength:"200" doc:"The app (client_id) of the API's issuer whose tokens with the scope bindery/source.scim push as this client, to /scim/{client}/oauth/v2; empty for none"`
 	// SilentDays is directory.ScimClient's; a new client has DefaultSilentDays.
 	SilentDays *int `json:"silentDays,omitempty" minimum:"0" maximum:"90" doc:"After how many days without a request the client is told to be silent (7 for a new one); 0 for one that sends only when somebody joins, changes or leaves"`
 }
@@ -82,6 +84,7 @@ func (e *ClientEdit) apply(c *directory.ScimClient) error {
 	set(&c.Strict, e.Strict)
 	set(&c.Paused, e.Paused)
 	set(&c.OwnOnly, e.OwnOnly)
+	set(&c.OAuthClientID, e.OAuthClientID)
 	set(&c.SilentDays, e.SilentDays)
 	if e.Mapping != nil {
 		c.Mapping = slices.Clone(*e.Mapping)
@@ -118,6 +121,9 @@ func check(c *directory.ScimClient) error {
 	}
 	if strings.ContainsFunc(c.Name, unicode.IsControl) {
 		bad("name", "holds a control character")
+	}
+	if c.OAuthClientID != "" && (!word(c.OAuthClientID, "._:/-@+|") || len(c.OAuthClientID) > 200) {
+		bad("oauthClientId", "must be the ID of an app as its tokens name it: letters, digits and some of ._:/-@+|, at most 200")
 	}
 	if c.SilentDays < 0 || c.SilentDays > maxSilentDays {
 		bad("silentDays", fmt.Sprintf("must be 0 to %d", maxSilentDays))
