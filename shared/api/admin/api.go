@@ -75,6 +75,7 @@ type Config struct {
 	Uses         Uses
 	ScimClients  ScimClients
 	ClientDoctor ClientDoctor
+	TakeBacks    TakeBacks
 	Moves        Moves
 	Jobs         Jobs
 	Runs         Runs
