@@ -51,7 +51,7 @@ type lambdaWorld struct {
 	logs map[string]*bytes.Buffer // by function
 }
 
-// TestLambdas plays the demo's whole story over the seven real binaries, as
+// TestLambdas plays the demo's whole story over the eight real binaries, as
 // they run on AWS, and then looks at what nobody may see in a story: rights,
 // logs, dead letters, alarms.
 func TestLambdas(t *testing.T) {
@@ -151,6 +151,7 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 			"deactivate":     {After: 1},
 			"schedule":       {After: 4, Middle: 8, MostMiddle: 2},
 			"load":           {After: 1},
+			"scim":           {After: 20},
 			"sync":           {After: 6, Middle: 20, MostMiddle: 1},
 		},
 		Log: w.log,
