@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,9 +19,10 @@ import (
 const (
 	branchDomain = "branch.example"
 	branchAdmin  = "bea@branch.example"
-	branchStaff  = "Branch staff" // the group that the provider pushes
 	joiners      = 25
 	providerName = "Okta"
+
+	branchStaff, branchRenamed = "Branch staff", "Everybody at the branch" // the group that the provider pushes
 )
 
 // branch is the fourth connection, its identity provider, and what that has pushed.
@@ -76,13 +78,13 @@ func (p *provider) find(ctx context.Context, kind, attribute, value string) (str
 	return "", nil
 }
 
-// person is the whole of a user, as Okta sends it with POST and PUT.
-func person(name, department, title string) string {
+// person is the whole of a user, as Okta sends it with POST and PUT; manager is an ID, or "".
+func person(name, department, title, manager string) string {
 	return fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
 		"userName":"%[1]s@%[2]s","externalId":"00u-%[1]s","active":true,"name":{"givenName":"%[3]s","familyName":"Branch"},"displayName":"%[3]s Branch",
 		"emails":[{"primary":true,"value":"%[1]s@%[2]s","type":"work"}],"title":"%[5]s","locale":"en-US","groups":[],
-		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"%[4]s"}}`,
-		name, branchDomain, strings.ToUpper(name[:1])+name[1:], department, title)
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"%[4]s","manager":{"value":"%[6]s"}}}`,
+		name, branchDomain, strings.ToUpper(name[:1])+name[1:], department, title, manager)
 }
 
 // push looks for somebody and replaces, or makes, who that is. found: somebody was there.
@@ -94,7 +96,7 @@ func (p *provider) push(ctx context.Context, name string) (id string, found bool
 	if found = id != ""; found {
 		method, path = http.MethodPut, "/Users/"+id
 	}
-	u, err := p.call(ctx, method, path, person(name, "Service", "Clerk"))
+	u, err := p.call(ctx, method, path, person(name, "Service", "Clerk", ""))
 	return u.Text("id"), found, err
 }
 
@@ -146,11 +148,11 @@ func (d *demonstration) pushed(ctx context.Context) error {
 	if err := d.untilNumber(ctx, "accounts of the joiners", joiners, func() int { return d.branchCount("accountEnabled", true) }); err != nil {
 		return err
 	}
-	if err := d.untilNumber(ctx, "members of the pushed group", joiners, d.branchMembers); err != nil {
+	if err := d.untilNumber(ctx, "members of the pushed group", joiners, func() int { return d.branchMembers(branchStaff) }); err != nil {
 		return err
 	}
 	d.show.check("accounts of the joiners in Microsoft 365", joiners, d.branchCount("accountEnabled", true))
-	d.show.check("members of the pushed group in Microsoft 365", joiners, d.branchMembers())
+	d.show.check("members of the pushed group in Microsoft 365", joiners, d.branchMembers(branchStaff))
 	return d.comeAndGo(ctx)
 }
 
@@ -169,7 +171,7 @@ func (d *demonstration) openBranch(ctx context.Context) error {
 	}
 	exported := object{"export": true}
 	c, err := d.api.PostJSON(ctx, "/v1/connections", object{"name": "Branch", "settings": object{
-		"groups": true, "attributes": object{"department": exported, "jobTitle": exported}, "guard": object{"block": object{"count": 5}},
+		"groups": true, "manager": exported, "attributes": object{"department": exported, "jobTitle": exported}, "guard": object{"block": object{"count": 5}},
 	}})
 	if err != nil {
 		return err
@@ -197,7 +199,12 @@ func (d *demonstration) openProvider(ctx context.Context) error {
 	d.branch.okta = provider{&stack.Client{Handler: d.api.Handler, Token: token.Text("token")}, c.Text("basePath")}
 	admins := provider{d.api, c.Text("basePath")}
 	status, _, err := admins.send(ctx, http.MethodGet, "/Users?count=1", "")
+	if err != nil {
+		return err
+	}
 	d.show.check("an admin's token at the address of the identity provider", http.StatusUnauthorized, status)
+	status, _, err = d.branch.okta.send(ctx, http.MethodGet, "/Users?startIndex=1&count=2", "")
+	d.show.check("the identity provider tests address and token", http.StatusOK, status)
 	return err
 }
 
@@ -226,11 +233,15 @@ func (d *demonstration) pushGroup(ctx context.Context) error {
 
 // comeAndGo is one who moves to another department, and one who leaves.
 func (d *demonstration) comeAndGo(ctx context.Context) error {
-	mover, leaver := d.branch.people[1], d.branch.people[2]
-	if _, err := d.branch.okta.call(ctx, http.MethodPut, "/Users/"+d.branch.ids[mover], person(mover, "Accounts", "Head")); err != nil {
+	head, mover, leaver := d.branch.people[0], d.branch.people[1], d.branch.people[2]
+	if _, err := d.branch.okta.call(ctx, http.MethodPut, "/Users/"+d.branch.ids[mover], person(mover, "Accounts", "Head", d.branch.ids[head])); err != nil {
 		return err
 	}
 	if err := d.branch.okta.activate(ctx, d.branch.ids[leaver], false); err != nil {
+		return err
+	}
+	rename := patchOf(fmt.Sprintf(`{"op":"replace","value":{"id":%q,"displayName":%q}}`, d.branch.group, branchRenamed))
+	if _, err := d.branch.okta.call(ctx, http.MethodPatch, "/Groups/"+d.branch.group, rename); err != nil {
 		return err
 	}
 	d.extra--
@@ -242,6 +253,12 @@ func (d *demonstration) comeAndGo(ctx context.Context) error {
 			a := d.branchAccount(mover)
 			return fmt.Sprintf("%v, %v", a["department"], a["jobTitle"])
 		}},
+		{"the manager of who moved, in Microsoft 365", head + "@" + branchDomain, func() string {
+			id, _ := d.branchAccount(mover)["manager"].(string)
+			m, _ := d.sim.Account(d.branch.tenant, id)
+			return fmt.Sprint(m["userPrincipalName"])
+		}},
+		{"members of the group under its new name", strconv.Itoa(joiners), func() string { return strconv.Itoa(d.branchMembers(branchRenamed)) }},
 		{"the account of who left is enabled", "false", func() string { return fmt.Sprint(d.branchAccount(leaver)["accountEnabled"]) }},
 	} {
 		if err := d.until(ctx, wait.what, wait.want, wait.is); err != nil {
@@ -359,9 +376,9 @@ func (d *demonstration) branchCount(property string, value any) int {
 	return n
 }
 
-// branchMembers is how many members the pushed group has on Microsoft's side.
-func (d *demonstration) branchMembers() int {
-	g, _ := d.sim.Group(d.branch.tenant, branchStaff)
+// branchMembers is how many members a group of a name has on Microsoft's side.
+func (d *demonstration) branchMembers(name string) int {
+	g, _ := d.sim.Group(d.branch.tenant, name)
 	members, _ := g["members"].([]string)
 	return len(members)
 }
