@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bindery/shared/api/claims"
+	"bindery/shared/core/people"
 	"bindery/shared/core/provision"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -563,4 +564,35 @@ func TestFiltersLook(t *testing.T) {
 	if total, list := results(w.want(200, "GET", "/Users?filter=id+eq+%22"+string(last.ID)+"%22+and+title+eq+%22CEO%22", nil)); total != "0" || len(list) != 0 {
 		t.Errorf("of one who is found by ID and is no CEO: %s", total)
 	}
+}
+
+// TestGroupTotal: how many groups there are is read from counters, once these have the
+// groups of earlier versions, and costs the same however many there are.
+func TestGroupTotal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	w.group("Early")
+	groups := people.NewGroups(people.UsersConfig{Stores: people.StoresOf(w.Store), Wake: noWaker{}, Now: w.Now})
+	total := func(when string, want, most int) {
+		t.Helper()
+		w.counted.items.Store(0)
+		r := w.want(http.StatusOK, "GET", "/Groups?count=0", nil)
+		if got := fmt.Sprint(r.body.get("totalResults")); got != fmt.Sprint(want) {
+			t.Errorf("%s: %s groups, want %d", when, got, want)
+		}
+		if n := int(w.counted.items.Load()); n > most {
+			t.Errorf("%s: %d records were read", when, n)
+		}
+	}
+	total("before there are counters", 1, 50)
+	for range 3 {
+		w.Must(groups.Tend(w.Context()))
+		w.Advance(time.Hour)
+	}
+	for i := range 30 {
+		w.group(fmt.Sprintf("Late %d", i))
+	}
+	w.want(http.StatusNoContent, "DELETE", "/Groups/"+w.group("Gone"), nil)
+	w.Must(groups.Tend(w.Context()))
+	total("with counters", 31, 25)
 }
