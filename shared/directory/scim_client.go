@@ -46,6 +46,18 @@ type ScimToken struct {
 // Alive reports whether the token opens anything at a moment.
 func (t *ScimToken) Alive(now time.Time) bool { return t.Revoked == nil && now.Before(t.Expires) }
 
+// ScimWindow is how long the requests of a client are counted together.
+const ScimWindow = 20 * time.Second
+
+// ScimRate is how many requests of a client were counted lately, by all processes.
+type ScimRate struct {
+	Window      int64 // the number of the ScimWindow in which it was read
+	Before, Now int64 // of the window before, and of that one so far
+}
+
+// ScimCount is how many requests of a client one process adds to those of a window.
+type ScimCount struct{ Window, Requests int64 }
+
 // ScimRequest is one request of a client, as the log keeps it for some days.
 type ScimRequest struct {
 	At       time.Time   `json:"at"`

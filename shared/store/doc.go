@@ -121,6 +121,7 @@
 //	  to be ended
 //	SCIM client   SC#<client>            client           scim-clients / <client>
 //	  its tokens  SC#<client>            token#<token>
+//	  its rate    SC#<client>            rate#<window>
 //	  what it has SC#<client>            count#<user or group>#<shard>
 //	    pushed
 //	document      SD#user#<user>,        <client>         SO#<client>#<user or group>#<shard>

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -396,19 +397,83 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// TestOneLimitForAll: several processes keep one limit together, but for what each has not
+// told yet; a client that waits as long as it is told to is answered.
+func TestOneLimitForAll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	handlers := make([]*Handler, 2)
+	for i := range handlers { // each with a Clients of its own, over the one table
+		handlers[i] = New(Config{Pushes: w.pushes, Clients: provision.New(provision.Config{Records: w.Store.ScimClients, Now: w.Now}), PublicURL: "https://b.example", PerSecond: 2, Now: w.Now})
+	}
+	const window = int(directory.ScimWindow / time.Second)
+	limit, untold := 2*window, len(handlers)*(tellAfter-1)
+	push := func(n int) (refused time.Duration) {
+		w.handler = handlers[n%len(handlers)]
+		r := w.send("GET", "/ServiceProviderConfig", nil)
+		if r.Code != http.StatusTooManyRequests {
+			return 0
+		}
+		seconds, err := strconv.Atoi(r.Header().Get("Retry-After"))
+		if err != nil || seconds < 1 || seconds > 2*window {
+			t.Fatalf("Retry-After %q", r.Header().Get("Retry-After"))
+		}
+		return time.Duration(seconds) * time.Second
+	}
+	w.Advance(w.Now().Truncate(directory.ScimWindow).Add(directory.ScimWindow).Sub(w.Now()))
+	w.counted.calls.Store(0)
+	answered, wait := 0, time.Duration(0)
+	for n := 0; wait == 0 && n < 3*limit; n++ {
+		if wait = push(n); wait == 0 {
+			answered++
+		}
+	}
+	if answered < limit || answered > limit+untold {
+		t.Errorf("%d requests were answered at once, want %d to %d", answered, limit, limit+untold)
+	}
+	if calls := int(w.counted.calls.Load()); calls > 2*(answered+1)+1 { // one to read, one to log, and the use of the token
+		t.Errorf("%d requests took %d calls of the table", answered+1, calls)
+	}
+	for i := range 5 {
+		w.Advance(wait)
+		if again := push(i); again != 0 {
+			t.Errorf("who waits %v, as told, is to wait %v more", wait, again)
+		}
+		for n := 0; ; n++ {
+			if wait = push(n); wait != 0 {
+				break
+			}
+		}
+	}
+	// One who never waits gets the limit in the mean, however long it goes on.
+	answered = 0
+	const windows = 20
+	for n := range windows * window * 10 {
+		w.Advance(99 * time.Millisecond)
+		if push(n) == 0 {
+			answered++
+		}
+	}
+	if answered < (windows-1)*limit || answered > (windows+1)*limit+windows*untold {
+		t.Errorf("%d requests were answered in %d windows of %d", answered, windows, limit)
+	}
+}
+
 func TestPausedAndLimited(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, provision.ClientEdit{})
-	for i := range 2 * burst * PerSecond {
+	w.handler.PerSecond = 3
+	most := 3 * int(directory.ScimWindow/time.Second)
+	for i := range 2 * most {
 		r := w.send("GET", "/ServiceProviderConfig", nil)
 		if r.Code == 429 {
-			if i < burst*PerSecond || r.Header().Get("Retry-After") == "" {
+			if i != most || r.Header().Get("Retry-After") == "" {
 				t.Errorf("after %d: %v", i, r.Header())
 			}
 			break
 		}
 		w.Advance(-time.Millisecond) // all at once
-		if i == 2*burst*PerSecond-1 {
+		if i == 2*most-1 {
 			t.Error("nothing was ever refused")
 		}
 	}
@@ -541,7 +606,7 @@ func TestRoutes(t *testing.T) {
 func TestFiltersLook(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, provision.ClientEdit{})
-	w.handler.clients = newLimiter(1e9, 1e9)
+	w.handler.PerSecond = 1e9
 	const users = 1700
 	var last *directory.User
 	for n := range users {

@@ -31,9 +31,9 @@ type records interface {
 	AddScimToken(ctx context.Context, act directory.AuditEvent, t *directory.ScimToken) error
 	RevokeScimToken(ctx context.Context, act directory.AuditEvent, c directory.ScimClientID, id directory.ScimTokenID) (directory.ScimToken, error)
 	ScimTokens(ctx context.Context, c directory.ScimClientID) ([]directory.ScimToken, error)
-	ScimAccess(ctx context.Context, c directory.ScimClientID, t directory.ScimTokenID) (*directory.ScimClient, *directory.ScimToken, error)
+	ScimAccess(ctx context.Context, c directory.ScimClientID, t directory.ScimTokenID) (*directory.ScimClient, *directory.ScimToken, directory.ScimRate, error)
 	TouchScimToken(ctx context.Context, t *directory.ScimToken) error
-	LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest) error
+	LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest, counted directory.ScimCount) error
 	ScimRequests(ctx context.Context, c directory.ScimClientID, cursor string, limit int) ([]directory.ScimRequest, string, error)
 	SaveScimMark(ctx context.Context, c directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
 	ScimMark(ctx context.Context, c directory.ScimClientID, question string, index int) (int, string, error)
@@ -283,32 +283,57 @@ func (s *Clients) Requests(ctx context.Context, id directory.ScimClientID, curso
 // or of another client, or has ended.
 var ErrNoAccess = errors.New("no access")
 
+// Access is whose a request is.
+type Access struct {
+	Client  directory.ScimClient
+	TokenID directory.ScimTokenID // "": it came with a token of the API's issuer
+	Rate    directory.ScimRate
+}
+
+// Admit says whose a request is that came with a token which a gateway has checked, by the
+// client that its path names. ErrNoAccess: there is none.
+func (s *Clients) Admit(ctx context.Context, id directory.ScimClientID) (Access, error) {
+	c, _, rate, err := s.records.ScimAccess(ctx, id, "")
+	if err == nil && c == nil {
+		err = ErrNoAccess
+	}
+	if err != nil {
+		return Access{}, err
+	}
+	return Access{*c, "", rate}, nil
+}
+
 // Authenticate says whose a request is by the client that its path names and the token
 // that it brings. ErrNoAccess.
-func (s *Clients) Authenticate(ctx context.Context, id directory.ScimClientID, token string) (directory.ScimClient, directory.ScimTokenID, error) {
+func (s *Clients) Authenticate(ctx context.Context, id directory.ScimClientID, token string) (Access, error) {
 	name, secret, ok := readToken(token)
 	if !ok {
-		return directory.ScimClient{}, "", ErrNoAccess
+		return Access{}, ErrNoAccess
 	}
-	c, t, err := s.records.ScimAccess(ctx, id, name)
+	c, t, rate, err := s.records.ScimAccess(ctx, id, name)
 	if err != nil {
-		return directory.ScimClient{}, "", err
+		return Access{}, err
 	}
 	if t == nil {
 		t = &directory.ScimToken{Hash: hashOf("")}
 	}
 	if fits := opens(secret, t.Hash); !fits || c == nil || !t.Alive(s.now()) {
-		return directory.ScimClient{}, "", ErrNoAccess
+		return Access{}, ErrNoAccess
 	}
 	if err := s.records.TouchScimToken(ctx, t); err != nil {
 		s.log.Warn("the use of a token was not noted", "scimClientId", id, "scimTokenId", t.ID, "error", err)
 	}
-	return *c, t.ID, nil
+	return Access{*c, t.ID, rate}, nil
 }
 
-// Log keeps what a request was. A request that was answered is not held up by that.
-func (s *Clients) Log(ctx context.Context, id directory.ScimClientID, r *directory.ScimRequest) {
-	if err := s.records.LogScimRequest(ctx, id, r); err != nil {
+// Log keeps what a request was, and counts requests of the client, if there are any to
+// count. A request that was answered is not held up by that.
+func (s *Clients) Log(ctx context.Context, id directory.ScimClientID, r *directory.ScimRequest, counted directory.ScimCount) {
+	err := s.records.LogScimRequest(ctx, id, r, counted)
+	if err != nil && counted.Requests > 0 { // others count at the same moment: the log matters more
+		err = s.records.LogScimRequest(ctx, id, r, directory.ScimCount{})
+	}
+	if err != nil {
 		s.log.Warn("a request was not logged", "scimClientId", id, "error", err)
 	}
 }
