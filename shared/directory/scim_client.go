@@ -14,6 +14,9 @@ type ScimClient struct {
 	Paused bool `json:"paused"`
 	// OwnOnly shows the client the users and groups that it has pushed, and no others.
 	OwnOnly bool `json:"ownOnly"`
+	// CountryAsUsageLocation has the country of the work address be the usage location of
+	// who has none, where it is a code of two letters.
+	CountryAsUsageLocation bool `json:"countryAsUsageLocation"`
 	// Mapping are attributes of the client's own schemas that feed custom attributes.
 	Mapping []ScimMapping `json:"mapping,omitempty"`
 	Created time.Time     `json:"created"`

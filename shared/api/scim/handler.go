@@ -209,7 +209,7 @@ func (h *Handler) begin(r *http.Request, access *provision.Access, root, rest st
 	c := &call{
 		Handler: h, client: client, request: r, path: rest, base: h.PublicURL + Prefix + string(client.ID) + root,
 		by:    directory.Caller{Subject: string(client.ID), Client: client.Name, Source: directory.SourceSCIM},
-		users: newUserType(client.Mapping), groups: newGroupType(), mapping: mappingWith(client.Mapping),
+		users: newUserType(client.Mapping), groups: newGroupType(), mapping: mappingWith(&client),
 		notes: notes{strict: client.Strict},
 		log:   directory.ScimRequest{At: h.Now().UTC(), TokenID: access.TokenID, Method: r.Method, Path: shortened(or(rest, "/"))},
 	}

@@ -661,3 +661,52 @@ func TestGroupTotal(t *testing.T) {
 	w.Must(groups.Tend(w.Context()))
 	total("with counters", 31, 25)
 }
+
+// TestCountryAsUsageLocation: the country of the work address is the usage location of who
+// is sent without one, if the client's setting says so and it is a code.
+func TestCountryAsUsageLocation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	address := func(country string) string {
+		return fmt.Sprintf(`,"addresses":[{"type":"work","country":%q}]`, country)
+	}
+	early := w.make("early@x.example", address("CH"))
+	if u := w.user(early); u.UsageLocation != "" || u.WorkAddress.Country != "CH" {
+		t.Errorf("without the setting: %q, %q", u.UsageLocation, u.WorkAddress.Country)
+	}
+	_, err := w.clients.Edit(t.Context(), ada, w.client.ID, provision.ClientEdit{CountryAsUsageLocation: ptr(true)}, 0)
+	w.Must(err)
+	for country, want := range map[string]string{"de": "DE", "Germany": "", "XX": "", "": ""} {
+		if got := w.user(w.make("u"+country+"@x.example", address(country))).UsageLocation; got != want {
+			t.Errorf("with the country %q: %q, want %q", country, got, want)
+		}
+	}
+	both := w.make("both@x.example", address("FR"), fmt.Sprintf(`,"%s":{"usageLocation":"AT"}`, schemaBindery))
+	if got := w.user(both).UsageLocation; got != "AT" {
+		t.Errorf("beside one of its own: %q", got)
+	}
+	w.want(200, "PATCH", "/Users/"+early, patchOf(`{"op":"replace","value":{"title":"T"}}`))
+	if got := w.user(early).UsageLocation; got != "CH" {
+		t.Errorf("with the first push after the setting: %q", got)
+	}
+	w.want(200, "PATCH", "/Users/"+early, patchOf(`{"op":"replace","path":"addresses[type eq \"work\"].country","value":"IT"}`))
+	if got := w.user(early).UsageLocation; got != "IT" {
+		t.Errorf("who moves: %q", got)
+	}
+	_, err = w.users.Patch(t.Context(), ada, directory.UserID(both), []byte(`{"usageLocation":null}`), 0)
+	if err == nil {
+		t.Error("what the client owns was taken away by hand")
+	}
+	hand := w.make("hand@x.example")
+	_, err = w.users.Patch(t.Context(), ada, directory.UserID(hand), []byte(`{"usageLocation":"NL"}`), 0)
+	w.Must(err)
+	w.want(200, "PATCH", "/Users/"+hand, patchOf(`{"op":"add","path":"addresses","value":[{"type":"work","country":"DE"}]}`))
+	if got := w.user(hand).UsageLocation; got != "NL" {
+		t.Errorf("who has one by hand: %q", got)
+	}
+	shown := w.want(200, "GET", "/Users/"+early, nil)
+	w.want(200, "PUT", "/Users/"+early, shown.Body.String())
+	if u := w.user(early); u.UsageLocation != "IT" || u.WorkAddress.Country != "IT" {
+		t.Errorf("what was read and sent back: %q, %q", u.UsageLocation, u.WorkAddress.Country)
+	}
+}

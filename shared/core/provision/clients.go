@@ -62,11 +62,12 @@ func New(cfg Config) *Clients {
 
 // ClientEdit is what an admin says of a client; nil members stay as they are.
 type ClientEdit struct {
-	Name    *string                  `json:"name,omitempty" maxLength:"100" doc:"What admins call it"`
-	Strict  *bool                    `json:"strict,omitempty" doc:"Refuse what the RFCs of SCIM refuse, instead of taking it for what it means"`
-	Paused  *bool                    `json:"paused,omitempty" doc:"Answer every request with 503, so that nothing is changed until the client may go on"`
-	OwnOnly *bool                    `json:"ownOnly,omitempty" doc:"Show the client the users and groups that it has pushed, and no others"`
-	Mapping *[]directory.ScimMapping `json:"mapping,omitempty" doc:"Attributes of the client's own schemas that feed custom attributes"`
+	Name                   *string                  `json:"name,omitempty" maxLength:"100" doc:"What admins call it"`
+	Strict                 *bool                    `json:"strict,omitempty" doc:"Refuse what the RFCs of SCIM refuse, instead of taking it for what it means"`
+	Paused                 *bool                    `json:"paused,omitempty" doc:"Answer every request with 503, so that nothing is changed until the client may go on"`
+	OwnOnly                *bool                    `json:"ownOnly,omitempty" doc:"Show the client the users and groups that it has pushed, and no others"`
+	CountryAsUsageLocation *bool                    `json:"countryAsUsageLocation,omitempty" doc:"Take the country of the work address as usage location where none is sent, if it is a code of two letters"`
+	Mapping                *[]directory.ScimMapping `json:"mapping,omitempty" doc:"Attributes of the client's own schemas that feed custom attributes"`
 }
 
 func (e *ClientEdit) apply(c *directory.ScimClient) error {
@@ -76,6 +77,7 @@ func (e *ClientEdit) apply(c *directory.ScimClient) error {
 	set(&c.Strict, e.Strict)
 	set(&c.Paused, e.Paused)
 	set(&c.OwnOnly, e.OwnOnly)
+	set(&c.CountryAsUsageLocation, e.CountryAsUsageLocation)
 	if e.Mapping != nil {
 		c.Mapping = slices.Clone(*e.Mapping)
 	}
