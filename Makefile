@@ -91,7 +91,7 @@ test-aws: sdk-notice ## the same contracts on DynamoDB Local, ElasticMQ and moto
 	@infra/aws-local/with.sh test-aws bash -euc '$(GO) test -count=1 $(AWS_PACKAGES); $(GO) test -count=1 $(AWS_JOBS)'
 
 # The test binary is run by itself, so that the story is seen while it is played.
-test-lambda: sdk-notice ## the demo's story over the seven real binaries as on Lambda, each call held to its role (needs Java, Maven and Python)
+test-lambda: sdk-notice ## the demo's story over the eight real binaries as on Lambda, each call held to its role (needs Java, Maven and Python)
 	@infra/aws-local/with.sh test-lambda $(MAKE) --no-print-directory lambda-story
 
 lambda-story: build

@@ -40,6 +40,7 @@ var parts = []part{
 	{"crowd", []string{"crowd.load_calls_per_member", "crowd.load_heap_mb", "crowd.page_units", "crowd.list_heap_mb", "crowd.import_requests", "crowd.import_heap_mb"}, inOneGroup},
 	{"licences", []string{"licences.calls_per_user", "licences.at_once", "licences.leaver_s"}, licences},
 	{"console", []string{"console.calls_max", "console.cpu_ms_max", "console.html_kb_max"}, consolePages},
+	{"scim", []string{"scim.cpu_ms_p99", "scim.members_cpu_ms", "scim.lookup_calls", "scim.lookup_grown", "scim.page_calls_startIndex", "scim.page_calls_cursor", "scim.page_grown_startIndex", "scim.page_grown_cursor"}, pushed},
 	{"small", []string{"fleet.small_delay_s"}, small},
 }
 

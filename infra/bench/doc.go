@@ -44,6 +44,15 @@
 // milliseconds, since it is what an admin waits for; garbage is not collected meanwhile
 // (most of it would be the table), and what the tenant answers was asked once before.
 //
+// # SCIM
+//
+// What an identity provider pushes goes through the handler that the function has, over
+// the table in memory, one request after the other, and each is measured by itself: CPU
+// time in milliseconds, as with the console, and calls of the table, counted with what
+// asks whose the token is and what writes the request log. Garbage is collected between
+// requests. The directories in which is looked up and listed are stored at once, each
+// user with what the client has pushed of it; of each kind of request the dearest counts.
+//
 // # Beside scripts
 //
 // What others do instead is measured in the same run, over the same wire in front of

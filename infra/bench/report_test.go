@@ -113,6 +113,14 @@ var musts = map[string]must{
 	"console.cpu_ms_max":  {150, lower},
 	"console.html_kb_max": {60, lower},
 
+	"scim.cpu_ms_p99":            {40, lower},
+	"scim.lookup_calls":          {4, lower},
+	"scim.lookup_grown":          {0, lower},
+	"scim.page_calls_startIndex": {12, lower},
+	"scim.page_calls_cursor":     {12, lower},
+	"scim.page_grown_startIndex": {1.05, lower},
+	"scim.page_grown_cursor":     {1.05, lower},
+
 	"schedule.connections_per_minute": {5_000, higher},
 	"schedule.calls_per_idle":         {3, lower},
 }

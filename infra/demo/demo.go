@@ -95,6 +95,7 @@ type demonstration struct {
 
 	sister, sisterTenant string // the second connection and its tenant
 	daughter             daughter
+	branch               branch
 
 	patience time.Duration // how long anything is waited for
 }
@@ -189,6 +190,8 @@ func (d *demonstration) perform(ctx context.Context) error {
 		{"a re-organisation by mistake: held, and declined", d.reorganised},
 		{"a group that is to be exact loses a stranger, and gets him back", d.exact},
 		{"end what was done with the groups", d.undone},
+		{"an identity provider pushes joiners, a mover and a leaver", d.pushed},
+		{"it deactivates everybody: held, with its name, and paused", d.deactivatedBySource},
 		{"deactivate", d.deactivate},
 		{"authorise again and bind the previous selection", d.again},
 	} {

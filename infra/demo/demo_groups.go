@@ -481,3 +481,12 @@ func (d *demonstration) until(ctx context.Context, what, want string, is func() 
 	}
 	return errors.New(what + ": " + is() + ", not " + want)
 }
+
+// untilNumber is until for a number, whose progress it shows.
+func (d *demonstration) untilNumber(ctx context.Context, what string, want int, is func() int) error {
+	return d.until(ctx, what, strconv.Itoa(want), func() string {
+		n := is()
+		d.show.progress(n, want)
+		return strconv.Itoa(n)
+	})
+}

@@ -24,7 +24,7 @@ var locks = map[string]string{
 	"shared/core/mapping/locale.go":       "names of countries, read once from a table of the program",
 	"shared/directory/pattern.go":         "patterns of the program, each compiled once",
 	"shared/core/audit/chain_publish.go":  "what went wrong with the heads of one tick",
-	"shared/api/scim/limit.go":            "how fast a client of this process was in the last seconds",
+	"shared/api/scim/limit.go":            "what this process has answered each client and not yet told the others of, and wrong tokens of the last minute",
 	"shared/api/admin/api.go":             "the description, made once, of the types of the program",
 	"shared/api/console/client.go":        "the calls that one page tells of",
 	"shared/api/console/mark.go":          "how many things wait for a decision: a row of recall's table",

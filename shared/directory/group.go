@@ -57,6 +57,9 @@ type Group struct {
 	// Edition rises by one with every write of the record, whatever it was: of
 	// attributes, of members, of uses. It is for the store's own use.
 	Edition int64 `json:"-"`
+	// Counted says that the number of groups has this one in it. It is for the store's own
+	// use.
+	Counted bool `json:"-"`
 }
 
 // ImportedGroup names the group of a tenant that an import made a group of.

@@ -17,6 +17,9 @@ type ScimClient struct {
 	Paused bool `json:"paused"`
 	// OwnOnly shows the client the users and groups that it has pushed, and no others.
 	OwnOnly bool `json:"ownOnly"`
+	// CountryAsUsageLocation has the country of the work address be the usage location of
+	// who has none, where it is a code of two letters.
+	CountryAsUsageLocation bool `json:"countryAsUsageLocation"`
 	// Mapping are attributes of the client's own schemas that feed custom attributes.
 	Mapping []ScimMapping `json:"mapping,omitempty"`
 	// OAuthClientID is the app of the API's issuer whose tokens, got by client credentials,
@@ -77,6 +80,18 @@ func (t *ScimToken) Alive(now time.Time) bool { return t.Revoked == nil && now.B
 
 // Refused reports whether the request was answered with an error.
 func (r *ScimRequest) Refused() bool { return r.Status >= 400 }
+
+// ScimWindow is how long the requests of a client are counted together.
+const ScimWindow = 20 * time.Second
+
+// ScimRate is how many requests of a client were counted lately, by all processes.
+type ScimRate struct {
+	Window      int64 // the number of the ScimWindow in which it was read
+	Before, Now int64 // of the window before, and of that one so far
+}
+
+// ScimCount is how many requests of a client one process adds to those of a window.
+type ScimCount struct{ Window, Requests int64 }
 
 // ScimRequest is one request of a client, as the log keeps it for some days.
 type ScimRequest struct {

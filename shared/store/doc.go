@@ -16,7 +16,7 @@
 //
 //	Users.CreateUsers, UpdateUser     the user, with the addresses it holds; an edit marks the binding,
 //	                                  since a version that is stored and not marked would never be written
-//	Groups.CreateGroups, UpdateGroup  the group, with the name it holds
+//	Groups.CreateGroups, UpdateGroup  the group, with the name it holds and its place in the count
 //	Uses.PutUse, DropUse              the use, with the group's list of who uses it
 //	Uses.Advance                      how far a use has been brought for members, with the records that
 //	                                  follow for them
@@ -77,6 +77,8 @@
 //	round         APP                    schedule
 //	hour's counts C#<connection>         hour#<hours since 1970>#<part>
 //	user count    users#count#<shard>    count
+//	group count   GROUPS#count#<shard>   count
+//	  its state   GROUPS                 count
 //	protection    C#<connection>         lift#<account>
 //	  override
 //	health        C#<connection>         health
@@ -119,6 +121,7 @@
 //	  to be ended
 //	SCIM client   SC#<client>            client           scim-clients / <client>
 //	  its tokens  SC#<client>            token#<token>
+//	  its rate    SC#<client>            rate#<window>
 //	  what it has SC#<client>            count#<user or group>#<shard>
 //	    pushed
 //	document      SD#user#<user>,        <client>         SO#<client>#<user or group>#<shard>

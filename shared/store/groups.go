@@ -80,18 +80,22 @@ type groupRecord struct {
 const strGroup = "group" // whose a name is
 
 func groupItem(g *directory.Group) *table.Item {
-	return &table.Item{
+	it := &table.Item{
 		Key:     groupKey(g.ID),
 		Index1:  table.Key{Partition: groupsPartition(shardOf(string(g.ID))), Sort: string(g.ID)},
 		Version: g.Edition, Body: encode(groupRecord{Group: *g, Editors: g.Editors, Parents: g.Parents}),
 	}
+	if g.Counted {
+		it.Numbers = map[string]int64{numCounted: 1}
+	}
+	return it
 }
 
 func decodeGroup(it table.Item) (directory.Group, error) {
 	var r groupRecord
 	err := decode(it, &r)
 	g := r.Group
-	g.Editors, g.Parents, g.Edition = r.Editors, r.Parents, it.Version
+	g.Editors, g.Parents, g.Edition, g.Counted = r.Editors, r.Parents, it.Version, it.Numbers[numCounted] == 1
 	return g, err
 }
 
@@ -131,15 +135,22 @@ func (s *Groups) CreatePushed(ctx context.Context, act directory.AuditEvent, g *
 }
 
 func (s *Groups) createGroups(ctx context.Context, act directory.AuditEvent, pushed *DocumentEdit, groups ...*directory.Group) error {
+	counts, err := s.db.countsGroups(ctx)
+	if err != nil {
+		return err
+	}
 	var writes []table.Write
 	for _, g := range groups {
-		g.Version, g.Edition = 1, 1
+		g.Version, g.Edition, g.Counted = 1, 1, counts
 		writes = append(writes, table.Write{Put: groupItem(g), If: table.Condition{Absent: true}}, groupNameWrite(g))
 	}
 	for _, g := range groups { // behind the names, whose places tell what was refused
 		if from := g.ImportedFrom; from != nil {
 			writes = append(writes, table.Write{Put: &table.Item{Key: importedGroupKey(from.TenantID, from.GroupID), Strings: map[string]string{strGroup: string(g.ID)}}})
 		}
+	}
+	if counts && len(groups) > 0 {
+		writes = append(writes, groupCountWrite(groups[0].ID, int64(len(groups))))
 	}
 	external := -1
 	if pushed != nil {
@@ -150,7 +161,7 @@ func (s *Groups) createGroups(ctx context.Context, act directory.AuditEvent, pus
 		writes = append(writes, docs...)
 	}
 	writes = append(writes, s.db.record(act, groupsSubject(groups...))...)
-	err := s.db.table.Write(ctx, writes...)
+	err = s.db.table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
 		if err := externalTaken(f, external); err != nil {
 			return err
@@ -307,6 +318,10 @@ func (s *Groups) UpdatePushed(ctx context.Context, act directory.AuditEvent, old
 	next.Edition = old.Edition
 	next.Version = old.Version + 1
 	next.Updated = s.db.now().UTC()
+	counted, err := s.db.countWrites(ctx, old, &next)
+	if err != nil {
+		return false, err
+	}
 	writes := []table.Write{groupWrite(&next)}
 	before, after := directory.FoldName(old.Name), directory.FoldName(next.Name)
 	name := -1
@@ -323,6 +338,7 @@ func (s *Groups) UpdatePushed(ctx context.Context, act directory.AuditEvent, old
 	}
 	noted := s.db.changedWrites(&next, edits{whole: (old.Deleted == nil) != (next.Deleted == nil)})
 	writes = append(writes, noted...)
+	writes = append(writes, counted...)
 	docs, external, err := s.db.documentsBeside(ctx, directory.GroupMember(g.ID), old.Deleted == nil, next.Deleted == nil, pushed)
 	if err != nil {
 		return false, err

@@ -193,35 +193,54 @@ func (s *ScimClients) ScimTokens(ctx context.Context, c directory.ScimClientID) 
 	return list, nil
 }
 
-// ScimAccess reads a client and one of its tokens in one call; nil for what is not there.
-// The names are from outside: what no key holds is not there.
-func (s *ScimClients) ScimAccess(ctx context.Context, c directory.ScimClientID, t directory.ScimTokenID) (*directory.ScimClient, *directory.ScimToken, error) {
-	keys := []table.Key{scimClientKey(c), scimTokenKey(c, t)}
-	if keys[0].Check() != nil || keys[1].Check() != nil {
-		return nil, nil, nil
+// scimRateKey is where the requests of a client in one window are counted.
+func scimRateKey(c directory.ScimClientID, window int64) table.Key {
+	return table.Key{Partition: scimClientKey(c).Partition, Sort: "rate#" + itoa(window)}
+}
+
+// scimRateLife is how long a window's count is kept: it is read in the next one.
+const scimRateLife = 10 * directory.ScimWindow
+
+// ScimAccess reads a client, one of its tokens ("": none) and how many requests of it were
+// counted lately, in one call; nil for what is not there. The names are from outside: what
+// no key holds is not there.
+func (s *ScimClients) ScimAccess(ctx context.Context, c directory.ScimClientID, t directory.ScimTokenID) (client *directory.ScimClient, tok *directory.ScimToken, rate directory.ScimRate, err error) {
+	rate.Window = s.db.now().UnixNano() / int64(directory.ScimWindow)
+	before, now := scimRateKey(c, rate.Window-1), scimRateKey(c, rate.Window)
+	keys := []table.Key{scimClientKey(c), before, now}
+	if t != "" {
+		keys = append(keys, scimTokenKey(c, t))
+	}
+	for _, k := range keys {
+		if k.Check() != nil {
+			return nil, nil, rate, nil
+		}
 	}
 	items, err := s.db.table.GetMany(ctx, keys)
 	if err != nil {
-		return nil, nil, fail("access by SCIM", err)
+		return nil, nil, rate, fail("access by SCIM", err)
 	}
-	var client *directory.ScimClient
-	var tok *directory.ScimToken
 	for _, it := range items {
-		if it.Key == keys[0] {
+		switch it.Key {
+		case before:
+			rate.Before = it.Numbers[numCount]
+		case now:
+			rate.Now = it.Numbers[numCount]
+		case keys[0]:
 			c, err := decodeScimClient(it)
 			if err != nil {
-				return nil, nil, err
+				return nil, nil, rate, err
 			}
 			client = &c
-			continue
+		default:
+			t, err := decodeScimToken(it)
+			if err != nil {
+				return nil, nil, rate, err
+			}
+			tok = &t
 		}
-		t, err := decodeScimToken(it)
-		if err != nil {
-			return nil, nil, err
-		}
-		tok = &t
 	}
-	return client, tok, nil
+	return client, tok, rate, nil
 }
 
 // TouchScimToken notes the hour in which a token was used; once an hour is enough.
@@ -260,12 +279,20 @@ const ScimRequestLife = 7 * 24 * time.Hour
 
 func scimRequestsAt(c directory.ScimClientID) string { return "SR#" + string(c) }
 
-// LogScimRequest keeps what a request was, for ScimRequestLife.
-func (s *ScimClients) LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest) error {
+// LogScimRequest keeps what a request was, for ScimRequestLife, and adds requests of the
+// client to those that are counted, if there are any, in one write.
+func (s *ScimClients) LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest, counted directory.ScimCount) error {
 	var tail [6]byte
 	rand.Read(tail[:])
 	item := table.Item{Key: table.Key{Partition: scimRequestsAt(c), Sort: place(r.At, hex.EncodeToString(tail[:]))}, Body: encode(r), Expires: r.At.Add(ScimRequestLife)}
-	return fail("log SCIM request", s.db.table.Write(ctx, table.Write{Put: &item}))
+	writes := []table.Write{{Put: &item}}
+	if counted.Requests > 0 {
+		until := s.db.now().Add(scimRateLife)
+		writes = append(writes, table.Write{Update: &table.Update{
+			Key: scimRateKey(c, counted.Window), AddNumbers: map[string]int64{numCount: counted.Requests}, SetExpires: &until,
+		}})
+	}
+	return fail("log SCIM request", s.db.table.Write(ctx, writes...))
 }
 
 // mostLooked is how many requests one call looks at for those of a sort.

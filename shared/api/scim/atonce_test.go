@@ -92,7 +92,7 @@ func TestLargeGroup(t *testing.T) {
 	}
 	t.Parallel()
 	w := newWorld(t, provision.ClientEdit{})
-	w.handler.clients = newLimiter(1e9, 1e9)
+	w.handler.PerSecond = 1e9
 	const members, portion = 10_000, 1000
 	users := make([]*directory.User, 0, members)
 	var values []string

@@ -64,7 +64,7 @@ type cost struct{ calls, items int64 }
 // groups are made and filled in portions. It returns what the last requests cost.
 func costs(t *testing.T, users int) map[string]cost {
 	w := newWorld(t, provision.ClientEdit{})
-	w.handler.clients = newLimiter(1e9, 1e9)
+	w.handler.PerSecond = 1e9
 	of := map[string]cost{}
 	took := map[string][]time.Duration{}
 	send := func(name, method, path, body string) string {

@@ -25,9 +25,9 @@ import (
 
 // Clients knows who pushes; *provision.Clients does.
 type Clients interface {
-	Authenticate(ctx context.Context, id directory.ScimClientID, token string) (directory.ScimClient, directory.ScimTokenID, error)
-	Get(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error)
-	Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest)
+	Authenticate(ctx context.Context, id directory.ScimClientID, token string) (provision.Access, error)
+	Admit(ctx context.Context, id directory.ScimClientID) (provision.Access, error)
+	Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest, counted directory.ScimCount)
 	Mark(ctx context.Context, id directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
 	MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (int, string, error)
 }
@@ -43,7 +43,8 @@ type Config struct {
 	Claims func(ctx context.Context) claims.Claims
 	// RequestID is that of the request of a context, as the log has it; may be nil.
 	RequestID func(ctx context.Context) string
-	// PerSecond is how many requests of one client a process answers; 0 means PerSecond.
+	// PerSecond is how many requests of one client are answered in a second, in the mean of
+	// a directory.ScimWindow, by all processes together; 0 means PerSecond.
 	PerSecond int
 	Now       func() time.Time // nil means time.Now
 	Log       *slog.Logger     // nil means silence
@@ -61,21 +62,19 @@ const (
 	MaxBody     = 1 << 20
 	maxDocument = 64 << 10
 
-	// PerSecond is how many requests of one client a process answers in a second, unless
-	// Config says otherwise: twice what Entra ID sends, which a server must never throttle
-	// below.
+	// PerSecond is how many requests of one client are answered in a second, unless Config
+	// says otherwise: twice what Entra ID sends, which a server must never throttle below.
 	PerSecond = 50
-	// burst is for how many seconds a client may have saved what it did not send.
-	burst = 20
-	// wrongPerMinute is how many wrong tokens come from one address before it is kept
-	// waiting.
+	// wrongPerMinute is how many wrong tokens come from one address to one process before it
+	// is kept waiting. Strangers have nothing written into the table.
 	wrongPerMinute = 20
 )
 
 // Handler answers the requests of clients. It may be used by many goroutines.
 type Handler struct {
 	Config
-	clients, wrong *limiter
+	counts counts
+	wrong  *limiter
 }
 
 // New returns a Handler.
@@ -89,7 +88,7 @@ func New(cfg Config) *Handler {
 	if cfg.PerSecond == 0 {
 		cfg.PerSecond = PerSecond
 	}
-	return &Handler{cfg, newLimiter(float64(cfg.PerSecond), burst*float64(cfg.PerSecond)), newLimiter(wrongPerMinute/60.0, wrongPerMinute)}
+	return &Handler{Config: cfg, counts: counts{of: map[directory.ScimClientID]directory.ScimCount{}}, wrong: newLimiter(wrongPerMinute/60.0, wrongPerMinute)}
 }
 
 // call is one request on its way.
@@ -102,6 +101,7 @@ type call struct {
 	mapping       []mapped
 	notes         notes
 	log           directory.ScimRequest
+	counted       directory.ScimCount // to be told with the log
 	request       *http.Request
 	path          string // below the client's base address
 	body          []byte
@@ -137,7 +137,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.log.Status, c.log.Notes, c.log.Milliseconds = a.status, c.notes.list, h.Now().Sub(began).Milliseconds()
-	h.Clients.Log(r.Context(), &c.client, &c.log)
+	h.Clients.Log(r.Context(), &c.client, &c.log, c.counted)
 }
 
 // open finds out whose a request is. What nobody is known for leaves no trace but in the
@@ -162,14 +162,14 @@ func (h *Handler) open(r *http.Request) (*call, error) {
 	if scheme, t, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
 		token = strings.TrimSpace(t)
 	}
-	client, tokenID, err := h.Clients.Authenticate(r.Context(), directory.ScimClientID(id), token)
+	access, err := h.Clients.Authenticate(r.Context(), directory.ScimClientID(id), token)
 	if errors.Is(err, provision.ErrNoAccess) {
 		return nil, h.noAccess(r, id)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return h.begin(r, client, tokenID, root, rest)
+	return h.begin(r, &access, root, rest)
 }
 
 // byClaims is open for a request whose token the gateway has checked. It opens the paths of
@@ -182,17 +182,17 @@ func (h *Handler) byClaims(r *http.Request, id, rest string) (*call, error) {
 	if claim == nil || !onlyScim(claims.ScopesOf(claim)) {
 		return nil, h.noAccess(r, id)
 	}
-	client, err := h.Clients.Get(r.Context(), directory.ScimClientID(id))
-	if errors.Is(err, directory.ErrNotFound) {
+	access, err := h.Clients.Admit(r.Context(), directory.ScimClientID(id))
+	if errors.Is(err, provision.ErrNoAccess) {
 		return nil, h.noAccess(r, id)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if client.OAuthClientID == "" || client.OAuthClientID != claims.ClientOf(claim) {
+	if app := access.Client.OAuthClientID; app == "" || app != claims.ClientOf(claim) {
 		return nil, h.noAccess(r, id) // the scope alone would open every client's paths
 	}
-	return h.begin(r, client, "", tokenRoot, rest)
+	return h.begin(r, &access, tokenRoot, rest)
 }
 
 // onlyScim reports whether a token feeds the directory as SCIM, and as nothing else: one
@@ -208,13 +208,14 @@ func onlyScim(scopes []string) bool {
 }
 
 // begin is a request of a client that is known.
-func (h *Handler) begin(r *http.Request, client directory.ScimClient, tokenID directory.ScimTokenID, root, rest string) (*call, error) {
+func (h *Handler) begin(r *http.Request, access *provision.Access, root, rest string) (*call, error) {
+	client := access.Client
 	c := &call{
 		Handler: h, client: client, request: r, path: rest, base: h.PublicURL + Prefix + string(client.ID) + root,
 		by:    directory.Caller{Subject: string(client.ID), Client: client.Name, Source: directory.SourceSCIM},
-		users: newUserType(client.Mapping), groups: newGroupType(), mapping: mappingWith(client.Mapping),
+		users: newUserType(client.Mapping), groups: newGroupType(), mapping: mappingWith(&client),
 		notes: notes{strict: client.Strict},
-		log:   directory.ScimRequest{At: h.Now().UTC(), TokenID: tokenID, Method: r.Method, Path: shortened(or(rest, "/"))},
+		log:   directory.ScimRequest{At: h.Now().UTC(), TokenID: access.TokenID, Method: r.Method, Path: shortened(or(rest, "/"))},
 	}
 	if h.RequestID != nil {
 		c.by.RequestID = h.RequestID(r.Context())
@@ -222,10 +223,10 @@ func (h *Handler) begin(r *http.Request, client directory.ScimClient, tokenID di
 	if client.Paused {
 		return c, &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 3600, Detail: "An admin has paused this client. Nothing was changed; try again later."}
 	}
-	if wait := h.clients.wait(string(client.ID), h.Now()); wait > 0 {
+	var wait time.Duration
+	if c.counted, wait = h.counts.take(client.ID, access.Rate, int64(h.PerSecond)*int64(directory.ScimWindow/time.Second), h.Now()); wait > 0 {
 		return c, tooMany(wait)
 	}
-	h.clients.take(string(client.ID), h.Now())
 	body, err := readBody(r)
 	c.body = body
 	return c, err

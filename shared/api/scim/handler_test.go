@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"bindery/shared/api/claims"
+	"bindery/shared/core/people"
 	"bindery/shared/core/provision"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -409,19 +411,83 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// TestOneLimitForAll: several processes keep one limit together, but for what each has not
+// told yet; a client that waits as long as it is told to is answered.
+func TestOneLimitForAll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	handlers := make([]*Handler, 2)
+	for i := range handlers { // each with a Clients of its own, over the one table
+		handlers[i] = New(Config{Pushes: w.pushes, Clients: provision.New(provision.Config{Records: w.Store.ScimClients, Now: w.Now}), PublicURL: "https://b.example", PerSecond: 2, Now: w.Now})
+	}
+	const window = int(directory.ScimWindow / time.Second)
+	limit, untold := 2*window, len(handlers)*(tellAfter-1)
+	push := func(n int) (refused time.Duration) {
+		w.handler = handlers[n%len(handlers)]
+		r := w.send("GET", "/ServiceProviderConfig", nil)
+		if r.Code != http.StatusTooManyRequests {
+			return 0
+		}
+		seconds, err := strconv.Atoi(r.Header().Get("Retry-After"))
+		if err != nil || seconds < 1 || seconds > 2*window {
+			t.Fatalf("Retry-After %q", r.Header().Get("Retry-After"))
+		}
+		return time.Duration(seconds) * time.Second
+	}
+	w.Advance(w.Now().Truncate(directory.ScimWindow).Add(directory.ScimWindow).Sub(w.Now()))
+	w.counted.calls.Store(0)
+	answered, wait := 0, time.Duration(0)
+	for n := 0; wait == 0 && n < 3*limit; n++ {
+		if wait = push(n); wait == 0 {
+			answered++
+		}
+	}
+	if answered < limit || answered > limit+untold {
+		t.Errorf("%d requests were answered at once, want %d to %d", answered, limit, limit+untold)
+	}
+	if calls := int(w.counted.calls.Load()); calls > 2*(answered+1)+1 { // one to read, one to log, and the use of the token
+		t.Errorf("%d requests took %d calls of the table", answered+1, calls)
+	}
+	for i := range 5 {
+		w.Advance(wait)
+		if again := push(i); again != 0 {
+			t.Errorf("who waits %v, as told, is to wait %v more", wait, again)
+		}
+		for n := 0; ; n++ {
+			if wait = push(n); wait != 0 {
+				break
+			}
+		}
+	}
+	// One who never waits gets the limit in the mean, however long it goes on.
+	answered = 0
+	const windows = 20
+	for n := range windows * window * 10 {
+		w.Advance(99 * time.Millisecond)
+		if push(n) == 0 {
+			answered++
+		}
+	}
+	if answered < (windows-1)*limit || answered > (windows+1)*limit+windows*untold {
+		t.Errorf("%d requests were answered in %d windows of %d", answered, windows, limit)
+	}
+}
+
 func TestPausedAndLimited(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, provision.ClientEdit{})
-	for i := range 2 * burst * PerSecond {
+	w.handler.PerSecond = 3
+	most := 3 * int(directory.ScimWindow/time.Second)
+	for i := range 2 * most {
 		r := w.send("GET", "/ServiceProviderConfig", nil)
 		if r.Code == 429 {
-			if i < burst*PerSecond || r.Header().Get("Retry-After") == "" {
+			if i != most || r.Header().Get("Retry-After") == "" {
 				t.Errorf("after %d: %v", i, r.Header())
 			}
 			break
 		}
 		w.Advance(-time.Millisecond) // all at once
-		if i == 2*burst*PerSecond-1 {
+		if i == 2*most-1 {
 			t.Error("nothing was ever refused")
 		}
 	}
@@ -554,7 +620,7 @@ func TestRoutes(t *testing.T) {
 func TestFiltersLook(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, provision.ClientEdit{})
-	w.handler.clients = newLimiter(1e9, 1e9)
+	w.handler.PerSecond = 1e9
 	const users = 1700
 	var last *directory.User
 	for n := range users {
@@ -576,5 +642,85 @@ func TestFiltersLook(t *testing.T) {
 	}
 	if total, list := results(w.want(200, "GET", "/Users?filter=id+eq+%22"+string(last.ID)+"%22+and+title+eq+%22CEO%22", nil)); total != "0" || len(list) != 0 {
 		t.Errorf("of one who is found by ID and is no CEO: %s", total)
+	}
+}
+
+// TestGroupTotal: how many groups there are is read from counters, once these have the
+// groups of earlier versions, and costs the same however many there are.
+func TestGroupTotal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	w.group("Early")
+	groups := people.NewGroups(people.UsersConfig{Stores: people.StoresOf(w.Store), Wake: noWaker{}, Now: w.Now})
+	total := func(when string, want, most int) {
+		t.Helper()
+		w.counted.items.Store(0)
+		r := w.want(http.StatusOK, "GET", "/Groups?count=0", nil)
+		if got := fmt.Sprint(r.body.get("totalResults")); got != fmt.Sprint(want) {
+			t.Errorf("%s: %s groups, want %d", when, got, want)
+		}
+		if n := int(w.counted.items.Load()); n > most {
+			t.Errorf("%s: %d records were read", when, n)
+		}
+	}
+	total("before there are counters", 1, 50)
+	for range 3 {
+		w.Must(groups.Tend(w.Context()))
+		w.Advance(time.Hour)
+	}
+	for i := range 30 {
+		w.group(fmt.Sprintf("Late %d", i))
+	}
+	w.want(http.StatusNoContent, "DELETE", "/Groups/"+w.group("Gone"), nil)
+	w.Must(groups.Tend(w.Context()))
+	total("with counters", 31, 25)
+}
+
+// TestCountryAsUsageLocation: the country of the work address is the usage location of who
+// is sent without one, if the client's setting says so and it is a code.
+func TestCountryAsUsageLocation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	address := func(country string) string {
+		return fmt.Sprintf(`,"addresses":[{"type":"work","country":%q}]`, country)
+	}
+	early := w.make("early@x.example", address("CH"))
+	if u := w.user(early); u.UsageLocation != "" || u.WorkAddress.Country != "CH" {
+		t.Errorf("without the setting: %q, %q", u.UsageLocation, u.WorkAddress.Country)
+	}
+	_, err := w.clients.Edit(t.Context(), ada, w.client.ID, provision.ClientEdit{CountryAsUsageLocation: ptr(true)}, 0)
+	w.Must(err)
+	for country, want := range map[string]string{"de": "DE", "Germany": "", "XX": "", "": ""} {
+		if got := w.user(w.make("u"+country+"@x.example", address(country))).UsageLocation; got != want {
+			t.Errorf("with the country %q: %q, want %q", country, got, want)
+		}
+	}
+	both := w.make("both@x.example", address("FR"), fmt.Sprintf(`,"%s":{"usageLocation":"AT"}`, schemaBindery))
+	if got := w.user(both).UsageLocation; got != "AT" {
+		t.Errorf("beside one of its own: %q", got)
+	}
+	w.want(200, "PATCH", "/Users/"+early, patchOf(`{"op":"replace","value":{"title":"T"}}`))
+	if got := w.user(early).UsageLocation; got != "CH" {
+		t.Errorf("with the first push after the setting: %q", got)
+	}
+	w.want(200, "PATCH", "/Users/"+early, patchOf(`{"op":"replace","path":"addresses[type eq \"work\"].country","value":"IT"}`))
+	if got := w.user(early).UsageLocation; got != "IT" {
+		t.Errorf("who moves: %q", got)
+	}
+	_, err = w.users.Patch(t.Context(), ada, directory.UserID(both), []byte(`{"usageLocation":null}`), 0)
+	if err == nil {
+		t.Error("what the client owns was taken away by hand")
+	}
+	hand := w.make("hand@x.example")
+	_, err = w.users.Patch(t.Context(), ada, directory.UserID(hand), []byte(`{"usageLocation":"NL"}`), 0)
+	w.Must(err)
+	w.want(200, "PATCH", "/Users/"+hand, patchOf(`{"op":"add","path":"addresses","value":[{"type":"work","country":"DE"}]}`))
+	if got := w.user(hand).UsageLocation; got != "NL" {
+		t.Errorf("who has one by hand: %q", got)
+	}
+	shown := w.want(200, "GET", "/Users/"+early, nil)
+	w.want(200, "PUT", "/Users/"+early, shown.Body.String())
+	if u := w.user(early); u.UsageLocation != "IT" || u.WorkAddress.Country != "IT" {
+		t.Errorf("what was read and sent back: %q, %q", u.UsageLocation, u.WorkAddress.Country)
 	}
 }

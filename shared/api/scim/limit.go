@@ -5,13 +5,71 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"bindery/shared/directory"
 )
 
 func encoded(data []byte) string       { return base64.RawURLEncoding.EncodeToString(data) }
 func decoded(s string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(s) }
 
-// limiter is a token bucket for each of some names, within this process. On AWS the
-// route's throttle bounds all processes together.
+// counts is how many requests of each client this process has answered and not yet told
+// the others of.
+//
+// All processes count together, in the table: whoever asks whose a token is reads the
+// counts of this directory.ScimWindow and of the one before in the same call, and what a
+// process has answered is added in the write of the request log, tellAfter of them at
+// once. So the limit costs no call. Allowed are as many requests as the limit in any
+// window that slides, reckoned as if those of the window before had come evenly; in no
+// stretch of that length are there more than twice the limit, and over a longer time no
+// more than the limit. What other processes have not told is missed: less than tellAfter
+// requests for each process and window, and those that are under way at the moment.
+type counts struct {
+	mu sync.Mutex
+	of map[directory.ScimClientID]directory.ScimCount
+}
+
+// tellAfter is how many requests a process answers before it tells of them.
+const tellAfter = 5
+
+// take counts a request of a client of which there are known so many, up to a limit in a
+// window. It returns what is to be told, or how long the client has to wait.
+func (c *counts) take(id directory.ScimClientID, known directory.ScimRate, limit int64, now time.Time) (tell directory.ScimCount, wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	own := c.of[id]
+	if own.Window != known.Window {
+		if len(c.of) >= maxBuckets {
+			clear(c.of)
+		}
+		own = directory.ScimCount{Window: known.Window}
+	}
+	known.Now += own.Requests
+	if wait := waitFor(known, limit, now); wait > 0 {
+		return tell, wait
+	}
+	if own.Requests++; own.Requests >= tellAfter {
+		tell, own.Requests = own, 0
+	}
+	c.of[id] = own
+	return tell, 0
+}
+
+// waitFor is how long it takes until one more request is within the limit; 0 when it is.
+func waitFor(known directory.ScimRate, limit int64, now time.Time) time.Duration {
+	window := float64(directory.ScimWindow)
+	passed := float64(now.UnixNano()-known.Window*int64(directory.ScimWindow)) / window
+	passed = math.Min(math.Max(passed, 0), 1)
+	before, so, most := float64(known.Before), float64(known.Now), float64(limit)
+	if before*(1-passed)+so+1 <= most {
+		return 0
+	}
+	if so+1 <= most { // later in this window: those of the one before count ever less
+		return time.Duration((1-(most-1-so)/before-passed)*window) + 1
+	}
+	return time.Duration((1-passed+math.Max(0, 1-(most-1)/so))*window) + 1
+}
+
+// limiter is a token bucket for each of some names, within this process.
 type limiter struct {
 	rate, burst float64 // a second, at once
 	mu          sync.Mutex

@@ -23,6 +23,10 @@ type source struct {
 	// one begins with.
 	pick func(list []*object) *object
 	made []member
+	// derive makes the attribute's text of that of the source, "" for none: it says
+	// something of another attribute, and what others have set is not written there. Nil:
+	// it is the text itself.
+	derive func(text string) string
 }
 
 func at(attr string) source        { return source{attr: attr} }
@@ -131,10 +135,25 @@ func mainAddress(list []*object) *object {
 	return nil
 }
 
+// countryCode is a country as the code of two letters that it is, or "".
+func countryCode(country string) string {
+	code := strings.ToUpper(strings.TrimSpace(country))
+	if len(code) != 2 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return ""
+	}
+	return code
+}
+
 // mappingWith is the mapping with what a client adds to it.
-func mappingWith(added []directory.ScimMapping) []mapped {
+func mappingWith(c *directory.ScimClient) []mapped {
 	rows := slices.Clone(userMapping)
-	for _, m := range added {
+	if c.CountryAsUsageLocation {
+		country := workAddress("country")
+		country.derive = countryCode
+		i := slices.IndexFunc(rows, func(r mapped) bool { return r.path == "usageLocation" })
+		rows[i].from = append(slices.Clone(rows[i].from), country)
+	}
+	for _, m := range c.Mapping {
 		s := source{extension: m.Schema, attr: m.Attribute}
 		i := slices.IndexFunc(rows, func(r mapped) bool { return r.path == m.Path })
 		if i < 0 {
@@ -180,7 +199,13 @@ func (s source) last() string {
 	return s.attr
 }
 
-func (s source) read(doc *object) string { return s.holder(doc).text(s.last()) }
+func (s source) read(doc *object) string {
+	text := s.holder(doc).text(s.last())
+	if s.derive != nil {
+		text = s.derive(text)
+	}
+	return text
+}
 
 // write stores a text where read finds it; "" takes it away.
 func (s source) write(doc *object, text string) {
@@ -238,6 +263,11 @@ func (s source) tidy(doc, holder *object) {
 	}
 }
 
+// derives reports whether a text may be made of that of another attribute.
+func (m *mapped) derives() bool {
+	return slices.ContainsFunc(m.from, func(s source) bool { return s.derive != nil })
+}
+
 // read is the text of the first source that has one.
 func (m *mapped) read(doc *object) string {
 	for _, s := range m.from {
@@ -255,7 +285,7 @@ func (m *mapped) read(doc *object) string {
 func (m *mapped) write(doc *object, text string) {
 	if text == "" {
 		for _, s := range m.from {
-			for s.read(doc) != "" {
+			for s.derive == nil && s.read(doc) != "" {
 				s.write(doc, "")
 			}
 		}

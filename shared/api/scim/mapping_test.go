@@ -84,7 +84,7 @@ func TestAddedMapping(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := texts(mappingWith(added), doc)["customAttributes.badge"]; got != "7" {
+	if got := texts(mappingWith(&directory.ScimClient{Mapping: added}), doc)["customAttributes.badge"]; got != "7" {
 		t.Errorf("the badge is %q of %s", got, printed(t, doc))
 	}
 }

@@ -106,7 +106,7 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 	if err != nil {
 		return p, err
 	}
-	before, sent, after := texts(c.mapping, shown), texts(c.mapping, stored), texts(c.mapping, doc)
+	before, sent, after := c.textsOf(now, shown), texts(c.mapping, stored), texts(c.mapping, doc)
 	if doc.get("emails") == nil && before["email"] != before["userName"] {
 		delete(after, "email") // a user name is no address where there was one
 	}
@@ -117,6 +117,19 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 	}
 	again(p.Edit, after, now)
 	return p, nil
+}
+
+// textsOf are what the mapping reads of a document that shows a user, but for what it would
+// only derive and the user has not: a client for whom that is switched on later gives it
+// with its next push.
+func (c *call) textsOf(u *people.PushedUser, shown *object) map[string]string {
+	all := texts(c.mapping, shown)
+	for i := range c.mapping {
+		if m := &c.mapping[i]; m.derives() && textOf(&u.User.Profile, m.path) == "" {
+			delete(all, m.path)
+		}
+	}
+	return all
 }
 
 // again offers what was not taken before once more: a manager may be there by now.
@@ -198,7 +211,7 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 			return p, err
 		}
 		meant := texts(c.mapping, after)
-		p.Edit = differences(texts(c.mapping, before), meant)
+		p.Edit = differences(c.textsOf(now, before), meant)
 		again(p.Edit, meant, now)
 		if equal(before, after) {
 			p.Body = now.Document.Body // nothing was asked: what others have set is not the client's by that

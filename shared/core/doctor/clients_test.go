@@ -112,8 +112,8 @@ func TestClientsAreLookedAt(t *testing.T) {
 		c := directory.ScimClient{ID: id, Name: string(id), Created: now, SilentDays: 7}
 		must(s.ScimClients.SaveScimClient(ctx, directory.AuditEvent{}, &c))
 	}
-	must(s.ScimClients.LogScimRequest(ctx, "scm_a", &directory.ScimRequest{At: now, Method: "POST", Status: 400, ScimType: "invalidValue", Detail: "x"}))
-	must(s.ScimClients.LogScimRequest(ctx, "scm_b", &directory.ScimRequest{At: now.Add(-25 * time.Hour), Method: "POST", Status: 400, Detail: "x"}))
+	must(s.ScimClients.LogScimRequest(ctx, "scm_a", &directory.ScimRequest{At: now, Method: "POST", Status: 400, ScimType: "invalidValue", Detail: "x"}, directory.ScimCount{}))
+	must(s.ScimClients.LogScimRequest(ctx, "scm_b", &directory.ScimRequest{At: now.Add(-25 * time.Hour), Method: "POST", Status: 400, Detail: "x"}, directory.ScimCount{}))
 	a, err := s.ScimClients.ScimClient(ctx, "scm_a")
 	must(err)
 	must(s.ScimClients.TouchScimClient(ctx, &a))

@@ -361,7 +361,7 @@ func (l *groupLoader) add(ctx context.Context, g directory.Group, m groupMember)
 		}
 	}
 	if l.edit == nil {
-		l.edit = &memberEdit{groups: l.groups, act: l.act, by: l.by, source: l.source, group: g, decide: l.groups.toAdd}
+		l.edit = &memberEdit{groups: l.groups, act: l.act, by: l.by, source: l.source, group: g, asksWho: true, decide: toAdd}
 	}
 	l.part = append(l.part, m)
 	return nil
@@ -421,22 +421,19 @@ func (l *groupLoader) flush(ctx context.Context) error {
 // be in itself only the load finds out.
 func (l *groupLoader) plan(ctx context.Context, refs []directory.MemberRef) error {
 	g := l.edit.group
-	there, err := l.groups.groups.MembershipsAmong(ctx, g.ID, refs)
-	if err != nil {
-		return err
-	}
-	var known, planned []directory.MemberRef
+	var stored, planned []directory.MemberRef
 	for _, m := range refs {
 		if l.planned.ids[m.Group()] {
 			planned = append(planned, m)
 		} else {
-			known = append(known, m)
+			stored = append(stored, m)
 		}
 	}
-	_, out, err := l.groups.toAdd(ctx, l.source, known, there)
+	known, err := l.edit.look(ctx, stored)
 	if err != nil {
 		return err
 	}
+	_, out := toAdd(l.source, stored, known, l.groups.now())
 	for _, m := range slices.Concat(out.Done, planned) {
 		if !l.planned.add(directory.FoldName(g.Name), m) {
 			out.Unchanged = append(out.Unchanged, m)

@@ -28,19 +28,25 @@ type MembersEdited struct {
 // What was done before an error stays, and is unchanged when the call is repeated.
 // version, when not 0, is that of the members that the caller saw.
 func (s *Groups) AddMembers(ctx context.Context, by directory.Caller, id directory.GroupID, members []directory.MemberRef, version int64) (MembersEdited, error) {
-	return s.editMembers(ctx, by.AuditEvent(directory.AuditAddMembers), by, id, members, version, s.toAdd)
+	return s.editMembers(ctx, memberEdit{act: by.AuditEvent(directory.AuditAddMembers), asksWho: true, decide: toAdd}, by, id, members, version)
 }
 
 // RemoveMembers ends direct memberships, likewise. Who is no member is unchanged.
 func (s *Groups) RemoveMembers(ctx context.Context, by directory.Caller, id directory.GroupID, members []directory.MemberRef, version int64) (MembersEdited, error) {
-	return s.editMembers(ctx, by.AuditEvent(directory.AuditRemoveMembers), by, id, members, version, s.toRemove)
+	return s.editMembers(ctx, memberEdit{act: by.AuditEvent(directory.AuditRemoveMembers), decide: toRemove}, by, id, members, version)
 }
 
-// memberDecision sorts members, of whom there are those that a group has directly, into
-// what is to be done and what is not.
-type memberDecision func(ctx context.Context, src directory.Source, members []directory.MemberRef, there map[directory.MemberRef]directory.Membership) (store.MemberChange, MembersEdited, error)
+// knownMembers is what an edit of members was decided by: of members that it names.
+type knownMembers struct {
+	there map[directory.MemberRef]directory.Membership // those that the group has directly
+	who   map[directory.MemberRef]identity             // read only to add
+}
 
-func (s *Groups) editMembers(ctx context.Context, act directory.AuditEvent, by directory.Caller, id directory.GroupID, members []directory.MemberRef, version int64, decide memberDecision) (MembersEdited, error) {
+// memberDecision sorts members into what is to be done and what is not.
+type memberDecision func(src directory.Source, members []directory.MemberRef, known *knownMembers, now time.Time) (store.MemberChange, MembersEdited)
+
+// editMembers does an edit of which e says the kind.
+func (s *Groups) editMembers(ctx context.Context, e memberEdit, by directory.Caller, id directory.GroupID, members []directory.MemberRef, version int64) (MembersEdited, error) {
 	members, err := checkMembers(members)
 	if err != nil {
 		return MembersEdited{}, err
@@ -52,7 +58,10 @@ func (s *Groups) editMembers(ctx context.Context, act directory.AuditEvent, by d
 	if version != 0 && version != g.MembersVersion {
 		return MembersEdited{}, groupMoved("list of members", g.MembersVersion, version)
 	}
-	e := memberEdit{groups: s, act: act, by: by.Subject, source: by.WritesAs(), group: g, seen: version != 0, decide: decide}
+	e.groups, e.by, e.source, e.group, e.seen = s, by.Subject, by.WritesAs(), g, version != 0
+	if e.known, err = e.look(ctx, members); err != nil {
+		return MembersEdited{}, err
+	}
 	for part := range slices.Chunk(members, store.MaxMemberChange) {
 		if err = e.part(ctx, part); err != nil {
 			break
@@ -92,15 +101,31 @@ func checkMembers(members []directory.MemberRef) ([]directory.MemberRef, error) 
 
 // memberEdit is an edit of the members of one group on its way.
 type memberEdit struct {
-	groups *Groups
-	act    directory.AuditEvent
-	by     string
-	source directory.Source
-	group  directory.Group // as it was read, or left, last
-	seen   bool            // the first write must find it as it was read
-	decide memberDecision
-	told   bool // somebody is to be told
-	out    MembersEdited
+	groups  *Groups
+	act     directory.AuditEvent
+	by      string
+	source  directory.Source
+	group   directory.Group // as it was read, or left, last
+	seen    bool            // the first write must find it as it was read
+	asksWho bool            // decide asks who the members are
+	decide  memberDecision
+	// known was read of all members at once, after the group; nil once somebody else has
+	// edited that. Until then it holds for each part: of the members of a group nothing
+	// changes but with its edition, on which each write is conditional, and no member is in
+	// two parts.
+	known *knownMembers
+	told  bool // somebody is to be told
+	out   MembersEdited
+}
+
+// look reads what an edit of members is decided by.
+func (e *memberEdit) look(ctx context.Context, members []directory.MemberRef) (*knownMembers, error) {
+	there, err := e.groups.groups.MembershipsAmong(ctx, e.group.ID, members)
+	if err != nil || !e.asksWho {
+		return &knownMembers{there: there}, err
+	}
+	who, err := e.groups.whoIs(ctx, members)
+	return &knownMembers{there, who}, err
 }
 
 // part edits up to store.MaxMemberChange members in one transaction; again when somebody
@@ -109,14 +134,15 @@ func (e *memberEdit) part(ctx context.Context, members []directory.MemberRef) er
 	s := e.groups
 	var refused []directory.RefusedItem // groups that would make a circle
 	for try := 0; ; try++ {
-		there, err := s.groups.MembershipsAmong(ctx, e.group.ID, members)
-		if err != nil {
-			return err
+		known := e.known
+		if known == nil {
+			var err error
+			if known, err = e.look(ctx, members); err != nil {
+				return err
+			}
 		}
-		change, result, err := e.decide(ctx, e.source, members, there)
-		if err != nil {
-			return err
-		}
+		change, result := e.decide(e.source, members, known, s.now())
+		var err error
 		told := false
 		if change.Len() > 0 {
 			g := e.group
@@ -153,22 +179,18 @@ func (e *memberEdit) part(ctx context.Context, members []directory.MemberRef) er
 		if e.seen && read.MembersVersion != e.group.MembersVersion {
 			return groupMoved("list of members", read.MembersVersion, e.group.MembersVersion)
 		}
-		e.group = read
+		e.group, e.known = read, nil
 	}
 }
 
 // toAdd decides whom to add.
-func (s *Groups) toAdd(ctx context.Context, src directory.Source, members []directory.MemberRef, there map[directory.MemberRef]directory.Membership) (c store.MemberChange, out MembersEdited, err error) {
-	who, err := s.whoIs(ctx, members)
-	if err != nil {
-		return c, out, err
-	}
-	now := s.now().UTC()
+func toAdd(src directory.Source, members []directory.MemberRef, known *knownMembers, now time.Time) (c store.MemberChange, out MembersEdited) {
 	for _, m := range members {
-		is, member := there[m]
+		is, member := known.there[m]
+		who := known.who[m]
 		switch {
-		case who[m].code != "":
-			out.Refused = append(out.Refused, refusedMember(m, who[m].code, who[m].detail))
+		case who.code != "":
+			out.Refused = append(out.Refused, refusedMember(m, who.code, who.detail))
 		case member && owns(src) && is.Source == "":
 			is.Source = src
 			c.Own = append(c.Own, is)
@@ -176,11 +198,11 @@ func (s *Groups) toAdd(ctx context.Context, src directory.Source, members []dire
 		case member:
 			out.Unchanged = append(out.Unchanged, m)
 		default:
-			c.Add = append(c.Add, directory.Membership{Member: m, Source: ownerOf(src), Added: now})
+			c.Add = append(c.Add, directory.Membership{Member: m, Source: ownerOf(src), Added: now.UTC()})
 			out.Done = append(out.Done, m)
 		}
 	}
-	return c, out, nil
+	return c, out
 }
 
 // ownerOf is a source as the owner of what it writes; "" for those that own nothing.
@@ -193,9 +215,9 @@ func ownerOf(src directory.Source) directory.Source {
 
 // toRemove decides whom to remove. A membership that a source brought is ended by it
 // alone.
-func (s *Groups) toRemove(_ context.Context, src directory.Source, members []directory.MemberRef, there map[directory.MemberRef]directory.Membership) (c store.MemberChange, out MembersEdited, err error) {
+func toRemove(src directory.Source, members []directory.MemberRef, known *knownMembers, _ time.Time) (c store.MemberChange, out MembersEdited) {
 	for _, m := range members {
-		is, member := there[m]
+		is, member := known.there[m]
 		switch {
 		case !member:
 			out.Unchanged = append(out.Unchanged, m)
@@ -207,7 +229,7 @@ func (s *Groups) toRemove(_ context.Context, src directory.Source, members []dir
 			out.Done = append(out.Done, m)
 		}
 	}
-	return c, out, nil
+	return c, out
 }
 
 // identity is who a member is, or why it can be none.

@@ -317,8 +317,9 @@ func (s *Groups) parents(ctx context.Context, m directory.MemberRef) ([]director
 const mostTold = 100
 
 // Tend is the groups' part of what is done at each tick of the schedule: it has those
-// told who use groups that were edited, if whoever edited them died before, and ends the
-// memberships of those who can no longer be restored.
+// told who use groups that were edited, if whoever edited them died before, ends the
+// memberships of those who can no longer be restored, and counts groups of earlier
+// versions, once.
 func (s *Groups) Tend(ctx context.Context) error {
 	changed, err := s.groups.Changed(ctx, mostTold)
 	for _, m := range changed {
@@ -328,6 +329,9 @@ func (s *Groups) Tend(ctx context.Context) error {
 	}
 	for none := false; err == nil && !none; {
 		none, err = s.groups.PurgeMembers(ctx)
+	}
+	for none := false; err == nil && !none; {
+		none, err = s.groups.CountUncounted(ctx)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil // the next tick goes on

@@ -403,7 +403,7 @@ func (w *groupImporter) add(ctx context.Context, st *groupImportStep, g director
 			refused = append(refused, notImported(g, m))
 		}
 	}
-	e := &memberEdit{groups: w.imports.groups, act: st.act, by: st.job.By(), source: directory.SourceM365, group: g, decide: w.imports.groups.toAdd}
+	e := &memberEdit{groups: w.imports.groups, act: st.act, by: st.job.By(), source: directory.SourceM365, group: g, asksWho: true, decide: toAdd}
 	for part := range slices.Chunk(refs, store.MaxMemberChange) {
 		if err := e.part(ctx, part); err != nil {
 			if _, is := errors.AsType[*directory.Refusal](err); is { // the group was deleted meanwhile

@@ -307,12 +307,17 @@ func (s *Pushes) groupPage(ctx context.Context, c *directory.ScimClient, cursor 
 // maxCounted is how many groups are counted one by one.
 const maxCounted = 5000
 
-// CountGroups is how many groups a client sees, or, of more than maxCounted, at least.
+// CountGroups is how many groups a client sees. Until the groups of an earlier version are
+// counted it is, of more than maxCounted, at least so many.
 func (s *Pushes) CountGroups(ctx context.Context, c *directory.ScimClient) (int, error) {
 	if c.OwnOnly {
 		return s.documents.CountPushed(ctx, c.ID, directory.MemberGroup)
 	}
-	n := 0
+	n, known, err := s.groups.groups.CountGroups(ctx)
+	if err != nil || known {
+		return n, err
+	}
+	n = 0
 	for cursor := ""; n < maxCounted; {
 		p, err := s.groups.groups.ListGroups(ctx, cursor, 500, func(g *directory.Group) bool { return g.Deleted == nil })
 		if err != nil {

@@ -77,6 +77,8 @@ type groupStore interface {
 	Changed(ctx context.Context, limit int) ([]directory.MemberRef, error)
 	TellUsers(ctx context.Context, m directory.MemberRef) ([]directory.ConnectionID, error)
 	PurgeMembers(ctx context.Context) (none bool, err error)
+	CountGroups(ctx context.Context) (n int, known bool, err error)
+	CountUncounted(ctx context.Context) (none bool, err error)
 }
 
 // addressForms brings stored addresses to the present form.

@@ -31,10 +31,10 @@ type records interface {
 	AddScimToken(ctx context.Context, act directory.AuditEvent, t *directory.ScimToken) error
 	RevokeScimToken(ctx context.Context, act directory.AuditEvent, c directory.ScimClientID, id directory.ScimTokenID) (directory.ScimToken, error)
 	ScimTokens(ctx context.Context, c directory.ScimClientID) ([]directory.ScimToken, error)
-	ScimAccess(ctx context.Context, c directory.ScimClientID, t directory.ScimTokenID) (*directory.ScimClient, *directory.ScimToken, error)
+	ScimAccess(ctx context.Context, c directory.ScimClientID, t directory.ScimTokenID) (*directory.ScimClient, *directory.ScimToken, directory.ScimRate, error)
 	TouchScimClient(ctx context.Context, c *directory.ScimClient) error
 	TouchScimToken(ctx context.Context, t *directory.ScimToken) error
-	LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest) error
+	LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest, counted directory.ScimCount) error
 	FindScimRequests(ctx context.Context, c directory.ScimClientID, keep func(*directory.ScimRequest) bool, cursor string, limit int) ([]directory.ScimRequest, string, error)
 	ScimClientsOf(ctx context.Context, of directory.MemberRef) ([]directory.ScimClient, error)
 	SaveScimMark(ctx context.Context, c directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
@@ -64,12 +64,13 @@ func New(cfg Config) *Clients {
 
 // ClientEdit is what an admin says of a client; nil members stay as they are.
 type ClientEdit struct {
-	Name     *string                  `json:"name,omitempty" maxLength:"100" doc:"What admins call it"`
-	Provider *directory.ScimProvider  `json:"provider,omitempty" maxLength:"20" doc:"Which identity provider it is: okta, entra, onelogin, jumpcloud, rippling, authentik or ping; empty for any other. The console shows how to set it up there."`
-	Strict   *bool                    `json:"strict,omitempty" doc:"Refuse what the RFCs of SCIM refuse, instead of taking it for what it means"`
-	Paused   *bool                    `json:"paused,omitempty" doc:"Answer every request with 503, so that nothing is changed until the client may go on"`
-	OwnOnly  *bool                    `json:"ownOnly,omitempty" doc:"Show the client the users and groups that it has pushed, and no others"`
-	Mapping  *[]directory.ScimMapping `json:"mapping,omitempty" doc:"Attributes of the client's own schemas that feed custom attributes"`
+	Name                   *string                  `json:"name,omitempty" maxLength:"100" doc:"What admins call it"`
+	Provider               *directory.ScimProvider  `json:"provider,omitempty" maxLength:"20" doc:"Which identity provider it is: okta, entra, onelogin, jumpcloud, rippling, authentik or ping; empty for any other. The console shows how to set it up there."`
+	Strict                 *bool                    `json:"strict,omitempty" doc:"Refuse what the RFCs of SCIM refuse, instead of taking it for what it means"`
+	Paused                 *bool                    `json:"paused,omitempty" doc:"Answer every request with 503, so that nothing is changed until the client may go on"`
+	OwnOnly                *bool                    `json:"ownOnly,omitempty" doc:"Show the client the users and groups that it has pushed, and no others"`
+	CountryAsUsageLocation *bool                    `json:"countryAsUsageLocation,omitempty" doc:"Take the country of the work address as usage location where none is sent, if it is a code of two letters"`
+	Mapping                *[]directory.ScimMapping `json:"mapping,omitempty" doc:"Attributes of the client's own schemas that feed custom attributes"`
 	// OAuthClientID is directory.ScimClient's.
 	OAuthClientID *string `json:"oauthClientId,omitempty" maxLength:"200" doc:"The app (client_id) of the API's issuer whose tokens with the scope bindery/source.scim push as this client, to /scim/{client}/oauth/v2; empty for none"`
 	// SilentDays is directory.ScimClient's; a new client has DefaultSilentDays.
@@ -86,6 +87,7 @@ func (e *ClientEdit) apply(c *directory.ScimClient) error {
 	set(&c.OwnOnly, e.OwnOnly)
 	set(&c.OAuthClientID, e.OAuthClientID)
 	set(&c.SilentDays, e.SilentDays)
+	set(&c.CountryAsUsageLocation, e.CountryAsUsageLocation)
 	if e.Mapping != nil {
 		c.Mapping = slices.Clone(*e.Mapping)
 	}
@@ -365,33 +367,57 @@ func (s *Clients) Of(ctx context.Context, of directory.MemberRef) ([]directory.S
 // or of another client, or has ended.
 var ErrNoAccess = errors.New("no access")
 
+// Access is whose a request is.
+type Access struct {
+	Client  directory.ScimClient
+	TokenID directory.ScimTokenID // "": it came with a token of the API's issuer
+	Rate    directory.ScimRate
+}
+
+// Admit says whose a request is that came with a token which a gateway has checked, by the
+// client that its path names. ErrNoAccess: there is none.
+func (s *Clients) Admit(ctx context.Context, id directory.ScimClientID) (Access, error) {
+	c, _, rate, err := s.records.ScimAccess(ctx, id, "")
+	if err == nil && c == nil {
+		err = ErrNoAccess
+	}
+	if err != nil {
+		return Access{}, err
+	}
+	return Access{*c, "", rate}, nil
+}
+
 // Authenticate says whose a request is by the client that its path names and the token
 // that it brings. ErrNoAccess.
-func (s *Clients) Authenticate(ctx context.Context, id directory.ScimClientID, token string) (directory.ScimClient, directory.ScimTokenID, error) {
+func (s *Clients) Authenticate(ctx context.Context, id directory.ScimClientID, token string) (Access, error) {
 	name, secret, ok := readToken(token)
 	if !ok {
-		return directory.ScimClient{}, "", ErrNoAccess
+		return Access{}, ErrNoAccess
 	}
-	c, t, err := s.records.ScimAccess(ctx, id, name)
+	c, t, rate, err := s.records.ScimAccess(ctx, id, name)
 	if err != nil {
-		return directory.ScimClient{}, "", err
+		return Access{}, err
 	}
 	if t == nil {
 		t = &directory.ScimToken{Hash: hashOf("")}
 	}
 	if fits := opens(secret, t.Hash); !fits || c == nil || !t.Alive(s.now()) {
-		return directory.ScimClient{}, "", ErrNoAccess
+		return Access{}, ErrNoAccess
 	}
 	if err := s.records.TouchScimToken(ctx, t); err != nil {
 		s.log.Warn("the use of a token was not noted", "scimClientId", id, "scimTokenId", t.ID, "error", err)
 	}
-	return *c, t.ID, nil
+	return Access{*c, t.ID, rate}, nil
 }
 
-// Log keeps what a request of a client was, and that there was one. A request that was
-// answered is not held up by that.
-func (s *Clients) Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest) {
-	if err := errors.Join(s.records.LogScimRequest(ctx, c.ID, r), s.records.TouchScimClient(ctx, c)); err != nil {
+// Log keeps what a request of a client was, and that there was one, and counts requests of
+// the client, if there are any to count. A request that was answered is not held up by that.
+func (s *Clients) Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest, counted directory.ScimCount) {
+	err := s.records.LogScimRequest(ctx, c.ID, r, counted)
+	if err != nil && counted.Requests > 0 { // others count at the same moment: the log matters more
+		err = s.records.LogScimRequest(ctx, c.ID, r, directory.ScimCount{})
+	}
+	if err := errors.Join(err, s.records.TouchScimClient(ctx, c)); err != nil {
 		s.log.Warn("a request was not logged", "scimClientId", c.ID, "error", err)
 	}
 }

@@ -46,13 +46,14 @@ func TestTokens(t *testing.T) {
 		"another client's": {entra.ID, token}, "of nobody": {"scl_nobody", token}, "odd": {"scl\x00", token}, "long": {okta.ID, token + strings.Repeat("a", 300)},
 	}
 	for name, tt := range refused {
-		if _, _, err := s.Authenticate(ctx, tt.client, tt.token); !errors.Is(err, ErrNoAccess) {
+		if _, err := s.Authenticate(ctx, tt.client, tt.token); !errors.Is(err, ErrNoAccess) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	alive := func(token string, want bool) {
 		t.Helper()
-		c, id, err := s.Authenticate(ctx, okta.ID, token)
+		got, err := s.Authenticate(ctx, okta.ID, token)
+		c, id := got.Client, got.TokenID
 		if want != (err == nil) || want && (c.ID != okta.ID || id == "") || !want && !errors.Is(err, ErrNoAccess) {
 			t.Errorf("%v, %q, %v; want %v", c, id, err, want)
 		}

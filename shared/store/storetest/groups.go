@@ -126,6 +126,83 @@ func testGroups(s *suite) {
 	s.want(err, directory.ErrNotFound)
 }
 
+// testGroupCount: groups that were there before anybody counted are counted once, whoever
+// counts at once and whoever makes, deletes and restores groups meanwhile.
+func testGroupCount(s *suite) {
+	ctx := s.Context()
+	set := func(g directory.Group, deleted bool) directory.Group {
+		next := g
+		if next.Deleted = nil; deleted {
+			now := s.Now()
+			next.Deleted = &now
+		}
+		_, err := s.Groups.UpdateGroup(ctx, quiet, &g, &next)
+		s.must(err)
+		return next
+	}
+	check := func(when string, want int, wantKnown bool) {
+		s.Helper()
+		n, known, err := s.Groups.CountGroups(ctx)
+		if s.must(err); known != wantKnown || known && n != want {
+			s.Errorf("%s: %d groups, known: %v; want %d, %v", when, n, known, want, wantKnown)
+		}
+	}
+	tend := func(times int) {
+		for range times {
+			_, err := s.Groups.CountUncounted(ctx)
+			s.must(err)
+		}
+	}
+	var early []directory.Group
+	for i := range 70 {
+		early = append(early, s.group(fmt.Sprintf("Early %d", i)))
+	}
+	tend(2)
+	check("right after the new version came", 0, false)
+	early[0] = set(early[0], true) // not counted, and not missed
+	s.pass(61 * time.Minute)
+	for i := range 5 {
+		late := s.group(fmt.Sprintf("Late %d", i))
+		if i == 0 {
+			set(set(set(late, true), false), true)
+		}
+	}
+	early[1] = set(early[1], true)
+	early[0] = set(early[0], false)
+	tend(1)
+	check("before the earlier ones are counted", 0, false)
+	s.pass(time.Hour)
+	tend(1) // of some
+	early[2] = set(s.groupNow(early[2].ID), true)
+	s.must(s.change(early[3].ID, []directory.MemberRef{directory.UserMember(s.user("a@corp.example").ID)}, nil)) // counted or not, it stays so
+	ended := s.atOnce(4, directory.ErrStale, func(int) error {                                                   // several ticks
+		for none := false; !none; {
+			var err error
+			if none, err = s.Groups.CountUncounted(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if ended != 4 {
+		s.Errorf("%d of 4 ticks came to the end", ended)
+	}
+	check("when all are counted", 70-2+4, true)
+	set(s.groupNow(early[2].ID), false)
+	set(s.groupNow(early[3].ID), true)
+	s.group("Last")
+	tend(2)
+	check("later", 70-2+4+1, true)
+}
+
+// groupNow is a group as it is stored.
+func (s *suite) groupNow(id directory.GroupID) directory.Group {
+	s.Helper()
+	g, err := s.Groups.Group(s.Context(), id)
+	s.must(err)
+	return g
+}
+
 // testLongGroupName: folding makes a name longer than a key may be.
 func testLongGroupName(s *suite) {
 	name := strings.Repeat("\ufdfa", 256)

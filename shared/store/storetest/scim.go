@@ -194,32 +194,54 @@ func testScimClients(s *suite) {
 		s.Errorf("saved, it has lost its last request: %+v, %v", saved, err)
 	}
 	c = touched
-	client, token, err := s.ScimClients.ScimAccess(ctx, okta, "sct_1")
+	client, token, _, err := s.ScimClients.ScimAccess(ctx, okta, "sct_1")
 	if s.must(err); client == nil || token == nil || string(token.Hash) != "\x00\x01\xff" || !token.LastUsed.Equal(s.Now().Truncate(time.Hour)) || !token.Alive(s.Now()) {
 		s.Errorf("%+v, %+v", client, token)
 	}
-	if _, token, err := s.ScimClients.ScimAccess(ctx, okta, "sct_2"); token != nil || err != nil {
+	if _, token, _, err := s.ScimClients.ScimAccess(ctx, okta, "sct_2"); token != nil || err != nil {
 		s.Errorf("a token that is not there: %v, %v", token, err)
 	}
 	revoked, err := s.ScimClients.RevokeScimToken(ctx, quiet, okta, "sct_1")
 	if s.must(err); revoked.Alive(s.Now()) {
 		s.Error("a revoked token is alive")
 	}
-	if _, token, _ := s.ScimClients.ScimAccess(ctx, okta, "sct_1"); token == nil || token.Alive(s.Now()) || string(token.Hash) != "\x00\x01\xff" {
+	if _, token, _, _ := s.ScimClients.ScimAccess(ctx, okta, "sct_1"); token == nil || token.Alive(s.Now()) || string(token.Hash) != "\x00\x01\xff" {
 		s.Errorf("a revoked token is read as %+v", token)
 	}
 	_, err = s.ScimClients.RevokeScimToken(ctx, quiet, okta, "sct_2")
 	s.want(err, directory.ErrNotFound)
 
 	for i := range 5 {
-		s.must(s.ScimClients.LogScimRequest(ctx, okta, &directory.ScimRequest{At: s.Now().Add(time.Duration(i) * time.Second), Method: "GET", Path: fmt.Sprint("/Users/", i), Status: 200}))
+		s.must(s.ScimClients.LogScimRequest(ctx, okta, &directory.ScimRequest{At: s.Now().Add(time.Duration(i) * time.Second), Method: "GET", Path: fmt.Sprint("/Users/", i), Status: 200}, directory.ScimCount{}))
+	}
+	rate := func(t directory.ScimTokenID) directory.ScimRate {
+		c, _, r, err := s.ScimClients.ScimAccess(ctx, okta, t)
+		if s.must(err); c == nil {
+			s.Error("the client is not there")
+		}
+		return r
+	}
+	window := rate("").Window
+	for range 3 {
+		s.must(s.ScimClients.LogScimRequest(ctx, okta, &directory.ScimRequest{At: s.Now().Add(-time.Hour)}, directory.ScimCount{Window: window, Requests: 5}))
+	}
+	if got := rate("sct_1"); got != (directory.ScimRate{Window: window, Now: 15}) {
+		s.Errorf("15 requests are counted as %+v", got)
+	}
+	s.pass(directory.ScimWindow)
+	if got := rate(""); got != (directory.ScimRate{Window: window + 1, Before: 15}) {
+		s.Errorf("in the next window as %+v", got)
+	}
+	s.pass(directory.ScimWindow)
+	if got := rate(""); got != (directory.ScimRate{Window: window + 2}) {
+		s.Errorf("in the one after as %+v", got)
 	}
 	log, after, err := s.ScimClients.FindScimRequests(ctx, okta, nil, "", 2)
 	if s.must(err); len(log) != 2 || log[0].Path != "/Users/4" || after == "" {
 		s.Errorf("%v, %q", log, after)
 	}
 	log, after, err = s.ScimClients.FindScimRequests(ctx, okta, nil, after, 10)
-	if s.must(err); len(log) != 3 || log[0].Path != "/Users/2" || after != "" {
+	if s.must(err); len(log) != 6 || log[0].Path != "/Users/2" || after != "" {
 		s.Errorf("%v, %q", log, after)
 	}
 
@@ -259,7 +281,7 @@ func testScimClients(s *suite) {
 
 	s.want(s.ScimClients.DeleteScimClient(ctx, quiet, &stale), directory.ErrStale)
 	s.must(s.ScimClients.DeleteScimClient(ctx, quiet, &c))
-	if client, token, err := s.ScimClients.ScimAccess(ctx, okta, "sct_1"); client != nil || token != nil || err != nil {
+	if client, token, _, err := s.ScimClients.ScimAccess(ctx, okta, "sct_1"); client != nil || token != nil || err != nil {
 		s.Errorf("after the end: %v, %v, %v", client, token, err)
 	}
 }

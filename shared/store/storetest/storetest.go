@@ -86,6 +86,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"TokensAreRefreshedByOne", testTokenLease},
 		{"GroupsAreFound", testGroups},
 		{"GroupsMayHaveLongNames", testLongGroupName},
+		{"GroupsAreCounted", testGroupCount},
 		{"MembersAreListed", testMembers},
 		{"MembersAreEditedAtOnce", testMembersAtOnce},
 		{"MembersThatAreGoneArePurged", testMembersPurged},
