@@ -3,17 +3,13 @@ package scim
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"bindery/shared/core/provision"
+	"bindery/shared/testworld"
 )
-
-// corpusFile lies outside this project's tree, in a folder beside it or above.
-const corpusFile = "shared/reference/scim-corpus.json"
 
 // corpusCase is a request as a real client sends it, with what it must be answered.
 type corpusCase struct {
@@ -28,27 +24,11 @@ type corpusCase struct {
 
 func corpus(t *testing.T) []corpusCase {
 	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
+	var file struct{ Cases []corpusCase }
+	if err := json.Unmarshal(testworld.Reference(t, "scim-corpus.json"), &file); err != nil {
 		t.Fatal(err)
 	}
-	for inside := true; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			inside = false
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join(dir, corpusFile))
-		if inside || err != nil {
-			continue
-		}
-		var file struct{ Cases []corpusCase }
-		if err := json.Unmarshal(data, &file); err != nil {
-			t.Fatal(err)
-		}
-		return file.Cases
-	}
-	t.Skipf("../%s is not there: no requests of real clients to try", corpusFile)
-	return nil
+	return file.Cases
 }
 
 // corpusWorld is what the cases take for made before.
