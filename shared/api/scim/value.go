@@ -19,11 +19,12 @@ const maxNotes = 50
 // bend notes that something was taken for what it means. The error, to a strict client,
 // is a *Problem with the keyword.
 func (n *notes) bend(keyword, format string, args ...any) error {
-	if n.strict {
-		return badRequest(keyword, "%s.", strings.ToUpper(format[:1])+fmt.Sprintf(format, args...)[1:])
+	if !n.strict {
+		n.tell(format, args...)
+		return nil
 	}
-	n.tell(format, args...)
-	return nil
+	text := strings.TrimSuffix(fmt.Sprintf(format, args...), " and was ignored")
+	return badRequest(keyword, "%s. Nothing was changed: this client is strict.", strings.ToUpper(text[:1])+text[1:])
 }
 
 // tell notes what strict clients may do as well.
