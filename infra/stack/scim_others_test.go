@@ -55,3 +55,17 @@ func TestScimCorpus(t *testing.T) {
 	t.Parallel()
 	scimtest.Corpus(t, scimServer(false))
 }
+
+// TestScimOkta: Okta's test of servers holds.
+func TestScimOkta(t *testing.T) {
+	t.Parallel()
+	for name, strict := range map[string]bool{"strict": true, "tolerant": false} {
+		t.Run(name, func(t *testing.T) { scimtest.Okta(t, scimServer(strict)) })
+	}
+}
+
+// TestScimRequirements: the RFCs' requirements are met for a strict client.
+func TestScimRequirements(t *testing.T) {
+	t.Parallel()
+	scimtest.Requirements(t, scimServer(true))
+}

@@ -279,6 +279,12 @@ func (c *call) serve() (answer, error) {
 	if c.request.Method != http.MethodGet {
 		return answer{}, notAllowed("GET")
 	}
+	if query.Has("filter") { // RFC 7644, 4: so that nobody takes the answer for a filtered one
+		if c.notes.strict {
+			return answer{}, &Problem{Status: http.StatusForbidden, Detail: "What is served cannot be filtered. Ask for all, or for one by its id."}
+		}
+		c.notes.tell("the filter was ignored: what is served cannot be filtered")
+	}
 	return answer{status: http.StatusOK, body: found}, nil
 }
 

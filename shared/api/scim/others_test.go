@@ -31,3 +31,15 @@ func TestCorpus(t *testing.T) {
 	t.Parallel()
 	scimtest.Corpus(t, served(false))
 }
+
+func TestOkta(t *testing.T) {
+	t.Parallel()
+	for name, strict := range map[string]bool{"strict": true, "tolerant": false} {
+		t.Run(name, func(t *testing.T) { scimtest.Okta(t, served(strict)) })
+	}
+}
+
+func TestRequirements(t *testing.T) {
+	t.Parallel()
+	scimtest.Requirements(t, served(true))
+}
