@@ -28,19 +28,27 @@ type MembersEdited struct {
 // What was done before an error stays, and is unchanged when the call is repeated.
 // version, when not 0, is that of the members that the caller saw.
 func (s *Groups) AddMembers(ctx context.Context, by directory.Caller, id directory.GroupID, members []directory.MemberRef, version int64) (MembersEdited, error) {
-	return s.editMembers(ctx, by.AuditEvent(directory.AuditAddMembers), by, id, members, version, s.toAdd)
+	return s.editMembers(ctx, by.AuditEvent(directory.AuditAddMembers), by, id, members, at(version), s.toAdd)
 }
 
 // RemoveMembers ends direct memberships, likewise. Who is no member is unchanged.
 func (s *Groups) RemoveMembers(ctx context.Context, by directory.Caller, id directory.GroupID, members []directory.MemberRef, version int64) (MembersEdited, error) {
-	return s.editMembers(ctx, by.AuditEvent(directory.AuditRemoveMembers), by, id, members, version, s.toRemove)
+	return s.editMembers(ctx, by.AuditEvent(directory.AuditRemoveMembers), by, id, members, at(version), s.toRemove)
 }
 
 // memberDecision sorts members, of whom there are those that a group has directly, into
 // what is to be done and what is not.
 type memberDecision func(ctx context.Context, src directory.Source, members []directory.MemberRef, there map[directory.MemberRef]directory.Membership) (store.MemberChange, MembersEdited, error)
 
-func (s *Groups) editMembers(ctx context.Context, act directory.AuditEvent, by directory.Caller, id directory.GroupID, members []directory.MemberRef, version int64, decide memberDecision) (MembersEdited, error) {
+// at is the version that the members must have; 0 stands for any.
+func at(version int64) *int64 {
+	if version == 0 {
+		return nil
+	}
+	return &version
+}
+
+func (s *Groups) editMembers(ctx context.Context, act directory.AuditEvent, by directory.Caller, id directory.GroupID, members []directory.MemberRef, seen *int64, decide memberDecision) (MembersEdited, error) {
 	members, err := checkMembers(members)
 	if err != nil {
 		return MembersEdited{}, err
@@ -49,10 +57,10 @@ func (s *Groups) editMembers(ctx context.Context, act directory.AuditEvent, by d
 	if err != nil {
 		return MembersEdited{}, err
 	}
-	if version != 0 && version != g.MembersVersion {
-		return MembersEdited{}, groupMoved("list of members", g.MembersVersion, version)
+	if seen != nil && *seen != g.MembersVersion {
+		return MembersEdited{}, groupMoved("list of members", g.MembersVersion, *seen)
 	}
-	e := memberEdit{groups: s, act: act, by: by.Subject, source: by.WritesAs(), group: g, seen: version != 0, decide: decide}
+	e := memberEdit{groups: s, act: act, by: by.Subject, source: by.WritesAs(), group: g, seen: seen != nil, decide: decide}
 	for part := range slices.Chunk(members, store.MaxMemberChange) {
 		if err = e.part(ctx, part); err != nil {
 			break
