@@ -31,6 +31,8 @@ SCIM_TESTER  := 0.5.2
 SCIM_CLI     := 0.6.0
 SCIM_CLIENT  := 0.13.2
 SCIM_SANITY  := 0.7.4
+NEWMAN       := 6.2.2
+SCIM_SDK     := 5.0.0
 AXE          := axe-playwright-python==0.1.8
 
 # What test-aws runs: every contract that has a driver for AWS, the main job over
@@ -82,13 +84,34 @@ $(BUILD)/scim/ready-$(SCIM_TESTER)-$(SCIM_CLI)-$(SCIM_CLIENT)-$(SCIM_SANITY):
 	@$(BUILD)/scim/bin/pip install --quiet scim2-tester==$(SCIM_TESTER) scim2-cli==$(SCIM_CLI) scim2-client==$(SCIM_CLIENT) scim-sanity==$(SCIM_SANITY)
 	@touch $@
 
-test-scim: sdk-notice ## hold SCIM to the RFCs by two testers that others wrote (needs Python)
-	@if ! command -v python3 >/dev/null; then echo "test-scim: skipped, it needs python3"; [ "$${CI:-}" != true ]; exit; fi; \
-	$(MAKE) --no-print-directory $(BUILD)/scim/ready-$(SCIM_TESTER)-$(SCIM_CLI)-$(SCIM_CLIENT)-$(SCIM_SANITY); \
-	BINDERY_SCIM_TOOLS='$(abspath $(BUILD))/scim/bin' $(GO) test ./infra/local -run '^TestScimTools$$' -count=1 -v
+$(BUILD)/newman/ready-$(NEWMAN):
+	@rm -rf $(BUILD)/newman; mkdir -p $(BUILD)/newman
+	@npm install --silent --no-audit --no-fund --no-update-notifier --cache $(BUILD)/newman/cache --prefix $(BUILD)/newman newman@$(NEWMAN)
+	@rm -rf $(BUILD)/newman/cache
+	@touch $@
+
+# Maven's own folder for what it fetches would lie outside .build.
+$(BUILD)/scim-java/ready-$(SCIM_SDK):
+	@rm -rf $(BUILD)/scim-java; mkdir -p $(BUILD)/scim-java
+	@sed 's/VERSION/$(SCIM_SDK)/' infra/local/testdata/scim_java.xml >$(BUILD)/scim-java/pom.xml
+	@mvn -B -q -Dmaven.repo.local=$(abspath $(BUILD))/scim-java/repository -f $(BUILD)/scim-java/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(BUILD))/scim-java/lib
+	@rm -rf $(BUILD)/scim-java/repository
+	@touch $@
+
+# Where a tool is missing, what needs it is skipped, which is a failure in CI alone.
+test-scim: sdk-notice ## hold SCIM to the RFCs by testers and clients that others wrote (needs Python, Node.js, Java and Maven)
+	@python= newman= java=; missing() { echo "test-scim: without $$1, it needs $$2"; [ "$${CI:-}" != true ]; }; \
+	if command -v python3 >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/scim/ready-$(SCIM_TESTER)-$(SCIM_CLI)-$(SCIM_CLIENT)-$(SCIM_SANITY); python='$(abspath $(BUILD))/scim/bin'; \
+	else missing 'scim2-tester, scim-sanity and scim2-client' python3; fi; \
+	if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/newman/ready-$(NEWMAN); newman='$(abspath $(BUILD))/newman/node_modules/.bin/newman'; \
+	else missing "Microsoft's collection" npm; fi; \
+	if command -v java >/dev/null && java --list-modules | grep -q '^jdk.compiler@' && command -v mvn >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/scim-java/ready-$(SCIM_SDK); java='$(abspath $(BUILD))/scim-java/lib'; \
+	else missing "UnboundID's client" 'a JDK and mvn'; fi; \
+	BINDERY_SCIM_TOOLS="$$python" BINDERY_NEWMAN="$$newman" BINDERY_SCIM_JAVA="$$java" $(GO) test ./infra/local -run '^TestScim(Tools|Tokens|Postman|Java)$$' -count=1 -v
 
 test-aws: sdk-notice ## the same contracts on DynamoDB Local, ElasticMQ and moto (needs Java, Maven and Python)
-	@infra/aws-local/with.sh test-aws bash -euc '$(GO) test -count=1 $(AWS_PACKAGES); $(GO) test -count=1 $(AWS_JOBS)'
+	@export BINDERY_NEWMAN=; if [ -f $(BUILD)/newman/ready-$(NEWMAN) ]; then BINDERY_NEWMAN='$(abspath $(BUILD))/newman/node_modules/.bin/newman'; fi; \
+	infra/aws-local/with.sh test-aws bash -euc '$(GO) test -count=1 $(AWS_PACKAGES); $(GO) test -count=1 $(AWS_JOBS)'
 
 # The test binary is run by itself, so that the story is seen while it is played.
 test-lambda: sdk-notice ## the demo's story over the eight real binaries as on Lambda, each call held to its role (needs Java, Maven and Python)

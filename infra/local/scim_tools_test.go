@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,9 +11,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"bindery/infra/stack"
 	"bindery/infra/stacktest"
+	"bindery/shared/core/provision"
+	"bindery/shared/directory"
 )
 
 // scimDeviations are what others' testers find of SCIM and stays so, with the reason. None
@@ -72,13 +76,115 @@ func TestScimTools(t *testing.T) {
 					t.Errorf("%s: %d checks are good, want at least %d:\n%s", program, good, atLeast, out)
 				}
 			}
-			foreign := exec.CommandContext(t.Context(), filepath.Join(tools, "python"), "testdata/scim_client.py")
-			foreign.Env = append(os.Environ(), "SCIM_BASE="+base, "SCIM_TOKEN="+issued.Text("token"))
-			if out, err := foreign.CombinedOutput(); err != nil {
-				t.Errorf("scim2-client: %v: %s", err, bytes.ReplaceAll(out, []byte(issued.Text("token")), []byte("(token)")))
+			feeds, err := o.Stack.Tokens.Issue("okta", "bindery/source.scim")
+			if err != nil {
+				t.Fatal(err)
+			}
+			byJWT := server.URL + "/scim/" + client.Text("id") + "/oauth/v2"
+			for at, token := range map[string]string{base: issued.Text("token"), byJWT: feeds} {
+				foreign := exec.CommandContext(t.Context(), filepath.Join(tools, "python"), "testdata/scim_client.py")
+				foreign.Env = append(os.Environ(), "SCIM_BASE="+at, "SCIM_TOKEN="+token)
+				if out, err := foreign.CombinedOutput(); err != nil {
+					t.Errorf("scim2-client at %s: %v: %s", at, err, bytes.ReplaceAll(out, []byte(token), []byte("(token)")))
+				}
 			}
 			run(regexp.MustCompile(`(?m)^[A-Z]+ \w+`), 130, "scim", "-u", base, "test")
 			run(regexp.MustCompile(`(?m)^ *\[[A-Z]+\] .*$`), 20, "scim-sanity", "probe", base, "--token", issued.Text("token"), mode, "--i-accept-side-effects")
 		})
+	}
+}
+
+// TestScimTokens: whoever comes with a token that is wrong, revoked, expired, another
+// client's or none at all is answered the same by every letter, and learns nothing by it;
+// so is who brings a JWT of the issuer that feeds nothing, more than SCIM, or no longer.
+func TestScimTokens(t *testing.T) {
+	tools := os.Getenv("BINDERY_SCIM_TOOLS")
+	if tools == "" {
+		t.Skip("BINDERY_SCIM_TOOLS names no folder")
+	}
+	var handler http.Handler
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	defer server.Close()
+	o := stacktest.Open(t, stack.Config{PublicURL: server.URL})
+	handler = o.Stack.Handler()
+	okta, entra := newPusher(o, "Okta"), newPusher(o, "Entra ID")
+	revoked := o.Post("/v1/scim-clients/"+okta.id+"/tokens", nil)
+	if _, err := o.API.Delete(t.Context(), "/v1/scim-clients/"+okta.id+"/tokens/"+revoked.Text("id"), nil); err != nil {
+		t.Fatal(err)
+	}
+	before := provision.New(provision.Config{Records: o.Stack.Core.Parts().Store.ScimClients, Now: func() time.Time { return time.Now().AddDate(0, 0, -2) }})
+	_, expired, err := before.NewToken(t.Context(), directory.Caller{Subject: "ada"}, directory.ScimClientID(okta.id), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwt := func(life time.Duration, scopes ...string) string {
+		token, err := o.Stack.Tokens.IssueFor("okta", life, scopes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	own, byJWT := server.URL+okta.base, server.URL+"/scim/"+okta.id+"/oauth/v2"
+	feeds := jwt(time.Hour, "bindery/source.scim")
+	tries := []struct{ name, base, token string }{
+		{"good", own, okta.token},
+		{"good JWT", byJWT, feeds},
+		{"none", own, ""},
+		{"rubbish", own, "x"},
+		{"damaged", own, okta.token[:len(okta.token)-1] + "0"},
+		{"another client's", own, entra.token},
+		{"revoked", own, revoked.Text("token")},
+		{"expired", own, expired.Reveal()},
+		{"of nobody's address", server.URL + strings.Replace(okta.base, okta.id, "scl_00000000000000000000000000", 1), okta.token},
+		{"a JWT where none is taken", own, feeds},
+		{"a token where a JWT is taken", byJWT, okta.token},
+		{"a JWT of an admin", byJWT, o.Stack.AdminToken()},
+		{"a JWT of two sources", byJWT, jwt(time.Hour, "bindery/source.scim", "bindery/source.ad")},
+		{"an expired JWT", byJWT, jwt(-time.Hour, "bindery/source.scim")},
+		{"a damaged JWT", byJWT, feeds[:len(feeds)-4] + "AAAA"},
+	}
+	var asked [][2]string
+	for _, try := range tries {
+		asked = append(asked, [2]string{try.base, try.token})
+	}
+	input, err := json.Marshal(asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(tools, "python"), "testdata/scim_tokens.py")
+	cmd.Stdin = bytes.NewReader(input)
+	var out, fault bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &fault
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v: %s", err, fault.Bytes())
+	}
+	first := ""
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	for i, try := range tries {
+		if i >= len(lines) {
+			t.Fatalf("%q was not answered", try.name)
+		}
+		var said struct {
+			Status  int
+			Error   bool
+			Body    string
+			Headers []string
+		}
+		if err := json.Unmarshal([]byte(lines[i]), &said); err != nil {
+			t.Fatal(err)
+		}
+		good := strings.HasPrefix(try.name, "good")
+		if want := map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[good]; said.Status != want {
+			t.Errorf("%s: %s, want %d", try.name, lines[i], want)
+		}
+		if good || try.base == byJWT {
+			continue // API Gateway itself refuses a JWT, in words of its own
+		}
+		if first == "" {
+			first = lines[i]
+		}
+		if lines[i] != first || !said.Error {
+			t.Errorf("%s: %s, want %s", try.name, lines[i], first)
+		}
 	}
 }

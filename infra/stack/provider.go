@@ -241,7 +241,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 // short while, of the subject that the part's file of tokens has.
 func (p *Provider) answer(g grant) (map[string]any, error) {
 	subject := g.part + "@local"
-	access, err := p.tokens.issue(subject, accessLife, TokenFiles[g.part+"-token"])
+	access, err := p.tokens.IssueFor(subject, accessLife, TokenFiles[g.part+"-token"])
 	if err != nil {
 		return nil, err
 	}

@@ -71,10 +71,11 @@ func OpenIssuer(dir string) (*Issuer, error) {
 
 // Issue signs a token.
 func (i *Issuer) Issue(subject string, scopes ...string) (string, error) {
-	return i.issue(subject, tokenLife, scopes)
+	return i.IssueFor(subject, tokenLife, scopes)
 }
 
-func (i *Issuer) issue(subject string, life time.Duration, scopes []string) (string, error) {
+// IssueFor signs a token that lives for a time; below zero, that is over.
+func (i *Issuer) IssueFor(subject string, life time.Duration, scopes []string) (string, error) {
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(i.key.Reveal())}, (&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
 		return "", err

@@ -342,6 +342,8 @@ var plainlyKept = map[string]string{
 	"cloud.Principal.Token":              "of a simulated AWS",
 	"lambdas.keys.secret":                "of a simulated AWS",
 	"lambdas.keys.token":                 "of a simulated AWS",
+	"scimtest.Server.Token":              "of a client that a test has made",
+	"scimtest.(unnamed).token":           "of a client that a test has made",
 	"stack.Client.Token":                 "of the local stack, for the demo and tests",
 }
 

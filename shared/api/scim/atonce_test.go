@@ -14,9 +14,12 @@ import (
 )
 
 // post sends a request from whatever goroutine; only its status counts.
-func (w *world) post(method, path, body string) int {
+func (w *world) post(method, path, body string, headers ...string) int {
 	r := httptest.NewRequestWithContext(w.Context(), method, "https://b.example"+Prefix+string(w.client.ID)+root+path, bytes.NewReader([]byte(body)))
 	r.Header.Set("Authorization", "Bearer "+w.token)
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, r)
 	return rec.Code

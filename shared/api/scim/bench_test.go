@@ -18,6 +18,7 @@ import (
 type counted struct {
 	store.Table
 	calls, items atomic.Int64
+	once         atomic.Pointer[func()] // what happens before the next write, once
 }
 
 func (c *counted) Get(ctx context.Context, key table.Key) (table.Item, error) {
@@ -41,6 +42,9 @@ func (c *counted) Query(ctx context.Context, q table.Query) (table.Page, error) 
 
 func (c *counted) Write(ctx context.Context, writes ...table.Write) error {
 	c.calls.Add(1)
+	if before := c.once.Swap(nil); before != nil {
+		(*before)()
+	}
 	return c.Table.Write(ctx, writes...)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -352,6 +353,9 @@ func (p *parser) term() (expr, error) {
 		v, err := p.value()
 		if err != nil {
 			return nil, fmt.Errorf("%w behind %s %s", err, of, o)
+		}
+		if kind := of.leaf().kind; (kind == kindBoolean || kind == kindBinary) && slices.Contains([]string{"gt", "ge", "lt", "le"}, o) {
+			return nil, fmt.Errorf("%s has no order, so %s says nothing of it", of, o) // RFC 7644, 3.4.2.2
 		}
 		return compare{of, o, v}, nil
 	}

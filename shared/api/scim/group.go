@@ -2,6 +2,7 @@ package scim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -37,25 +38,39 @@ const (
 type memberEdit struct {
 	all         bool // whoever is not added leaves
 	add, remove []directory.UserID
+
+	// now are the members before the request, once they were read.
+	now  []people.Member
+	read bool
 }
 
 func (e *memberEdit) empty() bool { return !e.all && len(e.add) == 0 && len(e.remove) == 0 }
 
 func (e *memberEdit) put(ids ...directory.UserID) {
-	for _, id := range ids {
-		e.remove = slices.DeleteFunc(e.remove, func(other directory.UserID) bool { return other == id })
-	}
+	e.remove = without(e.remove, ids)
 	e.add = append(e.add, ids...)
 }
 
 func (e *memberEdit) take(ids ...directory.UserID) {
+	e.add = without(e.add, ids)
+	e.remove = append(e.remove, ids...)
+}
+
+// without is a list without some. It is asked for each operation of a PATCH, so that one
+// of nothing costs nothing.
+func without(list, ids []directory.UserID) []directory.UserID {
+	if len(list) == 0 || len(ids) == 0 {
+		return list
+	}
 	gone := make(map[directory.UserID]bool, len(ids))
 	for _, id := range ids {
 		gone[id] = true
 	}
-	e.add = slices.DeleteFunc(e.add, func(id directory.UserID) bool { return gone[id] })
-	e.remove = append(e.remove, ids...)
+	return slices.DeleteFunc(list, func(id directory.UserID) bool { return gone[id] })
 }
+
+// clear has everybody leave who is not put in from here on.
+func (e *memberEdit) clear() { *e = memberEdit{all: true, now: e.now, read: e.read} }
 
 // members reads the members that a value names. Groups in groups are left out.
 func (c groupCall) members(v any) ([]directory.UserID, error) {
@@ -172,7 +187,14 @@ func (c groupCall) changed(ctx context.Context, r people.GroupResult, edit membe
 			c.notes.tell("all %d members were taken out", len(now))
 		}
 	}
-	moved, notes, err := c.Pushes.ChangeMembers(ctx, c.by, id, edit.add, edit.remove)
+	var seen *int64
+	if c.request.Header.Get("If-Match") != "" && len(r.Changed) == 0 {
+		seen = &r.Group.MembersVersion // as fits has seen it
+	}
+	moved, notes, err := c.Pushes.ChangeMembers(ctx, c.by, id, edit.add, edit.remove, seen)
+	if refusal, is := errors.AsType[*directory.Refusal](err); is && seen != nil && refusal.Code == directory.CodeVersionMismatch {
+		return nil, changedSince()
+	}
 	for _, note := range notes {
 		c.notes.tell("%s", note)
 	}
@@ -265,7 +287,7 @@ func (c groupCall) memberStep(ctx context.Context, id directory.GroupID, edit *m
 	var named []directory.UserID
 	if s.where != nil {
 		var err error
-		if named, err = c.chosen(ctx, id, s.where); err != nil {
+		if named, err = c.chosen(ctx, id, edit, s.where); err != nil {
 			return err
 		}
 	}
@@ -278,9 +300,9 @@ func (c groupCall) memberStep(ctx context.Context, id directory.GroupID, edit *m
 	case s.op == "remove" && len(sent) > 0: // Entra names those who leave in the value: never all
 		return c.take(ctx, id, edit, sent)
 	case s.op == "remove":
-		*edit = memberEdit{all: true}
+		edit.clear()
 	case s.op == "replace" && s.where == nil:
-		*edit = memberEdit{all: true}
+		edit.clear()
 		edit.put(sent...)
 	default:
 		edit.put(append(named, sent...)...)
@@ -305,19 +327,22 @@ func (c groupCall) take(ctx context.Context, id directory.GroupID, edit *memberE
 	return nil
 }
 
-// chosen are the members that a filter within brackets names.
-func (c groupCall) chosen(ctx context.Context, id directory.GroupID, e expr) ([]directory.UserID, error) {
+// chosen are the members that a filter within brackets names, of those before the request.
+func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *memberEdit, e expr) ([]directory.UserID, error) {
 	if v, is := e.(compare); is && v.op == "eq" && v.of.attr.name == "value" {
 		return []directory.UserID{directory.UserID(plain(v.value))}, nil
 	}
-	now, err := c.Pushes.Members(ctx, id)
-	if err != nil {
-		return nil, err
+	if !edit.read {
+		var err error
+		if edit.now, err = c.Pushes.Members(ctx, id); err != nil {
+			return nil, err
+		}
+		edit.read = true
 	}
 	var ids []directory.UserID
-	for i := range now {
-		if e.holds(c.member(&now[i])) {
-			ids = append(ids, now[i].User())
+	for i := range edit.now {
+		if e.holds(c.member(&edit.now[i])) {
+			ids = append(ids, edit.now[i].User())
 		}
 	}
 	return ids, nil

@@ -284,6 +284,12 @@ func (c *call) serve() (answer, error) {
 	if c.request.Method != http.MethodGet {
 		return answer{}, notAllowed("GET")
 	}
+	if query.Has("filter") { // RFC 7644, 4: so that nobody takes the answer for a filtered one
+		if c.notes.strict {
+			return answer{}, &Problem{Status: http.StatusForbidden, Detail: "What is served cannot be filtered. Ask for all, or for one by its id."}
+		}
+		c.notes.tell("the filter was ignored: what is served cannot be filtered")
+	}
 	return answer{status: http.StatusOK, body: found}, nil
 }
 
@@ -418,9 +424,13 @@ func (c *call) object() (*object, error) {
 // ifMatch refuses an edit of another version than the client names.
 func (c *call) ifMatch(tag string) error {
 	if match := c.request.Header.Get("If-Match"); match != "" && !oneOf(match, tag) {
-		return &Problem{Status: http.StatusPreconditionFailed, Detail: "It has changed since it was read. Read it again and repeat the request."}
+		return changedSince()
 	}
 	return nil
+}
+
+func changedSince() *Problem {
+	return &Problem{Status: http.StatusPreconditionFailed, Detail: "It has changed since it was read. Read it again and repeat the request."}
 }
 
 // oneOf compares versions as weak ones: a list of them, or *.
@@ -503,6 +513,8 @@ func (h *Handler) problem(ctx context.Context, err error) *Problem {
 	}
 	p := &Problem{Status: http.StatusBadRequest, Type: typeInvalidValue, Cause: err}
 	switch {
+	case r.Code == directory.CodeInvalidCursor: // a place that a client has made up
+		return &Problem{Status: p.Status, Type: typeInvalidCursor, Detail: foreignCursor, Cause: err}
 	case errors.Is(err, directory.ErrNotFound):
 		p.Status, p.Type = http.StatusNotFound, ""
 	case errors.Is(err, directory.ErrConflict):
@@ -552,7 +564,7 @@ type cursorText struct {
 // remembered where they are. some reads on from a place, up to a limit; total says how
 // many there are without a filter.
 func (c *call) walk(ctx context.Context, kind string, q *question, some func(cursor string, limit int) (list []resource, next string, err error), total func() (int, error)) ([]resource, page, error) {
-	p := page{total: q.start - 1}
+	var p page
 	if q.filter == nil {
 		n, err := total()
 		if err != nil {
@@ -560,12 +572,25 @@ func (c *call) walk(ctx context.Context, kind string, q *question, some func(cur
 		}
 		p.total = n
 	}
-	if q.count == 0 {
+	if q.count == 0 && q.filter == nil {
 		return nil, p, nil
 	}
-	cursor, err := c.placeOf(ctx, kind, q, some)
+	if q.count == 0 { // nothing is asked for but how many there are
+		list, next, err := some("", maxCount)
+		if p.total = len(list); next != "" {
+			p.total++
+		}
+		if err == nil && next != "" && len(list) < maxCount {
+			err = tooFar()
+		}
+		return nil, p, err
+	}
+	cursor, behind, err := c.placeOf(ctx, kind, q, some)
 	if err != nil {
 		return nil, p, err
+	}
+	if q.filter != nil {
+		p.total = behind
 	}
 	var list []resource
 	for range maxParts {
@@ -584,7 +609,7 @@ func (c *call) walk(ctx context.Context, kind string, q *question, some func(cur
 			p.total++ // there is more; how much, nobody has looked
 		}
 		if cursor != "" && len(list) < q.count && !q.byCursor {
-			return nil, p, badRequest(typeTooMany, "The filter would have to look at more than one request may. Ask by userName, externalId, id or emails.value with eq, or page by cursor.")
+			return nil, p, tooFar()
 		}
 	}
 	if cursor == "" {
@@ -597,42 +622,54 @@ func (c *call) walk(ctx context.Context, kind string, q *question, some func(cur
 	return list, p, c.Clients.Mark(ctx, c.client.ID, kind+q.key, q.start+len(list), cursor, cursorLife)
 }
 
+func tooFar() *Problem {
+	return badRequest(typeTooMany, "The filter would have to look at more than one request may. Ask by userName, externalId, id or emails.value with eq, or page by cursor.")
+}
+
 const (
 	// maxParts is how many reads make one page of a listing without a filter.
 	maxParts = 10
 	// maxSkipped is how many are skipped on the way to a startIndex that nobody has come
 	// to by pages.
 	maxSkipped = 20_000
+	// maxFilteredSkips is how many reads that may be where each looks at many to find few.
+	maxFilteredSkips = 2
 )
 
-// placeOf is where a question's page begins.
-func (c *call) placeOf(ctx context.Context, kind string, q *question, some func(cursor string, limit int) ([]resource, string, error)) (string, error) {
+// placeOf is where a question's page begins, and how many of what it finds are before it:
+// where it begins behind them all, that is all.
+func (c *call) placeOf(ctx context.Context, kind string, q *question, some func(cursor string, limit int) ([]resource, string, error)) (cursor string, behind int, err error) {
 	if q.byCursor {
-		return c.openCursor(kind, q)
+		cursor, err = c.openCursor(kind, q)
+		return cursor, 0, err
 	}
 	if q.start == 1 {
-		return "", nil
+		return "", 0, nil
 	}
 	at, cursor, err := c.Clients.MarkBelow(ctx, c.client.ID, kind+q.key, q.start)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	at = max(1, at)
 	if q.start-at > maxSkipped {
-		return "", badRequest(typeTooMany, "No page of this listing was asked for that ends before %d. Page from the start, or by cursor.", q.start)
+		return "", 0, badRequest(typeTooMany, "No page of this listing was asked for that ends before %d. Page from the start, or by cursor.", q.start)
 	}
-	for at < q.start {
+	for n := 0; at < q.start; n++ {
+		if q.filter != nil && n == maxFilteredSkips {
+			return "", 0, tooFar()
+		}
 		list, next, err := some(cursor, min(maxCount, q.start-at))
 		if err != nil {
-			return "", err
+			return "", 0, err
 		}
-		if next == "" {
-			return beyond, nil
+		if at, cursor = at+len(list), next; next == "" {
+			return beyond, at - 1, nil
 		}
-		at, cursor = at+len(list), next
 	}
-	return cursor, nil
+	return cursor, at - 1, nil
 }
+
+const foreignCursor = "The cursor was not given out for this listing. Start it without one."
 
 // beyond is the place behind all others.
 const beyond = "end"
@@ -653,7 +690,7 @@ func (c *call) openCursor(kind string, q *question) (string, error) {
 	}
 	switch {
 	case err != nil || t.Question != kind+q.key || cmp.Or(t.Place, beyond) == beyond:
-		return "", badRequest(typeInvalidCursor, "The cursor was not given out for this listing. Start it without one.")
+		return "", badRequest(typeInvalidCursor, foreignCursor)
 	case c.Now().Unix() > t.Until:
 		return "", badRequest(typeExpiredCursor, "The cursor is too old. Start the listing without one.")
 	}

@@ -127,6 +127,41 @@ func TestReplace(t *testing.T) {
 	w.want(404, "PUT", "/Users/usr_nobody", `{"userName":"x@x.example"}`)
 }
 
+// An address may have lines, which come back as they were sent.
+func TestAddressOfLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	const addresses = `"addresses":[{"formatted":"Main St 1\nUlm","type":"other"},{"streetAddress":"Main St 1\nSuite 4","type":"work"}]`
+	id := w.make("a@x.example", ","+addresses)
+	if u := w.user(id); u.Location != "Main St 1, Ulm" || u.WorkAddress.StreetAddress != "Main St 1, Suite 4" {
+		t.Errorf("%+v", u.Profile)
+	}
+	tag := ""
+	for range 2 {
+		r := w.want(200, "PUT", "/Users/"+id, `{"userName":"a@x.example",`+addresses+`}`)
+		if !strings.Contains(r.Body.String(), addresses) || tag != "" && r.Header().Get("ETag") != tag {
+			t.Errorf("%s %s", r.Header().Get("ETag"), r.Body)
+		}
+		tag = r.Header().Get("ETag")
+	}
+}
+
+// The e-mail address is no name: a PUT that forgets the name does not change it.
+func TestNameIsRequired(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id := w.make("ann", `,"emails":[{"value":"ann@x.example"}]`)
+	for method, path := range map[string]string{"POST": "/Users", "PUT": "/Users/" + id} {
+		r := w.want(400, method, path, `{"emails":[{"value":"ann@x.example"}]}`)
+		if r.body.text("scimType") != typeInvalidValue || !strings.Contains(r.body.text("detail"), "userName") {
+			t.Errorf("%s: %s", method, r.Body)
+		}
+	}
+	if u := w.user(id); u.UserName != "ann" || u.Version != 1 {
+		t.Errorf("%+v", u)
+	}
+}
+
 // What another source owns stays, and is told; the state is refused.
 func TestOwnedElsewhere(t *testing.T) {
 	t.Parallel()
@@ -445,7 +480,7 @@ func TestOneLimitForAll(t *testing.T) {
 	if answered < limit || answered > limit+untold {
 		t.Errorf("%d requests were answered at once, want %d to %d", answered, limit, limit+untold)
 	}
-	if calls := int(w.counted.calls.Load()); calls > 2*(answered+1)+1 { // one to read, one to log, and the use of the token
+	if calls := int(w.counted.calls.Load()); calls > 2*(answered+1)+2 { // one to read, one to log, and the hour in which the token and the client were used
 		t.Errorf("%d requests took %d calls of the table", answered+1, calls)
 	}
 	for i := range 5 {
@@ -525,6 +560,10 @@ func TestStrict(t *testing.T) {
 		if r := w.want(400, tt.method, tt.path, tt.body); r.body.text("scimType") != tt.keyword {
 			t.Errorf("%s %s: %s, want %s", tt.method, tt.body, r.Body, tt.keyword)
 		}
+	}
+	want := "Active was sent as text. Nothing was changed: this client is strict."
+	if r := w.want(400, "POST", "/Users", user(`,"active":"True"`)); r.body.text("detail") != want {
+		t.Errorf("told as %q, want %q", r.body.text("detail"), want)
 	}
 	if u := w.user(id); u.Version != 1 || !slices.Equal(w.in(g), []string{id}) {
 		t.Errorf("%+v", u)

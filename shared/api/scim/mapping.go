@@ -272,13 +272,28 @@ func (m *mapped) derives() bool {
 func (m *mapped) read(doc *object) string {
 	for _, s := range m.from {
 		if text := s.read(doc); text != "" {
-			if strings.HasPrefix(m.path, "phones.") {
+			switch {
+			case strings.HasPrefix(m.path, "phones."):
 				text = strings.TrimPrefix(strings.TrimPrefix(text, "tel:"), "TEL:")
+			case s.attr == "addresses":
+				text = oneLine(text)
 			}
 			return text
 		}
 	}
 	return ""
+}
+
+// oneLine is a part of an address, which may have lines (RFC 7643, 4.1.2), as a user has
+// it, with commas.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		if line = strings.Trim(strings.TrimSpace(line), ","); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, ", ")
 }
 
 // write makes read find a text.

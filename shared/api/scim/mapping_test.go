@@ -53,6 +53,8 @@ func TestTexts(t *testing.T) {
 		{`{"phoneNumbers":[{"type":"work","value":"tel:+49 30"}]}`, "phones.work", "+49 30"},
 		{`{"addresses":[{"type":"other","formatted":"B1"},{"locality":"Ulm"}]}`, "workAddress.city", "Ulm"},
 		{`{"addresses":[{"type":"other","formatted":"B1","locality":"Ulm"}]}`, "workAddress.city", ""},
+		{`{"addresses":[{"type":"other","formatted":" B1,\r\n\nHall 2\n"}]}`, "location", "B1, Hall 2"},
+		{`{"addresses":[{"type":"work","streetAddress":"Main St 1\nSuite 4"}]}`, "workAddress.streetAddress", "Main St 1, Suite 4"},
 		{`{"active":false}`, "state", "suspended"},
 		{`{}`, "state", ""},
 	} {

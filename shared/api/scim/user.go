@@ -59,7 +59,7 @@ func (c userCall) create(ctx context.Context, body *object) (resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.requireName(doc); err != nil {
+	if err := requireName(doc); err != nil {
 		return nil, err
 	}
 	p, err := pushOf(doc)
@@ -78,17 +78,13 @@ func (c userCall) create(ctx context.Context, body *object) (resource, error) {
 	return c.pushed(r, err)
 }
 
-// requireName has a user name in a document: without one the e-mail address is it.
-func (c *call) requireName(doc *object) error {
-	if doc.text("userName") != "" {
-		return nil
-	}
-	email := texts(c.mapping, doc)["email"]
-	if email == "" {
+// requireName refuses a user without a name (RFC 7643, 4.1.1). The e-mail address does not
+// stand in for it: a PUT that forgets the name would change it.
+func requireName(doc *object) error {
+	if doc.text("userName") == "" {
 		return badRequest(typeInvalidValue, "userName is required.")
 	}
-	doc.set("userName", email)
-	return c.notes.bend(typeInvalidValue, "userName was missing, and the e-mail address is it")
+	return nil
 }
 
 // replaced is what a whole document means for a user who is there (RFC 7644, 3.5.1). What
@@ -171,7 +167,7 @@ func (c userCall) replace(ctx context.Context, id string, body *object, fits fit
 	if err != nil {
 		return nil, err
 	}
-	if err := c.requireName(doc); err != nil {
+	if err := requireName(doc); err != nil {
 		return nil, err
 	}
 	return c.pushed(c.Pushes.Edit(ctx, c.by, &c.client, directory.UserID(id), func(now *people.PushedUser) (people.UserPush, error) {

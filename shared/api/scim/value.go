@@ -19,11 +19,12 @@ const maxNotes = 50
 // bend notes that something was taken for what it means. The error, to a strict client,
 // is a *Problem with the keyword.
 func (n *notes) bend(keyword, format string, args ...any) error {
-	if n.strict {
-		return badRequest(keyword, "%s.", strings.ToUpper(format[:1])+fmt.Sprintf(format, args...)[1:])
+	if !n.strict {
+		n.tell(format, args...)
+		return nil
 	}
-	n.tell(format, args...)
-	return nil
+	text := strings.TrimSuffix(fmt.Sprintf(format, args...), " and was ignored")
+	return badRequest(keyword, "%s. Nothing was changed: this client is strict.", strings.ToUpper(text[:1])+text[1:])
 }
 
 // tell notes what strict clients may do as well.
@@ -235,15 +236,31 @@ func (n *notes) values(path string, a *attribute, v any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e != nil {
-			out = append(out, e)
+		if e == nil {
+			continue
 		}
+		if i := slices.IndexFunc(out, func(w any) bool { return sameTwice(a, w, e) }); i >= 0 {
+			n.tell("%s has a value of the same type twice, and keeps it once", path)
+			if isPrimary(e) {
+				out[i] = e
+			}
+			continue
+		}
+		out = append(out, e)
 	}
 	if out == nil {
 		return nil, nil
 	}
 	onePrimary(out, nil)
 	return out, nil
+}
+
+// sameTwice reports whether two values are of the same type and say the same: of those one
+// is shown (RFC 7643, 2.4).
+func sameTwice(a *attribute, v, w any) bool {
+	vo, is := v.(*object)
+	wo, both := w.(*object)
+	return sameValue(a, v, w) && (!is || !both || strings.EqualFold(vo.text("type"), wo.text("type")))
 }
 
 // element is one value of a multi-valued attribute.

@@ -170,3 +170,7 @@ func (w *world) lastRequest() directory.ScimRequest {
 func patchOf(ops string) string {
 	return `{"schemas":["` + schemaPatch + `"],"Operations":[` + ops + `]}`
 }
+
+func results(r reply) (total string, list []*object) {
+	return plain(r.body.get("totalResults")), elements(r.body.get("Resources"))
+}

@@ -28,12 +28,12 @@ type MembersEdited struct {
 // What was done before an error stays, and is unchanged when the call is repeated.
 // version, when not 0, is that of the members that the caller saw.
 func (s *Groups) AddMembers(ctx context.Context, by directory.Caller, id directory.GroupID, members []directory.MemberRef, version int64) (MembersEdited, error) {
-	return s.editMembers(ctx, memberEdit{act: by.AuditEvent(directory.AuditAddMembers), asksWho: true, decide: toAdd}, by, id, members, version)
+	return s.editMembers(ctx, memberEdit{act: by.AuditEvent(directory.AuditAddMembers), asksWho: true, decide: toAdd}, by, id, members, at(version))
 }
 
 // RemoveMembers ends direct memberships, likewise. Who is no member is unchanged.
 func (s *Groups) RemoveMembers(ctx context.Context, by directory.Caller, id directory.GroupID, members []directory.MemberRef, version int64) (MembersEdited, error) {
-	return s.editMembers(ctx, memberEdit{act: by.AuditEvent(directory.AuditRemoveMembers), decide: toRemove}, by, id, members, version)
+	return s.editMembers(ctx, memberEdit{act: by.AuditEvent(directory.AuditRemoveMembers), decide: toRemove}, by, id, members, at(version))
 }
 
 // knownMembers is what an edit of members was decided by: of members that it names.
@@ -45,8 +45,16 @@ type knownMembers struct {
 // memberDecision sorts members into what is to be done and what is not.
 type memberDecision func(src directory.Source, members []directory.MemberRef, known *knownMembers, now time.Time) (store.MemberChange, MembersEdited)
 
+// at is the version that the members must have; 0 stands for any.
+func at(version int64) *int64 {
+	if version == 0 {
+		return nil
+	}
+	return &version
+}
+
 // editMembers does an edit of which e says the kind.
-func (s *Groups) editMembers(ctx context.Context, e memberEdit, by directory.Caller, id directory.GroupID, members []directory.MemberRef, version int64) (MembersEdited, error) {
+func (s *Groups) editMembers(ctx context.Context, e memberEdit, by directory.Caller, id directory.GroupID, members []directory.MemberRef, seen *int64) (MembersEdited, error) {
 	members, err := checkMembers(members)
 	if err != nil {
 		return MembersEdited{}, err
@@ -55,10 +63,10 @@ func (s *Groups) editMembers(ctx context.Context, e memberEdit, by directory.Cal
 	if err != nil {
 		return MembersEdited{}, err
 	}
-	if version != 0 && version != g.MembersVersion {
-		return MembersEdited{}, groupMoved("list of members", g.MembersVersion, version)
+	if seen != nil && *seen != g.MembersVersion {
+		return MembersEdited{}, groupMoved("list of members", g.MembersVersion, *seen)
 	}
-	e.groups, e.by, e.source, e.group, e.seen = s, by.Subject, by.WritesAs(), g, version != 0
+	e.groups, e.by, e.source, e.group, e.seen = s, by.Subject, by.WritesAs(), g, seen != nil
 	if e.known, err = e.look(ctx, members); err != nil {
 		return MembersEdited{}, err
 	}

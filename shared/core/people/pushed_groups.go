@@ -365,12 +365,16 @@ func (s *Pushes) AreMembers(ctx context.Context, id directory.GroupID, users []d
 
 // ChangeMembers takes users out of a group and puts others in, in portions. Those who are
 // not there are left out, with a note each; what was done before an error stays, and is
-// unchanged when the call is repeated.
-func (s *Pushes) ChangeMembers(ctx context.Context, by directory.Caller, id directory.GroupID, add, remove []directory.UserID) (changed bool, notes []string, err error) {
+// unchanged when the call is repeated. seen, unless nil, is the version of the members that
+// the caller saw: where they have another by the first write, nothing is done.
+func (s *Pushes) ChangeMembers(ctx context.Context, by directory.Caller, id directory.GroupID, add, remove []directory.UserID, seen *int64) (changed bool, notes []string, err error) {
 	for _, part := range []struct {
 		users []directory.UserID
-		edit  func(context.Context, directory.Caller, directory.GroupID, []directory.MemberRef, int64) (MembersEdited, error)
-	}{{remove, s.groups.RemoveMembers}, {add, s.groups.AddMembers}} {
+		edit  memberEdit
+	}{
+		{remove, memberEdit{act: by.AuditEvent(directory.AuditRemoveMembers), decide: toRemove}},
+		{add, memberEdit{act: by.AuditEvent(directory.AuditAddMembers), asksWho: true, decide: toAdd}},
+	} {
 		var refs []directory.MemberRef
 		for _, u := range part.users {
 			if u.Valid() {
@@ -380,11 +384,13 @@ func (s *Pushes) ChangeMembers(ctx context.Context, by directory.Caller, id dire
 			}
 		}
 		for some := range slices.Chunk(refs, MaxMembers) {
-			done, err := part.edit(ctx, by, id, some, 0)
+			done, err := s.groups.editMembers(ctx, part.edit, by, id, some, seen)
 			if err != nil {
 				return changed, notes, err
 			}
-			changed = changed || len(done.Done) > 0
+			if len(done.Done) > 0 {
+				changed, seen = true, nil // from here on the edit is on its way
+			}
 			for _, r := range done.Refused {
 				notes = append(notes, fmt.Sprintf("the member %s was left out: %s", r.UserID, r.Detail))
 			}

@@ -733,5 +733,5 @@ func (w *takeBackWorker) editMembers(ctx context.Context, id directory.GroupID, 
 	if kind == directory.AuditRemoveMembers {
 		by.Source, e.asksWho, e.decide = directory.SourceSCIM, false, toRemove // whose it is
 	}
-	return w.groups.editMembers(ctx, e, by, id, members, version)
+	return w.groups.editMembers(ctx, e, by, id, members, at(version))
 }

@@ -161,7 +161,7 @@ func TestTakeBack(t *testing.T) {
 	p.must(err)
 	other, err := p.groups.Create(ctx, admin, []byte(`{"name":"Others"}`))
 	p.must(err)
-	_, _, err = p.pushes.ChangeMembers(ctx, p.by, group.Group.ID, []directory.UserID{suspended, asleep}, nil)
+	_, _, err = p.pushes.ChangeMembers(ctx, p.by, group.Group.ID, []directory.UserID{suspended, asleep}, nil, nil)
 	p.must(err)
 	_, err = p.groups.AddMembers(ctx, admin, other.ID, []directory.MemberRef{directory.UserMember(edited.ID)}, 0)
 	p.must(err)
@@ -187,9 +187,9 @@ func TestTakeBack(t *testing.T) {
 		_, err = p.Patch(ctx, admin, touched, []byte(`{"location":"Here"}`), 0)
 	}
 	p.must(err)
-	_, _, err = p.pushes.ChangeMembers(ctx, p.by, group.Group.ID, []directory.UserID{contested}, []directory.UserID{suspended})
+	_, _, err = p.pushes.ChangeMembers(ctx, p.by, group.Group.ID, []directory.UserID{contested}, []directory.UserID{suspended}, nil)
 	p.must(err)
-	_, _, err = p.pushes.ChangeMembers(ctx, p.by, other.ID, nil, []directory.UserID{edited.ID})
+	_, _, err = p.pushes.ChangeMembers(ctx, p.by, other.ID, nil, []directory.UserID{edited.ID}, nil)
 	p.must(err)
 	_, err = p.pushes.EditGroup(ctx, p.by, &p.client, group.Group.ID, func(now *PushedGroup) (GroupPush, error) {
 		return GroupPush{Name: "Mob", ExternalID: "g2"}, nil
@@ -198,7 +198,7 @@ func TestTakeBack(t *testing.T) {
 	p.must(p.pushes.DeleteGroup(ctx, p.by, &p.client, other.ID, func(*PushedGroup) error { return nil }))
 	fresh, err := p.pushes.CreateGroup(ctx, p.by, &p.client, GroupPush{Name: "Crew", ExternalID: "g3"}) // the name was freed
 	p.must(err)
-	_, _, err = p.pushes.ChangeMembers(ctx, p.by, fresh.Group.ID, []directory.UserID{suspended}, nil)
+	_, _, err = p.pushes.ChangeMembers(ctx, p.by, fresh.Group.ID, []directory.UserID{suspended}, nil, nil)
 	p.must(err)
 
 	check, done := p.takeBack(since)
@@ -540,13 +540,13 @@ func disturbed(t *testing.T, disturb func(p *pushing, job directory.JobID)) (map
 	}
 	g, err := p.pushes.CreateGroup(ctx, p.by, &p.client, GroupPush{Name: "Crew", ExternalID: "g1"})
 	p.must(err)
-	_, _, err = p.pushes.ChangeMembers(ctx, p.by, g.Group.ID, ids[:2], nil)
+	_, _, err = p.pushes.ChangeMembers(ctx, p.by, g.Group.ID, ids[:2], nil, nil)
 	p.must(err)
 	since := p.now()
 	p.must(p.push(ids[0], map[string]string{"state": "suspended", "email": "old@corp.example"}))
 	p.must(p.dismiss(ids[1]))
 	fresh := p.made("u0", map[string]string{"userName": "fresh", "externalId": "x-fresh"})
-	_, _, err = p.pushes.ChangeMembers(ctx, p.by, g.Group.ID, []directory.UserID{ids[2], fresh}, ids[:1])
+	_, _, err = p.pushes.ChangeMembers(ctx, p.by, g.Group.ID, []directory.UserID{ids[2], fresh}, ids[:1], nil)
 	p.must(err)
 	_, err = p.pushes.EditGroup(ctx, p.by, &p.client, g.Group.ID, func(*PushedGroup) (GroupPush, error) { return GroupPush{Name: "Mob", ExternalID: "g1"}, nil })
 	p.must(err)
@@ -667,7 +667,7 @@ func TestTakeBackOfMany(t *testing.T) {
 		p.must(p.push(id, map[string]string{"department": "X"}))
 	}
 	p.Advance(5 * time.Hour)
-	_, _, err = p.pushes.ChangeMembers(ctx, p.by, g.ID, ids, nil)
+	_, _, err = p.pushes.ChangeMembers(ctx, p.by, g.ID, ids, nil, nil)
 	p.must(err)
 	p.woken = nil
 	if check, done := p.takeBack(since); done.Counts["edited"] != 120 || done.Counts["membersRemoved"] != 120 || done.Total != 240 || done.Done != 240 || !maps.Equal(check.Counts, done.Counts) {

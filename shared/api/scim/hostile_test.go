@@ -1,0 +1,269 @@
+package scim
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"bindery/shared/core/provision"
+)
+
+// What no client means well by is refused for what it is, and changes nothing.
+func TestHostile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id := w.make("a@x.example", `,"title":"T"`)
+	g := w.group("G", id)
+	before := w.want(200, "GET", "/Users/"+id, nil).Body.String() + w.want(200, "GET", "/Groups/"+g, nil).Body.String()
+	long := strings.Repeat("x", 3000)
+	name := `{"userName":"h@x.example"`
+	for what, tt := range map[string]struct {
+		status             int
+		method, path, body string
+		keyword            string
+	}{
+		"a byte too many":              {413, "POST", "/Users", strings.Repeat(" ", MaxBody-len(name)) + name + "}", ""},
+		"a large document":             {400, "POST", "/Users", name + `,"nickName":"` + strings.Repeat("n", maxDocument) + `"}`, typeInvalidValue},
+		"deep objects":                 {400, "POST", "/Users", strings.Repeat(`{"a":`, 100_000), typeInvalidSyntax},
+		"deep lists":                   {400, "PATCH", "/Users/" + id, strings.Repeat(`[`, 1_000_000), typeInvalidSyntax},
+		"deep in an unknown attribute": {400, "POST", "/Users", name + `,"x":` + strings.Repeat(`[`, 40) + strings.Repeat(`]`, 40) + "}", typeInvalidSyntax},
+		"a key twice":                  {400, "POST", "/Users", `{"userName":"a","USERNAME":"b"}`, typeInvalidSyntax},
+		"a key twice within":           {400, "PATCH", "/Users/" + id, patchOf(`{"op":"add","path":"title","Path":"userName","value":"x"}`), typeInvalidSyntax},
+		"no UTF-8":                     {400, "POST", "/Users", "{\"userName\":\"z\xff@x.example\"}", typeInvalidSyntax},
+		"no UTF-8 in a filter":         {400, "GET", "/Users?filter=userName+eq+%22%ff%22", "", typeInvalidFilter},
+		"no UTF-8 in a path":           {404, "GET", "/Users/%ff%fe", "", ""},
+		"a path within a path":         {404, "GET", "/Users/" + id + "/groups", "", ""},
+		"a path out":                   {404, "GET", "/Users/..%2f..%2fGroups", "", ""},
+		"many operations":              {400, "PATCH", "/Users/" + id, patchOf(strings.Repeat(`{"op":"add","path":"title","value":"x"},`, maxOperations) + `{"op":"add","path":"title","value":"x"}`), typeInvalidSyntax},
+		"many values":                  {400, "PATCH", "/Users/" + id, patchOf(strings.Repeat(`{"op":"add","path":"ims[value eq \"x\"].display","value":"x"},`, 1) + `{"op":"add","path":"roles","value":[` + strings.Repeat(`{"value":"x"},`, maxValues) + `{"value":"y"}]}`), typeInvalidValue},
+		"a long filter":                {400, "GET", "/Users?filter=" + url.QueryEscape(`userName eq "`+strings.Repeat("a", 10_000)+`"`), "", typeInvalidFilter},
+		"a deep filter":                {400, "GET", "/Users?filter=" + strings.Repeat("(", 4000), "", typeInvalidFilter},
+		"a deep path":                  {400, "PATCH", "/Users/" + id, patchOf(`{"op":"add","path":"emails[` + strings.Repeat("(", 500) + `","value":"x"}`), typeInvalidPath},
+		"a long externalId":            {400, "PATCH", "/Users/" + id, patchOf(`{"op":"add","path":"externalId","value":"` + long + `"}`), typeInvalidValue},
+		"a control character":          {400, "PATCH", "/Users/" + id, patchOf(`{"op":"add","path":"externalId","value":"a\u0000b"}`), typeInvalidValue},
+		"a long name of a group":       {400, "PUT", "/Groups/" + g, `{"displayName":"` + long + `"}`, typeInvalidValue},
+		"a number beyond numbers":      {400, "GET", "/Users?startIndex=99999999999999999999", "", typeInvalidValue},
+		"a start behind all":           {400, "GET", "/Users?startIndex=9223372036854775807", "", typeTooMany},
+		"a query that is none":         {400, "GET", "/Users?filter=%zz", "", typeInvalidSyntax},
+		"an object where a text is":    {400, "PATCH", "/Users/" + id, patchOf(`{"op":"add","path":"title","value":{"value":{"value":"x"}}}`), typeInvalidValue},
+		"a method that is none":        {405, "TRACE", "/Users", "", ""},
+	} {
+		r := w.want(tt.status, tt.method, tt.path, tt.body)
+		if r.body.text("scimType") != tt.keyword {
+			t.Errorf("%s: %s, want %q", what, r.Body, tt.keyword)
+		}
+		if r.Body.Len() > 2000 {
+			t.Errorf("%s is answered with %d bytes", what, r.Body.Len())
+		}
+	}
+	for _, a := range []string{"/Users?filter=externalId", "/Users?filter=userName", "/Users?filter=emails.value", "/Users?filter=id", "/Groups?filter=externalId", "/Groups?filter=displayName", "/Groups?filter=members.value"} {
+		if total, _ := results(w.want(200, "GET", a+"+eq+%22"+long+"%22", nil)); total != "0" { // longer than a key of the table may be
+			t.Errorf("%s: %s found", a, total)
+		}
+	}
+	if now := w.want(200, "GET", "/Users/"+id, nil).Body.String() + w.want(200, "GET", "/Groups/"+g, nil).Body.String(); now != before {
+		t.Errorf("%s\nwas\n%s", now, before)
+	}
+}
+
+// A cursor that somebody has written leads nowhere, and into no other client's people.
+func TestForgedCursors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{OwnOnly: ptr(true)})
+	for i := range 12 {
+		w.make(fmt.Sprintf("own%d@x.example", i))
+	}
+	all, err := w.users.Create(t.Context(), ada, []byte(`{"email":"other@x.example"}`))
+	w.Must(err)
+	good := w.want(200, "GET", "/Users?cursor&count=3", nil).body.text("nextCursor")
+	data, err := decoded(good)
+	w.Must(err)
+	try := func(cursor string) {
+		r := w.send("GET", "/Users?cursor="+url.QueryEscape(cursor), nil)
+		if r.Code != 200 && (r.Code != 400 || r.body.text("scimType") != typeInvalidCursor && r.body.text("scimType") != typeExpiredCursor) {
+			t.Errorf("%q: %d %s", cursor, r.Code, r.Body)
+		}
+		if strings.Contains(r.Body.String(), string(all.ID)) {
+			t.Errorf("%q shows who is not the client's: %s", cursor, r.Body)
+		}
+	}
+	for i := range data { // each byte another
+		forged := slices.Clone(data)
+		forged[i] ^= 1
+		try(encoded(forged))
+	}
+	for _, place := range []string{"x", "end", string(all.ID), "\x00", strings.Repeat("a", 5000), "eyJhIjoxfQ", "0#" + string(all.ID)} {
+		for _, question := range []string{"users", "groups", ""} {
+			try(base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"p":%q,"q":%q,"u":99999999999}`, place, question)))
+		}
+	}
+	try(good[:len(good)/2])
+	try(strings.Repeat("A", 10_000))
+}
+
+// Of two edits that name the version they have seen, one is done, though the other has
+// looked before: of a user, of a group's name, and of its members.
+func TestIfMatchAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id, g, empty := w.make("a@x.example"), w.group("G"), w.group("E")
+	one, two := w.make("m1@x.example"), w.make("m2@x.example")
+	w.want(200, "PATCH", "/Groups/"+g, patchOf(`{"op":"add","path":"members","value":[{"value":"`+id+`"}]}`))
+	member := func(op, id string) string {
+		return `{"op":"` + op + `","path":"members","value":[{"value":"` + id + `"}]}`
+	}
+	for _, tt := range []struct{ what, path, first, second string }{
+		{"a user", "/Users/" + id, `{"op":"add","path":"title","value":"1"}`, `{"op":"add","path":"title","value":"2"}`},
+		{"a document", "/Users/" + id, `{"op":"add","path":"nickName","value":"1"}`, `{"op":"add","path":"nickName","value":"2"}`},
+		{"a group", "/Groups/" + g, `{"op":"replace","path":"displayName","value":"G1"}`, `{"op":"replace","path":"displayName","value":"G2"}`},
+		{"members", "/Groups/" + g, member("add", one), member("add", two)},
+		{"members of nobody", "/Groups/" + empty, member("add", one), member("add", two)},
+		{"all members", "/Groups/" + g, member("replace", two), member("replace", one)},
+	} {
+		before := w.want(200, "GET", tt.path, nil)
+		tag, between := before.Header().Get("ETag"), 0
+		hook := func() { between = w.post("PATCH", tt.path, patchOf(tt.second), "If-Match", tag) }
+		w.counted.once.Store(&hook)
+		w.want(412, "PATCH", tt.path, patchOf(tt.first), "If-Match", tag)
+		if between != 200 {
+			t.Errorf("%s: between the look and the write: %d", tt.what, between)
+		}
+		if now := w.want(200, "GET", tt.path, nil); now.Header().Get("ETag") == tag {
+			t.Errorf("%s: %s", tt.what, now.Body)
+		}
+	}
+}
+
+// Two clients edit one user and one group at once: nothing of either is lost.
+func TestTwoClientsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id, g := w.make("a@x.example", `,"externalId":"okta1"`), w.group("G")
+	var ids []string
+	for i := range 8 {
+		ids = append(ids, w.make(fmt.Sprintf("m%d@x.example", i)))
+	}
+	entra := *w
+	entra.client, entra.token = w.newClient(provision.ClientEdit{Name: ptr("Entra")})
+	sides := []*world{w, &entra}
+	attributes := []string{"title", "displayName", "userType", "costCenter", "division", "department", "employeeNumber", "organization"}
+	codes := atOnce(len(attributes), func(i int) int {
+		return sides[i%2].post("PATCH", "/Users/"+id, patchOf(fmt.Sprintf(`{"op":"add","path":"%s","value":"v%d"}`, attributes[i], i)))
+	})
+	members := atOnce(len(ids), func(i int) int {
+		return sides[i%2].post("PATCH", "/Groups/"+g, patchOf(`{"op":"add","path":"members","value":[{"value":"`+ids[i]+`"}]}`))
+	})
+	for _, side := range sides {
+		body := side.want(200, "GET", "/Users/"+id, nil).Body.String()
+		for i, a := range attributes {
+			if !strings.Contains(body, fmt.Sprintf(`"%s":"v%d"`, a, i)) {
+				t.Errorf("%v: %s has no %s", codes, body, a)
+			}
+		}
+	}
+	if got := w.in(g); len(got) != len(ids) {
+		t.Errorf("%v: %d members", members, len(got))
+	}
+	if strings.Contains(entra.want(200, "GET", "/Users/"+id, nil).Body.String(), "okta1") {
+		t.Error("a client sees another's externalId")
+	}
+}
+
+// Many operations at the members of a group read them once, and lists of many cost what
+// they have.
+func TestManyMemberOperations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id := w.make("a@x.example")
+	g := w.group("G", id)
+	cost := func(ops int) int64 {
+		calls := w.counted.calls.Load()
+		w.want(200, "PATCH", "/Groups/"+g, patchOf(strings.Repeat(`{"op":"remove","path":"members[value ne \"`+id+`\"]"},`, ops)+`{"op":"replace","path":"displayName","value":"G"}`))
+		return w.counted.calls.Load() - calls
+	}
+	if few, many := cost(1), cost(maxOperations-1); many > few {
+		t.Errorf("one operation costs %d calls, %d cost %d", few, maxOperations-1, many)
+	}
+	var e memberEdit
+	for range 500 {
+		e.put("x", "y")
+		e.take("x")
+	}
+	if len(e.remove) != 1 || slices.Contains(e.add, "x") || len(e.add) != 500 {
+		t.Errorf("%d in, %d out", len(e.add), len(e.remove))
+	}
+}
+
+// totalResults is how many there are, wherever a page begins, and however few are asked for.
+func TestTotalOfFilters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	for i := range 7 {
+		w.make(fmt.Sprintf("u%d@x.example", i), `,"title":"T"`)
+	}
+	w.make("none@x.example")
+	w.group("G")
+	for query, want := range map[string]string{
+		"/Users?filter=title+pr&startIndex=1000":                "7",
+		"/Users?filter=title+pr&startIndex=7":                   "7",
+		"/Users?filter=title+pr&startIndex=8":                   "7",
+		"/Users?filter=title+pr&count=0":                        "7",
+		"/Users?filter=title+eq+%22none%22&count=0":             "0",
+		"/Users?filter=userName+eq+%22u1@x.example%22&count=0":  "1",
+		"/Users?startIndex=1000":                                "8",
+		"/Users?count=0":                                        "8",
+		"/Groups?filter=displayName+sw+%22G%22&startIndex=1000": "1",
+		"/Groups?filter=displayName+sw+%22G%22&count=0":         "1",
+	} {
+		if total, _ := results(w.want(200, "GET", query, nil)); total != want {
+			t.Errorf("%s: %s, want %s", query, total, want)
+		}
+	}
+}
+
+// Whoever pages while users come and go sees everybody who stays, once.
+func TestPagingWhileUsersChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	stays := map[string]bool{}
+	var goes []string
+	for i := range 40 {
+		id := w.make(fmt.Sprintf("u%d@x.example", i))
+		if i%4 == 0 {
+			goes = append(goes, id)
+		} else {
+			stays[id] = true
+		}
+	}
+	for _, how := range []string{"startIndex=1", "cursor"} {
+		seen, query := map[string]int{}, how
+		for page := 0; query != ""; page++ {
+			r := w.want(200, "GET", "/Users?count=5&"+query, nil)
+			_, list := results(r)
+			for _, o := range list {
+				seen[o.text("id")]++
+			}
+			if page < len(goes)/2 {
+				w.want(204, "DELETE", "/Users/"+goes[0], nil)
+				goes = goes[1:]
+				w.make(fmt.Sprintf("new-%s-%d@x.example", how[:3], page))
+			}
+			switch next := r.body.text("nextCursor"); {
+			case next != "":
+				query = "cursor=" + url.QueryEscape(next)
+			case how == "cursor" || len(list) == 0:
+				query = ""
+			default:
+				query = fmt.Sprintf("startIndex=%d", 5*(page+1)+1)
+			}
+		}
+		for id := range stays {
+			if seen[id] != 1 {
+				t.Errorf("by %s somebody who stays was seen %d times", how, seen[id])
+			}
+		}
+	}
+}
