@@ -394,7 +394,11 @@ func (d *dealing) put(ctx context.Context, o taken, b *putBack) error {
 			d.w.at.Waits = true
 			return nil
 		}
-		d.refuse(o, refusal.Code, refusal.Detail)
+		detail := refusal.Detail
+		if len(refusal.Fields) > 0 {
+			detail = fmt.Sprintf("%s %s; it was not put back.", refusal.Fields[0].Field, refusal.Fields[0].Detail)
+		}
+		d.refuse(o, refusal.Code, detail)
 		_, said := b.texts[path]
 		if !said {
 			return nil

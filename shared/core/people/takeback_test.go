@@ -342,6 +342,56 @@ func TestTakeBackOfALateRequest(t *testing.T) {
 	}
 }
 
+// What somebody else has got meanwhile stays theirs, and everything but that is put back;
+// what the client's own stand in the way of is put back after these.
+func TestTakeBackInTheWayOfOthers(t *testing.T) {
+	t.Parallel()
+	p := newPushing(t)
+	ctx := t.Context()
+	boss := p.made("boss", nil)
+	ann := p.made("ann", map[string]string{"managerId": string(boss), "department": "Works"})
+	ben, cyd, dee := p.made("ben", map[string]string{"department": "Works"}), p.made("cyd", nil), p.made("dee", nil)
+	orphan := p.made("eve", map[string]string{"managerId": string(dee), "department": "Works"})
+	crew, err := p.groups.Create(ctx, admin, []byte(`{"name":"Crew"}`))
+	p.must(err)
+	before := p.whole()
+	since := p.now()
+	p.must(p.push(ann, map[string]string{"managerId": "", "department": ""})) // before the boss goes, who is put back behind
+	p.must(p.dismiss(boss))
+	p.must(p.push(orphan, map[string]string{"managerId": "", "department": ""}))
+	p.must(p.push(ben, map[string]string{"email": "bob@corp.example", "userName": "bob@corp.example", "department": ""}))
+	p.must(p.dismiss(cyd))
+	p.must(p.Delete(ctx, directory.Caller{Subject: "okta", Source: directory.SourceSCIM}, dee, 0)) // by another one of the source
+	_, err = p.pushes.EditGroup(ctx, p.by, &p.client, crew.ID, func(*PushedGroup) (GroupPush, error) { return GroupPush{Name: "Mob", ExternalID: "g1"}, nil })
+	p.must(err)
+	p.user(`{"email":"ben@corp.example"}`, admin)
+	p.user(`{"email":"cyd@corp.example"}`, admin)
+	_, err = p.groups.Create(ctx, admin, []byte(`{"name":"Crew"}`))
+	p.must(err)
+
+	_, done := p.takeBack(since)
+	after := p.whole()
+	if after[string(ann)] != before[string(ann)] || after[string(boss)] != before[string(boss)] {
+		t.Errorf("ann is %s, her boss %s; want %s and %s", after[string(ann)], after[string(boss)], before[string(ann)], before[string(boss)])
+	}
+	if u := p.userNow(ben); u.Email != "bob@corp.example" || u.Department != "Works" {
+		t.Errorf("ben is %+v", u.Profile)
+	}
+	if u := p.userNow(orphan); u.ManagerID != "" || u.Department != "Works" {
+		t.Errorf("eve is %+v", u.Profile)
+	}
+	if u := p.userNow(cyd); u.Deleted == nil {
+		t.Error("cyd is there, whose address is somebody else's")
+	}
+	if g, err := p.groups.Get(ctx, crew.ID); err != nil || g.Name != "Mob" || g.ExternalID != "" {
+		t.Errorf("the group is %+v, %v", g, err)
+	}
+	want := map[string]int{directory.CodeEmailTaken: 2, directory.CodeUserNameTaken: 1, directory.CodeGroupNameTaken: 1, directory.CodeInvalidUser: 1}
+	if got := codes(p.refusals(done.ID)); !maps.Equal(got, want) {
+		t.Errorf("told: %v, want %v (%v)", got, want, p.refusals(done.ID))
+	}
+}
+
 // What is to be put back, by what was done.
 func TestDecideWhatToPutBack(t *testing.T) {
 	t.Parallel()
