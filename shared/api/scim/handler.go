@@ -580,7 +580,7 @@ func (c *call) walk(ctx context.Context, kind string, q *question, some func(cur
 			p.total++ // there is more; how much, nobody has looked
 		}
 		if cursor != "" && len(list) < q.count && !q.byCursor {
-			return nil, p, badRequest(typeTooMany, "The filter would have to look at more than one request may. Ask by userName, externalId, id or emails.value with eq, or page by cursor.")
+			return nil, p, badRequest(typeTooMany, "The filter would have to look at more than one request may. Ask by userName, externalId, id or emails[type eq \"work\"].value with eq, or page by cursor.")
 		}
 	}
 	if cursor == "" {
