@@ -139,7 +139,7 @@ func firstAlone(where expr) bool {
 		return firstAlone(e.a) || firstAlone(e.b)
 	case compare:
 		name := e.of.leaf().name
-		return e.op == "eq" && (name == "type" && strings.EqualFold(plain(e.value), "work") || name == "primary" && (e.value == true || strings.EqualFold(plain(e.value), "true")))
+		return e.op == "eq" && (name == "type" && strings.EqualFold(plain(e.value), "work") || name == "primary" && strings.EqualFold(plain(e.value), "true"))
 	}
 	return false
 }
