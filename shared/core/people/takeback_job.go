@@ -729,9 +729,9 @@ func memberOfItem(r *directory.RefusedItem) directory.MemberRef {
 // read with. A membership that is put back is nobody's: whose it was is not on record, and
 // whoever brought it takes it again with the next push.
 func (w *takeBackWorker) editMembers(ctx context.Context, id directory.GroupID, kind directory.AuditKind, members []directory.MemberRef, version int64) (MembersEdited, error) {
-	by, decide := directory.Caller{Subject: w.job.By()}, w.groups.toAdd
+	by, e := directory.Caller{Subject: w.job.By()}, memberEdit{act: w.auditEvent(kind), asksWho: true, decide: toAdd}
 	if kind == directory.AuditRemoveMembers {
-		by.Source, decide = directory.SourceSCIM, w.groups.toRemove // whose it is
+		by.Source, e.asksWho, e.decide = directory.SourceSCIM, false, toRemove // whose it is
 	}
-	return w.groups.editMembers(ctx, w.auditEvent(kind), by, id, members, version, decide)
+	return w.groups.editMembers(ctx, e, by, id, members, version)
 }
