@@ -273,7 +273,7 @@ func (d *demonstration) comeAndGo(ctx context.Context) error {
 // it does. The directory takes it; the accounts stay, since the guard holds the run and
 // names the provider. An admin pauses that, and takes back what it has done.
 func (d *demonstration) deactivatedBySource(ctx context.Context) error {
-	okta, since := &d.branch.okta, time.Now() // the leaver has left before
+	okta, since := &d.branch.okta, time.Now()                     // the leaver has left before
 	victims := slices.Delete(slices.Clone(d.branch.people), 2, 3) // the third has left
 	for _, name := range victims {
 		if err := okta.activate(ctx, d.branch.ids[name], false); err != nil {
