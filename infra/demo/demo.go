@@ -191,7 +191,7 @@ func (d *demonstration) perform(ctx context.Context) error {
 		{"a group that is to be exact loses a stranger, and gets him back", d.exact},
 		{"end what was done with the groups", d.undone},
 		{"an identity provider pushes joiners, a mover and a leaver", d.pushed},
-		{"it deactivates everybody: held, with its name, and paused", d.deactivatedBySource},
+		{"it deactivates everybody: held, with its name, paused and taken back", d.deactivatedBySource},
 		{"deactivate", d.deactivate},
 		{"authorise again and bind the previous selection", d.again},
 	} {

@@ -271,10 +271,9 @@ func (d *demonstration) comeAndGo(ctx context.Context) error {
 
 // deactivatedBySource has the identity provider deactivate everybody, as a wrong rule in
 // it does. The directory takes it; the accounts stay, since the guard holds the run and
-// names the provider. An admin pauses that, and once the rule is mended it brings them
-// back.
+// names the provider. An admin pauses that, and takes back what it has done.
 func (d *demonstration) deactivatedBySource(ctx context.Context) error {
-	okta := &d.branch.okta
+	okta, since := &d.branch.okta, time.Now()                     // the leaver has left before
 	victims := slices.Delete(slices.Clone(d.branch.people), 2, 3) // the third has left
 	for _, name := range victims {
 		if err := okta.activate(ctx, d.branch.ids[name], false); err != nil {
@@ -312,7 +311,7 @@ func (d *demonstration) deactivatedBySource(ctx context.Context) error {
 		return err
 	}
 	d.show.check("what it is answered once an admin has paused it", http.StatusServiceUnavailable, status)
-	return d.mended(ctx, victims)
+	return d.takenBack(ctx, since, victims)
 }
 
 // branchHeld is the held run of the branch's connection; nil: there is none.
@@ -329,34 +328,29 @@ func (d *demonstration) branchHeld(ctx context.Context) (object, error) {
 	return nil, nil
 }
 
-// mended declines what is held, lets the identity provider go on, and sees everybody
-// active again.
-func (d *demonstration) mended(ctx context.Context, victims []string) error {
-	for done := false; !done; { // a later run may have taken the place of the one that was seen
-		held, err := d.branchHeld(ctx)
-		if err == nil && held != nil {
-			done, err = d.answer(ctx, held, "decline", nil)
-		}
-		if err != nil {
-			return err
-		}
-		if err := pause(ctx); err != nil {
-			return err
-		}
-	}
-	if _, err := d.api.Patch(ctx, "/v1/scim-clients/"+d.branch.client, object{"paused": false}); err != nil {
+// takenBack puts back, as one act, what the identity provider has done since a time, and
+// lets it go on.
+func (d *demonstration) takenBack(ctx context.Context, since time.Time, victims []string) error {
+	client := "/v1/scim-clients/" + d.branch.client
+	job, err := d.api.PostJSON(ctx, client+"/take-back", object{"since": since.UTC().Format(time.RFC3339Nano)})
+	if err != nil {
 		return err
 	}
-	for _, name := range victims {
-		if err := d.branch.okta.activate(ctx, d.branch.ids[name], true); err != nil {
-			return err
-		}
-	}
-	if err := d.untilNumber(ctx, "accounts once the rule is mended", len(victims), func() int { return d.branchCount("accountEnabled", true) }); err != nil {
+	ended, err := d.await(ctx, "/v1/jobs/"+job.Text("id"), len(victims))
+	if err != nil {
 		return err
 	}
-	d.show.check("accounts enabled once the rule is mended", len(victims), d.branchCount("accountEnabled", true))
-	return nil
+	d.show.check("users put back as they were, by one call", len(victims), ended.Object("counts").Number("edited"))
+	if err := d.untilNumber(ctx, "accounts after that", len(victims), func() int { return d.branchCount("accountEnabled", true) }); err != nil {
+		return err
+	}
+	d.show.check("accounts enabled then, without the one of who had left", len(victims), d.branchCount("accountEnabled", true))
+	if _, err := d.api.Patch(ctx, client, object{"paused": false}); err != nil {
+		return err
+	}
+	status, _, err := d.branch.okta.send(ctx, http.MethodGet, "/Users/"+d.branch.ids[victims[0]], "")
+	d.show.check("what it is answered once it may go on", http.StatusOK, status)
+	return err
 }
 
 // branchAccount is somebody's account on Microsoft's side.

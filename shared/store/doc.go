@@ -128,6 +128,8 @@
 //	  of a client SD#group#<group>                        / <user or group's ID>
 //	externalId    SX#<client>#<user or   externalId
 //	  of a client   group>#<externalId>
+//	further       SX#<client>#address#   <user>
+//	  address       <address>
 //	place in a    SM#<client>#<hash of   <startIndex>
 //	  listing       the question>
 //	request of a  SR#<client>            <ms>#<request>

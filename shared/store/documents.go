@@ -27,6 +27,9 @@ type Document struct {
 	Of         directory.MemberRef
 	ExternalID string // the client's own name of it; "" for none
 	Body       []byte
+	// Addresses are the e-mail addresses in the body beside the user's own, by which the
+	// user is found as well (ByAddress).
+	Addresses []string
 	// Kept are the attributes whose texts in the body were not taken.
 	Kept             []string
 	Created, Updated time.Time
@@ -52,6 +55,7 @@ type DocumentEdit struct {
 type documentBody struct {
 	ExternalID string    `json:"externalId,omitempty"`
 	Body       []byte    `json:"body"`
+	Addresses  []string  `json:"addresses,omitempty"`
 	Kept       []string  `json:"kept,omitempty"`
 	Created    time.Time `json:"created"`
 	Updated    time.Time `json:"updated"`
@@ -86,7 +90,7 @@ func pushedCountKey(c directory.ScimClientID, t directory.MemberType, shard int)
 
 func documentItem(d *Document, listed bool) *table.Item {
 	it := &table.Item{Key: documentKey(d.Client, d.Of), Version: d.Version,
-		Body: encode(documentBody{d.ExternalID, d.Body, d.Kept, d.Created, d.Updated})}
+		Body: encode(documentBody{d.ExternalID, d.Body, d.Addresses, d.Kept, d.Created, d.Updated})}
 	if listed {
 		it.Index1 = table.Key{Partition: pushedPartition(d.Client, d.Of.Type, shardOf(d.Of.ID)), Sort: d.Of.ID}
 		it.Numbers = map[string]int64{numListed: 1}
@@ -97,7 +101,7 @@ func documentItem(d *Document, listed bool) *table.Item {
 func decodeDocument(it table.Item) (Document, error) {
 	var b documentBody
 	err := decode(it, &b)
-	return Document{Client: directory.ScimClientID(it.Sort), Of: memberNamed(it.Partition[len("SD#"):]), ExternalID: b.ExternalID, Body: b.Body, Kept: b.Kept,
+	return Document{Client: directory.ScimClientID(it.Sort), Of: memberNamed(it.Partition[len("SD#"):]), ExternalID: b.ExternalID, Body: b.Body, Addresses: b.Addresses, Kept: b.Kept,
 		Created: b.Created, Updated: b.Updated, Version: it.Version}, err
 }
 
@@ -128,7 +132,62 @@ func (d *db) documentWrites(e *DocumentEdit, wasListed, listed bool) (writes []t
 		k := externalIDKey(next.Client, next.Of.Type, e.Old.ExternalID)
 		writes = append(writes, table.Write{Delete: &k})
 	}
+	writes = append(writes, addressWrites(e.Old, next)...)
 	return append(writes, pushedCountWrites(next, wasListed, listed)...), external
+}
+
+// MostAddresses is how many Addresses a document may have.
+const MostAddresses = 20
+
+// addressKey is where it stands that a user has a further address. Several may have one.
+func addressKey(c directory.ScimClientID, address string, u directory.UserID) table.Key {
+	folded := directory.FoldAddress(address)
+	if len(folded) > maxNameBytes {
+		sum := sha256.Sum256([]byte(folded))
+		folded = "sha256#" + hex.EncodeToString(sum[:])
+	}
+	return table.Key{Partition: "SX#" + string(c) + "#address#" + folded, Sort: string(u)}
+}
+
+// addressWrites are those by which a user is found by the addresses of the next document,
+// and no longer by those of the last.
+func addressWrites(old, next *Document) []table.Write {
+	had, has := map[table.Key]bool{}, map[table.Key]bool{}
+	for _, a := range old.Addresses {
+		had[addressKey(next.Client, a, next.Of.User())] = true
+	}
+	var writes []table.Write
+	for _, a := range next.Addresses {
+		k := addressKey(next.Client, a, next.Of.User())
+		if !had[k] && !has[k] {
+			writes = append(writes, table.Write{Put: &table.Item{Key: k}})
+		}
+		has[k] = true
+	}
+	for k := range had {
+		if !has[k] {
+			writes = append(writes, table.Write{Delete: &k})
+		}
+	}
+	return writes
+}
+
+// ByAddress finds the users whom a client has pushed with an address beside their own,
+// tombstones included.
+func (s *Documents) ByAddress(ctx context.Context, c directory.ScimClientID, address string) ([]directory.UserID, error) {
+	k := addressKey(c, address, "")
+	k.Sort = "."
+	if k.Check() != nil {
+		return nil, nil
+	}
+	var users []directory.UserID
+	for it, err := range s.db.list(ctx, table.Query{Partition: k.Partition}) {
+		if err != nil {
+			return nil, fail("users by address", err)
+		}
+		users = append(users, directory.UserID(it.Sort))
+	}
+	return users, nil
 }
 
 func pushedCountWrites(d *Document, was, is bool) []table.Write {
@@ -318,7 +377,7 @@ func (d *db) purgeDocuments(ctx context.Context, of directory.MemberRef) error {
 		if err != nil {
 			return err
 		}
-		writes := []table.Write{{Delete: &it.Key}}
+		writes := append([]table.Write{{Delete: &it.Key}}, addressWrites(&doc, &Document{Client: doc.Client, Of: of})...)
 		if doc.ExternalID != "" {
 			k := externalIDKey(doc.Client, of.Type, doc.ExternalID)
 			owner, found, err := d.find(ctx, k)

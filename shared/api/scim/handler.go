@@ -623,7 +623,7 @@ func (c *call) walk(ctx context.Context, kind string, q *question, some func(cur
 }
 
 func tooFar() *Problem {
-	return badRequest(typeTooMany, "The filter would have to look at more than one request may. Ask by userName, externalId, id or emails.value with eq, or page by cursor.")
+	return badRequest(typeTooMany, "The filter would have to look at more than one request may. Ask by userName, externalId, id or emails[type eq \"work\"].value with eq, or page by cursor.")
 }
 
 const (

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -762,4 +763,76 @@ func TestCountryAsUsageLocation(t *testing.T) {
 	if u := w.user(early); u.UsageLocation != "IT" || u.WorkAddress.Country != "IT" {
 		t.Errorf("what was read and sent back: %q, %q", u.UsageLocation, u.WorkAddress.Country)
 	}
+}
+
+// TestFurtherAddresses: who has an e-mail address beside the first is found by it, or the
+// question is refused; nobody is never said of somebody who is there.
+func TestFurtherAddresses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	eq := func(of, address string) string {
+		return "/Users?filter=" + url.QueryEscape(of+` eq "`+address+`"`)
+	}
+	finds := func(of, address string, want ...string) {
+		t.Helper()
+		total, list := results(w.want(200, "GET", eq(of, address), nil))
+		var ids []string
+		for _, o := range list {
+			ids = append(ids, o.text("id"))
+		}
+		slices.Sort(ids)
+		slices.Sort(want)
+		if !slices.Equal(ids, want) || total != fmt.Sprint(len(want)) {
+			t.Errorf("%s eq %s finds %v (%s), want %v", of, address, ids, total, want)
+		}
+	}
+	const work, other = `emails[type eq "work"].value`, `emails[type eq "other"].value`
+	emails := func(more string) string {
+		return `,"emails":[{"value":"a@x.example","type":"work","primary":true},` + more + `]`
+	}
+	a := w.make("a", emails(`{"value":"Second@x.example","type":"other"},{"value":"third@x.example","type":"home"}`))
+	b := w.make("b@x.example", `,"emails":[{"value":"b@x.example","type":"work"},{"value":"second@x.example","type":"other"}]`)
+	c := w.make("c@x.example", `,"emails":[{"value":"c@home.example","type":"home","primary":true},{"value":"c@x.example","type":"work"}]`)
+	for _, of := range []string{"emails.value", "emails", other} {
+		finds(of, "SECOND@x.example", a, b)
+	}
+	finds("emails.value", "third@x.example", a)
+	finds(work, "third@x.example")
+	finds(work, "c@x.example", c)
+	finds("emails.value", "c@home.example", c)
+	finds("emails.value", "nobody@x.example")
+	w.want(200, "PUT", "/Users/"+a, `{"schemas":["`+schemaUser+`"],"userName":"a"`+emails(`{"value":"third@x.example","type":"other"}`)+`}`)
+	finds("emails.value", "second@x.example", b)
+	finds(other, "third@x.example", a)
+	w.want(204, "DELETE", "/Users/"+b, nil)
+	finds("emails.value", "second@x.example")
+
+	d := w.make("d@x.example")
+	_, err := w.users.Patch(t.Context(), ada, directory.UserID(d), []byte(`{"alternateEmail":"hand@x.example"}`), 0)
+	w.Must(err)
+	finds("emails.value", "hand@x.example", d)
+	finds(other, "hand@x.example", d)
+	finds(work, "hand@x.example")
+	for i := range mostLookedThrough {
+		u := directory.User{ID: directory.NewUserID(w.Now()), Profile: directory.Profile{State: directory.StateActive, Email: fmt.Sprintf("many%d@x.example", i), UserName: fmt.Sprintf("many%d", i)}}
+		w.Must(w.Store.Users.CreateUsers(t.Context(), directory.AuditEvent{}, &u))
+	}
+	w.counted.items.Store(0)
+	for _, of := range []string{"emails.value", other} {
+		r := w.want(400, "GET", eq(of, "hand@x.example"), nil)
+		if r.body.text("scimType") != "tooMany" || !strings.Contains(r.body.text("detail"), "work") {
+			t.Errorf("%s: %s", of, r.Body)
+		}
+	}
+	if n := w.counted.items.Load(); n > 100 {
+		t.Errorf("to refuse it, %d records were read", n)
+	}
+	finds(work, "hand@x.example")
+	finds(`emails[primary eq "True"].value`, "hand@x.example")
+	finds(`emails[type eq "work" and primary eq true].value`, "hand@x.example")
+	finds("emails.value", "d@x.example", d)
+	finds("emails.value", "third@x.example", a)
+
+	many := strings.Repeat(`{"value":"m@x.example","type":"other"},`, people.MostAddresses) + `{"value":"n@x.example"}`
+	w.want(400, "POST", "/Users", `{"userName":"e@x.example"`+emails(many)+`}`)
 }

@@ -127,6 +127,23 @@ func (q *question) wanted(extension, attr, sub string) (text string, ok bool) {
 	return "", false
 }
 
+// onlyFirst reports whether the filter asks for an e-mail address of work, or the primary
+// one: what others have set of a user beside the first address is shown as neither.
+func (q *question) onlyFirst() bool {
+	return slices.ContainsFunc(q.eq, func(c compare) bool { return c.of.attr.name == "emails" && firstAlone(c.of.where) })
+}
+
+func firstAlone(where expr) bool {
+	switch e := where.(type) {
+	case both:
+		return firstAlone(e.a) || firstAlone(e.b)
+	case compare:
+		name := e.of.leaf().name
+		return e.op == "eq" && (name == "type" && strings.EqualFold(plain(e.value), "work") || name == "primary" && strings.EqualFold(plain(e.value), "true"))
+	}
+	return false
+}
+
 // page is what a listing found.
 type page struct {
 	resources []*object

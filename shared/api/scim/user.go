@@ -44,6 +44,15 @@ func pushOf(doc *object) (people.UserPush, error) {
 	doc = doc.clone()
 	p := people.UserPush{ExternalID: doc.text("externalId"), Edit: map[string]string{}}
 	doc.set("externalId", nil)
+	emails := elements(doc.get("emails"))
+	for _, o := range emails {
+		if address := o.text("value"); address != "" && o != mainEmail(emails) {
+			p.Addresses = append(p.Addresses, address)
+		}
+	}
+	if len(p.Addresses) > people.MostAddresses {
+		return p, badRequest(typeInvalidValue, "The user has %d e-mail addresses beside the first; at most %d are taken.", len(p.Addresses), people.MostAddresses)
+	}
 	var b bytes.Buffer
 	if err := writeValue(&b, doc); err != nil {
 		return p, err
@@ -210,7 +219,7 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 		p.Edit = differences(c.textsOf(now, before), meant)
 		again(p.Edit, meant, now)
 		if equal(before, after) {
-			p.Body = now.Document.Body // nothing was asked: what others have set is not the client's by that
+			p.Body, p.Addresses = now.Document.Body, now.Document.Addresses // nothing was asked: what others have set is not the client's by that
 		}
 		return p, nil
 	}))
@@ -346,13 +355,17 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 		if err != nil {
 			return page{}, err
 		}
-		var list []*people.PushedUser
-		for i := range found {
-			if fits, err := holds(&found[i]); err != nil {
-				return page{}, err
-			} else if fits || exact {
-				list = append(list, &found[i])
+		list, err := those(found, exact, holds)
+		if err == nil && len(list) == 0 && k.Email != "" {
+			if found, err = c.Pushes.FindByAddress(ctx, &c.client, k.Email); err == nil {
+				list, err = those(found, false, holds)
 			}
+		}
+		if err == nil && len(list) == 0 && k.Email != "" && !q.onlyFirst() {
+			return c.lookThrough(ctx, q, holds)
+		}
+		if err != nil {
+			return page{}, err
 		}
 		p := page{total: len(list)}
 		if q.start > len(list) || q.count == 0 {
@@ -361,6 +374,44 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 		p.resources, err = c.shownAll(ctx, list, &q.projection)
 		return p, err
 	}
+	return c.listed(ctx, q, holds)
+}
+
+// those are whom a filter holds for, of those whom a key has found.
+func those(found []people.PushedUser, exact bool, holds func(*people.PushedUser) (bool, error)) ([]*people.PushedUser, error) {
+	var list []*people.PushedUser
+	for i := range found {
+		fits, err := holds(&found[i])
+		if err != nil {
+			return nil, err
+		}
+		if fits || exact {
+			list = append(list, &found[i])
+		}
+	}
+	return list, nil
+}
+
+// mostLookedThrough is how many users a directory may have whose further addresses are
+// looked through for one that no key has.
+const mostLookedThrough = 1000
+
+// lookThrough looks for a user by an address that is nobody's own, and that the client has
+// pushed of nobody: others may have set it as a second one, which no key has. In a large
+// directory that is refused, since nobody found would be somebody made twice.
+func (c userCall) lookThrough(ctx context.Context, q *question, holds func(*people.PushedUser) (bool, error)) (page, error) {
+	n, err := c.Pushes.Count(ctx, &c.client)
+	if err != nil {
+		return page{}, err
+	}
+	if n > mostLookedThrough && !q.byCursor {
+		return page{}, badRequest(typeTooMany, "No user has the address as the first one, and second ones that others have set cannot be looked for among %d users. Ask by userName, by externalId or by emails[type eq \"work\"].value, or page by cursor.", n)
+	}
+	return c.listed(ctx, q, holds)
+}
+
+// listed pages through the users for whom a filter holds.
+func (c userCall) listed(ctx context.Context, q *question, holds func(*people.PushedUser) (bool, error)) (page, error) {
 	list, p, err := c.walk(ctx, "users", q, func(cursor string, limit int) ([]resource, string, error) {
 		if cursor == beyond {
 			return nil, "", nil

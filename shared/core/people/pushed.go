@@ -39,6 +39,7 @@ type documentStore interface {
 	UsersPushed(ctx context.Context, c directory.ScimClientID, ids []directory.UserID) (map[directory.UserID]directory.User, map[directory.UserID]store.Document, error)
 	DocumentsAmong(ctx context.Context, c directory.ScimClientID, of []directory.MemberRef) (map[directory.MemberRef]store.Document, error)
 	ByExternalID(ctx context.Context, c directory.ScimClientID, t directory.MemberType, id string) (directory.MemberRef, bool, error)
+	ByAddress(ctx context.Context, c directory.ScimClientID, address string) ([]directory.UserID, error)
 	Pushed(ctx context.Context, c directory.ScimClientID, t directory.MemberType, cursor string, limit int) ([]store.Document, string, error)
 	CountPushed(ctx context.Context, c directory.ScimClientID, t directory.MemberType) (int, error)
 	SaveDocument(ctx context.Context, version int64, e *store.DocumentEdit) error
@@ -66,6 +67,9 @@ type UserPush struct {
 	Edit       map[string]string // texts by path, "" to clear
 	ExternalID string
 	Body       []byte // the document; nil leaves it
+	// Addresses are the e-mail addresses in it beside the user's own, at most
+	// store.MostAddresses.
+	Addresses []string
 }
 
 // PushResult is what became of it.
@@ -118,6 +122,7 @@ func (s *Pushes) create(ctx context.Context, by directory.Caller, c *directory.S
 	}
 	u.EditedBy(by.Subject, s.users.now())
 	e := &store.DocumentEdit{Old: &store.Document{}, New: newDocument(c, directory.UserMember(u.ID), p.ExternalID, p.Body, taken.kept), Freed: freed}
+	e.New.Addresses = p.Addresses
 	if err := s.write.CreatePushed(ctx, by.AuditEvent(directory.AuditCreateUser), &u, e); err != nil {
 		return PushResult{}, pushTaken(err)
 	}
@@ -205,6 +210,7 @@ func (s *Pushes) push(ctx context.Context, by directory.Caller, c *directory.Sci
 	slices.Sort(taken.kept)
 	changed := changedPaths(&read.User.Profile, &u.Profile)
 	e := &store.DocumentEdit{Old: &now.Document, New: newDocument(c, directory.UserMember(u.ID), p.ExternalID, p.Body, taken.kept)}
+	e.New.Addresses = p.Addresses
 	if p.Body == nil || sameDocument(e) {
 		e = nil
 	}
@@ -417,6 +423,19 @@ func (s *Pushes) Find(ctx context.Context, c *directory.ScimClient, k UserKey) (
 	}
 	return s.byID(ctx, c, []directory.UserID{id})
 }
+
+// FindByAddress finds the users whom a client has pushed with an e-mail address beside
+// their own.
+func (s *Pushes) FindByAddress(ctx context.Context, c *directory.ScimClient, address string) ([]PushedUser, error) {
+	ids, err := s.documents.ByAddress(ctx, c.ID, address)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	return s.byID(ctx, c, ids)
+}
+
+// MostAddresses is how many e-mail addresses a user may be pushed with beside the own one.
+const MostAddresses = store.MostAddresses
 
 const (
 	// maxLooked is how many pages one call of List looks at, and lookedAtOnce how large

@@ -291,7 +291,7 @@ func TestTakeBackOfForgedActs(t *testing.T) {
 	p.must(err)
 	since := p.now()
 	p.must(p.push(id, map[string]string{"department": "Sales"}))
-	_, _, err = p.pushes.ChangeMembers(ctx, p.by, group.ID, []directory.UserID{id}, nil)
+	_, _, err = p.pushes.ChangeMembers(ctx, p.by, group.ID, []directory.UserID{id}, nil, nil)
 	p.must(err)
 	page, err := p.table.Query(ctx, table.Query{Partition: fmt.Sprintf("ACTS#%08d", since.Unix()/3600)})
 	p.must(err)

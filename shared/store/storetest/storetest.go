@@ -99,6 +99,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"DocumentsGoWithTheirUsers", testDocuments},
 		{"DocumentsGoWithTheirGroups", testPushedGroups},
 		{"ScimClientsHaveTokens", testScimClients},
+		{"ScimRequestsAreCounted", testScimRate},
 		{"NestedMembersAreListedOnce", testNestedMembers},
 		{"NoUserIsAmongTheirManagers", testManagers},
 	} {
