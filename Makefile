@@ -105,7 +105,7 @@ test-scim: sdk-notice ## hold SCIM to the RFCs by testers and clients that other
 	else missing 'scim2-tester, scim-sanity and scim2-client' python3; fi; \
 	if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/newman/ready-$(NEWMAN); newman='$(abspath $(BUILD))/newman/node_modules/.bin/newman'; \
 	else missing "Microsoft's collection" npm; fi; \
-	if command -v java >/dev/null && java --list-modules | grep -q '^jdk.compiler@' && command -v mvn >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/scim-java/ready-$(SCIM_SDK); java='$(abspath $(BUILD))/scim-java/lib'; \
+	if command -v java >/dev/null && java --list-modules | grep '^jdk.compiler@' >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/scim-java/ready-$(SCIM_SDK); java='$(abspath $(BUILD))/scim-java/lib'; \
 	else missing "UnboundID's client" 'a JDK and mvn'; fi; \
 	BINDERY_SCIM_TOOLS="$$python" BINDERY_NEWMAN="$$newman" BINDERY_SCIM_JAVA="$$java" $(GO) test ./infra/local -run '^TestScim(Tools|Tokens|Postman|Java)$$' -count=1 -v
 

@@ -14,7 +14,7 @@ import (
 
 	"bindery/infra/stack"
 	"bindery/infra/stacktest"
-	"bindery/shared/testworld"
+	"bindery/shared/api/scim/scimtest"
 )
 
 // postmanRewrites are what is changed in the requests of Microsoft's collection before it
@@ -73,7 +73,7 @@ func postmanCollection(t *testing.T) []byte {
 		Auth any    `json:"auth"`
 		Item []item `json:"item"`
 	}
-	if err := json.Unmarshal(testworld.Reference(t, "ms-scim-postman.json"), &c); err != nil {
+	if err := json.Unmarshal(scimtest.Reference(t, "ms-scim-postman.json"), &c); err != nil {
 		t.Fatal(err)
 	}
 	c.Auth = map[string]any{"type": "bearer", "bearer": []any{map[string]any{"key": "token", "value": "{{token}}", "type": "string"}}}

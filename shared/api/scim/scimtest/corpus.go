@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"bindery/shared/directory"
-	"bindery/shared/testworld"
 )
 
 // corpusCase is a request as a real client sends it, with what it must be answered.
@@ -25,7 +24,7 @@ type corpusCase struct {
 func corpus(t *testing.T) []corpusCase {
 	t.Helper()
 	var file struct{ Cases []corpusCase }
-	if err := json.Unmarshal(testworld.Reference(t, "scim-corpus.json"), &file); err != nil {
+	if err := json.Unmarshal(Reference(t, "scim-corpus.json"), &file); err != nil {
 		t.Fatal(err)
 	}
 	return file.Cases
@@ -296,49 +295,8 @@ func Corpus(t *testing.T, open func(t *testing.T) *Server) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			w := newCorpusWorld(open(t), &c)
-			body, isText := c.Body.(string)
-			if !isText && c.Body != nil {
-				data, err := json.Marshal(c.Body)
-				if err != nil {
-					t.Fatal(err)
-				}
-				body = w.filled(string(data))
-			}
-			var headers []string
-			for name, value := range c.Headers {
-				headers = append(headers, name, value)
-			}
-			if slices.Contains(noAddress, c.Name) {
-				r := w.want(400, c.Method, c.Path, body)
-				if !strings.Contains(r.body.text("detail"), "emails") || r.body.text("scimType") != "invalidValue" {
-					t.Errorf("without an address: %s", r.Body)
-				}
-				body = strings.Replace(body, `"userName":"a"`, `"userName":"a@x.example"`, 1)
-			}
-			r := w.want(c.Want.Status, c.Method, w.filled(c.Path), body, headers...)
-			switch want := c.Want.Effect.(type) {
-			case map[string]any:
-				u := w.user(or(r.body.text("id"), w.one))
-				for path, text := range want {
-					s, _ := text.(string)
-					if s == "the user of that id" {
-						s = w.u1
-					}
-					got := textOf(&u.Profile, path)
-					if path == "externalId" {
-						got = u.ExternalID
-					}
-					if got != s {
-						t.Errorf("%s is %q, want %q", path, got, s)
-					}
-				}
-			default:
-				check, known := effects[c.Name]
-				if !known {
-					t.Fatalf("the effect is not looked at: %v", want)
-				}
-				check(w, r)
-			}
+			r := w.ask(&c)
+			w.hasEffect(&c, r)
 			if c.Want.Status < 400 && c.Method != http.MethodDelete && r.body == nil {
 				t.Error("the answer has no body")
 			}
@@ -347,6 +305,59 @@ func Corpus(t *testing.T, open func(t *testing.T) *Server) {
 	for name := range effects {
 		if !slices.ContainsFunc(cases, func(c corpusCase) bool { return c.Name == name }) {
 			t.Errorf("the corpus has no case %q", name)
+		}
+	}
+}
+
+// ask sends the request of a case, which must be answered with its status.
+func (w *corpusWorld) ask(c *corpusCase) reply {
+	w.Helper()
+	body, isText := c.Body.(string)
+	if !isText && c.Body != nil {
+		data, err := json.Marshal(c.Body)
+		if err != nil {
+			w.Fatal(err)
+		}
+		body = w.filled(string(data))
+	}
+	var headers []string
+	for name, value := range c.Headers {
+		headers = append(headers, name, value)
+	}
+	if slices.Contains(noAddress, c.Name) {
+		r := w.want(400, c.Method, c.Path, body)
+		if !strings.Contains(r.body.text("detail"), "emails") || r.scimType() != "invalidValue" {
+			w.Errorf("without an address: %s", r.Body)
+		}
+		body = strings.Replace(body, `"userName":"a"`, `"userName":"a@x.example"`, 1)
+	}
+	return w.want(c.Want.Status, c.Method, w.filled(c.Path), body, headers...)
+}
+
+// hasEffect demands the effect of a case: texts of the user, or one told in words.
+func (w *corpusWorld) hasEffect(c *corpusCase, r reply) {
+	w.Helper()
+	want, is := c.Want.Effect.(map[string]any)
+	if !is {
+		check, known := effects[c.Name]
+		if !known {
+			w.Fatalf("the effect is not looked at: %v", c.Want.Effect)
+		}
+		check(w, r)
+		return
+	}
+	u := w.user(or(r.body.text("id"), w.one))
+	for path, text := range want {
+		s, _ := text.(string)
+		if s == "the user of that id" {
+			s = w.u1
+		}
+		got := textOf(&u.Profile, path)
+		if path == "externalId" {
+			got = u.ExternalID
+		}
+		if got != s {
+			w.Errorf("%s is %q, want %q", path, got, s)
 		}
 	}
 }
