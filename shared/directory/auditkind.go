@@ -44,6 +44,7 @@ const (
 	AuditDeleteScimClient AuditKind = "delete-scim-client"
 	AuditCreateScimToken  AuditKind = "create-scim-token"
 	AuditRevokeScimToken  AuditKind = "revoke-scim-token"
+	AuditTakeBack         AuditKind = "take-back"
 
 	AuditStartImport   AuditKind = "start-import"
 	AuditBind          AuditKind = "bind" // also what a job binds
@@ -88,12 +89,15 @@ const (
 	AuditEndVerify AuditKind = "end-verify-activity"
 	AuditEndRenew  AuditKind = "end-renew-addresses"
 	AuditEndCount  AuditKind = "end-count-licences"
+
+	AuditEndTakeBack AuditKind = "end-take-back"
 )
 
 // endKinds are the kinds of the ends of jobs.
 var endKinds = map[JobKind]AuditKind{
 	JobImport: AuditEndImport, JobBind: AuditEndBind, JobLoad: AuditEndLoad, JobCheck: AuditEndCheck,
 	JobLoadGroups: AuditEndLoad, JobCheckGroups: AuditEndCheck, JobPhotos: AuditEndPhotos, JobVerify: AuditEndVerify, JobAddresses: AuditEndRenew, JobLicences: AuditEndCount, JobImportGroups: AuditEndImport,
+	JobTakeBack: AuditEndTakeBack, JobCheckTakeBack: AuditEndCheck,
 }
 
 // EndKind is the kind of the end of a job of this kind.

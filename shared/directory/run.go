@@ -359,6 +359,10 @@ const (
 	JobAddresses JobKind = "renew-addresses"
 	// JobLicences counts who of a tenant has which product.
 	JobLicences JobKind = "count-licences"
+	// JobTakeBack puts back what a client of SCIM changed; JobCheckTakeBack counts what
+	// that would do.
+	JobTakeBack      JobKind = "take-back"
+	JobCheckTakeBack JobKind = "check-take-back"
 )
 
 // ReadsFile reports whether jobs of a kind read files of users or groups: the function load
@@ -461,7 +465,7 @@ func (j *Job) Known() bool {
 		return false
 	}
 	switch j.Kind {
-	case JobImport, JobBind, JobLoad, JobCheck, JobLoadGroups, JobCheckGroups, JobPhotos, JobVerify, JobAddresses, JobLicences, JobImportGroups:
+	case JobImport, JobBind, JobLoad, JobCheck, JobLoadGroups, JobCheckGroups, JobPhotos, JobVerify, JobAddresses, JobLicences, JobImportGroups, JobTakeBack, JobCheckTakeBack:
 		return true
 	}
 	return false

@@ -74,6 +74,7 @@ type Config struct {
 	Bindings     Bindings
 	Uses         Uses
 	ScimClients  ScimClients
+	TakeBacks    TakeBacks
 	Moves        Moves
 	Jobs         Jobs
 	Runs         Runs

@@ -26,7 +26,7 @@ var audited = map[string]directory.AuditKind{
 	"createGroup": directory.AuditCreateGroup, "editGroup": directory.AuditEditGroup, "deleteGroup": directory.AuditDeleteGroup, "restoreGroup": directory.AuditRestoreGroup,
 	"addMembers": directory.AuditAddMembers, "removeMembers": directory.AuditRemoveMembers, "loadGroups": directory.AuditLoadGroups,
 	"createScimClient": directory.AuditCreateScimClient, "editScimClient": directory.AuditEditScimClient, "deleteScimClient": directory.AuditDeleteScimClient,
-	"createScimToken": directory.AuditCreateScimToken, "revokeScimToken": directory.AuditRevokeScimToken,
+	"createScimToken": directory.AuditCreateScimToken, "revokeScimToken": directory.AuditRevokeScimToken, "takeBack": directory.AuditTakeBack,
 	"licenseUser": directory.AuditLicenseUser, "useGroup": directory.AuditUseGroup, "endGroupUse": directory.AuditEndGroupUse,
 	"startImport": directory.AuditStartImport, "bind": directory.AuditBind, "release": directory.AuditRelease,
 	"pauseBinding": directory.AuditPauseBinding, "resumeBinding": directory.AuditResumeBinding, "adoptAccount": directory.AuditAdoptAccount,

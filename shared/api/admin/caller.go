@@ -90,7 +90,10 @@ func allowed(c Caller, op *huma.Operation) *Problem {
 	if len(needed) == 0 || c.has(needed[0]) {
 		return nil
 	}
-	scope := needed[0]
+	return scopeMissing(needed[0])
+}
+
+func scopeMissing(scope string) *Problem {
 	return &Problem{Status: http.StatusForbidden, Code: directory.CodeScopeMissing, Detail: "The token lacks the scope " + scope + ".",
 		NextStep: "Use a token with that scope; none implies another."}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"bindery/shared/core/people"
 	"bindery/shared/core/provision"
 	"bindery/shared/directory"
 )
@@ -93,9 +94,41 @@ func (a *API) scimClients() {
 		summary: "List the tokens of a client, without the tokens themselves", more: "Those that have expired or were revoked are among them."}, a.listScimTokens)
 	register(a, operation{id: "revokeScimToken", method: http.MethodDelete, path: "/v1/scim-clients/{id}/tokens/{tokenId}", scope: ScopeAdmin, status: 200,
 		summary: "Revoke a token of a client: from here on it opens nothing"}, a.revokeScimToken)
+	register(a, operation{id: "takeBack", method: http.MethodPost, path: "/v1/scim-clients/{id}/take-back", scope: ScopeAdmin, status: 202,
+		summary: "Put back in the directory what a client has changed since a time, as one act", more: takeBackText,
+		body: schema[TakeBack](a), also: later(schema[Job](a))}, a.takeBack)
 	register(a, operation{id: "listScimRequests", method: http.MethodGet, path: "/v1/scim-clients/{id}/requests", scope: ScopeRead,
 		summary: "List the requests of a client of the last seven days, the newest first",
 		more:    "Each with what it was answered, what of the user or group it changed, and how it was bent to what it means."}, a.listScimRequests)
+}
+
+const takeBackText = "Needs " + ScopeWrite + " as well, as a load of users does. It is a job. " +
+	"Of each user and group it puts back what the client has changed since then and nobody else after it: values and whose they are, who is suspended, deleted or brought back; what the client has made is deleted (it can be restored for 30 days); members are put back and taken out. " +
+	"What somebody else has changed since stays, and is listed among refused with the code changed-since. Each edit is in the activity, with the reason. " +
+	"Unless dryRun is said the client must be paused, and stay so until the job has ended: it would push the same again. pause does that in the same request. " +
+	"Counts, of users: edited, restored, deleted; of groups: groupsEdited, groupsRestored, groupsDeleted, membersAdded, membersRemoved; of all: kept, unchanged. " +
+	"A dry run (a job of the kind check-take-back) writes nothing and counts the same, but does not foresee that a name or an address is taken."
+
+// TakeBack is the body of a request to take back what a client has changed.
+type TakeBack struct {
+	Since  time.Time `json:"since" doc:"What the client changed then or later is put back; not longer ago than the activity is kept."`
+	DryRun bool      `json:"dryRun,omitempty" doc:"Only count what would be done, and write nothing."`
+	Pause  bool      `json:"pause,omitempty" doc:"Pause the client first. It stays paused until an admin lets it go on."`
+}
+
+// TakeBacks takes back what a client has changed; *people.TakeBacks does.
+type TakeBacks interface {
+	Start(ctx context.Context, by directory.Caller, c directory.ScimClientID, as people.TakeBack) (directory.Job, error)
+}
+
+func (a *API) takeBack(ctx context.Context, by Caller, in *struct {
+	ScimClientPath
+	sent[TakeBack]
+}) (*accepted, error) {
+	if !by.has(ScopeWrite) {
+		return nil, scopeMissing(ScopeWrite)
+	}
+	return acceptedJob(a.TakeBacks.Start(ctx, by.Caller, directory.ScimClientID(in.ID), people.TakeBack(in.body)))
 }
 
 func (a *API) createScimClient(ctx context.Context, by Caller, in *sent[provision.ClientEdit]) (*createdScimClient, error) {

@@ -228,6 +228,10 @@ func jobKind(k directory.JobKind) text {
 		return textJobVerify
 	case directory.JobLicences:
 		return textJobLicences
+	case directory.JobTakeBack:
+		return textJobTakeBack
+	case directory.JobCheckTakeBack:
+		return textJobCheckTakeBack
 	case directory.JobPhotos:
 		return textJobPhotos
 	case directory.JobAddresses:
@@ -320,7 +324,7 @@ func jobsPage(v *visit) (answer, error) {
 		return nil, err
 	}
 	var kinds []option
-	for _, k := range []directory.JobKind{directory.JobImport, directory.JobImportGroups, directory.JobBind, directory.JobLoad, directory.JobCheck, directory.JobLoadGroups, directory.JobCheckGroups, directory.JobLicences, directory.JobVerify, directory.JobPhotos, directory.JobAddresses} {
+	for _, k := range []directory.JobKind{directory.JobImport, directory.JobImportGroups, directory.JobBind, directory.JobLoad, directory.JobCheck, directory.JobLoadGroups, directory.JobCheckGroups, directory.JobTakeBack, directory.JobCheckTakeBack, directory.JobLicences, directory.JobVerify, directory.JobPhotos, directory.JobAddresses} {
 		kinds = append(kinds, option{string(k), jobKind(k)})
 	}
 	var states []option

@@ -638,6 +638,8 @@ var (
 	textJobCheckGroups     = text{"Check of a file of groups", "Prüfen einer Datei von Gruppen"}
 	textJobVerify          = text{"Verification of the activity", "Prüfen des Verlaufs"}
 	textJobLicences        = text{"Count of licences", "Zählen von Lizenzen"}
+	textJobTakeBack        = text{"Taking back of a SCIM client's changes", "Rücknahme der Änderungen einer SCIM-Quelle"}
+	textJobCheckTakeBack   = text{"Count of what would be taken back", "Zählung, was zurückgenommen würde"}
 	textJobPhotos          = text{"Reading of pictures", "Lesen von Bildern"}
 	textJobAddresses       = text{"Renewal of addresses", "Erneuern von Adressen"}
 	textJobOther           = text{"Job", "Auftrag"}
@@ -1551,6 +1553,10 @@ func kindWord(k directory.AuditKind) (text, bool) {
 		return text{"token of a SCIM client made", "Token einer SCIM-Quelle erstellt"}, true
 	case directory.AuditRevokeScimToken:
 		return text{"token of a SCIM client revoked", "Token einer SCIM-Quelle widerrufen"}, true
+	case directory.AuditTakeBack:
+		return text{"taking back of a SCIM client's changes asked for", "Rücknahme der Änderungen einer SCIM-Quelle veranlasst"}, true
+	case directory.AuditEndTakeBack:
+		return text{"taking back of a SCIM client's changes ended", "Rücknahme der Änderungen einer SCIM-Quelle beendet"}, true
 	case directory.AuditRestoreGroup:
 		return text{"group restored", "Gruppe wiederhergestellt"}, true
 	case directory.AuditAddMembers:

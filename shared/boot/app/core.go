@@ -30,6 +30,7 @@ type Core struct {
 	Groups       *people.Groups
 	Pushes       *people.Pushes
 	ScimClients  *provision.Clients
+	TakeBacks    *people.TakeBacks
 	Loads        *people.Loads
 	Imports      *people.Imports
 	Photos       *people.Photos
@@ -131,6 +132,7 @@ func (c *Core) joinPeople() {
 	c.Users = people.NewUsers(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Groups = people.NewGroups(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Pushes, c.ScimClients = Provisioning(p)
+	c.TakeBacks = people.NewTakeBacks(people.TakeBacksConfig{Stores: people.StoresOf(p.Store), Acts: p.Store.Audit, Users: c.Users, Groups: c.Groups, Clients: c.ScimClients, Jobs: c.Jobs, Now: p.Now, Log: p.Log})
 	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(p.Store), Now: p.Now,
 		Open: func(_ context.Context, conn *directory.Connection) (assign.Tenant, error) { return c.open(conn) }})
 	c.TenantGroups = assign.NewGroupCandidates(assign.GroupCandidatesConfig{Stores: assign.StoresOf(p.Store),

@@ -16,7 +16,7 @@ func API(c *app.Core, gateway admin.Gateway) (http.Handler, error) {
 	lifts := &protect.Overrides{Store: p.Store.Protection, Now: p.Now}
 	api, err := admin.New(admin.Config{
 		Connections: c.Connect, Safety: &safety.Service{Store: p.Store.Connections, Lifts: lifts, Now: p.Now}, Runs: c.Runs,
-		Users: c.Users, Groups: c.Groups, Loads: c.Loads, Uploads: c.Uploads, Imports: c.Imports, Photos: c.Photos, Accounts: c.Accounts, TenantGroups: c.TenantGroups, Licences: c.Seats, Bindings: c.Bindings, Uses: c.Uses, ScimClients: c.ScimClients, Moves: c.Moves, Jobs: c.Jobs,
+		Users: c.Users, Groups: c.Groups, Loads: c.Loads, Uploads: c.Uploads, Imports: c.Imports, Photos: c.Photos, Accounts: c.Accounts, TenantGroups: c.TenantGroups, Licences: c.Seats, Bindings: c.Bindings, Uses: c.Uses, ScimClients: c.ScimClients, TakeBacks: c.TakeBacks, Moves: c.Moves, Jobs: c.Jobs,
 		Passwords: c.Passwords, Engine: c.Engine,
 		Lifts: lifts, Now: p.Now, Stores: admin.StoresOf(p.Store), Activity: c.Activity, Doctor: c.Doctor, Attention: &attention.Service{Stores: attention.StoresOf(p.Store), Now: p.Now},
 		Wake: c.Wake, Gateway: gateway, Log: p.Log,

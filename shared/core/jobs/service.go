@@ -65,7 +65,8 @@ type Order struct {
 	ConnectionID directory.ConnectionID
 	By           directory.Caller // the zero Caller when nobody asks
 	// Audit is the kind of the caller's act; "" when there is none.
-	Audit directory.AuditKind
+	Audit  directory.AuditKind
+	Detail string // what the act is to say, for people
 	// Input is kept as JSON; nil is none. Parts lie beside it (Parts).
 	Input any
 	Parts [][]byte
@@ -104,6 +105,7 @@ func (s *Service) Start(ctx context.Context, o Order) (directory.Job, error) {
 
 func (s *Service) create(ctx context.Context, j *store.JobRecord, o *Order) error {
 	act := o.By.AuditEvent(o.Audit)
+	act.Detail = o.Detail
 	if o.Upload != "" {
 		return s.store.CreateLoad(ctx, act, j, o.Upload)
 	}

@@ -178,6 +178,12 @@ func (s *Clients) Edit(ctx context.Context, by directory.Caller, id directory.Sc
 	}
 }
 
+// Pause pauses a client: it may change nothing until an admin lets it go on.
+func (s *Clients) Pause(ctx context.Context, by directory.Caller, id directory.ScimClientID) (directory.ScimClient, error) {
+	paused := true
+	return s.Edit(ctx, by, id, ClientEdit{Paused: &paused}, 0)
+}
+
 func moved(is, seen int64) error {
 	return directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, fmt.Sprintf("The SCIM client has version %d, not %d.", is, seen), "Read it again and repeat the edit.")
 }

@@ -2,7 +2,7 @@
 // them up, the tokens by which they are known, and what they have asked for lately. What
 // their requests mean is package api/scim's, what they do to the directory people's.
 //
-//	Clients   Create, Edit, Delete, Get, List        an admin, with the scope admin
+//	Clients   Create, Edit, Pause, Delete, Get, List an admin, with the scope admin
 //	          NewToken, Tokens, RevokeToken           a token is shown once, when it is made
 //	          Requests, Standing, Of                  the log of some days, what of it and of the tokens is news, and who pushed whom
 //	          Authenticate, Log, Mark, MarkBelow      a request of a client
