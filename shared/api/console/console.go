@@ -281,6 +281,9 @@ var routes = []route{
 	{method: "POST", path: "/console/sources/{id}/token", scope: scopeAdmin, fresh: true, do: issueToken},
 	{method: "GET", path: "/console/sources/{id}/tokens/{token}/revoke", scope: scopeAdmin, do: revokePage},
 	{method: "POST", path: "/console/sources/{id}/tokens/{token}/revoke", scope: scopeAdmin, fresh: true, do: revokeToken},
+	{method: "GET", path: "/console/sources/{id}/take-back", scope: scopeRead, do: takeBackPage},
+	{method: "POST", path: "/console/sources/{id}/take-back", scope: scopeAdmin, do: countTakeBackNow},
+	{method: "POST", path: "/console/sources/{id}/take-back/now", scope: scopeAdmin, fresh: true, do: takeBack},
 	{method: "GET", path: "/console/sources/{id}/delete", scope: scopeRead, do: deleteSourcePage},
 	{method: "POST", path: "/console/sources/{id}/delete", scope: scopeAdmin, fresh: true, do: deleteSource},
 

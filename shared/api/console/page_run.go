@@ -607,7 +607,7 @@ func (v *visit) pusherActs(r *directory.Run, f directory.HeldFact) g.Node {
 		return nil
 	}
 	at := here("sources", string(f.ScimClientID))
-	return h.Div(h.Class("row"), link(query(at+"/requests", "only", "changed"), h.Class("button"), v.say(textItsRequests)), v.act(scopeAdmin, at+"/pause", textPauseSource, "", hidden("to", here("runs", string(r.ID)))))
+	return h.Div(h.Class("row"), link(query(at+"/requests", "only", "changed"), h.Class("button"), v.say(textItsRequests)), v.act(scopeAdmin, at+"/pause", textPauseSource, "", hidden("to", here("runs", string(r.ID)))), link(at+"/take-back", h.Class("button"), v.say(textTakeBackDots)))
 }
 
 // editors names who has edited what a run comes from, the first of them.

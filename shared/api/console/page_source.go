@@ -92,7 +92,7 @@ func (v *visit) tokensOf(c *scimClient) g.Node {
 var sourceTabs = []struct {
 	to   string
 	name text
-}{{"", textOverview}, {"/requests", textRequests}, {"/setup", textSetUp}, {"/settings", textSettings}, {"/delete", textDeleteSource}}
+}{{"", textOverview}, {"/requests", textRequests}, {"/setup", textSetUp}, {"/settings", textSettings}, {"/take-back", textTakeBackTab}, {"/delete", textDeleteSource}}
 
 // ofSource are the title and the pages above of a page of one client.
 func (v *visit) ofSource(c *scimClient, tab string, body ...g.Node) view {

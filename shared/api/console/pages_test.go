@@ -523,6 +523,10 @@ func TestGoldenPages(t *testing.T) {
 		"source-revoke":   {directory.RunDone, "/console/sources/scl_1/tokens/sct_1/revoke", nil, 200},
 		"source-ended":    {directory.RunDone, "/console/sources/scl_1/tokens/sct_0/revoke", nil, 200},
 		"source-delete":   {directory.RunDone, "/console/sources/scl_1/delete", nil, 200},
+		"source-back":     {directory.RunDone, "/console/sources/scl_1/take-back?since=2026-11-28", nil, 200},
+		"source-counting": {directory.RunDone, "/console/sources/scl_1/take-back?since=2026-11-28T08:00:00Z&job=job_2", counting(directory.JobRunning), 200},
+		"source-counted":  {directory.RunDone, "/console/sources/scl_1/take-back?since=2026-11-28T08:00:00Z&job=job_2", counting(directory.JobDone), 200},
+		"source-not-back": {directory.RunDone, "/console/sources/scl_1/take-back?since=2026-11-28T08:00:00Z&job=job_1", nil, 404},
 		"run-pushed":      {directory.RunHeld, at, pushedRun, 200},
 		"user-pushed":     {directory.RunDone, "/console/users/usr_1", pushedUser, 200},
 		"activity-of-one": {directory.RunDone, "/console/activity?userId=usr_1&effect=edit-user&connectionId=con_7&runId=run_1", nil, 200},
@@ -1364,6 +1368,10 @@ func TestActs(t *testing.T) {
 		"revoke one":     {"/console/sources/scl_1/tokens/sct_1/revoke", nil, "DELETE /v1/scim-clients/scl_1/tokens/sct_1", "/console/sources/scl_1"},
 		"delete source":  {"/console/sources/scl_1/delete", []string{"typed", "Okta", "version", "3"}, "DELETE /v1/scim-clients/scl_1", "/console/sources"},
 		"delete untyped": {"/console/sources/scl_1/delete", []string{"typed", "okta", "version", "3"}, "", ""},
+		"count back":     {"/console/sources/scl_1/take-back", []string{"since", "2026-11-28T08:00"}, `POST /v1/scim-clients/scl_1/take-back {"since":"2026-11-28T08:00:00Z","dryRun":true}`, "/console/sources/scl_1/take-back?job=job_1&since=2026-11-28T08%3A00%3A00Z"},
+		"count no time":  {"/console/sources/scl_1/take-back", []string{"since", "yesterday"}, "", ""},
+		"take back":      {"/console/sources/scl_1/take-back/now", []string{"since", "2026-11-28T08:00:00.25Z", "typed", "Okta"}, `POST /v1/scim-clients/scl_1/take-back {"since":"2026-11-28T08:00:00.25Z","pause":true}`, "/console/jobs/job_1"},
+		"back, untyped":  {"/console/sources/scl_1/take-back/now", []string{"since", "2026-11-28T08:00:00Z", "typed", "okta"}, "", ""},
 		"undo object":    {"/console/runs/run_1/undo", []string{"objects", "group grp_1"}, `POST /v1/runs/run_1/undo {"objects":[{"kind":"group","id":"grp_1"}]}`, "/console/runs/run_1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -1379,7 +1387,7 @@ func TestActs(t *testing.T) {
 				"PUT /v1/connections/con_1/groups/grp_1": groupUse{Forecast: &forecast{Users: 3, Bound: 2}}, "DELETE /v1/connections/con_1/groups/grp_1": nil, "POST /v1/connections/con_1/licences/count": j,
 				"POST /v1/connections/con_1/proposals/p-1/approve": nil, "POST /v1/connections/con_1/proposals/p-1/decline": nil, "POST /v1/users/usr_1/temporary-password": map[string]string{"password": "Kite-Lamp-42"}, "POST /v1/users/usr_1/move": movePreview{Release: itsChanges(directory.ChangePlanned).Items[:1]},
 				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil, "POST /v1/connections/con_1/domains": nil, "PATCH /v1/users/usr_2": nil, "DELETE /v1/connections/con_1/domains/old.example": nil})
-			w.tell(map[string]any{"POST /v1/scim-clients": okta(w.now), "PATCH /v1/scim-clients/scl_1": okta(w.now), "DELETE /v1/scim-clients/scl_1": nil, "DELETE /v1/scim-clients/scl_1/tokens/sct_1": nil})
+			w.tell(map[string]any{"POST /v1/scim-clients": okta(w.now), "POST /v1/scim-clients/scl_1/take-back": j, "PATCH /v1/scim-clients/scl_1": okta(w.now), "DELETE /v1/scim-clients/scl_1": nil, "DELETE /v1/scim-clients/scl_1/tokens/sct_1": nil})
 			of := proposals(w)
 			w.tell(map[string]any{"GET /v1/connections/con_1/proposals/p-1": of["GET /v1/connections/con_1/proposals/p-1"], "GET /v1/connections/con_1/proposals/p-2": of["GET /v1/connections/con_1/proposals/p-2"], "POST /v1/connections/con_1/proposals/p-2/approve": nil})
 			w.tell(map[string]any{"POST /v1/runs/run_1/decline": r, "POST /v1/runs/run_1/cancel": r, "POST /v1/runs/run_1/undo": r, "POST /v1/connections/con_1/runs": r})
@@ -1519,6 +1527,7 @@ func TestHostileNames(t *testing.T) {
 		source.Name, source.BasePath, source.Provider, source.Mapping = name, name, directory.ScimProvider(name), []directory.ScimMapping{{Schema: name, Attribute: name, Path: name}}
 		pushed := directory.ScimRequest{At: w.now, TokenID: directory.ScimTokenID(name), Method: name, Path: name, Filter: []string{name}, Status: 400, ScimType: name, Detail: name, UserID: directory.UserID(name), GroupID: directory.GroupID(name), Changed: []string{name}, Notes: []string{name}}
 		source.LastRequest = &pushed
+		w.tell(counting(directory.JobDone)(w))
 		r.Held.Facts = append(r.Held.Facts, directory.HeldFact{Code: directory.HeldPushed, Name: name, ScimClientID: directory.ScimClientID("scl_" + name)}, directory.HeldFact{Code: directory.HeldPushed, Name: name})
 		r.EditedBy = append(r.EditedBy, "scl_"+name)
 		w.tell(map[string]any{"GET /v1/scim-clients": page[scimClient]{Items: []scimClient{source}, Next: name}, "GET /v1/scim-clients/scl_1": source, "GET /v1/scim-clients/scl_1/requests": page[directory.ScimRequest]{Items: []directory.ScimRequest{pushed}, Next: name},
@@ -1527,7 +1536,7 @@ func TestHostileNames(t *testing.T) {
 		c.Settings.DomainMap, c.Settings.Protected, c.Settings.DefaultDomain = map[string]string{name: name}, []string{name}, name
 		w.tell(map[string]any{"GET /v1/connections/con_1": c, "GET /v1/names": named{names{"usr_1": name, "grp_1": name, "con_1": name}}})
 		for _, path := range append(everyPage(), "/console/users", "/console/users?s=1.x7", "/console/users/many?do=suspend&s=1", "/console/users/many?do=bind&whom=filter", "/console/users/usr_1", "/console/users/usr_1/edit", "/console/users/usr_1/delete", "/console/connections/con_1/members", "/console/connections/con_1/accounts", "/console/connections/con_1/problems", "/console/connections/con_1/protection",
-			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1?show=above", "/console/groups/grp_1?show=all", "/console/groups/grp_1/edit", "/console/connections/con_1/licences", "/console/connections/con_1/groups", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/sources", "/console/sources/scl_1/check?token=x", "/console/sources/scl_1/requests?only=refused", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1?open=0.1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/approve?what=filter&effect=block", "/console/connections/con_1/problems/"+url.PathEscape("x"+name), "/console/runs/run_1/decline",
+			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1?show=above", "/console/groups/grp_1?show=all", "/console/groups/grp_1/edit", "/console/connections/con_1/licences", "/console/connections/con_1/groups", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/sources", "/console/sources/scl_1/check?token=x", "/console/sources/scl_1/take-back?since=2026-11-28&job=job_2", "/console/sources/scl_1/requests?only=refused", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1?open=0.1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/approve?what=filter&effect=block", "/console/connections/con_1/problems/"+url.PathEscape("x"+name), "/console/runs/run_1/decline",
 			"/console/runs/run_1?department="+url.QueryEscape(string([]rune(name)[:min(len([]rune(name)), 100)]))+"&next="+url.QueryEscape(name[:min(len(name), 100)])) {
 			a := w.get(path)
 			where := fmt.Sprintf("name %d, %.60s", i, path)

@@ -82,6 +82,46 @@ func pushedUser(w *world) map[string]any {
 	return map[string]any{"GET /v1/users/usr_1": u, "GET /v1/activity": page[entry]{Items: []entry{{At: w.now, Kind: "edit-user", UserID: "usr_1", By: "scl_1", Source: directory.SourceSCIM}}}}
 }
 
+// counting is a job that counts what a take-back would come to.
+func counting(state directory.JobState) func(w *world) map[string]any {
+	return func(w *world) map[string]any {
+		j := job{Job: directory.Job{ID: "job_2", Kind: directory.JobCheckTakeBack, State: state, AskedBy: "ada", Created: w.now.Add(-time.Minute), Counts: map[string]int{"edited": 412, "restored": 3, "kept": 2}, RefusedCount: 2},
+			Refused: []directory.RefusedItem{{UserID: "usr_1", Name: "ann@contoso.example", Code: "changed-since", Detail: "department was changed since by ben."}}}
+		if state == directory.JobDone {
+			j.Ended = w.now
+		}
+		return map[string]any{"GET /v1/jobs/job_2": j}
+	}
+}
+
+// A take-back needs the scope write beside admin, a fresh sign-in, and counts before it.
+func TestTakeBack(t *testing.T) {
+	t.Parallel()
+	const at = "/console/sources/scl_1/take-back"
+	w := runWorld(t, directory.RunDone, scopeRead, scopeAdmin)
+	w.get(at).has("bindery/write")
+	for _, path := range []string{at, at + "/now"} {
+		if a := w.post(path, "since", "2026-11-28", "typed", "Okta"); a.code != http.StatusForbidden || len(w.told()) != 0 {
+			t.Errorf("%s without write: %d", path, a.code)
+		}
+	}
+	w = runWorld(t, directory.RunDone)
+	w.tell(counting(directory.JobDone)(w))
+	w.tell(map[string]any{"POST /v1/scim-clients/scl_1/take-back": problem{Status: 422, Code: "invalid-since", Detail: "It lies ahead."}})
+	if a := w.post(at, "since", "2027-11-28T08:00", "job", "job_2"); a.code != 422 || !strings.Contains(a.body, "It lies ahead.") || !strings.Contains(a.body, `value="2027-11-28T08:00"`) {
+		t.Errorf("a time ahead: %d", a.code)
+	}
+	w.told()
+	if a := w.post(at+"/now", "since", "2026-11-28T08:00:00Z", "job", "job_2", "typed", "x"); a.code != 422 || !strings.Contains(a.body, "That is not the name") {
+		t.Errorf("untyped: %d", a.code)
+	}
+	w.pass(30 * time.Minute)
+	if a := w.post(at+"/now", "since", "2026-11-28T08:00:00Z", "typed", "Okta"); a.code != http.StatusForbidden || len(w.told()) != 0 {
+		t.Errorf("of long ago: %d", a.code)
+	}
+	w.get(at+"?since=2026-11-28T08:00:00Z&job=job_2").has(`action="/console/login"`, "412")
+}
+
 // A token is shown in the answer to the form that asks for it, and nowhere else: in no
 // address, no cookie, no log, and not by sending the form again.
 func TestTokenIsShownOnce(t *testing.T) {

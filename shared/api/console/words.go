@@ -1364,6 +1364,34 @@ var (
 	textSourceDeleted      = text{"Deleted. Its tokens open nothing any more.", "Gelöscht. Ihre Token öffnen nichts mehr."}
 )
 
+// Taking back what a source has changed.
+var (
+	textTakeBackTab        = text{"Take back", "Zurücknehmen"}
+	textTakeBackDots       = text{"Take back what it changed…", "Zurücknehmen, was sie änderte…"}
+	textTakeBackLead       = text{"What this source has changed in the directory since a time is put back, as one act. First it is counted: nothing is written by that.", "Was diese Quelle seit einem Zeitpunkt im Verzeichnis geändert hat, wird zurückgesetzt, in einem Zug. Zuerst wird gezählt: Dabei wird nichts geschrieben."}
+	textTakeBackFollows    = text{"What somebody else has changed since stays. Who was suspended is active again, whom it has made is deleted and can be restored for 30 days. Accounts follow by the next runs, which the guard watches.", "Was seither jemand anderes geändert hat, bleibt. Wer gesperrt wurde, ist wieder aktiv; wen sie angelegt hat, wird gelöscht und lässt sich 30 Tage wiederherstellen. Konten folgen mit den nächsten Läufen, über die die Schranke wacht."}
+	textTakeBackSince      = text{"Changes since", "Änderungen seit"}
+	textTakeBackSinceUTC   = text{"Changes since (UTC)", "Änderungen seit (UTC)"}
+	textTakeBackCount      = text{"Count what would be taken back", "Zählen, was zurückgenommen würde"}
+	textTakeBackCounted    = text{"Only counted: nothing has been taken back yet.", "Nur gezählt: Noch ist nichts zurückgenommen."}
+	textTakeBackOther      = text{"Choose another time", "Anderen Zeitpunkt wählen"}
+	textTakeBackPauses     = text{"The source is paused with it, since it would push the same again. It stays so until somebody resumes it.", "Die Quelle wird dabei pausiert, sonst übertrüge sie dasselbe wieder. Sie bleibt es, bis jemand sie fortsetzt."}
+	textTakeBackStarted    = text{"It is being taken back. The source is paused.", "Es wird zurückgenommen. Die Quelle ist pausiert."}
+	textNothingToTakeBack  = text{"There is nothing to take back since then.", "Seitdem gibt es nichts zurückzunehmen."}
+	textNoSince            = text{"The time since when cannot be read. Nothing was done.", "Der Zeitpunkt ist nicht lesbar. Nichts wurde ausgeführt."}
+	textBackEdited         = text{"Users put back", "Zurückgesetzte Benutzer"}
+	textBackRestored       = text{"Users restored", "Wiederhergestellte Benutzer"}
+	textBackDeleted        = text{"Users deleted", "Gelöschte Benutzer"}
+	textBackGroupsEdited   = text{"Groups put back", "Zurückgesetzte Gruppen"}
+	textBackGroupsRestored = text{"Groups restored", "Wiederhergestellte Gruppen"}
+	textBackGroupsDeleted  = text{"Groups deleted", "Gelöschte Gruppen"}
+	textBackMembersAdded   = text{"Members put back", "Zurückgekehrte Mitglieder"}
+	textBackMembersRemoved = text{"Members taken out", "Herausgenommene Mitglieder"}
+	textBackKept           = text{"Stay: changed since", "Bleiben: seither geändert"}
+	textBackUnchanged      = text{"As before already", "Schon wie zuvor"}
+	countTakeBack          = number{text{"Take %s change back", "%s Änderung zurücknehmen"}, text{"Take %s changes back", "%s Änderungen zurücknehmen"}}
+)
+
 // How a source is set up at its identity provider. Quoted names are those of the
 // provider's pages.
 var (
