@@ -147,12 +147,42 @@ func (s *subject) member(m directory.MemberRef) {
 
 // userChanges lists what of a user an edit changed, attribute by attribute.
 func userChanges(old, next *directory.User) []directory.PropertyChange {
-	return profileChanges(old.Profile, next.Profile)
+	return append(profileChanges(old.Profile, next.Profile), ownersChange(old.Owners, next.Owners)...)
+}
+
+// OwnersChanged is the name under which an act tells which attributes became whose: JSON
+// objects of sources by path, of those attributes alone.
+const OwnersChanged = "owners"
+
+// ownersChange lists whose attributes became another source's, or nobody's.
+func ownersChange(old, next map[string]directory.Source) []directory.PropertyChange {
+	before, after := map[string]directory.Source{}, map[string]directory.Source{}
+	for path, source := range old {
+		if next[path] != source {
+			before[path] = source
+		}
+	}
+	for path, source := range next {
+		if old[path] != source {
+			after[path] = source
+		}
+	}
+	if len(before) == 0 && len(after) == 0 {
+		return nil
+	}
+	return []directory.PropertyChange{{Name: OwnersChanged, Before: ownersText(before), After: ownersText(after)}}
+}
+
+func ownersText(m map[string]directory.Source) directory.Value {
+	if len(m) == 0 {
+		return directory.Value{}
+	}
+	return directory.StringValue(string(encode(m)))
 }
 
 // groupChanges lists what of a group an edit changed, attribute by attribute.
 func groupChanges(old, next *directory.Group) []directory.PropertyChange {
-	return profileChanges(old.GroupProfile, next.GroupProfile)
+	return append(profileChanges(old.GroupProfile, next.GroupProfile), ownersChange(old.Owners, next.Owners)...)
 }
 
 // profileChanges compares two structs of one type, member by member.

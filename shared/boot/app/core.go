@@ -162,7 +162,7 @@ func (c *Core) joinPeople() {
 		directory.JobImport: c.Imports.Import, directory.JobImportGroups: c.Imports.ImportGroups, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
 		directory.JobLoadGroups: c.Loads.Load, directory.JobCheckGroups: c.Loads.Load,
 		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew, directory.JobVerify: c.Activity.Verifier.Verify,
-		directory.JobLicences: c.Seats.Count,
+		directory.JobLicences: c.Seats.Count, directory.JobTakeBack: c.TakeBacks.TakeBack, directory.JobCheckTakeBack: c.TakeBacks.TakeBack,
 	}})
 }
 
