@@ -161,16 +161,23 @@ func (v *visit) tokenTable(c *scimClient, list []directory.ScimToken) g.Node {
 	slices.Reverse(list)
 	id, status, created, ends, used, acts := column{head: textToken}, column{head: textStatus}, column{head: textCreated}, column{head: textTokenEnds}, column{head: textLastUsed}, column{head: textActs}
 	return v.table(textTokens, []column{id, status, created, ends, used, acts}, g.Map(list, func(t directory.ScimToken) g.Node {
-		last := g.Node(v.say(textNever))
-		if !t.LastUsed.IsZero() {
-			last = v.ago(t.LastUsed)
-		}
 		revoke := dash()
 		if t.Alive(v.now()) {
 			revoke = v.linkButton(scopeAdmin, below(here("sources", string(c.ID)), "tokens", string(t.ID), "revoke"), textRevokeDots, "small")
 		}
-		return h.Tr(v.cell(id, code(string(t.ID))), v.cell(status, v.tokenState(&t)), v.cell(created, v.moment(t.Created)), v.cell(ends, v.moment(t.Expires)), v.cell(used, last), v.cell(acts, revoke))
+		return h.Tr(v.cell(id, code(string(t.ID))), v.cell(status, v.tokenState(&t)), v.cell(created, v.moment(t.Created)), v.cell(ends, v.moment(t.Expires)), v.cell(used, v.lastUsed(&t)), v.cell(acts, revoke))
 	}))
+}
+
+// lastUsed is when a token was used last, which is kept to the hour.
+func (v *visit) lastUsed(t *directory.ScimToken) g.Node {
+	switch {
+	case t.LastUsed.IsZero():
+		return v.say(textNever)
+	case v.now().Sub(t.LastUsed) < time.Hour:
+		return v.say(textWithinHour)
+	}
+	return v.ago(t.LastUsed)
 }
 
 func (v *visit) tokenState(t *directory.ScimToken) g.Node {
@@ -245,7 +252,7 @@ func (v *visit) requestTable(list []directory.ScimRequest) g.Node {
 		}
 		var follows []g.Node
 		if len(r.Changed) > 0 {
-			follows = append(follows, h.P(v.say(textItChanged), g.Text(" "), dotted(g.Map(r.Changed, v.attribute))))
+			follows = append(follows, h.P(v.say(textItChanged), g.Text(" "), dotted(g.Map(r.Changed, v.changedAttribute))))
 		}
 		for _, note := range r.Notes {
 			follows = append(follows, h.Small(v.sentence(note)))
@@ -256,6 +263,19 @@ func (v *visit) requestTable(list []directory.ScimRequest) g.Node {
 		return h.Tr(v.cell(when, v.ago(r.At)), v.cell(what, code(r.Method+" "+r.Path), g.If(len(r.Filter) > 0, h.Small(v.say(textFilteredBy), g.Text(" "), code(strings.Join(r.Filter, ", ")))), h.Small(v.count(countMilliseconds, int(r.Milliseconds)))),
 			v.cell(answer, v.answeredWith(&r), g.If(r.ScimType != "", h.Small(code(r.ScimType))), g.If(r.Detail != "", h.Small(v.sentence(r.Detail)))), v.cell(whom, of), v.cell(came, follows...))
 	}))
+}
+
+// changedAttribute is what people call an attribute of a user or a group.
+func (v *visit) changedAttribute(path string) g.Node {
+	switch path {
+	case "state":
+		return v.say(textStatus)
+	case "name":
+		return v.say(textName)
+	case "members":
+		return v.say(textMembers)
+	}
+	return v.attribute(path)
 }
 
 // requestsPage is the log of a client's requests, all or those of one sort.

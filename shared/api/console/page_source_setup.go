@@ -188,7 +188,7 @@ func (v *visit) firstRequest(c *scimClient, token directory.ScimTokenID, list []
 	waits := r == nil || r.Refused()
 	return h.Section(h.ID("check"), h.Class("box "+string(tone)), g.If(waits, h.Data("poll", strconv.Itoa(pollFirst))), g.If(waits, h.Data("from", at)), h.H2(v.say(title)), g.Group(body),
 		// in a tab of its own: what is on this page may be shown once
-		g.If(waits, h.P(h.Class("unscripted"), h.A(h.Href(at), h.Target("_blank"), h.Rel("noopener"), v.say(textLookAgain)))))
+		g.If(waits && v.r.URL.Path != here("sources", string(c.ID), "check"), h.P(h.Class("unscripted"), h.A(h.Href(at), h.Target("_blank"), h.Rel("noopener"), v.say(textLookAgain)))))
 }
 
 // pollFirst is after how many milliseconds the first request is looked for again.
@@ -342,10 +342,6 @@ func (v *visit) revokeView(fault bool) (answer, error) {
 	}
 	source := here("sources", v.id())
 	at := below(source, "tokens", string(t.ID), "revoke")
-	used := g.Node(v.say(textNever))
-	if !t.LastUsed.IsZero() {
-		used = v.ago(t.LastUsed)
-	}
 	form := v.signInFirst(at)
 	if !t.Alive(v.now()) {
 		form = h.P(link(source, h.Class("button"), v.say(textBack)))
@@ -353,7 +349,7 @@ func (v *visit) revokeView(fault bool) (answer, error) {
 		form = h.Form(h.Class("decide"), h.Method("post"), h.Action(at), h.Data("busy", ""), g.Iff(last, func() g.Node { return v.typeTheName(&c, fault) }),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textRevokeToken)), link(source, h.Class("button"), v.say(textNotYet))))
 	}
-	page := v.ofSource(&c, "", facts(v.fact(textToken, code(string(t.ID))), v.fact(textStatus, v.tokenState(&t)), v.fact(textCreated, v.moment(t.Created)), v.fact(textTokenEnds, v.moment(t.Expires)), v.fact(textLastUsed, used)),
+	page := v.ofSource(&c, "", facts(v.fact(textToken, code(string(t.ID))), v.fact(textStatus, v.tokenState(&t)), v.fact(textCreated, v.moment(t.Created)), v.fact(textTokenEnds, v.moment(t.Expires)), v.fact(textLastUsed, v.lastUsed(&t))),
 		h.P(h.Class("lead"), v.say(textRevokeLead)), g.If(last, h.P(h.Strong(v.say(textRevokeLast)))), form, v.asCall(http.MethodDelete, apiPath("scim-clients", v.id(), "tokens", string(t.ID))))
 	page.title = v.lang.say(textOfConnection, c.Name, v.lang.say(textRevokeToken))
 	if fault {

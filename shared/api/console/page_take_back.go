@@ -62,8 +62,11 @@ func (v *visit) takeBackView(p *problem, untyped bool) (answer, error) {
 			since = v.now().UTC().Truncate(24 * time.Hour)
 		}
 		page := v.ofSource(&c, "/take-back", g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("lead"), v.say(textTakeBackLead)), h.P(v.say(textTakeBackFollows)), v.takeBackForm(at, since), v.asCall(http.MethodPost, apiPath("scim-clients", id, "take-back")))
-		if p != nil {
+		switch {
+		case p != nil:
 			page.status = p.Status
+		case untyped: // a form that is none of ours: it has no counts
+			page.status = http.StatusUnprocessableEntity
 		}
 		return page, nil
 	}

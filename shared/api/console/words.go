@@ -1302,6 +1302,7 @@ var (
 	textTokenEnded     = text{"ended", "abgelaufen"}
 	textRevoked        = text{"revoked", "widerrufen"}
 	textTokenEnds      = text{"Ends", "Endet"}
+	textWithinHour     = text{"within the last hour", "innerhalb der letzten Stunde"}
 	textLastUsed       = text{"Last used", "Zuletzt benutzt"}
 	textRevokeDots     = text{"Revoke…", "Widerrufen…"}
 	textIssueToken     = text{"Issue a token", "Token ausstellen"}
