@@ -1007,13 +1007,17 @@ func activityPage(v *visit) (answer, error) {
 		partly(v, list, func(p page[entry]) g.Node {
 			var users []directory.UserID
 			var groups []directory.GroupID
+			var clients []directory.ScimClientID
 			for _, e := range p.Items {
+				if id, is := directory.ScimClientOf(e.By); is {
+					clients = append(clients, id)
+				}
 				users, groups = append(users, e.UserID), append(groups, e.GroupIDs...)
 				for _, c := range e.Properties {
 					users = append(users, directory.UserID(managerIn(c, c.Before)), directory.UserID(managerIn(c, c.After)))
 				}
 			}
-			names := v.namesOf(users, groups)
+			names := v.namesOf(users, groups, clients...)
 			for _, c := range known.Items {
 				names[string(c.ID)] = c.Name
 			}

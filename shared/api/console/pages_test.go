@@ -225,6 +225,8 @@ func people(now time.Time) map[string]any {
 					list[id] = map[string]string{"1": "Sales", "2": "EMEA"}[rest]
 				case "con":
 					list[id] = "Contoso"
+				case "scl":
+					list[id] = "Okta"
 				}
 			}
 			return named{list}
