@@ -2,8 +2,10 @@ package admin
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A token is shown once, and nowhere else; what is edited is seen at once.
@@ -56,4 +58,42 @@ func TestScimClients(t *testing.T) {
 	w.want(404, "scim-client-not-found", "GET", path, "")
 	w.want(404, "scim-client-not-found", "POST", path+"/tokens", "")
 	w.want(404, "scim-client-not-found", "GET", path+"/requests", "")
+}
+
+// What a client has changed is taken back as a job, by who may set clients up and write
+// people, and only while the client may not push.
+func TestTakeBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	path := "/v1/scim-clients/" + w.want(201, "", "POST", "/v1/scim-clients", `{"name":"Okta"}`).text("id")
+	since := func(d time.Duration, more string) string {
+		return fmt.Sprintf(`{"since":%q%s}`, w.now().Add(d).Format(time.RFC3339), more)
+	}
+	today := since(-time.Hour, "")
+	for _, scopes := range []string{ScopeAdmin, ScopeWrite, ScopeRead + " " + ScopeApprove, ScopeAdmin + " " + ScopeRead} {
+		w.wantAs(map[string]string{"sub": "ada", "scope": scopes}, 403, "scope-missing", "POST", path+"/take-back", today)
+	}
+	w.wantAs(map[string]string{"sub": "okta", "scope": everything + " bindery/source.scim"}, 403, "source-token", "POST", path+"/take-back", today)
+	w.want(409, "scim-client-not-paused", "POST", path+"/take-back", today)
+	w.want(422, "invalid-since", "POST", path+"/take-back", since(time.Hour, ""))
+	w.want(422, "invalid-since", "POST", path+"/take-back", since(-500*24*time.Hour, ""))
+	w.want(400, "invalid-body", "POST", path+"/take-back", `{}`)
+	w.want(400, "invalid-body", "POST", path+"/take-back", `{"since":"yesterday"}`)
+	w.want(400, "invalid-body", "POST", path+"/take-back", "")
+	w.want(404, "scim-client-not-found", "POST", "/v1/scim-clients/scc_none/take-back", today)
+
+	dry := w.want(202, "", "POST", path+"/take-back", since(-time.Hour, `,"dryRun":true`))
+	if dry.text("kind") != "check-take-back" || dry.header.Get("Location") != "/v1/jobs/"+dry.text("id") || w.want(200, "", "GET", path, "").body["paused"] != false {
+		t.Errorf("%s", dry.raw)
+	}
+	both := map[string]string{"sub": "ada", "scope": ScopeAdmin + " " + ScopeWrite}
+	done := w.wantAs(both, 202, "", "POST", path+"/take-back", since(-time.Hour, `,"pause":true`))
+	if done.text("kind") != "take-back" || done.text("askedBy") != "ada" || w.want(200, "", "GET", path, "").body["paused"] != true {
+		t.Errorf("%s", done.raw)
+	}
+	w.want(200, "", "GET", "/v1/jobs/"+done.text("id"), "")
+	w.want(202, "", "POST", path+"/take-back", today)
+	if acts := w.want(200, "", "GET", "/v1/activity?limit=1", ""); !strings.Contains(acts.raw, `"take-back"`) || !strings.Contains(acts.raw, "Okta") {
+		t.Errorf("%s", acts.raw)
+	}
 }

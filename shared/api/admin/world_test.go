@@ -90,6 +90,7 @@ func newWorld(t *testing.T) *world {
 	photos := people.NewPhotos(people.PhotosConfig{Stores: people.StoresOf(s), Users: users, Jobs: started, Now: now, Log: log})
 	engine := reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(s), Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }})
 	lifts := &protect.Overrides{Store: s.Protection, Now: now}
+	clients := provision.New(provision.Config{Records: s.ScimClients, Now: now})
 	api, err := New(Config{
 		Connections: connections{s, now}, Safety: &safety.Service{Store: s.Connections, Lifts: lifts, Now: now}, Runs: admins,
 		Users: users, Groups: groups, Loads: loads, Uploads: uploads, Photos: photos, Accounts: accounts, Bindings: bindings, Jobs: started,
@@ -106,7 +107,8 @@ func newWorld(t *testing.T) *world {
 		Passwords: passwords.New(passwords.Config{Connections: s.Connections, Bindings: s.Bindings, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
 		Activity: &audit.Service{Reports: audit.Report{Stores: audit.ReportStoresOf(s)}, Sums: audit.Summary{Stores: audit.SummaryStoresOf(s), Now: now},
 			Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(s), Stores: audit.VerifyStoresOf(s), Jobs: started, Now: now}, Audits: &audit.Audit{Stores: audit.AuditStoresOf(s), Now: now}},
-		ScimClients: provision.New(provision.Config{Records: s.ScimClients, Now: now}),
+		ScimClients: clients,
+		TakeBacks:   people.NewTakeBacks(people.TakeBacksConfig{Stores: people.StoresOf(s), Acts: s.Audit, Users: users, Groups: groups, Clients: clients, Jobs: started, Now: now, Log: log}),
 		Gateway:     gateway{}, Attention: &attention.Service{Stores: attention.StoresOf(s), Now: now},
 	})
 	if err != nil {

@@ -159,7 +159,7 @@ func (w *world) in(id string) []string {
 
 func (w *world) lastRequest() directory.ScimRequest {
 	w.Helper()
-	list, _, err := w.clients.Requests(w.Context(), w.client.ID, "", 1)
+	list, _, err := w.clients.Requests(w.Context(), w.client.ID, "", "", 1)
 	w.Must(err)
 	if len(list) != 1 {
 		w.Fatal("no request was logged")

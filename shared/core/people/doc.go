@@ -9,6 +9,8 @@
 //	          StartImport ─> ImportGroups       groups of a tenant's groups, with their members, as a job
 //	Photos    Start, Tend ─> Read               pictures, as a job
 //	Forms     Tend ─> Renew                     addresses of earlier versions, as a job, once
+//	Pushes    Create, Edit, Delete, Find, List  what clients of SCIM push
+//	TakeBacks Start ─> TakeBack                 what such a client has changed, put back, as a job
 //
 // What jobs have in common is in package jobs; the verdicts on accounts, and
 // bindings, are in package assign.
@@ -63,6 +65,21 @@
 //
 // An edit of members takes up to 500, in transactions of some twenty; each member has its
 // result, and what is done again is unchanged.
+//
+// # Taking back
+//
+// What a client of SCIM has changed since a time is read from the acts, which say what
+// stood there before: of each user, group and membership, at the client's first act on it,
+// all acts since are looked at (past, memberPast), and it is decided what is put back
+// (decide). A thing is what the client left while nobody else has changed it after the
+// client, on record or not. Each user and group is written once, on the condition that it
+// is as it was before its acts were read, so that a step that is done twice, and two
+// workers at once, find it done. What needs another one to be put back first, an address
+// that was given on, is left to a next walk; only the last walk counts, by what stands on
+// record as the job's own, and is begun once no request of the client can be under way.
+//
+// The client must be paused, rather than be paused by the job: whoever takes back decides
+// that nothing is pushed until they have put right what was wrong.
 //
 // # Imports
 //

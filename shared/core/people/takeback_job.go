@@ -1,8 +1,10 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -95,6 +97,9 @@ func (w *takeBackWorker) Step(ctx context.Context, j *jobs.Job) (jobs.Result, er
 	ended := behind && w.at.Last
 	if behind && !w.at.Last {
 		w.nextPass()
+	}
+	if ended {
+		j.Total = j.Done // with what was under way when it began
 	}
 	reported := min(len(w.refused), max(0, maxReported-j.RefusedCount))
 	unlisted := len(w.refused) - reported
@@ -389,7 +394,11 @@ func (d *dealing) put(ctx context.Context, o taken, b *putBack) error {
 			d.w.at.Waits = true
 			return nil
 		}
-		d.refuse(o, refusal.Code, refusal.Detail)
+		detail := refusal.Detail
+		if len(refusal.Fields) > 0 {
+			detail = fmt.Sprintf("%s %s; it was not put back.", refusal.Fields[0].Field, refusal.Fields[0].Detail)
+		}
+		d.refuse(o, refusal.Code, detail)
 		_, said := b.texts[path]
 		if !said {
 			return nil
@@ -595,8 +604,11 @@ func (w *takeBackWorker) memberships(ctx context.Context, a *store.Act) error {
 			return err
 		}
 		err = w.putMembers(ctx, &g, pasts)
-		if !errors.Is(err, directory.ErrStale) || try == maxTries {
+		if !errors.Is(err, directory.ErrStale) {
 			return err
+		}
+		if try == maxTries {
+			return fmt.Errorf("group %s is being edited all the time: %w", id, directory.ErrBusy)
 		}
 	}
 }
@@ -644,28 +656,53 @@ func (w *takeBackWorker) memberPasts(ctx context.Context, a *store.Act, id direc
 // memberCounts are the names under which memberships are counted.
 var memberCounts = map[directory.AuditKind]string{directory.AuditAddMembers: "membersAdded", directory.AuditRemoveMembers: "membersRemoved"}
 
+// memberDealing is what becomes of some members of a group in one pass.
+type memberDealing struct {
+	w       *takeBackWorker
+	group   *directory.Group
+	todo    map[directory.AuditKind][]directory.MemberRef
+	outcome map[directory.MemberRef]string // what is counted; "" for nothing
+	refused map[directory.MemberRef][]directory.RefusedItem
+}
+
+func (d *memberDealing) refuse(m directory.MemberRef, code, detail string) {
+	it := refusedMember(m, code, fmt.Sprintf("The membership in the group %q: %s", d.group.Name, detail))
+	it.GroupID = cmp.Or(it.GroupID, d.group.ID)
+	d.refused[m] = append(d.refused[m], it)
+}
+
 // putMembers puts members back into a group, and takes others out.
 func (w *takeBackWorker) putMembers(ctx context.Context, g *directory.Group, pasts []*memberPast) error {
+	d := memberDealing{w, g, map[directory.AuditKind][]directory.MemberRef{}, map[directory.MemberRef]string{}, map[directory.MemberRef][]directory.RefusedItem{}}
+	if err := d.decide(ctx, pasts); err != nil {
+		return err
+	}
+	version := g.MembersVersion
+	for _, kind := range []directory.AuditKind{directory.AuditRemoveMembers, directory.AuditAddMembers} {
+		next, err := d.do(ctx, kind, version)
+		if err != nil {
+			return err
+		}
+		version = next
+	}
+	for _, p := range pasts {
+		w.tell(d.outcome[p.member], 1, d.refused[p.member])
+	}
+	return nil
+}
+
+// decide says of each membership what is to be done about it.
+func (d *memberDealing) decide(ctx context.Context, pasts []*memberPast) error {
 	refs := make([]directory.MemberRef, len(pasts))
 	for i, p := range pasts {
 		refs[i] = p.member
 	}
-	there, err := w.groups.groups.MembershipsAmong(ctx, g.ID, refs)
+	there, err := d.w.groups.groups.MembershipsAmong(ctx, d.group.ID, refs)
 	if err != nil {
 		return err
 	}
-	outcome, refused := map[directory.MemberRef]string{}, map[directory.MemberRef][]directory.RefusedItem{}
-	refuse := func(m directory.MemberRef, code, detail string) {
-		it := refusedMember(m, code, detail)
-		if it.GroupID == "" {
-			it.GroupID = g.ID
-		}
-		it.Name = g.Name
-		refused[m] = append(refused[m], it)
-	}
-	todo := map[directory.AuditKind][]directory.MemberRef{}
 	for _, p := range pasts {
-		outcome[p.member] = memberCounts[p.did]
+		d.outcome[p.member] = memberCounts[p.did]
 		now := ""
 		if _, member := there[p.member]; member {
 			now = isSo
@@ -673,49 +710,49 @@ func (w *takeBackWorker) putMembers(ctx context.Context, g *directory.Group, pas
 		put, kept := p.is.verdict(now)
 		switch {
 		case p.unsure || p.first == "":
-			refuse(p.member, directory.CodeNotRecorded, "The activity of the membership is not as it was written; it stays as it is.")
+			d.refuse(p.member, directory.CodeNotRecorded, "its activity is not as it was written; it stays as it is.")
 		case kept:
-			refuse(p.member, directory.CodeChangedSince, keptText([]keptThing{{"the membership", p.is.by}}))
+			d.refuse(p.member, directory.CodeChangedSince, keptText([]keptThing{{"the membership", p.is.by}}))
 		case put && now == "":
-			todo[directory.AuditAddMembers] = append(todo[directory.AuditAddMembers], p.member)
-		case put && g.Deleted == nil: // a deleted group has none
-			todo[directory.AuditRemoveMembers] = append(todo[directory.AuditRemoveMembers], p.member)
+			d.todo[directory.AuditAddMembers] = append(d.todo[directory.AuditAddMembers], p.member)
+		case put && d.group.Deleted == nil: // a deleted group has none
+			d.todo[directory.AuditRemoveMembers] = append(d.todo[directory.AuditRemoveMembers], p.member)
 		}
-	}
-	version := g.MembersVersion
-	for _, kind := range []directory.AuditKind{directory.AuditRemoveMembers, directory.AuditAddMembers} {
-		if len(todo[kind]) == 0 {
-			continue
-		}
-		if w.check {
-			for _, m := range todo[kind] {
-				outcome[m] = memberCounts[kind]
-			}
-			continue
-		}
-		done, err := w.editMembers(ctx, g.ID, kind, todo[kind], version)
-		if r, is := errors.AsType[*directory.Refusal](err); is && r.Code == directory.CodeGroupDeleted {
-			err = nil
-			for _, m := range todo[kind] {
-				done.Refused = append(done.Refused, refusedMember(m, r.Code, r.Detail))
-			}
-		}
-		if err != nil {
-			return err
-		}
-		version = max(version, done.Version)
-		for _, m := range done.Done {
-			w.at.Did, outcome[m] = true, memberCounts[kind]
-		}
-		for _, r := range done.Refused {
-			w.at.Waits = true
-			refuse(memberOfItem(&r), r.Code, r.Detail)
-		}
-	}
-	for _, p := range pasts {
-		w.tell(outcome[p.member], 1, refused[p.member])
 	}
 	return nil
+}
+
+// do puts members in, or takes them out, of a group whose members are of a version; it
+// returns the one that they are of then.
+func (d *memberDealing) do(ctx context.Context, kind directory.AuditKind, version int64) (int64, error) {
+	members := d.todo[kind]
+	if len(members) == 0 {
+		return version, nil
+	}
+	if d.w.check {
+		for _, m := range members {
+			d.outcome[m] = memberCounts[kind]
+		}
+		return version, nil
+	}
+	done, err := d.w.editMembers(ctx, d.group.ID, kind, members, version)
+	if r, is := errors.AsType[*directory.Refusal](err); is && r.Code == directory.CodeGroupDeleted {
+		err = nil
+		for _, m := range members {
+			done.Refused = append(done.Refused, refusedMember(m, r.Code, r.Detail))
+		}
+	}
+	if err != nil {
+		return version, err
+	}
+	for _, m := range done.Done {
+		d.w.at.Did, d.outcome[m] = true, memberCounts[kind]
+	}
+	for _, r := range done.Refused {
+		d.w.at.Waits = true
+		d.refuse(memberOfItem(&r), r.Code, r.Detail)
+	}
+	return max(version, done.Version), nil
 }
 
 func memberOfItem(r *directory.RefusedItem) directory.MemberRef {

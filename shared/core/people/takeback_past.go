@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -106,59 +107,64 @@ func (p *past) add(a *store.Act) {
 	if mine && !p.edits(a) {
 		return
 	}
-	if mine {
-		p.unsure = p.unsure || a.State != store.SealGood
-		if p.first == "" {
-			p.first = a.Place
-		}
-	}
-	if p.ours(a) && p.edits(a) {
-		p.did = append(p.did, a.Kind)
-	}
-	if p.others(a) {
-		p.after = a.By
-	}
+	p.note(a, mine)
 	switch a.Kind {
-	case directory.AuditCreateUser, directory.AuditCreateGroup:
-		if mine {
-			p.made, p.after = true, ""
-		}
 	case directory.AuditDeleteUser, directory.AuditDeleteGroup:
 		p.turn(&p.gone, a, "", isSo)
 	case directory.AuditRestoreUser, directory.AuditRestoreGroup:
 		p.turn(&p.gone, a, isSo, "")
-		if mine {
-			p.after = ""
-		}
 	}
 	if p.of.Kind == directory.KindGroup && !slices.Contains(a.GroupIDs[:min(1, len(a.GroupIDs))], directory.GroupID(p.of.ID)) {
 		return // as a member of another one
 	}
 	for i := range a.Properties {
-		c := &a.Properties[i]
-		before, after, ok := p.textsOf(c)
-		if !ok {
-			p.unsure = p.unsure || mine
+		p.change(a, &a.Properties[i], mine)
+	}
+}
+
+// note notes who did something, and when first.
+func (p *past) note(a *store.Act, mine bool) {
+	switch {
+	case mine:
+		p.unsure = p.unsure || a.State != store.SealGood
+		p.first = cmp.Or(p.first, a.Place)
+	case p.ours(a) && p.edits(a):
+		p.did = append(p.did, a.Kind)
+	case p.others(a):
+		p.after = a.By
+	}
+	if !mine {
+		return
+	}
+	switch a.Kind {
+	case directory.AuditCreateUser, directory.AuditCreateGroup:
+		p.made, p.after = true, ""
+	case directory.AuditRestoreUser, directory.AuditRestoreGroup:
+		p.after = ""
+	}
+}
+
+// change notes what an act made of the attributes, or of the owners, that a change says of.
+func (p *past) change(a *store.Act, c *directory.PropertyChange, mine bool) {
+	before, after, ok := p.textsOf(c)
+	if !ok {
+		p.unsure = p.unsure || mine
+		return
+	}
+	tracks := p.texts
+	if c.Name == store.OwnersChanged {
+		tracks = p.owners
+	}
+	for path := range union(before, after) {
+		t, there := tracks[path]
+		if before[path] == after[path] || !there && !mine {
 			continue
 		}
-		tracks := p.texts
-		if c.Name == store.OwnersChanged {
-			tracks = p.owners
+		if !there {
+			t = &track{}
+			tracks[path] = t
 		}
-		for path := range union(before, after) {
-			if before[path] == after[path] {
-				continue
-			}
-			t, there := tracks[path]
-			if !there {
-				if !mine {
-					continue
-				}
-				t = &track{}
-				tracks[path] = t
-			}
-			p.turn(t, a, before[path], after[path])
-		}
+		p.turn(t, a, before[path], after[path])
 	}
 }
 
