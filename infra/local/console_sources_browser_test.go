@@ -75,9 +75,9 @@ func TestBrowserSources(t *testing.T) {
 
 	// The same without script.
 	b.script(false)
-	defer b.script(true)
 	b.open(at)
 	b.press(`form[action$="/resume"] button`, "takes requests")
 	b.press(`a[href$="/revoke"]`, "the last one that is valid")
+	b.script(true)
 	b.look("source-revoke")
 }
