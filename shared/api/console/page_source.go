@@ -353,7 +353,7 @@ func (v *visit) sourceSettings(c *scimClient, typed *directory.ScimClient, p *pr
 	page := v.ofSource(c, "/settings", g.Iff(p != nil, func() g.Node { return v.problem(p) }),
 		h.Form(h.Method("post"), h.Action(at), h.Class("stack use"), h.Data("busy", ""), h.Data("ask", ""), hidden("version", itoa(int(c.Version))),
 			v.field("name", textName, textSourceNameHelp, typed.Name, faultOf(p, "name"), h.Required()), v.sourceFields(typed),
-			h.FieldSet(h.Legend(v.say(textMapping)), h.P(h.Class("faint"), v.say(textMappingMeans)), v.table(textMapping, []column{schema, attribute, path}, rows)),
+			h.FieldSet(h.Class("mapping"), h.Legend(v.say(textMapping)), h.P(h.Class("faint"), v.say(textMappingMeans)), v.table(textMapping, []column{schema, attribute, path}, rows)),
 			h.Div(h.Class("row decide"), g.Iff(v.s.has(scopeAdmin), func() g.Node { return h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)) }), g.If(!v.s.has(scopeAdmin), v.lacking(scopeAdmin, textSave)))),
 		v.asCall(http.MethodPatch, apiPath("scim-clients", string(c.ID))))
 	if p != nil {
