@@ -348,7 +348,8 @@ func TestTakeBackInTheWayOfOthers(t *testing.T) {
 	t.Parallel()
 	p := newPushing(t)
 	ctx := t.Context()
-	boss := p.made("boss", nil)
+	chief := p.made("chief", nil)
+	boss := p.made("boss", map[string]string{"managerId": string(chief)})
 	ann := p.made("ann", map[string]string{"managerId": string(boss), "department": "Works"})
 	ben, cyd, dee := p.made("ben", map[string]string{"department": "Works"}), p.made("cyd", nil), p.made("dee", nil)
 	orphan := p.made("eve", map[string]string{"managerId": string(dee), "department": "Works"})
@@ -357,7 +358,9 @@ func TestTakeBackInTheWayOfOthers(t *testing.T) {
 	before := p.whole()
 	since := p.now()
 	p.must(p.push(ann, map[string]string{"managerId": "", "department": ""})) // before the boss goes, who is put back behind
+	p.must(p.push(boss, map[string]string{"managerId": ""}))
 	p.must(p.dismiss(boss))
+	p.must(p.dismiss(chief))
 	p.must(p.push(orphan, map[string]string{"managerId": "", "department": ""}))
 	p.must(p.push(ben, map[string]string{"email": "bob@corp.example", "userName": "bob@corp.example", "department": ""}))
 	p.must(p.dismiss(cyd))
@@ -421,6 +424,7 @@ func TestDecideWhatToPutBack(t *testing.T) {
 		{"filled", []store.Act{set(client, "", "a")}, "a", false, "department="},
 		{"there and back", []store.Act{set(client, "a", "b"), set(client, "b", "a")}, "a", false, ""},
 		{"somebody later", []store.Act{set(client, "a", "b"), set(ada, "b", "c")}, "c", false, "kept department (ada)"},
+		{"somebody later, to what the client set", []store.Act{set(client, "a", "b"), set(ada, "b", "c"), set(ada, "c", "b")}, "b", false, "kept department (ada)"},
 		{"somebody put it back", []store.Act{set(client, "a", "b"), set(ada, "b", "a")}, "a", false, ""},
 		{"somebody in between", []store.Act{set(client, "a", "b"), set(ada, "b", "c"), set(client, "c", "d")}, "d", false, "department=c"},
 		{"something unrecorded later", []store.Act{set(client, "a", "b")}, "x", false, "kept department"},
@@ -461,6 +465,31 @@ func TestDecideWhatToPutBack(t *testing.T) {
 		}
 		if strings.Join(got, " ") != test.want {
 			t.Errorf("%s: %q, want %q", test.name, strings.Join(got, " "), test.want)
+		}
+	}
+}
+
+// Whose an attribute was goes with its value: it is put back when that is, or when that has
+// not changed, and stays with a value that stays.
+func TestDecideWhoseItIs(t *testing.T) {
+	t.Parallel()
+	took := store.Act{Place: "1", AuditEvent: directory.AuditEvent{Kind: directory.AuditEditUser, By: "scc_1", Source: directory.SourceSCIM, Properties: []directory.PropertyChange{
+		{Name: "department", Before: textOrNone("a"), After: textOrNone("b")}, {Name: store.OwnersChanged, After: textOrNone(`{"department":"scim","jobTitle":"scim"}`)}}}}
+	p := newPast(taker{client: "scc_1", job: "job_1"}, directory.AccountOf("usr_1"))
+	p.add(&took)
+	scim := map[string]directory.Source{"department": "scim", "jobTitle": "scim"}
+	for _, test := range []struct {
+		name, now string
+		owners    map[string]directory.Source
+		want      map[string]directory.Source
+	}{
+		{"as the client left it", "b", scim, map[string]directory.Source{"department": "", "jobTitle": ""}},
+		{"the value is another", "c", scim, map[string]directory.Source{"jobTitle": ""}},
+		{"the owner is another", "b", map[string]directory.Source{"department": "ad"}, map[string]directory.Source{}},
+	} {
+		b := p.decide(standing{text: func(string) string { return test.now }, owners: test.owners})
+		if !maps.Equal(b.owners, test.want) {
+			t.Errorf("%s: %v, want %v", test.name, b.owners, test.want)
 		}
 	}
 }

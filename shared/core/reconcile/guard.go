@@ -117,7 +117,7 @@ func (g *guard) namePushers(ctx context.Context, r *store.RunRecord, held *direc
 		}
 		name := cmp.Or(c.Name, by) // one that was deleted meanwhile
 		held.Facts = append(held.Facts, directory.HeldFact{Code: directory.HeldPushed, Name: name, ScimClientID: id})
-		held.Reasons = append(held.Reasons, fmt.Sprintf("the SCIM client %q has made edits that the run comes from; PATCH /v1/scim-clients/%s with paused true stops it", name, by))
+		held.Reasons = append(held.Reasons, fmt.Sprintf("the SCIM client %q has made edits that the run comes from; PATCH /v1/scim-clients/%[2]s with paused true stops it, and POST /v1/scim-clients/%[2]s/take-back puts back what it has changed", name, by))
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func TestHeldRunNamesTheClient(t *testing.T) {
 	named := slices.ContainsFunc(run.Held.Facts, func(f directory.HeldFact) bool {
 		return f.Code == directory.HeldPushed && f.Name == "Okta" && f.ScimClientID != ""
 	})
-	if told := strings.Join(run.Held.Reasons, "\n"); !named || strings.Count(told, string(okta.ID)) != 1 {
+	if told := strings.Join(run.Held.Reasons, "\n"); !named || strings.Count(told, "/"+string(okta.ID)+"/take-back ") != 1 {
 		t.Errorf("held for %+v, %s", run.Held.Facts, told)
 	}
 }

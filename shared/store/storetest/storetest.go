@@ -61,6 +61,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"DaysAreReadWhileCountsMove", testDaysWhileCountsMove},
 		{"JobsAreWorkedOnByOne", testJobs},
 		{"ActsGoWithWhatTheyDo", testActs},
+		{"ActsAreWalked", testActsWalked},
 		{"ChainsAreAppendedTo", testChains},
 		{"QuotasAreShared", testQuotas},
 		{"SmallRecordsAreReplacedAsRead", testReplaced},

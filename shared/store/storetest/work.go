@@ -337,6 +337,56 @@ func testActs(s *suite) {
 	}
 }
 
+// testActsWalked: acts are walked from a time on, oldest first, page by page, those of an
+// hour and those that concern somebody, with what became whose.
+func testActsWalked(s *suite) {
+	ctx := s.Context()
+	u, other := s.user("ann@corp.example"), s.user("ben@corp.example")
+	s.pass(time.Second)
+	since := s.Now()
+	for i := range 3 {
+		for _, of := range []*directory.User{&u, &other} {
+			next := *of
+			next.GivenName, next.Owners = fmt.Sprint("Name ", i), map[string]directory.Source{"givenName": directory.SourceSCIM}
+			_, err := s.Users.UpdateUser(ctx, by.AuditEvent(directory.AuditEditUser), of, &next)
+			s.must(err)
+			*of = next
+			s.pass(time.Second)
+		}
+	}
+	walk := func(read func(after string) ([]store.Act, string, error)) (names []string) {
+		for after := ""; ; {
+			acts, next, err := read(after)
+			s.must(err)
+			for _, a := range acts {
+				if a.State != store.SealGood || a.Place <= after {
+					s.Errorf("%+v behind %q", a, after)
+				}
+				names = append(names, a.Properties[0].After.String())
+				if first := a.Properties[0].Before.IsNull(); first != (len(a.Properties) == 2) || first && (a.Properties[1].Name != store.OwnersChanged || a.Properties[1].After.String() != `{"givenName":"scim"}`) {
+					s.Errorf("%+v", a.Properties)
+				}
+			}
+			if after = next; after == "" {
+				return names
+			}
+		}
+	}
+	if got := fmt.Sprint(walk(func(after string) ([]store.Act, string, error) {
+		return s.Audit.ActsOn(ctx, directory.AccountOf(u.ID), since, after, 2)
+	})); got != "[Name 0 Name 1 Name 2]" {
+		s.Errorf("of a user: %s", got)
+	}
+	if got := fmt.Sprint(walk(func(after string) ([]store.Act, string, error) {
+		return s.Audit.ActsOfHour(ctx, since.Unix()/3600, since, after, 2)
+	})); got != "[Name 0 Name 0 Name 1 Name 1 Name 2 Name 2]" {
+		s.Errorf("of the hour: %s", got)
+	}
+	if acts, _, err := s.Audit.ActsOfHour(ctx, since.Unix()/3600+1, since, "", 2); err != nil || len(acts) > 0 {
+		s.Errorf("of the next hour: %v, %v", acts, err)
+	}
+}
+
 func testChains(s *suite) {
 	ctx := s.Context()
 	link := func(seq int64) *directory.ChainLink {
