@@ -68,7 +68,7 @@ func TestBrowserPeople(t *testing.T) {
 	b.open("/console/activity")
 	b.look("activity-names")
 	b.open("/console/sources")
-	b.see("No identity provider feeds the directory yet")
+	b.see("No identity provider pushes by SCIM yet")
 	b.look("sources")
 
 	group := o.Post("/v1/groups", object{"name": "Sales", "description": "Who sells"}).Text("id")

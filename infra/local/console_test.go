@@ -112,6 +112,20 @@ func TestConsoleCrawl(t *testing.T) {
 	o.Wait("no run is held", func() bool {
 		return slices.ContainsFunc(o.Get("/v1/connections/"+conn+"/runs?limit=5").List("items"), func(r stack.Object) bool { return r.Text("state") == "held" })
 	})
+	client := o.Post("/v1/scim-clients", object{"name": "Okta", "provider": "okta"})
+	token := o.Post("/v1/scim-clients/"+client.Text("id")+"/tokens", object{}).Text("token")
+	for _, body := range []string{`{"userName":"eve@corp.example","externalId":"E1","active":"True"}`, `{"userName":"eve@corp.example"}`} { // one is bent, one refused
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, consoleAt+client.Text("basePath")+"/Users", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		res, err := inprocess.Transport(o.Stack.Handler()).RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
 	for _, part := range []string{"admin", "read"} {
 		t.Run(part, func(t *testing.T) {
 			v := visit(t, o, part)
@@ -132,6 +146,11 @@ func TestConsoleCrawl(t *testing.T) {
 					if to := a["href"]; strings.HasPrefix(to, "/console") && !strings.HasPrefix(to, "/console/login") {
 						todo = append(todo, to)
 					}
+				}
+			}
+			for _, tail := range []string{"", "/requests", "/setup", "/settings", "/take-back", "/delete"} {
+				if !seen[shape("/console/sources/"+client.Text("id")+tail)] {
+					t.Errorf("the source's page %q was not seen", tail)
 				}
 			}
 			if len(seen) < 20 {

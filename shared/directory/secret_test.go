@@ -330,6 +330,7 @@ var plainlyKept = map[string]string{
 	"console.storedSession.AccessToken":  "the form that is sealed into a row, within one function",
 	"console.storedSession.RefreshToken": "the form that is sealed into a row, within one function",
 	"console.(unnamed).Password":         "decoded and shown within one function, once",
+	"console.(unnamed).Token":            "decoded and shown within one function, once",
 	"connect.storedTokens.AccessToken":   "the form in the vault, within one function",
 	"connect.storedTokens.RefreshToken":  "the form in the vault, within one function",
 	"deploy.(unnamed).Access":            "decoded within one function",

@@ -315,22 +315,20 @@ func (s *ScimClients) FindScimRequests(ctx context.Context, c directory.ScimClie
 			return nil, "", fail("SCIM requests", err)
 		}
 		for i, it := range page.Items {
-			if s.db.expired(it) {
-				continue
-			}
 			var r directory.ScimRequest
 			if err := decode(it, &r); err != nil {
 				return nil, "", err
 			}
-			if keep != nil && !keep(&r) {
+			if s.db.expired(it) || keep != nil && !keep(&r) {
 				continue
 			}
-			if list = append(list, r); len(list) == limit {
-				if page.Next != "" || i < len(page.Items)-1 {
-					next = it.Sort
-				}
-				return list, next, nil
+			if list = append(list, r); len(list) < limit {
+				continue
 			}
+			if page.Next != "" || i < len(page.Items)-1 {
+				next = it.Sort
+			}
+			return list, next, nil
 		}
 		if page.Next == "" || len(page.Items) == 0 {
 			return list, "", nil

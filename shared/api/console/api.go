@@ -178,6 +178,18 @@ func (n *selection) approved() written {
 	return written{n.Changes, n.Effects, n.Irreversible}
 }
 
+// scimClient is a client that pushes by SCIM; in the list of all it has how it stands with
+// it as well.
+type scimClient struct {
+	directory.ScimClient
+	BasePath    string                 `json:"basePath"`
+	LastRequest *directory.ScimRequest `json:"lastRequest"`
+	Tokens      struct {
+		Alive   int       `json:"alive"`
+		Expires time.Time `json:"expires"`
+	} `json:"tokens"`
+}
+
 // The addresses of /v1. An ID from an address of ours is escaped: it came from outside.
 
 func apiPath(segments ...string) string {

@@ -27,7 +27,7 @@
 //	effects.go    what the effects of changes are called, and how grave they are
 //	chart.go      columns by day, with the same as a table
 //	worddiff.go   what changed in a long text, word by word
-//	page_*.go     the pages
+//	page_*.go     the pages; page_source*.go those of a client that pushes by SCIM
 //	assets/       one sheet of style, one script, a sign; embedded, served by their hash
 //
 // # HTML
@@ -47,7 +47,8 @@
 // four answers of /v1 at once under a deadline of ten seconds, and names of what they know
 // by IDs only; what is late says so, and the rest of the page stands. A page that looks
 // again by itself asks with If-None-Match: of a run that costs one call of /v1, and has no
-// body on either way while nothing has changed.
+// body on either way while nothing has changed. Where something on a page may be shown once,
+// as a token, a part of it alone looks again, by a page of its own that has that part.
 //
 // # Signing in
 //

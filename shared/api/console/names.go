@@ -9,7 +9,7 @@ import (
 )
 
 // mostNamed is how many names one call of /v1 gives, mostConnectionsNamed how many of
-// them may be of connections.
+// them may be of connections, and how many of SCIM clients.
 const (
 	mostNamed            = 100
 	mostConnectionsNamed = 10
@@ -27,7 +27,7 @@ type named struct {
 // and groups that they are about.
 func (v *visit) nameThem(refs []directory.Ref) naming {
 	var ids []string
-	seen, connections := map[string]bool{}, 0
+	seen, connections, clients := map[string]bool{}, 0, 0
 	for _, r := range refs {
 		for id := range strings.SplitSeq(r.ID, ".") { // a membership has the IDs of both
 			kind, rest, _ := strings.Cut(id, "_")
@@ -37,6 +37,10 @@ func (v *visit) nameThem(refs []directory.Ref) naming {
 			switch kind {
 			case "con":
 				if connections++; connections > mostConnectionsNamed {
+					continue
+				}
+			case "scl":
+				if clients++; clients > mostConnectionsNamed {
 					continue
 				}
 			case "usr", "grp":
@@ -71,9 +75,12 @@ type names map[string]string
 // of names a user or a group; its ID, when it has no name.
 func (n names) of(id string) string { return orID(n[id], id) }
 
-// namesOf are the names of some users and groups.
-func (v *visit) namesOf(users []directory.UserID, groups []directory.GroupID) names {
+// namesOf are the names of some users and groups, and of the clients that push.
+func (v *visit) namesOf(users []directory.UserID, groups []directory.GroupID, clients ...directory.ScimClientID) names {
 	refs := directory.AccountsOf(users)
+	for _, id := range clients {
+		refs = append(refs, directory.Ref{ID: string(id)})
+	}
 	for _, id := range groups {
 		refs = append(refs, directory.Ref{ID: string(id)})
 	}

@@ -339,7 +339,7 @@ func (v *visit) runSummary(rv *runView) g.Node {
 			g.If(r.ApprovedBy != "", v.fact(textApprovedBy, data(r.ApprovedBy))),
 			g.If(r.UndoOf != "", v.fact(textTakesBack, link(here("runs", string(r.UndoOf)), v.say(textTheRun)))),
 			g.If(r.Chosen(), v.fact(textOnlyFor, v.onlyFor(rv))),
-			g.If(len(r.EditedBy) > 0, v.fact(textEditedBy, data(strings.Join(r.EditedBy[:min(len(r.EditedBy), mostOnlyFor)], ", ")))),
+			g.If(len(r.EditedBy) > 0, v.fact(textEditedBy, v.editors(r))),
 			v.fact(textWhatLedToIt, v.ledTo(r)),
 		),
 		v.runActs(r, rv.filter))
@@ -483,7 +483,7 @@ func (v *visit) heldBox(rv *runView) g.Node {
 		reasons = append(reasons, h.Li(v.exceeded(e), v.whyLimit(&rv.con, e)))
 	}
 	for _, f := range r.Held.Facts {
-		reasons = append(reasons, h.Li(v.heldFact(f)))
+		reasons = append(reasons, h.Li(v.heldFact(f), v.pusherActs(r, f)))
 	}
 	if w := r.Held.Wave; w != nil {
 		reasons = append(reasons, h.Li(v.say(textWaveFailed, v.lang.number(w.Wave), v.lang.number(w.Sent), v.lang.number(w.Failed), v.lang.number(w.Mismatched))))
@@ -592,9 +592,41 @@ func (v *visit) heldFact(f directory.HeldFact) g.Node {
 	case directory.HeldRolesUnreadable:
 		return v.say(textHeldRoles)
 	case directory.HeldPushed:
-		return v.say(textHeldPushed, f.Name)
+		if f.ScimClientID == "" { // of a run that was held before that was kept
+			return v.say(textHeldPushed, clean(f.Name))
+		}
+		return g.Group([]g.Node{v.say(textHeldPushedBy), g.Text(" "), link(here("sources", string(f.ScimClientID)), data(f.Name))})
 	}
 	return code(f.Code)
+}
+
+// pusherActs lead from a run to what the client whose pushes it comes from has asked for,
+// and pause it: a wrong scope there goes on until somebody does.
+func (v *visit) pusherActs(r *directory.Run, f directory.HeldFact) g.Node {
+	if f.ScimClientID == "" {
+		return nil
+	}
+	at := here("sources", string(f.ScimClientID))
+	return h.Div(h.Class("row"), link(query(at+"/requests", "only", "changed"), h.Class("button"), v.say(textItsRequests)), v.act(scopeAdmin, at+"/pause", textPauseSource, "", hidden("to", here("runs", string(r.ID)))), link(at+"/take-back", h.Class("button"), v.say(textTakeBackDots)))
+}
+
+// editors names who has edited what a run comes from, the first of them.
+func (v *visit) editors(r *directory.Run) g.Node {
+	names := map[directory.ScimClientID]string{}
+	if r.Held != nil {
+		for _, f := range r.Held.Facts {
+			names[f.ScimClientID] = f.Name
+		}
+	}
+	var list []g.Node
+	for _, by := range r.EditedBy[:min(len(r.EditedBy), mostOnlyFor)] {
+		one := data(by)
+		if id, is := directory.ScimClientOf(by); is {
+			one = link(here("sources", by), data(orID(names[id], by)))
+		}
+		list = append(list, one)
+	}
+	return dotted(list)
 }
 
 // steps shows where a run stands on its way.

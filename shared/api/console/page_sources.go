@@ -12,13 +12,13 @@ import (
 // lastJobs is how many loads and imports the page of sources shows.
 const lastJobs = 5
 
-// sourcesPage tells what feeds the directory: identity providers first, as soon as there
-// are any, then what feeds it today.
+// sourcesPage tells what feeds the directory: the identity providers that push, then all
+// else.
 func sourcesPage(v *visit) (answer, error) {
 	jobs := ask[page[job]](v, "/v1/jobs?limit=100")
 	edits := ask[page[entry]](v, query("/v1/activity", "effect", string(directory.AuditEditUser), "limit", "1"))
 	ad := ask[page[directory.User]](v, query("/v1/users", "source", string(directory.SourceAD), "limit", "100"))
-	scim := ask[page[directory.User]](v, query("/v1/users", "source", string(directory.SourceSCIM), "limit", "100"))
+	clients := ask[page[scimClient]](v, query("/v1/scim-clients", "limit", "50", "next", v.r.URL.Query().Get("next")))
 	list, err := jobs.get()
 	of := func(none text, kinds ...directory.JobKind) g.Node {
 		if err != nil {
@@ -30,9 +30,9 @@ func sourcesPage(v *visit) (answer, error) {
 		}
 		return v.jobTable(some[:min(len(some), lastJobs)])
 	}
-	return view{title: v.lang.say(textSources), section: "/console/sources", body: []g.Node{
+	return view{title: v.lang.say(textSources), section: "/console/sources", head: []g.Node{v.linkButton(scopeAdmin, "/console/sources/new", textAddSource, "")}, body: []g.Node{
 		h.P(h.Class("lead"), v.say(textSourcesLead)),
-		h.Section(h.H2(v.say(textProviders)), partly(v, scim, v.providers)),
+		h.Section(h.H2(v.say(textProviders)), partly(v, clients, v.scimClients), h.P(link(query("/console/users", "source", string(directory.SourceSCIM)), v.say(textLookAtThem)))),
 		h.Section(h.H2(v.say(textSourceHand)), h.P(v.say(textSourceHandMeans)), partly(v, edits, func(p page[entry]) g.Node {
 			if len(p.Items) == 0 {
 				return v.empty(textNoEdits)
@@ -45,12 +45,7 @@ func sourcesPage(v *visit) (answer, error) {
 		h.Section(h.H2(v.say(textSourceAD)), h.P(v.say(textSourceADMeans)), partly(v, ad, func(p page[directory.User]) g.Node {
 			return v.bringsUsers(p, directory.SourceAD, textNoADUsers)
 		})),
-		v.asCall("GET", "/v1/jobs")}}, nil
-}
-
-// providers are the identity providers that feed the directory by SCIM.
-func (v *visit) providers(p page[directory.User]) g.Node {
-	return v.bringsUsers(p, directory.SourceSCIM, textNoProviders)
+		v.asCall("GET", "/v1/scim-clients"), v.asCall("GET", "/v1/jobs")}}, nil
 }
 
 // bringsUsers says whether a source has brought anybody, and leads to them. A call of /v1

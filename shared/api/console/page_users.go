@@ -263,6 +263,14 @@ type shownUser struct {
 	directory.User
 	ManagerName string `json:"managerName"`
 	ManagerGone bool   `json:"managerGone"`
+	// PushedBy are the clients of SCIM that have pushed the user.
+	PushedBy []pusher `json:"pushedBy"`
+}
+
+// pusher is a client of SCIM by its name.
+type pusher struct {
+	ID   directory.ScimClientID `json:"id"`
+	Name string                 `json:"name"`
 }
 
 // userGroup is a group in which a user is.
@@ -326,6 +334,9 @@ func userPage(v *visit) (answer, error) {
 	}
 	for _, b := range list.Items {
 		names[string(b.ConnectionID)] = b.ConnectionName
+	}
+	for _, c := range shown.PushedBy {
+		names[string(c.ID)] = c.Name
 	}
 	return view{title: u.Label(), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}}, head: []g.Node{v.badge(t, word), v.avatar(&u)}, body: []g.Node{
 		h.Section(h.Class("status"), v.userActs(&u), v.profile(&shown, names)),
@@ -416,19 +427,24 @@ func (v *visit) profile(u *shownUser, names names) g.Node {
 			value = link(here("users", a.Text(&u.Profile)), names.show(a.Text(&u.Profile)))
 		}
 		gone := a.Form == directory.FormID && u.ManagerGone
-		pairs = append(pairs, h.Div(h.Dt(v.attribute(a.Path)), h.Dd(value, g.If(gone, h.Small(h.Class("fault"), v.say(textManagerGone))), v.ownedBy(u.Owners[a.Path]))))
+		pairs = append(pairs, h.Div(h.Dt(v.attribute(a.Path)), h.Dd(value, g.If(gone, h.Small(h.Class("fault"), v.say(textManagerGone))), v.ownedBy(u, u.Owners[a.Path]))))
 	}
 	for _, name := range sortedNames(u.CustomAttributes) {
-		pairs = append(pairs, v.factNamed(name, data(u.CustomAttributes[name]), v.ownedBy(u.Owners["customAttributes."+name])))
+		pairs = append(pairs, v.factNamed(name, data(u.CustomAttributes[name]), v.ownedBy(u, u.Owners["customAttributes."+name])))
 	}
-	pairs = append(pairs, v.fact(textSource, v.say(sourceWord(u.Source))), v.fact(textCreated, v.moment(u.Created)), v.fact(textUpdated, v.ago(u.Updated)), v.fact(textID, code(string(u.ID))))
+	pairs = append(pairs, v.fact(textSource, v.say(sourceWord(u.Source))), g.Iff(len(u.PushedBy) > 0, func() g.Node {
+		return v.fact(textPushedBy, dotted(g.Map(u.PushedBy, func(c pusher) g.Node { return link(here("sources", string(c.ID)), data(c.Name)) })))
+	}), v.fact(textCreated, v.moment(u.Created)), v.fact(textUpdated, v.ago(u.Updated)), v.fact(textID, code(string(u.ID))))
 	return h.Dl(h.Class("facts grid"), g.Group(pairs))
 }
 
 // ownedBy says that another source brings a value, and that it is edited there.
-func (v *visit) ownedBy(s directory.Source) g.Node {
-	if s == "" || s == directory.SourceManual {
+func (v *visit) ownedBy(u *shownUser, s directory.Source) g.Node {
+	switch {
+	case s == "" || s == directory.SourceManual:
 		return nil
+	case s == directory.SourceSCIM && len(u.PushedBy) == 1: // of several it is not known which
+		return h.Small(v.say(textEditThere, clean(u.PushedBy[0].Name)))
 	}
 	return h.Small(v.say(textEditThere, v.lang.say(sourceWord(s))))
 }
@@ -905,7 +921,7 @@ func (v *visit) entries(p page[entry], whose bool, names names) g.Node {
 		}
 		by := g.Node(dash())
 		if e.By != "" {
-			by = g.Group([]g.Node{data(e.By), g.If(e.Source != "" && e.Source != directory.SourceManual, h.Small(v.say(sourceWord(e.Source))))})
+			by = g.Group([]g.Node{v.actor(e.By, names), g.If(e.Source != "" && e.Source != directory.SourceManual, h.Small(v.say(sourceWord(e.Source))))})
 		}
 		var of g.Node
 		if whose && e.UserID != "" {
@@ -924,6 +940,14 @@ func (v *visit) entries(p page[entry], whose bool, names names) g.Node {
 			v.cell(changed, g.If(len(e.Properties) > 0, v.diff(&directory.Change{Properties: names.named(e.Properties)})), g.If(e.Reason != "", h.Small(v.sentence(e.Reason))), g.If(e.Error != "", h.P(h.Class("irreversible"), v.sentence(e.Error))), g.If(e.RequestID != "", h.Small(g.Text("request-id "), code(e.RequestID))), g.If(e.APIRequestID != "", h.Small(v.say(textRequestID), g.Text(" "), code(e.APIRequestID)))))
 	})
 	return v.table(textHistory, columns, rows)
+}
+
+// actor is who did something: an admin, or a client that pushes.
+func (v *visit) actor(by string, names names) g.Node {
+	if _, is := directory.ScimClientOf(by); is {
+		return link(here("sources", by), data(names.of(by)))
+	}
+	return data(by)
 }
 
 // activityFilter is which entries are looked at, as /v1 names the parameters.
@@ -983,13 +1007,17 @@ func activityPage(v *visit) (answer, error) {
 		partly(v, list, func(p page[entry]) g.Node {
 			var users []directory.UserID
 			var groups []directory.GroupID
+			var clients []directory.ScimClientID
 			for _, e := range p.Items {
+				if id, is := directory.ScimClientOf(e.By); is {
+					clients = append(clients, id)
+				}
 				users, groups = append(users, e.UserID), append(groups, e.GroupIDs...)
 				for _, c := range e.Properties {
 					users = append(users, directory.UserID(managerIn(c, c.Before)), directory.UserID(managerIn(c, c.After)))
 				}
 			}
-			names := v.namesOf(users, groups)
+			names := v.namesOf(users, groups, clients...)
 			for _, c := range known.Items {
 				names[string(c.ID)] = c.Name
 			}

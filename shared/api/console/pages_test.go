@@ -140,6 +140,7 @@ func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 		"GET /v1/connections":                page[connection]{Items: []connection{contoso(w.now)}},
 	})
 	w.tell(people(w.now))
+	w.tell(sources(w.now))
 	w.tell(map[string]any{"GET /v1/me": map[string]any{"subject": "ada", "client": "console", "scopes": w.scopes}, "GET /v1/openapi.json": map[string]string{"openapi": "3.1.0"}})
 	for i := range 14 { // whom the changes are about
 		of := fmt.Sprintf("GET /v1/users/usr_%d", i)
@@ -224,6 +225,8 @@ func people(now time.Time) map[string]any {
 					list[id] = map[string]string{"1": "Sales", "2": "EMEA"}[rest]
 				case "con":
 					list[id] = "Contoso"
+				case "scl":
+					list[id] = "Okta"
 				}
 			}
 			return named{list}
@@ -461,7 +464,7 @@ func TestGoldenPages(t *testing.T) {
 		}, 200},
 		"user-explain-manager": {directory.RunDone, "/console/users/usr_1/explain?connection=con_1&about=manager", nil, 200},
 		"user-late": {directory.RunDone, "/console/users/usr_1", func(w *world) map[string]any {
-			return map[string]any{"GET /v1/users/usr_1/bindings": problem{Status: 503}, "GET /v1/activity": problem{Status: 403, Code: "missing-scope"}, "GET /v1/users/usr_1": shownUser{ann(w.now), "", true}}
+			return map[string]any{"GET /v1/users/usr_1/bindings": problem{Status: 503}, "GET /v1/activity": problem{Status: 403, Code: "missing-scope"}, "GET /v1/users/usr_1": shownUser{User: ann(w.now), ManagerGone: true}}
 		}, 200},
 		"user-explain": {directory.RunDone, "/console/users/usr_1/explain?connection=con_1", nil, 200},
 		"groups":       {directory.RunDone, "/console/groups", nil, 200},
@@ -496,11 +499,38 @@ func TestGoldenPages(t *testing.T) {
 		"job":     {directory.RunDone, "/console/jobs/job_1", nil, 200},
 		"sources": {directory.RunDone, "/console/sources", nil, 200},
 		"sources-none": {directory.RunDone, "/console/sources", func(*world) map[string]any {
-			return map[string]any{"GET /v1/jobs": page[job]{}, "GET /v1/activity": page[entry]{}, "GET /v1/users": page[directory.User]{}}
+			return map[string]any{"GET /v1/jobs": page[job]{}, "GET /v1/activity": page[entry]{}, "GET /v1/users": page[directory.User]{}, "GET /v1/scim-clients": page[scimClient]{}}
 		}, 200},
 		"sources-late": {directory.RunDone, "/console/sources", func(*world) map[string]any {
 			return map[string]any{"GET /v1/jobs": problem{Status: 503}, "GET /v1/activity": problem{Status: 403}, "GET /v1/users": page[directory.User]{Next: "on"}}
 		}, 200},
+		"source":        {directory.RunDone, "/console/sources/scl_1", nil, 200},
+		"source-paused": {directory.RunDone, "/console/sources/scl_2", nil, 200},
+		"source-silent": {directory.RunDone, "/console/sources/scl_1", silent, 200},
+		"source-late": {directory.RunDone, "/console/sources/scl_1", func(*world) map[string]any {
+			return map[string]any{"GET /v1/scim-clients/scl_1/requests": problem{Status: 503}, "GET /v1/scim-clients/scl_1/tokens": problem{Status: 504}}
+		}, 200},
+		"source-gone":     {directory.RunDone, "/console/sources/scl_9", nil, 404},
+		"source-new":      {directory.RunDone, "/console/sources/new", nil, 200},
+		"source-requests": {directory.RunDone, "/console/sources/scl_1/requests", nil, 200},
+		"source-refused":  {directory.RunDone, "/console/sources/scl_1/requests?only=refused", nil, 200},
+		"source-none-refused": {directory.RunDone, "/console/sources/scl_1/requests?only=refused", func(*world) map[string]any {
+			return map[string]any{"GET /v1/scim-clients/scl_1/requests": page[directory.ScimRequest]{Next: "on"}}
+		}, 200},
+		"source-setup":    {directory.RunDone, "/console/sources/scl_1/setup", nil, 200},
+		"source-waits":    {directory.RunDone, "/console/sources/scl_1/setup", silent, 200},
+		"source-check":    {directory.RunDone, "/console/sources/scl_1/check", silent, 200},
+		"source-settings": {directory.RunDone, "/console/sources/scl_1/settings", nil, 200},
+		"source-token":    {directory.RunDone, "/console/sources/scl_1/token", nil, 200},
+		"source-revoke":   {directory.RunDone, "/console/sources/scl_1/tokens/sct_1/revoke", nil, 200},
+		"source-ended":    {directory.RunDone, "/console/sources/scl_1/tokens/sct_0/revoke", nil, 200},
+		"source-delete":   {directory.RunDone, "/console/sources/scl_1/delete", nil, 200},
+		"source-back":     {directory.RunDone, "/console/sources/scl_1/take-back?since=2026-11-28", nil, 200},
+		"source-counting": {directory.RunDone, "/console/sources/scl_1/take-back?since=2026-11-28T08:00:00Z&job=job_2", counting(directory.JobRunning), 200},
+		"source-counted":  {directory.RunDone, "/console/sources/scl_1/take-back?since=2026-11-28T08:00:00Z&job=job_2", counting(directory.JobDone), 200},
+		"source-not-back": {directory.RunDone, "/console/sources/scl_1/take-back?since=2026-11-28T08:00:00Z&job=job_1", nil, 404},
+		"run-pushed":      {directory.RunHeld, at, pushedRun, 200},
+		"user-pushed":     {directory.RunDone, "/console/users/usr_1", pushedUser, 200},
 		"activity-of-one": {directory.RunDone, "/console/activity?userId=usr_1&effect=edit-user&connectionId=con_7&runId=run_1", nil, 200},
 		"activity":        {directory.RunDone, "/console/activity", nil, 200},
 		"settings":        {directory.RunDone, "/console/connections/con_1/settings", nil, 200},
@@ -1328,7 +1358,23 @@ func TestActs(t *testing.T) {
 		"password":      {"/console/users/usr_1/password", nil, "POST /v1/users/usr_1/temporary-password", ""},
 		"try a move":    {"/console/users/usr_1/move", []string{"to", "con_2", "then", "keep", "preview", "1"}, `POST /v1/users/usr_1/move {"connectionId":"con_2","dryRun":true,"then":"keep"}`, ""},
 		"move":          {"/console/users/usr_1/move", []string{"to", "con_2", "email", "ann@daughter.example"}, `POST /v1/users/usr_1/move {"connectionId":"con_2","email":"ann@daughter.example","then":"block"}`, "/console/users/usr_1"},
-		"undo object":   {"/console/runs/run_1/undo", []string{"objects", "group grp_1"}, `POST /v1/runs/run_1/undo {"objects":[{"kind":"group","id":"grp_1"}]}`, "/console/runs/run_1"},
+		"new source":    {"/console/sources/new", []string{"provider", "entra", "sees", "own"}, `POST /v1/scim-clients {"name":"Microsoft Entra ID","provider":"entra","strict":false,"ownOnly":true}`, "/console/sources/scl_1/token"},
+		"source, named": {"/console/sources/new", []string{"name", " HR ", "provider", "", "mode", "strict"}, `POST /v1/scim-clients {"name":"HR","provider":"","strict":true,"ownOnly":false}`, "/console/sources/scl_1/token"},
+		"pause source":  {"/console/sources/scl_1/pause", []string{"version", "3"}, `PATCH /v1/scim-clients/scl_1 {"paused":true}`, "/console/sources/scl_1"},
+		"pause, back":   {"/console/sources/scl_1/pause", []string{"to", "/console/runs/run_1"}, `PATCH /v1/scim-clients/scl_1 {"paused":true}`, "/console/runs/run_1"},
+		"pause, away":   {"/console/sources/scl_1/pause", []string{"to", "//evil.example"}, `PATCH /v1/scim-clients/scl_1 {"paused":true}`, "/console/sources/scl_1"},
+		"resume source": {"/console/sources/scl_1/resume", []string{"version", "3"}, `PATCH /v1/scim-clients/scl_1 {"paused":false}`, "/console/sources/scl_1"},
+		"source saved": {"/console/sources/scl_1/settings", []string{"version", "3", "name", "Okta", "provider", "okta", "mode", "strict", "sees", "all", "schema", "urn:x", "attribute", "badge", "path", "customAttributes.badge", "schema", "", "attribute", " ", "path", "", "schema", "urn:y", "attribute", "shoe", "path", "customAttributes.shoe"},
+			`PATCH /v1/scim-clients/scl_1 {"name":"Okta","provider":"okta","strict":true,"ownOnly":false,"mapping":[{"schema":"urn:x","attribute":"badge","path":"customAttributes.badge"},{"schema":"urn:y","attribute":"shoe","path":"customAttributes.shoe"}]}`, "/console/sources/scl_1"},
+		"source unseen":  {"/console/sources/scl_1/settings", []string{"name", "Okta"}, "", "/console/sources/scl_1/settings"},
+		"revoke one":     {"/console/sources/scl_1/tokens/sct_1/revoke", nil, "DELETE /v1/scim-clients/scl_1/tokens/sct_1", "/console/sources/scl_1"},
+		"delete source":  {"/console/sources/scl_1/delete", []string{"typed", "Okta", "version", "3"}, "DELETE /v1/scim-clients/scl_1", "/console/sources"},
+		"delete untyped": {"/console/sources/scl_1/delete", []string{"typed", "okta", "version", "3"}, "", ""},
+		"count back":     {"/console/sources/scl_1/take-back", []string{"since", "2026-11-28T08:00"}, `POST /v1/scim-clients/scl_1/take-back {"since":"2026-11-28T08:00:00Z","dryRun":true}`, "/console/sources/scl_1/take-back?job=job_1&since=2026-11-28T08%3A00%3A00Z"},
+		"count no time":  {"/console/sources/scl_1/take-back", []string{"since", "yesterday"}, "", ""},
+		"take back":      {"/console/sources/scl_1/take-back/now", []string{"since", "2026-11-28T08:00:00.25Z", "typed", "Okta"}, `POST /v1/scim-clients/scl_1/take-back {"since":"2026-11-28T08:00:00.25Z","pause":true}`, "/console/jobs/job_1"},
+		"back, untyped":  {"/console/sources/scl_1/take-back/now", []string{"since", "2026-11-28T08:00:00Z", "typed", "okta"}, "", ""},
+		"undo object":    {"/console/runs/run_1/undo", []string{"objects", "group grp_1"}, `POST /v1/runs/run_1/undo {"objects":[{"kind":"group","id":"grp_1"}]}`, "/console/runs/run_1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -1343,6 +1389,7 @@ func TestActs(t *testing.T) {
 				"PUT /v1/connections/con_1/groups/grp_1": groupUse{Forecast: &forecast{Users: 3, Bound: 2}}, "DELETE /v1/connections/con_1/groups/grp_1": nil, "POST /v1/connections/con_1/licences/count": j,
 				"POST /v1/connections/con_1/proposals/p-1/approve": nil, "POST /v1/connections/con_1/proposals/p-1/decline": nil, "POST /v1/users/usr_1/temporary-password": map[string]string{"password": "Kite-Lamp-42"}, "POST /v1/users/usr_1/move": movePreview{Release: itsChanges(directory.ChangePlanned).Items[:1]},
 				"POST /v1/connections/con_1/protection/a-1/lift": nil, "DELETE /v1/connections/con_1/protection/a-1/lift": nil, "POST /v1/connections/con_1/domains": nil, "PATCH /v1/users/usr_2": nil, "DELETE /v1/connections/con_1/domains/old.example": nil})
+			w.tell(map[string]any{"POST /v1/scim-clients": okta(w.now), "POST /v1/scim-clients/scl_1/take-back": j, "PATCH /v1/scim-clients/scl_1": okta(w.now), "DELETE /v1/scim-clients/scl_1": nil, "DELETE /v1/scim-clients/scl_1/tokens/sct_1": nil})
 			of := proposals(w)
 			w.tell(map[string]any{"GET /v1/connections/con_1/proposals/p-1": of["GET /v1/connections/con_1/proposals/p-1"], "GET /v1/connections/con_1/proposals/p-2": of["GET /v1/connections/con_1/proposals/p-2"], "POST /v1/connections/con_1/proposals/p-2/approve": nil})
 			w.tell(map[string]any{"POST /v1/runs/run_1/decline": r, "POST /v1/runs/run_1/cancel": r, "POST /v1/runs/run_1/undo": r, "POST /v1/connections/con_1/runs": r})
@@ -1478,10 +1525,20 @@ func TestHostileNames(t *testing.T) {
 			"GET /v1/connections/con_1/accounts":   page[candidate]{Items: []candidate{{ID: directory.AccountID(name), UserPrincipalName: name, DisplayName: name, Verdict: name, Detail: name}}},
 			"GET /v1/activity":                     page[entry]{Items: []entry{{At: w.now, Kind: name, UserID: directory.UserID(name), By: name, Reason: name, Error: name, RequestID: name, RunID: directory.RunID(name)}}},
 			"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": name, "reason": name}}}})
+		source := okta(w.now)
+		source.Name, source.BasePath, source.Provider, source.Mapping = name, name, directory.ScimProvider(name), []directory.ScimMapping{{Schema: name, Attribute: name, Path: name}}
+		pushed := directory.ScimRequest{At: w.now, TokenID: directory.ScimTokenID(name), Method: name, Path: name, Filter: []string{name}, Status: 400, ScimType: name, Detail: name, UserID: directory.UserID(name), GroupID: directory.GroupID(name), Changed: []string{name}, Notes: []string{name}}
+		source.LastRequest = &pushed
+		w.tell(counting(directory.JobDone)(w))
+		r.Held.Facts = append(r.Held.Facts, directory.HeldFact{Code: directory.HeldPushed, Name: name, ScimClientID: directory.ScimClientID("scl_" + name)}, directory.HeldFact{Code: directory.HeldPushed, Name: name})
+		r.EditedBy = append(r.EditedBy, "scl_"+name)
+		w.tell(map[string]any{"GET /v1/scim-clients": page[scimClient]{Items: []scimClient{source}, Next: name}, "GET /v1/scim-clients/scl_1": source, "GET /v1/scim-clients/scl_1/requests": page[directory.ScimRequest]{Items: []directory.ScimRequest{pushed}, Next: name},
+			"GET /v1/scim-clients/scl_1/tokens": page[directory.ScimToken]{Items: []directory.ScimToken{{ID: "sct_1", Expires: w.now.Add(time.Hour)}, {ID: directory.ScimTokenID(name), Expires: w.now.Add(time.Hour)}}}, "GET /v1/runs/run_1": r,
+			"GET /v1/users/usr_1": shownUser{User: u, PushedBy: []pusher{{directory.ScimClientID(name), name}}}})
 		c.Settings.DomainMap, c.Settings.Protected, c.Settings.DefaultDomain = map[string]string{name: name}, []string{name}, name
 		w.tell(map[string]any{"GET /v1/connections/con_1": c, "GET /v1/names": named{names{"usr_1": name, "grp_1": name, "con_1": name}}})
 		for _, path := range append(everyPage(), "/console/users", "/console/users?s=1.x7", "/console/users/many?do=suspend&s=1", "/console/users/many?do=bind&whom=filter", "/console/users/usr_1", "/console/users/usr_1/edit", "/console/users/usr_1/delete", "/console/connections/con_1/members", "/console/connections/con_1/accounts", "/console/connections/con_1/problems", "/console/connections/con_1/protection",
-			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1?show=above", "/console/groups/grp_1?show=all", "/console/groups/grp_1/edit", "/console/connections/con_1/licences", "/console/connections/con_1/groups", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/sources", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1?open=0.1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/approve?what=filter&effect=block", "/console/connections/con_1/problems/"+url.PathEscape("x"+name), "/console/runs/run_1/decline",
+			"/console/connections/con_1/end", "/console/groups", "/console/groups/grp_1", "/console/groups/grp_1?show=above", "/console/groups/grp_1?show=all", "/console/groups/grp_1/edit", "/console/connections/con_1/licences", "/console/connections/con_1/groups", "/console/connections/con_1/groups/grp_1", "/console/activity", "/console/sources", "/console/sources/scl_1/check?token=x", "/console/sources/scl_1/take-back?since=2026-11-28&job=job_2", "/console/sources/scl_1/requests?only=refused", "/console/jobs/job_1", "/console", "/console/connections", "/console/connections/con_1", "/console/connections/con_1/runs", "/console/runs/run_1", "/console/runs/run_1?open=0.1", "/console/runs/run_1/approve?what=all", "/console/runs/run_1/approve?what=filter&effect=block", "/console/connections/con_1/problems/"+url.PathEscape("x"+name), "/console/runs/run_1/decline",
 			"/console/runs/run_1?department="+url.QueryEscape(string([]rune(name)[:min(len([]rune(name)), 100)]))+"&next="+url.QueryEscape(name[:min(len(name), 100)])) {
 			a := w.get(path)
 			where := fmt.Sprintf("name %d, %.60s", i, path)
@@ -1509,7 +1566,7 @@ func TestHostileNames(t *testing.T) {
 
 // everyPage are all pages of the table of routes, of the things that runWorld knows.
 func everyPage() (list []string) {
-	things := map[string]string{"connections": "con_1", "runs": "run_1", "users": "usr_1", "groups": "grp_1", "jobs": "job_1", "members": "usr_1", "problems": "paused-leaver", "protection": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "proposals": "p-1"}
+	things := map[string]string{"connections": "con_1", "runs": "run_1", "users": "usr_1", "groups": "grp_1", "jobs": "job_1", "members": "usr_1", "sources": "scl_1", "tokens": "sct_1", "problems": "paused-leaver", "protection": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "proposals": "p-1"}
 	for _, r := range routes {
 		last := r.path[strings.LastIndex(r.path, "/")+1:]
 		if r.method != http.MethodGet || r.open || strings.Contains(last, ".") || last == "photo" {

@@ -1238,7 +1238,7 @@ var (
 	textSources            = text{"Sources", "Quellen"}
 	textSourcesLead        = text{"What feeds the directory. What a source owns is edited there; all else by hand.", "Was das Verzeichnis speist. Was einer Quelle gehört, wird dort bearbeitet, alles andere von Hand."}
 	textProviders          = text{"Identity providers (SCIM)", "Identitätsanbieter (SCIM)"}
-	textNoProviders        = text{"No identity provider feeds the directory yet. One that speaks SCIM, as Okta, Entra or JumpCloud, is listed here once this installation takes its requests.", "Noch speist kein Identitätsanbieter das Verzeichnis. Einer, der SCIM spricht, wie Okta, Entra oder JumpCloud, steht hier, sobald diese Installation seine Anfragen annimmt."}
+	textNoProviders        = text{"No identity provider pushes by SCIM yet. Okta, Entra ID, OneLogin, JumpCloud, Rippling, authentik and Ping do, and whatever else speaks SCIM 2.0: add it as a source.", "Noch überträgt kein Identitätsanbieter per SCIM. Okta, Entra ID, OneLogin, JumpCloud, Rippling, authentik und Ping können es, und was sonst SCIM 2.0 spricht: Fügen Sie ihn als Quelle hinzu."}
 	textSourceHand         = text{"By hand", "Von Hand"}
 	textSourceHandMeans    = text{"Edits in this console, and by tokens of the API that name no source.", "Änderungen in dieser Konsole und durch Token der API, die keine Quelle nennen."}
 	textNoEdits            = text{"Nobody has edited a user yet.", "Noch hat niemand einen Benutzer bearbeitet."}
@@ -1252,6 +1252,201 @@ var (
 	textNoADUsers          = text{"Nobody in the directory comes from Active Directory.", "Niemand im Verzeichnis kommt aus Active Directory."}
 	textBringsUsers        = text{"feeds the directory", "speist das Verzeichnis"}
 	textLookAtThem         = text{"Look at the users it brings", "Die Benutzer ansehen, die es bringt"}
+)
+
+// The identity providers that push by SCIM.
+var (
+	textAddSource          = text{"Add a source", "Quelle hinzufügen"}
+	textAddSourceLead      = text{"An identity provider that speaks SCIM 2.0 pushes people and groups into the directory. Adding it writes nothing; next comes its token, and what to paste where.", "Ein Identitätsanbieter, der SCIM 2.0 spricht, überträgt Personen und Gruppen ins Verzeichnis. Das Hinzufügen schreibt nichts; danach kommen sein Token und was wo einzusetzen ist."}
+	textNewSourceNameHelp  = text{"As people here call it. Empty: the provider's name.", "Wie sie hier genannt wird. Leer: der Name des Anbieters."}
+	textSourceNameHelp     = text{"As people here call it.", "Wie sie hier genannt wird."}
+	textProvider           = text{"Identity provider", "Identitätsanbieter"}
+	textOtherProvider      = text{"another one", "ein anderer"}
+	textTolerant           = text{"tolerant", "tolerant"}
+	textStrict             = text{"strict", "streng"}
+	textTolerantMeans      = text{"Tolerant: a request is taken for what it means, and the log tells how it was bent. Fits all of these providers.", "Tolerant: Eine Anfrage wird genommen, wie sie gemeint ist, und das Protokoll sagt, was zurechtgebogen wurde. Passt zu allen diesen Anbietern."}
+	textStrictMeans        = text{"Strict: what the RFCs of SCIM refuse is refused.", "Streng: Was die RFCs von SCIM abweisen, wird abgewiesen."}
+	textSees               = text{"Sees", "Sieht"}
+	textSeesAll            = text{"all users and groups", "alle Benutzer und Gruppen"}
+	textSeesOwn            = text{"only what it has pushed", "nur, was sie selbst übertragen hat"}
+	textSeesAllMeans       = text{"All users and groups: whom it finds it may take over.", "Alle Benutzer und Gruppen: Wen sie findet, den darf sie übernehmen."}
+	textSeesOwnMeans       = text{"Only what it has pushed itself: whoever was there before stays out of its reach.", "Nur, was sie selbst übertragen hat: Wer vorher da war, bleibt außer Reichweite."}
+	textSourceMade         = text{"Added. It has no token yet: nobody can push.", "Hinzugefügt. Noch hat sie kein Token: Niemand kann übertragen."}
+	textSourceSaved        = text{"Saved. It holds from the next request on.", "Gespeichert. Es gilt ab der nächsten Anfrage."}
+	textSourceTabs         = text{"Parts of the source", "Teile der Quelle"}
+	textRequests           = text{"Requests", "Anfragen"}
+	textSetUp              = text{"Set-up", "Einrichtung"}
+	textDeleteSource       = text{"Delete the source", "Quelle löschen"}
+	textTakesRequests      = text{"takes requests", "nimmt Anfragen an"}
+	textTakesRequestsMeans = text{"What this source pushes is in the directory at once; accounts follow by runs, which the guard watches.", "Was diese Quelle überträgt, steht sofort im Verzeichnis; Konten folgen durch Läufe, über die die Schranke wacht."}
+	textSourcePausedMeans  = text{"Every request is answered with 503 and changes nothing. The provider tries again later.", "Jede Anfrage wird mit 503 beantwortet und ändert nichts. Der Anbieter versucht es später wieder."}
+	textPauseSource        = text{"Pause the source", "Quelle pausieren"}
+	textSourcePausedNow    = text{"Paused: its requests change nothing until it is resumed.", "Pausiert: Bis zum Fortsetzen ändern ihre Anfragen nichts."}
+	textSourceResumedNow   = text{"Resumed: its requests are taken again.", "Fortgesetzt: Ihre Anfragen werden wieder angenommen."}
+	textBaseURL            = text{"Base URL", "Basisadresse"}
+	textLastRequest        = text{"Last request", "Letzte Anfrage"}
+	textNoRequestLately    = text{"none in seven days", "keine in sieben Tagen"}
+	textPushedBy           = text{"Pushed by", "Übertragen von"}
+	textHeldPushedBy       = text{"The changes come from what an identity provider has pushed by SCIM:", "Die Änderungen kommen aus dem, was ein Identitätsanbieter per SCIM übertragen hat:"}
+	textItsRequests        = text{"Look at its requests", "Ihre Anfragen ansehen"}
+)
+
+// The tokens of a source.
+var (
+	textTokens         = text{"Tokens", "Token"}
+	textToken          = text{"Token", "Token"}
+	textNoTokens       = text{"It has no token: nobody can push.", "Sie hat kein Token: Niemand kann übertragen."}
+	textNoTokenAlive   = text{"no token", "kein Token"}
+	textTokenAlive     = text{"valid", "gültig"}
+	textTokenEndsSoon  = text{"ends soon", "endet bald"}
+	textTokenEnded     = text{"ended", "abgelaufen"}
+	textRevoked        = text{"revoked", "widerrufen"}
+	textTokenEnds      = text{"Ends", "Endet"}
+	textWithinHour     = text{"within the last hour", "innerhalb der letzten Stunde"}
+	textLastUsed       = text{"Last used", "Zuletzt benutzt"}
+	textRevokeDots     = text{"Revoke…", "Widerrufen…"}
+	textIssueToken     = text{"Issue a token", "Token ausstellen"}
+	textMakeToken      = text{"Make the token and show it", "Token erstellen und zeigen"}
+	textTokenLead      = text{"The token lets the identity provider in. It is shown once, on the next page, and kept nowhere: paste it over at once.", "Mit dem Token wird der Identitätsanbieter eingelassen. Es wird einmal gezeigt, auf der nächsten Seite, und nirgends aufbewahrt: Setzen Sie es dort gleich ein."}
+	textTokenRotate    = text{"The tokens that are there stay valid. Revoke the old one once the provider uses the new one.", "Die vorhandenen Token bleiben gültig. Widerrufen Sie das alte, sobald der Anbieter das neue benutzt."}
+	textTokenLives     = text{"Valid for", "Gültig für"}
+	textTokenShown     = text{"The token", "Das Token"}
+	textTokenOnce      = text{"It is gone when you leave this page or load it again. Valid", "Es ist weg, wenn Sie diese Seite verlassen oder neu laden. Gültig"}
+	textTokenGone      = text{"The token, which was shown once.", "Das Token, das einmal gezeigt wurde."}
+	textTokenMadeSince = text{"A token was made since this form was opened, so none was made now. A token is shown once: if you have lost it, issue another one and revoke it.", "Seit dieses Formular geöffnet wurde, ist ein Token entstanden; jetzt wurde keines erstellt. Ein Token wird einmal gezeigt: Ist es verloren, stellen Sie ein anderes aus und widerrufen Sie es."}
+	textRevokeToken    = text{"Revoke the token", "Token widerrufen"}
+	textRevokeLead     = text{"From then on it opens nothing: whoever uses it is answered with 401. That cannot be taken back.", "Ab dann öffnet es nichts mehr: Wer es benutzt, bekommt 401. Das lässt sich nicht zurücknehmen."}
+	textRevokeLast     = text{"It is the last one that is valid: the source can push nothing more until it has another.", "Es ist das letzte gültige: Die Quelle kann nichts mehr übertragen, bis sie ein anderes hat."}
+	textTokenRevoked   = text{"Revoked: the token opens nothing any more.", "Widerrufen: Das Token öffnet nichts mehr."}
+	countTokensAlive   = number{text{"%s valid", "%s gültig"}, text{"%s valid", "%s gültig"}}
+)
+
+// What a source asked for.
+var (
+	textRequestsLead      = text{"What was asked for in the last seven days, the newest first, what it was answered, and what came of it. Values are not kept.", "Was in den letzten sieben Tagen angefragt wurde, das Neueste zuerst, was geantwortet wurde und was daraus wurde. Werte werden nicht aufbewahrt."}
+	textNoRequests        = text{"Nothing was asked for in the last seven days.", "In den letzten sieben Tagen wurde nichts angefragt."}
+	textNoneLookedAt      = text{"None is like that among those that were looked at.", "Unter den bisher durchgesehenen ist keine solche."}
+	textNoneOfSort        = text{"None of the last seven days is like that.", "Keine der letzten sieben Tage ist so."}
+	textAllRequests       = text{"All requests", "Alle Anfragen"}
+	textOnlyAll           = text{"All", "Alle"}
+	textOnlyRefused       = text{"Refused", "Abgewiesen"}
+	textOnlyNoted         = text{"Bent or not taken", "Zurechtgebogen oder nicht genommen"}
+	textOnlyChanged       = text{"Changed something", "Mit Änderung"}
+	textRequest           = text{"Request", "Anfrage"}
+	textAnswer            = text{"Answer", "Antwort"}
+	textCameOfIt          = text{"What came of it", "Was daraus wurde"}
+	textItChanged         = text{"Changed:", "Geändert:"}
+	textFilteredBy        = text{"filtered by", "gefiltert nach"}
+	textAnsweredWith      = text{"answered with", "beantwortet mit"}
+	textReceived          = text{"Received", "Empfangen:"}
+	textRequestsArrive    = text{"Requests arrive", "Anfragen kommen an"}
+	textRequestsRefused   = text{"Requests arrive, and are refused", "Anfragen kommen an und werden abgewiesen"}
+	textWaitsForFirst     = text{"Waiting for the first request …", "Warten auf die erste Anfrage …"}
+	textWaitsForFirstMore = text{"It is told here once it comes. The provider's own test of the connection makes one. A wrong token is not told here: it is nobody's.", "Sobald sie kommt, steht sie hier. Der Verbindungstest des Anbieters löst eine aus. Ein falsches Token steht nicht hier: Es gehört niemandem."}
+	countMilliseconds     = number{text{"%s ms", "%s ms"}, text{"%s ms", "%s ms"}}
+	countRequestsAll      = number{text{"%s request", "%s Anfrage"}, text{"%s requests", "%s Anfragen"}}
+	countRequestsOf       = number{text{"The last %s request", "Die letzte %s Anfrage"}, text{"The last %s requests", "Die letzten %s Anfragen"}}
+	countRequestsRefused  = number{text{"%s refused", "%s abgewiesen"}, text{"%s refused", "%s abgewiesen"}}
+	countRequestsNoted    = number{text{"%s bent or not taken", "%s zurechtgebogen oder nicht genommen"}, text{"%s bent or not taken", "%s zurechtgebogen oder nicht genommen"}}
+	countRequestsChanged  = number{text{"%s changed something", "%s mit Änderung"}, text{"%s changed something", "%s mit Änderung"}}
+)
+
+// The settings of a source, and its end.
+var (
+	textMapping            = text{"Attributes of its own", "Eigene Attribute"}
+	textMappingMeans       = text{"An attribute of an extension that the source sends, and the custom attribute that it feeds. What SCIM itself names is mapped already. An emptied row is taken out.", "Ein Attribut einer Erweiterung, das die Quelle sendet, und das eigene Attribut, das es speist. Was SCIM selbst benennt, ist schon zugeordnet. Eine geleerte Zeile entfällt."}
+	textMapSchema          = text{"Schema (URN)", "Schema (URN)"}
+	textMapAttribute       = text{"Attribute", "Attribut"}
+	textMapPath            = text{"Feeds (customAttributes.…)", "Speist (customAttributes.…)"}
+	textDeleteSourceLead   = text{"The source can push nothing more. That cannot be taken back.", "Die Quelle kann nichts mehr übertragen. Das lässt sich nicht zurücknehmen."}
+	textDeleteSourceTokens = text{"Its tokens end at once.", "Ihre Token enden sofort."}
+	textDeleteSourceUsers  = text{"The users and groups that it has pushed stay, and stay SCIM's.", "Die Benutzer und Gruppen, die sie übertragen hat, bleiben, und bleiben SCIM zugeordnet."}
+	textDeleteSourceAgain  = text{"A new source has another address, and knows nothing of what this one has pushed. To stop it for a while, pause it.", "Eine neue Quelle hat eine andere Adresse und weiß nichts von dem, was diese übertragen hat. Um sie eine Weile anzuhalten, pausieren Sie sie."}
+	textSourceDeleted      = text{"Deleted. Its tokens open nothing any more.", "Gelöscht. Ihre Token öffnen nichts mehr."}
+)
+
+// Taking back what a source has changed.
+var (
+	textTakeBackTab        = text{"Take back", "Zurücknehmen"}
+	textTakeBackDots       = text{"Take back what it changed…", "Zurücknehmen, was sie änderte…"}
+	textTakeBackLead       = text{"What this source has changed in the directory since a time is put back, as one act. First it is counted: nothing is written by that.", "Was diese Quelle seit einem Zeitpunkt im Verzeichnis geändert hat, wird zurückgesetzt, in einem Zug. Zuerst wird gezählt: Dabei wird nichts geschrieben."}
+	textTakeBackFollows    = text{"What somebody else has changed since stays. Who was suspended is active again, whom it has made is deleted and can be restored for 30 days. Accounts follow by the next runs, which the guard watches.", "Was seither jemand anderes geändert hat, bleibt. Wer gesperrt wurde, ist wieder aktiv; wen sie angelegt hat, wird gelöscht und lässt sich 30 Tage wiederherstellen. Konten folgen mit den nächsten Läufen, über die die Schranke wacht."}
+	textTakeBackSince      = text{"Changes since", "Änderungen seit"}
+	textTakeBackSinceUTC   = text{"Changes since (UTC)", "Änderungen seit (UTC)"}
+	textTakeBackCount      = text{"Count what would be taken back", "Zählen, was zurückgenommen würde"}
+	textTakeBackCounted    = text{"Only counted: nothing has been taken back yet.", "Nur gezählt: Noch ist nichts zurückgenommen."}
+	textTakeBackOther      = text{"Choose another time", "Anderen Zeitpunkt wählen"}
+	textTakeBackPauses     = text{"The source is paused with it, since it would push the same again. It stays so until somebody resumes it.", "Die Quelle wird dabei pausiert, sonst übertrüge sie dasselbe wieder. Sie bleibt es, bis jemand sie fortsetzt."}
+	textTakeBackStarted    = text{"It is being taken back. The source is paused.", "Es wird zurückgenommen. Die Quelle ist pausiert."}
+	textNothingToTakeBack  = text{"There is nothing to take back since then.", "Seitdem gibt es nichts zurückzunehmen."}
+	textNoSince            = text{"The time since when cannot be read. Nothing was done.", "Der Zeitpunkt ist nicht lesbar. Nichts wurde ausgeführt."}
+	textBackEdited         = text{"Users put back", "Zurückgesetzte Benutzer"}
+	textBackRestored       = text{"Users restored", "Wiederhergestellte Benutzer"}
+	textBackDeleted        = text{"Users deleted", "Gelöschte Benutzer"}
+	textBackGroupsEdited   = text{"Groups put back", "Zurückgesetzte Gruppen"}
+	textBackGroupsRestored = text{"Groups restored", "Wiederhergestellte Gruppen"}
+	textBackGroupsDeleted  = text{"Groups deleted", "Gelöschte Gruppen"}
+	textBackMembersAdded   = text{"Members put back", "Zurückgekehrte Mitglieder"}
+	textBackMembersRemoved = text{"Members taken out", "Herausgenommene Mitglieder"}
+	textBackKept           = text{"Stay: changed since", "Bleiben: seither geändert"}
+	textBackUnchanged      = text{"As before already", "Schon wie zuvor"}
+	countTakeBack          = number{text{"Take %s change back", "%s Änderung zurücknehmen"}, text{"Take %s changes back", "%s Änderungen zurücknehmen"}}
+)
+
+// How a source is set up at its identity provider. Quoted names are those of the
+// provider's pages.
+var (
+	textSetUpAt    = text{"Set it up at the provider:", "Beim Anbieter einrichten:"}
+	textPasteThese = text{"Enter these values there:", "Diese Werte dort eintragen:"}
+	textFieldThere = text{"Field there", "Feld dort"}
+	textValueHere  = text{"Value", "Wert"}
+	setUpOktaOpen  = []text{
+		text{"In the admin console of Okta open “Applications”, press “Create App Integration” and choose SAML 2.0 or SWA.", "In der Admin-Konsole von Okta „Applications“ öffnen, „Create App Integration“ wählen, dann SAML 2.0 oder SWA."},
+		text{"On the tab “General” set “Provisioning” to SCIM and save. The tab “Provisioning” appears: open “Integration” there.", "Auf dem Reiter „General“ „Provisioning“ auf SCIM stellen und speichern. Der Reiter „Provisioning“ erscheint: dort „Integration“ öffnen."}}
+	setUpOktaThen = []text{
+		text{"Tick “Push New Users”, “Push Profile Updates” and “Push Groups”, press “Test Connector Configuration”, and save.", "„Push New Users“, „Push Profile Updates“ und „Push Groups“ ankreuzen, „Test Connector Configuration“ drücken und speichern."},
+		text{"Under “Provisioning”, “To App”, enable “Create Users”, “Update User Attributes” and “Deactivate Users”.", "Unter „Provisioning“, „To App“, „Create Users“, „Update User Attributes“ und „Deactivate Users“ einschalten."},
+		text{"Assign people under “Assignments”, and groups under “Push Groups”.", "Personen unter „Assignments“ zuweisen, Gruppen unter „Push Groups“."}}
+	setUpEntraOpen = []text{
+		text{"In the Entra admin center open “Enterprise applications”, “New application”, “Create your own application”, and choose the one that is not in the gallery.", "Im Entra Admin Center „Enterprise applications“, „New application“, „Create your own application“ öffnen und die Anwendung wählen, die nicht im Katalog ist."},
+		text{"Open “Provisioning” and set the mode to “Automatic”.", "„Provisioning“ öffnen und den Modus auf „Automatic“ stellen."}}
+	setUpEntraThen = []text{
+		text{"Press “Test Connection”, and save.", "„Test Connection“ drücken und speichern."},
+		text{"Under “Mappings” match users by userName, or by externalId filled from objectId. Switch off what you do not want to be sent.", "Unter „Mappings“ Benutzer über userName abgleichen oder über externalId, gefüllt aus objectId. Ausschalten, was nicht gesendet werden soll."},
+		text{"Under “Settings” leave the scope at assigned users and groups only, and set a threshold for accidental deletions.", "Unter „Settings“ den Umfang bei den zugewiesenen Benutzern und Gruppen lassen und eine Schwelle gegen versehentliches Löschen setzen."},
+		text{"Assign people and groups, and set the provisioning status to “On”. Entra sends in cycles; “Provision on demand” sends one person at once.", "Personen und Gruppen zuweisen und den Bereitstellungsstatus auf „On“ stellen. Entra sendet in Zyklen; „Provision on demand“ sendet eine Person sofort."}}
+	setUpOneLoginOpen = []text{
+		text{"Under “Applications”, “Add App”, look for “SCIM Provisioner with SAML (SCIM v2 Enterprise)”, add it, and open “Configuration”.", "Unter „Applications“, „Add App“, „SCIM Provisioner with SAML (SCIM v2 Enterprise)“ suchen, hinzufügen und „Configuration“ öffnen."}}
+	setUpOneLoginThen = []text{
+		text{"Press “Enable” at the API connection, and save.", "Bei der API-Verbindung „Enable“ drücken und speichern."},
+		text{"Under “Parameters” set scimusername to the e-mail address.", "Unter „Parameters“ scimusername auf die E-Mail-Adresse setzen."},
+		text{"Under “Provisioning” enable it, and choose what a deletion there does: suspend and delete are both understood.", "Unter „Provisioning“ einschalten und wählen, was ein Löschen dort bewirkt: Sperren und Löschen werden beide verstanden."}}
+	setUpJumpCloudOpen = []text{
+		text{"Under “SSO Applications” open your application, or add a custom one, and open its tab “Identity Management”.", "Unter „SSO Applications“ Ihre Anwendung öffnen oder eine eigene hinzufügen, dann deren Reiter „Identity Management“."}}
+	setUpJumpCloudThen = []text{
+		text{"As the test user's e-mail name an address that nobody here has: the test makes a user of it.", "Als E-Mail des Testbenutzers eine Adresse nennen, die hier niemand hat: Der Test legt einen Benutzer damit an."},
+		text{"Switch “Group Management” on, press “Test Connection”, then “Activate”.", "„Group Management“ einschalten, „Test Connection“ drücken, dann „Activate“."},
+		text{"Give the user groups of those who are to be pushed access to the application.", "Den Benutzergruppen, deren Mitglieder übertragen werden sollen, Zugriff auf die Anwendung geben."}}
+	setUpRipplingOpen = []text{
+		text{"Under “IT”, “Third-Party Access”, add a custom application, and choose “User Management via SCIM”.", "Unter „IT“, „Third-Party Access“, eine eigene Anwendung hinzufügen und „User Management via SCIM“ wählen."}}
+	setUpRipplingThen = []text{
+		text{"Switch on groups, pagination, and PATCH for groups.", "Gruppen, Seitenweise-Abruf (pagination) und PATCH für Gruppen einschalten."},
+		text{"Choose the attributes: externalId, emails.primary, name, employeeNumber, and what else you want.", "Die Attribute wählen: externalId, emails.primary, name, employeeNumber und was Sie sonst möchten."}}
+	setUpAuthentikOpen = []text{
+		text{"In the admin interface open “Applications”, “Providers”, press “Create”, and choose the SCIM provider.", "In der Admin-Oberfläche „Applications“, „Providers“ öffnen, „Create“ drücken und den SCIM-Anbieter wählen."}}
+	setUpAuthentikThen = []text{
+		text{"Open the application whose people are to be pushed, add the provider under “Backchannel Providers”, and save.", "Die Anwendung öffnen, deren Personen übertragen werden sollen, den Anbieter unter „Backchannel Providers“ hinzufügen und speichern."},
+		text{"Choose the group to filter users by, or everybody is pushed.", "Die Gruppe wählen, nach der Benutzer gefiltert werden; sonst werden alle übertragen."}}
+	setUpPingOpen = []text{
+		text{"In PingOne open the provisioning of “Integrations” and add a connection to an identity store of the kind SCIM outbound; in PingFederate, an SP connection with outbound provisioning by SCIM 2.0.", "In PingOne bei „Integrations“ die Bereitstellung öffnen und eine Verbindung zu einem Identitätsspeicher der Art „SCIM Outbound“ hinzufügen; in PingFederate eine SP-Verbindung mit „Outbound Provisioning“ über SCIM 2.0."}}
+	setUpPingThen = []text{
+		text{"Test the connection, and save it.", "Die Verbindung testen und speichern."},
+		text{"Add a rule that says whom it is for, and switch both on.", "Eine Regel hinzufügen, die sagt, für wen sie gilt, und beides einschalten."}}
+	setUpOtherOpen = []text{
+		text{"Look in your identity provider for provisioning by SCIM 2.0 to an application of your own.", "Suchen Sie bei Ihrem Identitätsanbieter die Bereitstellung per SCIM 2.0 für eine eigene Anwendung."}}
+	setUpOtherThen = []text{
+		text{"Have it create, update and deactivate users, and push groups if it can. Each user needs an e-mail address, or a user name that is one.", "Benutzer anlegen, ändern und deaktivieren lassen, und Gruppen übertragen, wenn er das kann. Jeder Benutzer braucht eine E-Mail-Adresse oder einen Benutzernamen, der eine ist."},
+		text{"Test the connection there.", "Testen Sie dort die Verbindung."}}
 )
 
 // What was done.

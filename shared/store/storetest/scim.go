@@ -248,6 +248,34 @@ func testScimClients(s *suite) {
 	_, err = s.ScimClients.RevokeScimToken(ctx, quiet, okta, "sct_2")
 	s.want(err, directory.ErrNotFound)
 
+	s.requests()
+
+	s.must(s.ScimClients.SaveScimMark(ctx, okta, "q", 101, "3:x", time.Hour))
+	s.must(s.ScimClients.SaveScimMark(ctx, okta, "q", 201, "5:x", time.Hour))
+	for index, want := range map[int]int{1: 0, 101: 101, 200: 101, 201: 201, 9000: 201} {
+		if at, cursor, err := s.ScimClients.ScimMark(ctx, okta, "q", index); err != nil || at != want || (cursor == "") != (want == 0) {
+			s.Errorf("the mark below %d is at %d, %q, %v; want %d", index, at, cursor, err, want)
+		}
+	}
+	if at, _, err := s.ScimClients.ScimMark(ctx, okta, "another", 201); err != nil || at != 0 {
+		s.Errorf("the mark of another question: %d, %v", at, err)
+	}
+	s.pass(time.Hour)
+	if at, _, err := s.ScimClients.ScimMark(ctx, okta, "q", 201); err != nil || at != 0 {
+		s.Errorf("an old mark: %d, %v", at, err)
+	}
+
+	s.want(s.ScimClients.DeleteScimClient(ctx, quiet, &stale), directory.ErrStale)
+	s.must(s.ScimClients.DeleteScimClient(ctx, quiet, &c))
+	if client, token, _, err := s.ScimClients.ScimAccess(ctx, okta, "sct_1"); client != nil || token != nil || err != nil {
+		s.Errorf("after the end: %v, %v, %v", client, token, err)
+	}
+}
+
+// requests demands what a client asked for, all and of a sort, and whom it pushed.
+func (s *suite) requests() {
+	s.Helper()
+	ctx := s.Context()
 	for i := range 5 {
 		s.must(s.ScimClients.LogScimRequest(ctx, okta, &directory.ScimRequest{At: s.Now().Add(time.Duration(i) * time.Second), Method: "GET", Path: fmt.Sprint("/Users/", i), Status: 200}, directory.ScimCount{}))
 	}
@@ -277,27 +305,6 @@ func testScimClients(s *suite) {
 	}
 	if list, err := s.ScimClients.ScimClientsOf(ctx, directory.UserMember("usr_nobody")); err != nil || len(list) != 0 {
 		s.Errorf("the clients of nobody: %v, %v", list, err)
-	}
-
-	s.must(s.ScimClients.SaveScimMark(ctx, okta, "q", 101, "3:x", time.Hour))
-	s.must(s.ScimClients.SaveScimMark(ctx, okta, "q", 201, "5:x", time.Hour))
-	for index, want := range map[int]int{1: 0, 101: 101, 200: 101, 201: 201, 9000: 201} {
-		if at, cursor, err := s.ScimClients.ScimMark(ctx, okta, "q", index); err != nil || at != want || (cursor == "") != (want == 0) {
-			s.Errorf("the mark below %d is at %d, %q, %v; want %d", index, at, cursor, err, want)
-		}
-	}
-	if at, _, err := s.ScimClients.ScimMark(ctx, okta, "another", 201); err != nil || at != 0 {
-		s.Errorf("the mark of another question: %d, %v", at, err)
-	}
-	s.pass(time.Hour)
-	if at, _, err := s.ScimClients.ScimMark(ctx, okta, "q", 201); err != nil || at != 0 {
-		s.Errorf("an old mark: %d, %v", at, err)
-	}
-
-	s.want(s.ScimClients.DeleteScimClient(ctx, quiet, &stale), directory.ErrStale)
-	s.must(s.ScimClients.DeleteScimClient(ctx, quiet, &c))
-	if client, token, _, err := s.ScimClients.ScimAccess(ctx, okta, "sct_1"); client != nil || token != nil || err != nil {
-		s.Errorf("after the end: %v, %v, %v", client, token, err)
 	}
 }
 

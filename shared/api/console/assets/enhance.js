@@ -48,16 +48,16 @@ const swap = async (target, url, push) => {
 // look asks again, while somebody sees the page, whether anything has changed.
 const began = Date.now()
 const look = () => {
-  const main = $('#main[data-poll]')
-  if (!main) return
-  const pause = Date.now() - began > 120000 ? Math.max(10000, +main.dataset.poll) : +main.dataset.poll
+  const part = $('[data-poll]') // the page, or a part of it that is a page of its own as well
+  if (!part) return
+  const id = '#' + part.id, from = part.dataset.from, pause = Date.now() - began > 120000 ? Math.max(10000, +part.dataset.poll) : +part.dataset.poll
   setTimeout(async () => {
     const open = $('#main details[open]'), typing = document.activeElement && /INPUT|TEXTAREA|SELECT/.test(document.activeElement.tagName)
     if (!document.hidden && !typing && !(open && open.contains(document.activeElement))) {
-      const before = $('#main .badge')?.textContent
-      const page = await swap('#main', location.href, false)
-      const after = $('#main .badge')?.textContent
-      if (page && before !== after) { tell(page.title); document.title = page.title }
+      const before = $(id + ' .badge')?.textContent
+      const page = await swap(id, from || location.href, false)
+      const after = $(id + ' .badge')?.textContent
+      if (page && before !== after) { tell(from ? $(id + ' h2').textContent : page.title); if (!from) document.title = page.title }
     }
     look()
   }, pause)
