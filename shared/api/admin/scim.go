@@ -28,7 +28,7 @@ type ScimClients interface {
 
 // ClientDoctor looks at a client that pushes by SCIM; *doctor.Clients does.
 type ClientDoctor interface {
-	Of(ctx context.Context, c *directory.ScimClient) (doctor.ClientReport, error)
+	Of(ctx context.Context, c *directory.ScimClient) ([]doctor.Finding, error)
 }
 
 // ScimClientPath names a client in a path.
@@ -60,6 +60,17 @@ type scimClientOutput struct {
 	Body ScimClientView
 }
 
+// JudgedScimClient is a client with what the doctor finds about it.
+type JudgedScimClient struct {
+	ScimClientView
+	Findings []doctor.Finding `json:"findings" doc:"What is wrong with the client, or will be, the gravest first"`
+}
+
+type judgedScimClient struct {
+	ETag string `header:"ETag"`
+	Body JudgedScimClient
+}
+
 type createdScimClient struct {
 	ETag     string `header:"ETag"`
 	Location string `header:"Location"`
@@ -89,14 +100,12 @@ func (a *API) scimClients() {
 	register(a, operation{id: "listScimClients", method: http.MethodGet, path: "/v1/scim-clients", scope: ScopeRead,
 		summary: "List the clients that push by SCIM, oldest first", more: "Each with its newest request, and how long its tokens last."}, a.listScimClients)
 	register(a, operation{id: "getScimClient", method: http.MethodGet, path: "/v1/scim-clients/{id}", scope: ScopeRead,
-		summary: "Read a client that pushes by SCIM"}, a.getScimClient)
+		summary: "Read a client that pushes by SCIM, and what is wrong with it",
+		more:    "The findings are judged on the spot by its record, its tokens and its last 200 requests of 24 hours; they are in GET /v1/attention as well."}, a.getScimClient)
 	register(a, operation{id: "editScimClient", method: http.MethodPatch, path: "/v1/scim-clients/{id}", scope: ScopeAdmin,
 		summary: "Edit a client, or pause it", body: schema[provision.ClientEdit](a), types: patchTypes}, a.editScimClient)
 	register(a, operation{id: "deleteScimClient", method: http.MethodDelete, path: "/v1/scim-clients/{id}", scope: ScopeAdmin,
 		summary: "Delete a client with its tokens", more: "What it has pushed stays in the directory."}, a.deleteScimClient)
-	register(a, operation{id: "getScimClientHealth", method: http.MethodGet, path: "/v1/scim-clients/{id}/health", scope: ScopeRead,
-		summary: "Look at a client: is it silent or paused, were its requests refused, does its token end",
-		more:    "Judged on the spot by its record, its tokens and its last 200 requests of 24 hours. What is found is in GET /v1/attention as well."}, a.getScimClientHealth)
 	register(a, operation{id: "createScimToken", method: http.MethodPost, path: "/v1/scim-clients/{id}/tokens", scope: ScopeAdmin, status: 201,
 		summary: "Make a token of a client", more: scimTokenText, body: schema[NewScimToken](a), optional: true}, a.createScimToken)
 	register(a, operation{id: "listScimTokens", method: http.MethodGet, path: "/v1/scim-clients/{id}/tokens", scope: ScopeRead,
@@ -163,19 +172,13 @@ func (a *API) listScimClients(ctx context.Context, _ Caller, in *struct{ Paging 
 	})
 }
 
-func (a *API) getScimClient(ctx context.Context, _ Caller, in *ScimClientPath) (*scimClientOutput, error) {
-	c, err := a.ScimClients.Get(ctx, directory.ScimClientID(in.ID))
-	return &scimClientOutput{etagOf(c.Version), viewScimClient(c)}, err
-}
-
-func (a *API) getScimClientHealth(ctx context.Context, _ Caller, in *ScimClientPath) (*output[doctor.ClientReport], error) {
+func (a *API) getScimClient(ctx context.Context, _ Caller, in *ScimClientPath) (*judgedScimClient, error) {
 	c, err := a.ScimClients.Get(ctx, directory.ScimClientID(in.ID))
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.ClientDoctor.Of(ctx, &c)
-	r.Findings = orEmpty(r.Findings)
-	return &output[doctor.ClientReport]{r}, err
+	found, err := a.ClientDoctor.Of(ctx, &c)
+	return &judgedScimClient{etagOf(c.Version), JudgedScimClient{viewScimClient(c), orEmpty(found)}}, err
 }
 
 // scimClientEditing is what every edit of a client takes.

@@ -83,7 +83,6 @@ var operations = map[string]struct {
 	"POST /v1/scim-clients/{id}/tokens":                        {ScopeAdmin, false},
 	"GET /v1/scim-clients/{id}/tokens":                         {ScopeRead, false},
 	"DELETE /v1/scim-clients/{id}/tokens/{tokenId}":            {ScopeAdmin, false},
-	"GET /v1/scim-clients/{id}/health":                         {ScopeRead, false},
 	"GET /v1/scim-clients/{id}/requests":                       {ScopeRead, false},
 	"POST /v1/scim-clients/{id}/take-back":                     {ScopeAdmin, false}, // and ScopeWrite: TestTakeBack
 	"GET /v1/groups/{id}/uses":                                 {ScopeRead, false},

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -148,6 +149,7 @@ func sourcePage(v *visit) (answer, error) {
 				v.fact(textCreated, v.moment(c.Created)), v.fact(textUpdated, v.ago(c.Updated)), v.fact(textID, code(string(c.ID)))),
 			h.Div(h.Class("row"), pause, link(query("/console/users", "source", string(directory.SourceSCIM)), h.Class("button quiet"), v.say(textLookAtThem)))),
 		first,
+		g.Iff(len(c.Findings) > 0, func() g.Node { return h.Section(h.H2(v.say(textHealth)), v.findingList(c.Findings)) }),
 		h.Section(h.H2(v.say(textTokens)), partly(v, listed, func(p page[directory.ScimToken]) g.Node { return v.tokenTable(&c, p.Items) }), h.Div(h.Class("row"), v.linkButton(scopeAdmin, at+"/token", textIssueToken, ""))),
 		h.Section(h.H2(v.say(textRequests)), partly(v, requests, func(p page[directory.ScimRequest]) g.Node { return v.lately(at, p) })),
 		v.asCall("GET", apiPath("scim-clients", id))), nil
@@ -352,7 +354,7 @@ func (v *visit) sourceSettings(c *scimClient, typed *directory.ScimClient, p *pr
 	})
 	page := v.ofSource(c, "/settings", g.Iff(p != nil, func() g.Node { return v.problem(p) }),
 		h.Form(h.Method("post"), h.Action(at), h.Class("stack use"), h.Data("busy", ""), h.Data("ask", ""), hidden("version", itoa(int(c.Version))),
-			v.field("name", textName, textSourceNameHelp, typed.Name, faultOf(p, "name"), h.Required()), v.sourceFields(typed),
+			v.field("name", textName, textSourceNameHelp, typed.Name, faultOf(p, "name"), h.Required()), v.sourceFields(typed), v.sourceSettingFields(typed, p),
 			h.FieldSet(h.Class("mapping"), h.Legend(v.say(textMapping)), h.P(h.Class("faint"), v.say(textMappingMeans)), v.table(textMapping, []column{schema, attribute, path}, rows)),
 			h.Div(h.Class("row decide"), g.Iff(v.s.has(scopeAdmin), func() g.Node { return h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)) }), g.If(!v.s.has(scopeAdmin), v.lacking(scopeAdmin, textSave)))),
 		v.asCall(http.MethodPatch, apiPath("scim-clients", string(c.ID))))
@@ -362,10 +364,23 @@ func (v *visit) sourceSettings(c *scimClient, typed *directory.ScimClient, p *pr
 	return page
 }
 
+// sourceSettingFields are the settings that a client is not asked about when it begins.
+func (v *visit) sourceSettingFields(typed *directory.ScimClient, p *problem) g.Node {
+	return g.Group([]g.Node{
+		h.FieldSet(h.Legend(v.say(textUsageLocation)), h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("country"), h.Value("1"), g.If(typed.CountryAsUsageLocation, h.Checked())), h.Span(v.say(textCountryAsUsage)))),
+		v.field("silentDays", textSilentDays, textSilentDaysHelp, itoa(typed.SilentDays), faultOf(p, "silentDays"), g.Attr("inputmode", "numeric"), h.Required()),
+		v.field("oauthClientId", textOAuthClientID, textOAuthClientIDHelp, typed.OAuthClientID, faultOf(p, "oauthClientId"))})
+}
+
 // typedSource is what stands in the fields of a client's form.
 func (v *visit) typedSource() directory.ScimClient {
 	f := v.r.PostForm
-	c := directory.ScimClient{Name: strings.TrimSpace(f.Get("name")), Provider: directory.ScimProvider(f.Get("provider")), Strict: f.Get("mode") == "strict", OwnOnly: f.Get("sees") == "own", Mapping: []directory.ScimMapping{}}
+	c := directory.ScimClient{Name: strings.TrimSpace(f.Get("name")), Provider: directory.ScimProvider(f.Get("provider")), Strict: f.Get("mode") == "strict", OwnOnly: f.Get("sees") == "own", CountryAsUsageLocation: f.Get("country") != "", OAuthClientID: strings.TrimSpace(f.Get("oauthClientId")), Mapping: []directory.ScimMapping{}}
+
+	var err error
+	if c.SilentDays, err = strconv.Atoi(strings.TrimSpace(f.Get("silentDays"))); err != nil {
+		c.SilentDays = -1 // which /v1 refuses, naming the field
+	}
 	at := func(list []string, i int) string {
 		if i >= len(list) {
 			return ""
@@ -380,13 +395,20 @@ func (v *visit) typedSource() directory.ScimClient {
 	return c
 }
 
-// sourceEdit is what /v1 is told of a client.
+// sourceEdit is what /v1 is told of a client: of a new one the first members.
 type sourceEdit struct {
-	Name     string                   `json:"name"`
-	Provider directory.ScimProvider   `json:"provider"`
-	Strict   bool                     `json:"strict"`
-	OwnOnly  bool                     `json:"ownOnly"`
-	Mapping  *[]directory.ScimMapping `json:"mapping,omitempty"`
+	Name     string                 `json:"name"`
+	Provider directory.ScimProvider `json:"provider"`
+	Strict   bool                   `json:"strict"`
+	OwnOnly  bool                   `json:"ownOnly"`
+	*sourceSettings
+}
+
+type sourceSettings struct {
+	CountryAsUsageLocation bool                    `json:"countryAsUsageLocation"`
+	SilentDays             int                     `json:"silentDays"`
+	OAuthClientID          string                  `json:"oauthClientId"`
+	Mapping                []directory.ScimMapping `json:"mapping"`
 }
 
 // saveSource saves the settings of a client, onto the version that was seen.
@@ -396,7 +418,7 @@ func saveSource(v *visit) (answer, error) {
 	if version == "" { // not of the form
 		return redirect{at + "/settings"}, nil
 	}
-	_, err := v.call(v.ctx, http.MethodPatch, apiPath("scim-clients", v.id()), sourceEdit{typed.Name, typed.Provider, typed.Strict, typed.OwnOnly, &typed.Mapping}, nil, ifMatch(version)...)
+	_, err := v.call(v.ctx, http.MethodPatch, apiPath("scim-clients", v.id()), sourceEdit{typed.Name, typed.Provider, typed.Strict, typed.OwnOnly, &sourceSettings{typed.CountryAsUsageLocation, typed.SilentDays, typed.OAuthClientID, typed.Mapping}}, nil, ifMatch(version)...)
 	p, ours := asProblem(err)
 	switch {
 	case err == nil:

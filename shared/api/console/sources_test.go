@@ -1,11 +1,15 @@
 package console
 
 import (
+	"cmp"
+	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"bindery/shared/core/provision"
 	"bindery/shared/directory"
 )
 
@@ -13,6 +17,7 @@ import (
 func okta(now time.Time) scimClient {
 	c := scimClient{BasePath: "/scim/scl_1/v2"}
 	c.ID, c.Name, c.Provider, c.Version, c.Created, c.Updated = "scl_1", "Okta", directory.ProviderOkta, 3, now.Add(-90*24*time.Hour), now.Add(-time.Hour)
+	c.SilentDays, c.Findings = 7, []finding{{Code: directory.CodeScimTokenEnding, Severity: "critical", Subject: "sct_1", Evidence: "The token that the client uses ends on 2026-12-07.", Consequence: "From then on whatever the client sends is refused with 401.", Next: "Make another token of the client."}}
 	c.Mapping = []directory.ScimMapping{{Schema: "urn:acme:User", Attribute: "badge", Path: "customAttributes.badge"}}
 	return c
 }
@@ -302,6 +307,32 @@ func TestSetUps(t *testing.T) {
 	for _, p := range directory.ScimProviders {
 		if setupOf(p).provider != p {
 			t.Errorf("%s has no set-up", p)
+		}
+	}
+}
+
+// TestEverySourceSettingHasAField: what /v1 takes of a client, the page can set; pausing is
+// a button of its own.
+func TestEverySourceSettingHasAField(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	var sent map[string]any
+	data, err := json.Marshal(sourceEdit{sourceSettings: &sourceSettings{}})
+	if err == nil {
+		err = json.Unmarshal(data, &sent)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := w.get("/console/sources/scl_1/settings")
+	fields := map[string]string{"strict": "mode", "ownOnly": "sees", "countryAsUsageLocation": "country", "mapping": "path"}
+	for f := range reflect.TypeFor[provision.ClientEdit]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if _, is := sent[name]; !is && name != "paused" {
+			t.Errorf("the console does not send %s", name)
+		}
+		if field := cmp.Or(fields[name], name); name != "paused" {
+			page.has(`name="` + field + `"`)
 		}
 	}
 }

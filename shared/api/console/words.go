@@ -1354,6 +1354,12 @@ var (
 // The settings of a source, and its end.
 var (
 	textMapping            = text{"Attributes of its own", "Eigene Attribute"}
+	textUsageLocation      = text{"Usage location", "Nutzungsstandort"}
+	textCountryAsUsage     = text{"Take the country of the work address where the source sends no usage location, if it is a code of two letters.", "Das Land der Arbeitsadresse nehmen, wo die Quelle keinen Nutzungsstandort sendet, wenn es ein Kürzel aus zwei Buchstaben ist."}
+	textSilentDays         = text{"Silent after days", "Still nach Tagen"}
+	textSilentDaysHelp     = text{"After so many days without a request you are told, 90 at most. 0 for a source that sends only when somebody joins, changes or leaves.", "Nach so vielen Tagen ohne Anfrage wird es Ihnen gemeldet, höchstens 90. 0 für eine Quelle, die nur sendet, wenn jemand kommt, sich ändert oder geht."}
+	textOAuthClientID      = text{"App of a JWT (client_id)", "Anwendung eines JWT (client_id)"}
+	textOAuthClientIDHelp  = text{"Only for a source that gets its tokens from the sign-in service by client credentials: the app whose tokens push as this source. Empty for none.", "Nur für eine Quelle, die ihre Tokens per Client Credentials vom Anmeldedienst holt: die Anwendung, deren Tokens als diese Quelle übertragen. Leer für keine."}
 	textMappingMeans       = text{"An attribute of an extension that the source sends, and the custom attribute that it feeds. What SCIM itself names is mapped already. An emptied row is taken out.", "Ein Attribut einer Erweiterung, das die Quelle sendet, und das eigene Attribut, das es speist. Was SCIM selbst benennt, ist schon zugeordnet. Eine geleerte Zeile entfällt."}
 	textMapSchema          = text{"Schema (URN)", "Schema (URN)"}
 	textMapAttribute       = text{"Attribute", "Attribut"}

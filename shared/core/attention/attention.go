@@ -52,7 +52,7 @@ type health interface {
 
 // clients looks at the clients that push by SCIM.
 type clients interface {
-	All(ctx context.Context) ([]doctor.ClientReport, error)
+	All(ctx context.Context) ([]doctor.JudgedClient, error)
 }
 
 // Service gathers. It may be used by many goroutines.
@@ -279,19 +279,18 @@ func ofFindings(findings []doctor.Finding, at time.Time) []Item {
 // ofClients are the findings about the clients that push by SCIM. One that somebody has
 // paused waits for that somebody.
 func (s *Service) ofClients(ctx context.Context, only Urgency) ([]Item, error) {
-	reports, err := s.Stores.Clients.All(ctx)
+	clients, err := s.Stores.Clients.All(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var list []Item
-	for i := range reports {
-		r := &reports[i]
-		for _, i := range ofFindings(r.Findings, r.CheckedAt) {
+	for _, c := range clients {
+		for _, i := range ofFindings(c.Findings, s.Now()) {
 			if i.Code == directory.CodeScimClientPaused || i.Code == directory.CodeScimClientWaiting {
 				i.Urgency = Waiting
 			}
 			if only == "" || i.Urgency == only {
-				i.ScimClientID, i.ScimClientName = r.ScimClientID, r.Name
+				i.ScimClientID, i.ScimClientName = c.ID, c.Name
 				list = append(list, i)
 			}
 		}

@@ -34,12 +34,11 @@ type scimClients interface {
 	FindScimRequests(ctx context.Context, c directory.ScimClientID, keep func(*directory.ScimRequest) bool, cursor string, limit int) ([]directory.ScimRequest, string, error)
 }
 
-// ClientReport is what a look at a client came to.
-type ClientReport struct {
-	ScimClientID directory.ScimClientID `json:"scimClientId"`
-	Name         string                 `json:"name"`
-	CheckedAt    time.Time              `json:"checkedAt"`
-	Findings     []Finding              `json:"findings"`
+// JudgedClient is a client with what was found about it.
+type JudgedClient struct {
+	ID       directory.ScimClientID
+	Name     string
+	Findings []Finding
 }
 
 // ClientFacts are what is known of a client.
@@ -72,40 +71,41 @@ const (
 )
 
 // All looks at the clients, the oldest hundred of them, beside each other.
-func (c *Clients) All(ctx context.Context) ([]ClientReport, error) {
+func (c *Clients) All(ctx context.Context) ([]JudgedClient, error) {
 	list, _, err := c.Records.ListScimClients(ctx, "", mostClients)
 	if err != nil {
 		return nil, err
 	}
-	reports := make([]ClientReport, len(list))
+	judged := make([]JudgedClient, len(list))
 	looks, ctx := errgroup.WithContext(ctx)
 	looks.SetLimit(clientsAtOnce)
 	for i := range list {
 		looks.Go(func() (err error) {
-			reports[i], err = c.Of(ctx, &list[i])
+			judged[i] = JudgedClient{ID: list[i].ID, Name: list[i].Name}
+			judged[i].Findings, err = c.Of(ctx, &list[i])
 			return err
 		})
 	}
-	return reports, looks.Wait()
+	return judged, looks.Wait()
 }
 
-// Of looks at a client.
-func (c *Clients) Of(ctx context.Context, client *directory.ScimClient) (ClientReport, error) {
+// Of looks at a client: the gravest finding first.
+func (c *Clients) Of(ctx context.Context, client *directory.ScimClient) ([]Finding, error) {
 	f := ClientFacts{Client: *client, Now: time.Now()}
 	if c.Now != nil {
 		f.Now = c.Now()
 	}
 	var err error
 	if f.Tokens, err = c.Records.ScimTokens(ctx, client.ID); err != nil {
-		return ClientReport{}, err
+		return nil, err
 	}
 	requests, next, err := c.Records.FindScimRequests(ctx, client.ID, nil, "", mostRequests)
 	if err != nil {
-		return ClientReport{}, err
+		return nil, err
 	}
 	f.Requests = slices.DeleteFunc(requests, func(r directory.ScimRequest) bool { return f.Now.Sub(r.At) > refusedWithin })
 	f.More = next != "" && len(f.Requests) == mostRequests
-	return ClientReport{client.ID, client.Name, f.Now.UTC(), JudgeClient(&f)}, nil
+	return JudgeClient(&f), nil
 }
 
 // JudgeClient turns what is known of a client into findings, the gravest first. A client
