@@ -106,11 +106,12 @@ func decodeDocument(it table.Item) (Document, error) {
 }
 
 // documentWrites are those of a document with the write of its user or group, which lives
-// then or does not. external is the place among them of the write that takes the
+// then or does not. It is stamped with the moment of that write: of a new resource the two
+// are one (RFC 7643, 3.1). external is the place among them of the write that takes the
 // externalId, or -1.
-func (d *db) documentWrites(e *DocumentEdit, wasListed, listed bool) (writes []table.Write, external int) {
+func (d *db) documentWrites(e *DocumentEdit, at time.Time, wasListed, listed bool) (writes []table.Write, external int) {
 	next := e.New
-	next.Version, next.Updated = e.Old.Version+1, d.now().UTC()
+	next.Version, next.Updated = e.Old.Version+1, at
 	if e.Old.Version == 0 {
 		next.Created = next.Updated
 	} else {
@@ -203,10 +204,10 @@ func pushedCountWrites(d *Document, was, is bool) []table.Write {
 
 // documentsBeside are the writes of documents that go with the edit of a user or group: of
 // the one that is pushed, and, where it is deleted or restored by that, of all others.
-func (d *db) documentsBeside(ctx context.Context, of directory.MemberRef, lived, lives bool, e *DocumentEdit) (writes []table.Write, external int, err error) {
+func (d *db) documentsBeside(ctx context.Context, of directory.MemberRef, at time.Time, lived, lives bool, e *DocumentEdit) (writes []table.Write, external int, err error) {
 	external = -1
 	if e != nil {
-		writes, external = d.documentWrites(e, lived && e.Old.Version > 0, lives)
+		writes, external = d.documentWrites(e, at, lived && e.Old.Version > 0, lives)
 	}
 	if lived == lives {
 		return writes, external, nil
@@ -353,7 +354,7 @@ func (s *Documents) SaveDocument(ctx context.Context, version int64, e *Document
 		key = groupKey(g)
 	}
 	next := *e.New
-	docs, external := s.db.documentWrites(&DocumentEdit{Old: e.Old, New: &next, Freed: e.Freed}, e.Old.Version > 0, true)
+	docs, external := s.db.documentWrites(&DocumentEdit{Old: e.Old, New: &next, Freed: e.Freed}, s.db.now().UTC(), e.Old.Version > 0, true)
 	err := s.db.table.Write(ctx, slices.Concat(docs, []table.Write{{Check: &key, If: table.When(table.VersionIs(version))}})...)
 	if f, refused := failed(err); refused {
 		if err := externalTaken(f, external); err != nil {

@@ -154,7 +154,7 @@ func (s *Groups) createGroups(ctx context.Context, act directory.AuditEvent, pus
 	}
 	external := -1
 	if pushed != nil {
-		docs, at := s.db.documentWrites(pushed, false, true)
+		docs, at := s.db.documentWrites(pushed, groups[0].Updated, false, true)
 		if at >= 0 {
 			external = len(writes) + at
 		}
@@ -339,7 +339,7 @@ func (s *Groups) UpdatePushed(ctx context.Context, act directory.AuditEvent, old
 	noted := s.db.changedWrites(&next, edits{whole: (old.Deleted == nil) != (next.Deleted == nil)})
 	writes = append(writes, noted...)
 	writes = append(writes, counted...)
-	docs, external, err := s.db.documentsBeside(ctx, directory.GroupMember(g.ID), old.Deleted == nil, next.Deleted == nil, pushed)
+	docs, external, err := s.db.documentsBeside(ctx, directory.GroupMember(g.ID), next.Updated, old.Deleted == nil, next.Deleted == nil, pushed)
 	if err != nil {
 		return false, err
 	}

@@ -118,7 +118,7 @@ func (s *Users) createUsers(ctx context.Context, act directory.AuditEvent, pushe
 	}
 	external := -1
 	if pushed != nil {
-		docs, at := s.db.documentWrites(pushed, false, true)
+		docs, at := s.db.documentWrites(pushed, users[0].Updated, false, true)
 		if at >= 0 {
 			external = len(writes) + at
 		}
@@ -392,7 +392,7 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 		return "", err
 	}
 	writes = append(writes, others...)
-	docs, external, err := d.documentsBeside(ctx, directory.UserMember(u.ID), old.Deleted == nil, next.Deleted == nil, pushed)
+	docs, external, err := d.documentsBeside(ctx, directory.UserMember(u.ID), next.Updated, old.Deleted == nil, next.Deleted == nil, pushed)
 	if err != nil {
 		return "", err
 	}

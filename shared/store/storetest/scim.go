@@ -24,7 +24,7 @@ func (s *suite) push(of directory.MemberRef, externalID, body string) *store.Doc
 // pushed makes a user that a client has pushed.
 func (s *suite) pushed(address, externalID string) (directory.User, error) {
 	s.Helper()
-	u := directory.User{ID: directory.NewUserID(s.Now()), Source: directory.SourceSCIM}
+	u := directory.User{ID: directory.NewUserID(s.Now()), Source: directory.SourceSCIM, Created: s.Now(), Updated: s.Now()}
 	u.Email, u.UserName, u.State = address, address, directory.StateActive
 	return u, s.Users.CreatePushed(s.Context(), quiet, &u, s.push(directory.UserMember(u.ID), externalID, `{"a":1}`))
 }
@@ -71,7 +71,7 @@ func testDocuments(s *suite) {
 	s.must(err)
 	s.found("A1", ann.ID, 1)
 	doc, err := s.Documents.Document(ctx, okta, directory.UserMember(ann.ID))
-	if s.must(err); doc.Version != 1 || doc.ExternalID != "A1" || string(doc.Body) != `{"a":1}` || len(doc.Kept) != 1 || doc.Created.IsZero() {
+	if s.must(err); doc.Version != 1 || doc.ExternalID != "A1" || string(doc.Body) != `{"a":1}` || len(doc.Kept) != 1 || !doc.Created.Equal(ann.Created) || !doc.Updated.Equal(ann.Updated) {
 		s.Errorf("%+v", doc)
 	}
 
