@@ -31,7 +31,10 @@ type Document struct {
 	// user is found as well (ByAddress).
 	Addresses []string
 	// Kept are the attributes whose texts in the body were not taken.
-	Kept             []string
+	Kept []string
+	// Unfinished says of a group that it was made, and that not all members are in it that
+	// the client made it with: its next POST is the same one again.
+	Unfinished       bool
 	Created, Updated time.Time
 	Version          int64 // 0 before it is stored
 }
@@ -57,6 +60,7 @@ type documentBody struct {
 	Body       []byte    `json:"body"`
 	Addresses  []string  `json:"addresses,omitempty"`
 	Kept       []string  `json:"kept,omitempty"`
+	Unfinished bool      `json:"unfinished,omitempty"`
 	Created    time.Time `json:"created"`
 	Updated    time.Time `json:"updated"`
 }
@@ -90,7 +94,7 @@ func pushedCountKey(c directory.ScimClientID, t directory.MemberType, shard int)
 
 func documentItem(d *Document, listed bool) *table.Item {
 	it := &table.Item{Key: documentKey(d.Client, d.Of), Version: d.Version,
-		Body: encode(documentBody{d.ExternalID, d.Body, d.Addresses, d.Kept, d.Created, d.Updated})}
+		Body: encode(documentBody{d.ExternalID, d.Body, d.Addresses, d.Kept, d.Unfinished, d.Created, d.Updated})}
 	if listed {
 		it.Index1 = table.Key{Partition: pushedPartition(d.Client, d.Of.Type, shardOf(d.Of.ID)), Sort: d.Of.ID}
 		it.Numbers = map[string]int64{numListed: 1}
@@ -101,7 +105,7 @@ func documentItem(d *Document, listed bool) *table.Item {
 func decodeDocument(it table.Item) (Document, error) {
 	var b documentBody
 	err := decode(it, &b)
-	return Document{Client: directory.ScimClientID(it.Sort), Of: memberNamed(it.Partition[len("SD#"):]), ExternalID: b.ExternalID, Body: b.Body, Addresses: b.Addresses, Kept: b.Kept,
+	return Document{Client: directory.ScimClientID(it.Sort), Of: memberNamed(it.Partition[len("SD#"):]), ExternalID: b.ExternalID, Body: b.Body, Addresses: b.Addresses, Kept: b.Kept, Unfinished: b.Unfinished,
 		Created: b.Created, Updated: b.Updated, Version: it.Version}, err
 }
 
@@ -366,6 +370,22 @@ func (s *Documents) SaveDocument(ctx context.Context, version int64, e *Document
 		*e.New = next
 	}
 	return fail("save document", err)
+}
+
+// FinishDocument notes that a living group has all members that it was made with; nothing
+// that a client could see is changed by that. ErrStale when the document has changed since
+// it was read.
+func (s *Documents) FinishDocument(ctx context.Context, doc *Document) error {
+	next := *doc
+	next.Unfinished, next.Version = false, doc.Version+1
+	err := s.db.table.Write(ctx, table.Write{Put: documentItem(&next, true), If: table.When(table.VersionIs(doc.Version))})
+	if refused(err) {
+		return fmt.Errorf("finish document: %w", directory.ErrStale)
+	}
+	if err == nil {
+		*doc = next
+	}
+	return fail("finish document", err)
 }
 
 // purgeDocuments takes away what clients have pushed of a user or group that is no more.

@@ -128,13 +128,17 @@ func (c groupCall) known(ctx context.Context, ids []directory.UserID) error {
 }
 
 func (c groupCall) create(ctx context.Context, body *object) (resource, error) {
-	doc, edit, _, err := c.groupBody(ctx, body)
+	doc, edit, said, err := c.groupBody(ctx, body)
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")})
+	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId"), Members: len(edit.add) > 0})
 	if err != nil {
 		return nil, err
+	}
+	if r.Resumed {
+		c.notes.tell("the group was there, made by a request that was cut off before all members were in it; this one goes on with it")
+		edit.all = said
 	}
 	return c.changed(ctx, r, edit)
 }
@@ -157,7 +161,9 @@ func (c groupCall) groupBody(ctx context.Context, body *object) (doc *object, ed
 	return doc, edit, said, err
 }
 
-// changed does what is wanted of the members of a group that was read or edited.
+// changed does what is wanted of the members of a group that was read or edited. They are
+// written in portions, behind the group: what can be refused is refused by then, and what
+// is cut off is finished by the same request.
 func (c groupCall) changed(ctx context.Context, r people.GroupResult, edit memberEdit) (resource, error) {
 	id := r.Group.ID
 	c.log.GroupID, c.log.Changed = id, r.Changed
@@ -165,13 +171,38 @@ func (c groupCall) changed(ctx context.Context, r people.GroupResult, edit membe
 		c.notes.tell("%s", note)
 	}
 	g := &pushedGroup{r.PushedGroup}
+	if !edit.empty() {
+		if err := c.changeMembers(ctx, &r.Group, edit); err != nil {
+			return nil, c.cutOff(ctx, err)
+		}
+	}
+	if err := c.Pushes.FinishGroup(ctx, &c.client, &g.PushedGroup); err != nil {
+		return nil, c.cutOff(ctx, err)
+	}
 	if edit.empty() {
 		return g, nil
 	}
+	var err error
+	g.PushedGroup, err = c.Pushes.GetGroup(ctx, &c.client, id)
+	return g, err
+}
+
+// cutOff is the error of a request of which a part may be done already.
+func (c groupCall) cutOff(ctx context.Context, err error) error {
+	busy := errors.Is(err, directory.ErrBusy) || errors.Is(err, directory.ErrStale)
+	if len(c.log.Changed) == 0 || !busy {
+		return err
+	}
+	c.Log.WarnContext(ctx, "a SCIM request was cut off", "group", c.log.GroupID, "error", err)
+	return &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 5, Cause: err,
+		Detail: "Others edit the same at this moment. A part of the request is done, and not all of it: send the same request again, which does the rest."}
+}
+
+func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit memberEdit) error {
 	if edit.all {
-		now, err := c.Pushes.Members(ctx, id)
+		now, err := c.Pushes.Members(ctx, g.ID)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		stays := make(map[directory.UserID]bool, len(edit.add))
 		for _, u := range edit.add {
@@ -188,12 +219,12 @@ func (c groupCall) changed(ctx context.Context, r people.GroupResult, edit membe
 		}
 	}
 	var seen *int64
-	if c.request.Header.Get("If-Match") != "" && len(r.Changed) == 0 {
-		seen = &r.Group.MembersVersion // as fits has seen it
+	if c.request.Header.Get("If-Match") != "" && len(c.log.Changed) == 0 {
+		seen = &g.MembersVersion // as fits has seen it
 	}
-	moved, notes, err := c.Pushes.ChangeMembers(ctx, c.by, id, edit.add, edit.remove, seen)
+	moved, notes, err := c.Pushes.ChangeMembers(ctx, c.by, g.ID, edit.add, edit.remove, seen)
 	if refusal, is := errors.AsType[*directory.Refusal](err); is && seen != nil && refusal.Code == directory.CodeVersionMismatch {
-		return nil, changedSince()
+		return changedSince()
 	}
 	for _, note := range notes {
 		c.notes.tell("%s", note)
@@ -201,11 +232,7 @@ func (c groupCall) changed(ctx context.Context, r people.GroupResult, edit membe
 	if moved {
 		c.log.Changed = append(c.log.Changed, "members")
 	}
-	if err != nil {
-		return nil, err
-	}
-	g.PushedGroup, err = c.Pushes.GetGroup(ctx, &c.client, id)
-	return g, err
+	return err
 }
 
 func (c groupCall) read(ctx context.Context, id string) (resource, error) {

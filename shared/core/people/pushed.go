@@ -43,6 +43,7 @@ type documentStore interface {
 	Pushed(ctx context.Context, c directory.ScimClientID, t directory.MemberType, cursor string, limit int) ([]store.Document, string, error)
 	CountPushed(ctx context.Context, c directory.ScimClientID, t directory.MemberType) (int, error)
 	SaveDocument(ctx context.Context, version int64, e *store.DocumentEdit) error
+	FinishDocument(ctx context.Context, doc *store.Document) error
 }
 
 // pushedWriter writes users with what was pushed of them.
@@ -242,7 +243,7 @@ func (s *Pushes) push(ctx context.Context, by directory.Caller, c *directory.Sci
 }
 
 func sameDocument(e *store.DocumentEdit) bool {
-	return e.Old.Version > 0 && e.Old.ExternalID == e.New.ExternalID && string(e.Old.Body) == string(e.New.Body) && slices.Equal(e.Old.Kept, e.New.Kept)
+	return e.Old.Version > 0 && e.Old.ExternalID == e.New.ExternalID && string(e.Old.Body) == string(e.New.Body) && slices.Equal(e.Old.Kept, e.New.Kept) && e.Old.Unfinished == e.New.Unfinished
 }
 
 // pushKind is what an edit was, for people.

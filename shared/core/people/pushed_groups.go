@@ -27,6 +27,9 @@ type PushedGroup struct {
 type GroupPush struct {
 	Name       string // "" leaves it
 	ExternalID string
+	// Members says of a group that is to be made that members are to follow. Until
+	// FinishGroup, the same group is made again by going on with it.
+	Members bool
 }
 
 // GroupResult is what became of it.
@@ -34,13 +37,16 @@ type GroupResult struct {
 	PushedGroup
 	Changed []string
 	Notes   []string
+	Resumed bool // CreateGroup goes on with a group that was made and is unfinished
 }
 
 // groupDocument is the body of every group's document: all that is kept is the externalId.
 var groupDocument = []byte("{}")
 
 // CreateGroup makes a group. A group of the same externalId that is deleted stays so: its
-// members would come back, of whom the client says nothing.
+// members would come back, of whom the client says nothing. One that the client has made,
+// and of which not all members were put in yet, is gone on with: the client was told to try
+// again, or told nothing.
 func (s *Pushes) CreateGroup(ctx context.Context, by directory.Caller, c *directory.ScimClient, p GroupPush) (GroupResult, error) {
 	of, known, err := s.documents.ByExternalID(ctx, c.ID, directory.MemberGroup, p.ExternalID)
 	if err != nil {
@@ -51,7 +57,7 @@ func (s *Pushes) CreateGroup(ctx context.Context, by directory.Caller, c *direct
 		case err != nil && !errors.Is(err, directory.ErrNotFound):
 			return GroupResult{}, err
 		case err == nil && g.Deleted == nil:
-			return GroupResult{}, externalIDTaken()
+			return s.goOn(ctx, by, c, g.ID, p, externalIDTaken())
 		}
 	}
 	e, err := takeGroup(map[string]string{"name": p.Name, "externalId": p.ExternalID})
@@ -64,10 +70,45 @@ func (s *Pushes) CreateGroup(ctx context.Context, by directory.Caller, c *direct
 	}
 	g.EditedBy(by.Subject, s.groups.now())
 	doc := &store.DocumentEdit{Old: &store.Document{}, New: newDocument(c, directory.GroupMember(g.ID), p.ExternalID, groupDocument, nil), Freed: of}
-	if err := s.writeTo.CreatePushed(ctx, by.AuditEvent(directory.AuditCreateGroup), &g, doc); err != nil {
+	doc.New.Unfinished = p.Members
+	err = s.writeTo.CreatePushed(ctx, by.AuditEvent(directory.AuditCreateGroup), &g, doc)
+	if taken, is := errors.AsType[*store.GroupNameTaken](err); is {
+		return s.goOn(ctx, by, c, taken.Owner, p, pushTaken(err))
+	}
+	if err != nil {
 		return GroupResult{}, pushTaken(err)
 	}
-	return GroupResult{PushedGroup{g, *doc.New}, groupPaths(&g.GroupProfile), nil}, nil
+	return GroupResult{PushedGroup: PushedGroup{g, *doc.New}, Changed: groupPaths(&g.GroupProfile)}, nil
+}
+
+// goOn makes a group that the client has made already, as long as it is unfinished; else
+// it is refused. One of another externalId is another one.
+func (s *Pushes) goOn(ctx context.Context, by directory.Caller, c *directory.ScimClient, id directory.GroupID, p GroupPush, refusal error) (GroupResult, error) {
+	r, err := s.EditGroup(ctx, by, c, id, func(now *PushedGroup) (GroupPush, error) {
+		if !now.Document.Unfinished || now.Document.ExternalID != p.ExternalID {
+			return GroupPush{}, refusal
+		}
+		return p, nil
+	})
+	if errors.Is(err, directory.ErrNotFound) { // to this client
+		err = refusal
+	}
+	r.Resumed = err == nil
+	return r, err
+}
+
+// FinishGroup notes that a group has the members that it was made with.
+func (s *Pushes) FinishGroup(ctx context.Context, c *directory.ScimClient, g *PushedGroup) error {
+	for try := 0; g.Document.Unfinished; try++ {
+		err := s.documents.FinishDocument(ctx, &g.Document)
+		if !errors.Is(err, directory.ErrStale) || try == maxTries {
+			return err
+		}
+		if g.Document, err = s.documents.Document(ctx, c.ID, directory.GroupMember(g.Group.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeGroup brings a client's texts to an edit of a group.
@@ -132,6 +173,7 @@ func (s *Pushes) pushGroup(ctx context.Context, by directory.Caller, c *director
 	}
 	slices.Sort(out.Changed)
 	doc := &store.DocumentEdit{Old: &now.Document, New: newDocument(c, directory.GroupMember(g.ID), p.ExternalID, groupDocument, nil)}
+	doc.New.Unfinished = now.Document.Unfinished
 	if sameDocument(doc) {
 		doc = nil
 	}
@@ -385,11 +427,11 @@ func (s *Pushes) ChangeMembers(ctx context.Context, by directory.Caller, id dire
 		}
 		for some := range slices.Chunk(refs, MaxMembers) {
 			done, err := s.groups.editMembers(ctx, part.edit, by, id, some, seen)
+			if len(done.Done) > 0 { // of an error, too, some may be done
+				changed, seen = true, nil // from here on the edit is on its way
+			}
 			if err != nil {
 				return changed, notes, err
-			}
-			if len(done.Done) > 0 {
-				changed, seen = true, nil // from here on the edit is on its way
 			}
 			for _, r := range done.Refused {
 				notes = append(notes, fmt.Sprintf("the member %s was left out: %s", r.UserID, r.Detail))
