@@ -219,12 +219,16 @@ func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit m
 		}
 	}
 	var seen *int64
-	if c.request.Header.Get("If-Match") != "" && len(c.log.Changed) == 0 {
-		seen = &g.MembersVersion // as fits has seen it
+	if match := c.request.Header.Get("If-Match"); match != "" && strings.TrimSpace(match) != "*" {
+		seen = &g.MembersVersion // as fits has seen it: nobody came between that and what is edited by now
 	}
 	moved, notes, err := c.Pushes.ChangeMembers(ctx, c.by, g.ID, edit.add, edit.remove, seen)
 	if refusal, is := errors.AsType[*directory.Refusal](err); is && seen != nil && refusal.Code == directory.CodeVersionMismatch {
-		return changedSince()
+		p := changedSince()
+		if len(c.log.Changed) > 0 {
+			p.Detail = "The members have changed since they were read, and stay; what else the request names is done. Read the group again and repeat the request."
+		}
+		return p
 	}
 	for _, note := range notes {
 		c.notes.tell("%s", note)

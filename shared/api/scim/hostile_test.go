@@ -137,6 +137,42 @@ func TestIfMatchAtOnce(t *testing.T) {
 	}
 }
 
+// A version that is named holds to the last write: of a deletion, and of members behind a
+// name that was edited.
+func TestIfMatchToTheEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	one, two := w.make("m1@x.example"), w.make("m2@x.example")
+	add := func(id string) string {
+		return `{"op":"add","path":"members","value":[{"value":"` + id + `"}]}`
+	}
+	rename := `{"op":"replace","path":"displayName","value":"Else"}`
+	for what, edit := range map[string]string{"renamed": rename, "a member more": add(one)} {
+		path := "/Groups/" + w.group("G")
+		tag := w.want(200, "GET", path, nil).Header().Get("ETag")
+		hook := func() { w.post("PATCH", path, patchOf(edit)) }
+		w.counted.once.Store(&hook)
+		w.want(412, "DELETE", path, nil, "If-Match", tag)
+		w.want(200, "GET", path, nil)
+		hook = func() { w.post("PATCH", path, patchOf(add(two))) }
+		w.counted.once.Store(&hook)
+		w.want(204, "DELETE", path, nil)
+		if t.Failed() {
+			t.Fatal(what)
+		}
+	}
+	id := w.group("H")
+	path := "/Groups/" + id
+	tag := w.want(200, "GET", path, nil).Header().Get("ETag")
+	between := func() { w.post("PATCH", path, patchOf(add(one))) }
+	behind := func() { w.counted.once.Store(&between) } // the name
+	w.counted.once.Store(&behind)
+	r := w.want(412, "PATCH", path, patchOf(`{"op":"replace","path":"displayName","value":"I"},{"op":"replace","path":"members","value":[{"value":"`+two+`"}]}`), "If-Match", tag)
+	if got := w.in(id); len(got) != 1 || got[0] != one || !strings.Contains(r.body.text("detail"), "is done") {
+		t.Errorf("members %v: %s", got, r.Body)
+	}
+}
+
 // Two clients edit one user and one group at once: nothing of either is lost.
 func TestTwoClientsAtOnce(t *testing.T) {
 	t.Parallel()

@@ -328,21 +328,23 @@ func (s *Pushes) living(ctx context.Context, id directory.UserID) (bool, error) 
 
 // Delete makes a living user whom a client sees a tombstone, once check lets it.
 func (s *Pushes) Delete(ctx context.Context, by directory.Caller, c *directory.ScimClient, id directory.UserID, check func(*PushedUser) error) error {
-	now, err := s.Get(ctx, c, id)
-	if err != nil {
+	for try := 0; ; try++ {
+		now, err := s.Get(ctx, c, id)
+		if err != nil {
+			return err
+		}
+		if err := check(&now); err != nil {
+			return err
+		}
+		err = s.users.Delete(ctx, by, id, now.User.Version)
+		if errors.Is(err, directory.ErrStale) && try < maxTries {
+			continue // edited in between: it is looked at again
+		}
+		if r, is := errors.AsType[*directory.Refusal](err); is && r.Code == directory.CodeOwnedElsewhere {
+			return stateElsewhere(err)
+		}
 		return err
 	}
-	if err := check(&now); err != nil {
-		return err
-	}
-	err = s.users.Delete(ctx, by, id, now.User.Version)
-	if errors.Is(err, directory.ErrStale) { // edited in between: it is looked at again
-		return s.Delete(ctx, by, c, id, check)
-	}
-	if r, is := errors.AsType[*directory.Refusal](err); is && r.Code == directory.CodeOwnedElsewhere {
-		return stateElsewhere(err)
-	}
-	return err
 }
 
 // Get reads a living user whom a client sees.

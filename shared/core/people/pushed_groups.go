@@ -198,16 +198,32 @@ func (s *Pushes) pushGroup(ctx context.Context, by directory.Caller, c *director
 	return out, nil
 }
 
-// DeleteGroup makes a living group that a client sees a tombstone, once check lets it.
+// DeleteGroup makes a living group that a client sees a tombstone, once check lets it: the
+// very group that check has seen.
 func (s *Pushes) DeleteGroup(ctx context.Context, by directory.Caller, c *directory.ScimClient, id directory.GroupID, check func(*PushedGroup) error) error {
-	now, err := s.GetGroup(ctx, c, id)
-	if err != nil {
+	for try := 0; ; try++ {
+		now, err := s.GetGroup(ctx, c, id)
+		if err != nil {
+			return err
+		}
+		if err := check(&now); err != nil {
+			return err
+		}
+		if err := mayDecideGroup(&now.Group, by.WritesAs()); err != nil {
+			return err
+		}
+		g, at := now.Group, s.groups.now().UTC()
+		g.Deleted = &at
+		g.EditedBy(by.Subject, at)
+		told, err := s.writeTo.UpdatePushed(ctx, by.AuditEvent(directory.AuditDeleteGroup), &now.Group, &g, nil)
+		if errors.Is(err, directory.ErrStale) && try < maxTries {
+			continue
+		}
+		if err == nil {
+			s.groups.tell(ctx, id, told)
+		}
 		return err
 	}
-	if err := check(&now); err != nil {
-		return err
-	}
-	return s.groups.Delete(ctx, by, id, 0)
 }
 
 // GetGroup reads a living group that a client sees.
