@@ -50,7 +50,7 @@ func (e *ExternalIDTaken) Unwrap() error { return directory.ErrConflict }
 // DocumentEdit is a document that is to be written with its user or group.
 type DocumentEdit struct {
 	Old, New *Document // Old is as it was read, of version 0 where there is none
-	// Freed had the externalId, and may lose it: it is no more.
+	// Freed had the externalId, and may lose it: it is no more, or a group that is deleted.
 	Freed directory.MemberRef
 }
 
@@ -113,7 +113,10 @@ func decodeDocument(it table.Item) (Document, error) {
 // then or does not. It is stamped with the moment of that write: of a new resource the two
 // are one (RFC 7643, 3.1). external is the place among them of the write that takes the
 // externalId, or -1.
-func (d *db) documentWrites(e *DocumentEdit, at time.Time, wasListed, listed bool) (writes []table.Write, external int) {
+//
+// While a group is deleted another one may get its externalId. When it returns it takes that
+// again, unless the other one lives.
+func (d *db) documentWrites(ctx context.Context, e *DocumentEdit, at time.Time, wasListed, listed bool) (writes []table.Write, external int, err error) {
 	next := e.New
 	next.Version, next.Updated = e.Old.Version+1, at
 	if e.Old.Version == 0 {
@@ -122,23 +125,87 @@ func (d *db) documentWrites(e *DocumentEdit, at time.Time, wasListed, listed boo
 		next.Created = e.Old.Created
 	}
 	writes, external = []table.Write{{Put: documentItem(next, listed), If: unchanged(e.Old.Version)}}, -1
-	if next.ExternalID != "" && next.ExternalID != e.Old.ExternalID {
-		external = len(writes)
-		may := [][]table.Test{{table.StringIs(strOf, memberName(next.Of))}}
-		if e.Freed != (directory.MemberRef{}) {
-			may = append(may, []table.Test{table.StringIs(strOf, memberName(e.Freed))})
+	returns := e.Old.Version > 0 && !wasListed && listed
+	if next.ExternalID != "" && (next.ExternalID != e.Old.ExternalID || returns) {
+		freed := e.Freed
+		if returns || e.Old.Version > 0 && next.Of.Type == directory.MemberGroup {
+			if _, freed, err = d.externalIDOf(ctx, next); err != nil {
+				return nil, -1, err
+			}
 		}
-		writes = append(writes, table.Write{
-			Put: &table.Item{Key: externalIDKey(next.Client, next.Of.Type, next.ExternalID), Strings: map[string]string{strOf: memberName(next.Of)}},
-			If:  table.Condition{Absent: true, AnyOf: may},
-		})
+		taken, err := d.takeExternalID(ctx, next, freed)
+		if err != nil {
+			return nil, -1, err
+		}
+		external = len(writes)
+		writes = append(writes, taken...)
 	}
 	if e.Old.ExternalID != "" && e.Old.ExternalID != next.ExternalID {
-		k := externalIDKey(next.Client, next.Of.Type, e.Old.ExternalID)
-		writes = append(writes, table.Write{Delete: &k})
+		given, err := d.giveExternalID(ctx, e.Old)
+		if err != nil {
+			return nil, -1, err
+		}
+		writes = append(writes, given...)
 	}
 	writes = append(writes, addressWrites(e.Old, next)...)
-	return append(writes, pushedCountWrites(next, wasListed, listed)...), external
+	return append(writes, pushedCountWrites(next, wasListed, listed)...), external, nil
+}
+
+// takeExternalID are the writes by which a document's externalId leads to its user or
+// group. freed had it, and may lose it: it is no more, or a group that is deleted. Should
+// that one come back at this moment, nothing is written.
+func (d *db) takeExternalID(ctx context.Context, doc *Document, freed directory.MemberRef) ([]table.Write, error) {
+	may := [][]table.Test{{table.StringIs(strOf, memberName(doc.Of))}}
+	var watched []table.Write
+	if freed != (directory.MemberRef{}) {
+		may = append(may, []table.Test{table.StringIs(strOf, memberName(freed))})
+		k := documentKey(doc.Client, freed)
+		it, found, err := d.find(ctx, k)
+		if err != nil {
+			return nil, fail("document", err)
+		}
+		if found { // each deletion and each return writes it
+			watched = append(watched, table.Write{Check: &k, If: table.When(table.VersionIs(it.Version))})
+		}
+	}
+	put := table.Write{
+		Put: &table.Item{Key: externalIDKey(doc.Client, doc.Of.Type, doc.ExternalID), Strings: map[string]string{strOf: memberName(doc.Of)}},
+		If:  table.Condition{Absent: true, AnyOf: may},
+	}
+	return append([]table.Write{put}, watched...), nil
+}
+
+// giveExternalID are the writes after which a document's externalId no longer leads to its
+// user or group: none where it leads to another one by now.
+func (d *db) giveExternalID(ctx context.Context, doc *Document) ([]table.Write, error) {
+	k := externalIDKey(doc.Client, doc.Of.Type, doc.ExternalID)
+	it, found, err := d.find(ctx, k)
+	if err != nil {
+		return nil, fail("externalId", err)
+	}
+	if !found || it.Strings[strOf] != memberName(doc.Of) {
+		return nil, nil
+	}
+	return []table.Write{{Delete: &k, If: table.When(table.StringIs(strOf, memberName(doc.Of)))}}, nil
+}
+
+// externalIDOf says to whom the externalId of a document leads that returns with its group,
+// or its user: living says that another living one has it; freed is who has it and may lose
+// it.
+func (d *db) externalIDOf(ctx context.Context, doc *Document) (living bool, freed directory.MemberRef, err error) {
+	it, found, err := d.find(ctx, externalIDKey(doc.Client, doc.Of.Type, doc.ExternalID))
+	if err != nil || !found || it.Strings[strOf] == memberName(doc.Of) {
+		return false, freed, fail("externalId", err)
+	}
+	of := memberNamed(it.Strings[strOf])
+	if of.Group() == "" { // whose user can return keeps it
+		return true, freed, nil
+	}
+	groups, err := d.groups(ctx, []directory.GroupID{of.Group()})
+	if g, there := groups[of.Group()]; err != nil || there && g.Deleted == nil {
+		return err == nil, freed, err
+	}
+	return false, of, nil
 }
 
 // MostAddresses is how many Addresses a document may have.
@@ -211,7 +278,9 @@ func pushedCountWrites(d *Document, was, is bool) []table.Write {
 func (d *db) documentsBeside(ctx context.Context, of directory.MemberRef, at time.Time, lived, lives bool, e *DocumentEdit) (writes []table.Write, external int, err error) {
 	external = -1
 	if e != nil {
-		writes, external = d.documentWrites(e, at, lived && e.Old.Version > 0, lives)
+		if writes, external, err = d.documentWrites(ctx, e, at, lived && e.Old.Version > 0, lives); err != nil {
+			return nil, -1, err
+		}
 	}
 	if lived == lives {
 		return writes, external, nil
@@ -226,6 +295,21 @@ func (d *db) documentsBeside(ctx context.Context, of directory.MemberRef, at tim
 		}
 		if e != nil && doc.Client == e.New.Client {
 			continue
+		}
+		if lives && doc.ExternalID != "" {
+			taken, freed, err := d.externalIDOf(ctx, &doc)
+			if err != nil {
+				return nil, -1, err
+			}
+			if taken { // whoever was made anew under it keeps it
+				doc.ExternalID = ""
+			} else {
+				again, err := d.takeExternalID(ctx, &doc, freed)
+				if err != nil {
+					return nil, -1, err
+				}
+				writes = append(writes, again...)
+			}
 		}
 		doc.Version++
 		writes = append(writes, table.Write{Put: documentItem(&doc, lives), If: table.When(table.VersionIs(it.Version))})
@@ -358,8 +442,11 @@ func (s *Documents) SaveDocument(ctx context.Context, version int64, e *Document
 		key = groupKey(g)
 	}
 	next := *e.New
-	docs, external := s.db.documentWrites(&DocumentEdit{Old: e.Old, New: &next, Freed: e.Freed}, s.db.now().UTC(), e.Old.Version > 0, true)
-	err := s.db.table.Write(ctx, slices.Concat(docs, []table.Write{{Check: &key, If: table.When(table.VersionIs(version))}})...)
+	docs, external, err := s.db.documentWrites(ctx, &DocumentEdit{Old: e.Old, New: &next, Freed: e.Freed}, s.db.now().UTC(), e.Old.Version > 0, true)
+	if err != nil {
+		return err
+	}
+	err = s.db.table.Write(ctx, slices.Concat(docs, []table.Write{{Check: &key, If: table.When(table.VersionIs(version))}})...)
 	if f, refused := failed(err); refused {
 		if err := externalTaken(f, external); err != nil {
 			return err
@@ -372,13 +459,14 @@ func (s *Documents) SaveDocument(ctx context.Context, version int64, e *Document
 	return fail("save document", err)
 }
 
-// FinishDocument notes that a living group has all members that it was made with; nothing
+// FinishDocument notes that a group has all members that it was made with; nothing
 // that a client could see is changed by that. ErrStale when the document has changed since
 // it was read.
 func (s *Documents) FinishDocument(ctx context.Context, doc *Document) error {
 	next := *doc
 	next.Unfinished, next.Version = false, doc.Version+1
-	err := s.db.table.Write(ctx, table.Write{Put: documentItem(&next, true), If: table.When(table.VersionIs(doc.Version))})
+	it := documentItem(&next, true)
+	err := s.db.table.Write(ctx, table.Write{Update: &table.Update{Key: it.Key, AddVersion: 1, SetBody: it.Body}, If: table.When(table.VersionIs(doc.Version))})
 	if refused(err) {
 		return fmt.Errorf("finish document: %w", directory.ErrStale)
 	}
@@ -398,20 +486,25 @@ func (d *db) purgeDocuments(ctx context.Context, of directory.MemberRef) error {
 		if err != nil {
 			return err
 		}
-		writes := append([]table.Write{{Delete: &it.Key}}, addressWrites(&doc, &Document{Client: doc.Client, Of: of})...)
-		if doc.ExternalID != "" {
-			k := externalIDKey(doc.Client, of.Type, doc.ExternalID)
-			owner, found, err := d.find(ctx, k)
-			if err != nil {
-				return fail("externalId", err)
-			}
-			if found && owner.Strings[strOf] == memberName(of) {
-				writes = append(writes, table.Write{Delete: &k, If: table.When(table.StringIs(strOf, memberName(of)))})
-			}
-		}
-		if err := d.table.Write(ctx, writes...); err != nil && !refused(err) {
-			return fail("purge documents", err)
+		if err := d.purgeDocument(ctx, it.Key, &doc); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (d *db) purgeDocument(ctx context.Context, k table.Key, doc *Document) error {
+	writes := append([]table.Write{{Delete: &k}}, addressWrites(doc, &Document{Client: doc.Client, Of: doc.Of})...)
+	for doc.ExternalID != "" {
+		given, err := d.giveExternalID(ctx, doc)
+		if err != nil {
+			return err
+		}
+		err = d.table.Write(ctx, slices.Concat(writes, given)...)
+		if len(given) > 0 && refused(err) {
+			continue // somebody else got it at this moment
+		}
+		return fail("purge documents", err)
+	}
+	return fail("purge documents", d.table.Write(ctx, writes...))
 }

@@ -154,7 +154,10 @@ func (s *Groups) createGroups(ctx context.Context, act directory.AuditEvent, pus
 	}
 	external := -1
 	if pushed != nil {
-		docs, at := s.db.documentWrites(pushed, groups[0].Updated, false, true)
+		docs, at, err := s.db.documentWrites(ctx, pushed, groups[0].Updated, false, true)
+		if err != nil {
+			return err
+		}
 		if at >= 0 {
 			external = len(writes) + at
 		}
@@ -170,6 +173,9 @@ func (s *Groups) createGroups(ctx context.Context, act directory.AuditEvent, pus
 			if it := f[2*i+1]; it != nil {
 				return &GroupNameTaken{Name: g.Name, Owner: directory.GroupID(it.Strings[strGroup])}
 			}
+		}
+		if pushed != nil { // whoever had the externalId has come back, or is gone, at this moment
+			return fmt.Errorf("create groups: %w", directory.ErrStale)
 		}
 		return fmt.Errorf("create groups: %w", directory.ErrConflict)
 	}

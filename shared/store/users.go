@@ -118,7 +118,10 @@ func (s *Users) createUsers(ctx context.Context, act directory.AuditEvent, pushe
 	}
 	external := -1
 	if pushed != nil {
-		docs, at := s.db.documentWrites(pushed, users[0].Updated, false, true)
+		docs, at, err := s.db.documentWrites(ctx, pushed, users[0].Updated, false, true)
+		if err != nil {
+			return err
+		}
 		if at >= 0 {
 			external = len(writes) + at
 		}
@@ -134,6 +137,9 @@ func (s *Users) createUsers(ctx context.Context, act directory.AuditEvent, pushe
 			if err := takenBy(u, slots[i], f); err != nil {
 				return err
 			}
+		}
+		if pushed != nil { // whoever had the externalId has come back, or is gone, at this moment
+			return fmt.Errorf("create users: %w", directory.ErrStale)
 		}
 		return fmt.Errorf("create users: %w", directory.ErrConflict)
 	}

@@ -400,7 +400,10 @@ func (d *dealing) put(ctx context.Context, o taken, b *putBack) error {
 		}
 		d.refuse(o, refusal.Code, detail)
 		_, said := b.texts[path]
-		if !said {
+		switch {
+		case path == "externalId" && b.restore && !b.unnamed:
+			b.unnamed = true // it returns without
+		case !said:
 			return nil
 		}
 		delete(b.texts, path)
@@ -462,19 +465,25 @@ func withOwners(owners, change map[string]directory.Source) map[string]directory
 	return next
 }
 
-// document is the edit of what the client has pushed that goes with another externalId; nil
-// for none: the rest of a document is shown with what the user has.
+// document is the edit of what the client has pushed that goes with another externalId, or
+// with the one that it has when its user or group returns; nil for none: the rest of a
+// document is shown with what the user has.
 func (w *takeBackWorker) document(ctx context.Context, of directory.MemberRef, was string, b *putBack) (*store.DocumentEdit, error) {
 	to, said := b.texts["externalId"]
-	if !said || b.remove {
+	if b.remove || !said && !b.restore || b.unnamed {
 		return nil, nil
 	}
 	doc, err := w.documents.Document(ctx, w.in.Client, of)
-	if err != nil || doc.Version == 0 || doc.ExternalID != was {
+	if err != nil || doc.Version == 0 {
 		return nil, err
 	}
 	next := doc
-	next.ExternalID = to
+	switch {
+	case said && doc.ExternalID == was:
+		next.ExternalID = to
+	case !b.restore || doc.ExternalID == "":
+		return nil, nil
+	}
 	return &store.DocumentEdit{Old: &doc, New: &next}, nil
 }
 

@@ -241,6 +241,7 @@ type putBack struct {
 	owners  map[string]directory.Source
 	restore bool
 	remove  bool
+	unnamed bool // what returns has lost its externalId to another one
 	kept    []keptThing
 }
 
