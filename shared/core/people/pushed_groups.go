@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -431,7 +432,7 @@ func (s *Pushes) ChangeMembers(ctx context.Context, by directory.Caller, id dire
 		edit  memberEdit
 	}{
 		{remove, memberEdit{act: by.AuditEvent(directory.AuditRemoveMembers), decide: toRemove}},
-		{add, memberEdit{act: by.AuditEvent(directory.AuditAddMembers), asksWho: true, decide: toAdd}},
+		{add, memberEdit{act: by.AuditEvent(directory.AuditAddMembers), asksWho: true, decide: toPush}},
 	} {
 		var refs []directory.MemberRef
 		for _, u := range part.users {
@@ -455,4 +456,12 @@ func (s *Pushes) ChangeMembers(ctx context.Context, by directory.Caller, id dire
 		}
 	}
 	return changed, notes, nil
+}
+
+// toPush is toAdd by a client, whose lists name those, too, whom others have put in: a
+// membership that is there stays whose it is.
+func toPush(src directory.Source, members []directory.MemberRef, known *knownMembers, now time.Time) (store.MemberChange, MembersEdited) {
+	c, out := toAdd(src, members, known, now)
+	c.Own = nil
+	return c, out
 }

@@ -119,3 +119,10 @@ func notPaused(c *directory.ScimClient) error {
 		fmt.Sprintf("The SCIM client %q may push, and would change again what is taken back.", c.Name),
 		fmt.Sprintf("Pause it: PATCH /v1/scim-clients/%s {\"paused\":true}, or say \"pause\":true here. What was put back already stays so.", c.ID))
 }
+
+// editedMeanwhile fails a job that has told a part of what came of it already.
+func editedMeanwhile(c *directory.ScimClient) error {
+	return directory.Refuse(directory.ErrConflict, directory.CodeScimClientNotPaused,
+		fmt.Sprintf("The SCIM client %q was edited while its changes were taken back, and may have pushed in between.", c.Name),
+		"See that it is paused, and take back once more. What was put back already stays so.")
+}

@@ -44,6 +44,10 @@ type takeBackPlace struct {
 	Waits bool `json:"waits,omitempty"`
 	Did   bool `json:"did,omitempty"`
 	Seen  int  `json:"seen,omitempty"` // how much there is to deal with, by the first pass
+	// Client is the version in which the client was seen paused: in another one it may have
+	// pushed in between. Gone is when it was first seen to be no more.
+	Client int64     `json:"client,omitempty"`
+	Gone   time.Time `json:"gone,omitzero"`
 }
 
 func (at *takeBackPlace) begin(since time.Time) {
@@ -109,23 +113,34 @@ func (w *takeBackWorker) Step(ctx context.Context, j *jobs.Job) (jobs.Result, er
 }
 
 // paused has the job fail when the client may push, and has it wait, before it tells what
-// came of it, for the requests that were under way when the client was paused. Whoever was
-// deleted pushes nothing.
+// came of it, for the requests that were under way when the client was paused, or deleted.
+// A client that was edited meanwhile may have been let go on for a while: what was looked
+// at is looked at again.
 func (w *takeBackWorker) paused(ctx context.Context) error {
 	if w.check {
 		return nil
 	}
 	c, err := w.clients.Get(ctx, w.in.Client)
-	if errors.Is(err, directory.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	silent := c.Updated
+	switch {
+	case errors.Is(err, directory.ErrNotFound):
+		if w.at.Gone.IsZero() {
+			w.at.Gone = w.now()
+		}
+		silent = w.at.Gone
+	case err != nil:
 		return err
-	}
-	if !c.Paused {
+	case !c.Paused:
 		return notPaused(&c)
+	case w.at.Client != 0 && w.at.Client != c.Version:
+		if w.at.Last && w.job.Done > 0 {
+			return editedMeanwhile(&c)
+		}
+		w.at = takeBackPlace{}
+		w.at.begin(w.in.Since)
 	}
-	if wait := c.Updated.Add(settling).Sub(w.now()); w.at.Last && wait > 0 {
+	w.at.Client = c.Version
+	if wait := silent.Add(settling).Sub(w.now()); w.at.Last && wait > 0 {
 		return &jobs.Rest{For: wait, Place: w.at, Problem: &directory.Problem{
 			Code: directory.CodeBusy, Message: "Requests of the client that were under way when it was paused are waited for.", Next: "Nothing; the job goes on by itself.",
 		}}
@@ -345,8 +360,8 @@ func (d *dealing) deal(ctx context.Context, o taken, p *past) error {
 		return nil
 	}
 	b := p.decide(o.standing())
-	if len(b.kept) > 0 {
-		d.refuse(o, directory.CodeChangedSince, keptText(b.kept))
+	if len(b.kept) > 0 || b.stays != "" {
+		d.refuse(o, directory.CodeChangedSince, keptText(&b))
 	}
 	if b.nothing() {
 		return nil
@@ -366,14 +381,22 @@ func goneCode(of directory.Ref) string {
 }
 
 // keptText says what stays, and because of whom.
-func keptText(kept []keptThing) string {
-	parts := make([]string, len(kept))
-	for i, k := range kept {
-		if parts[i] = k.what; k.by != "" {
-			parts[i] += " (" + k.by + ")"
-		}
+func keptText(b *putBack) string {
+	var text []string
+	if b.stays != "" {
+		text = append(text, fmt.Sprintf("The client has made it since, and it stays, for what was done to it then: %s. Delete it by hand if it should go.", b.stays))
 	}
-	return "Somebody else has changed it since, and it stays: " + strings.Join(parts, ", ") + "."
+	var parts []string
+	for _, k := range b.kept {
+		if k.by != "" {
+			k.what += " (" + k.by + ")"
+		}
+		parts = append(parts, k.what)
+	}
+	if parts != nil {
+		text = append(text, "Somebody else has changed it since, and it stays: "+strings.Join(parts, ", ")+".")
+	}
+	return strings.Join(text, " ")
 }
 
 // put writes what is to be put back. What cannot be, since somebody else has the address or
@@ -721,7 +744,7 @@ func (d *memberDealing) decide(ctx context.Context, pasts []*memberPast) error {
 		case p.unsure || p.first == "":
 			d.refuse(p.member, directory.CodeNotRecorded, "its activity is not as it was written; it stays as it is.")
 		case kept:
-			d.refuse(p.member, directory.CodeChangedSince, keptText([]keptThing{{"the membership", p.is.by}}))
+			d.refuse(p.member, directory.CodeChangedSince, keptText(&putBack{kept: []keptThing{{"the membership", p.is.by}}}))
 		case put && now == "":
 			d.todo[directory.AuditAddMembers] = append(d.todo[directory.AuditAddMembers], p.member)
 		case put && d.group.Deleted == nil: // a deleted group has none

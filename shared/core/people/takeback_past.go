@@ -3,6 +3,7 @@ package people
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -75,7 +76,8 @@ type past struct {
 	texts  map[string]*track
 	owners map[string]*track
 	gone   track
-	// after is who else did something to it after the client made it or brought it back.
+	// after says who else did what to it after the client made it or brought it back, if
+	// only bind it: for their sake it stays.
 	after string
 	did   []directory.AuditKind // what the job has done already
 	// unsure says that an act of the client is not as it was written, or does not say what
@@ -120,6 +122,10 @@ func (p *past) add(a *store.Act) {
 	for i := range a.Properties {
 		p.change(a, &a.Properties[i], mine)
 	}
+	// Whoever suspends somebody who is suspended has decided it all the same.
+	if t, there := p.texts["state"]; there && !mine && len(a.Properties) == 0 && (a.Kind == directory.AuditSuspendUser || a.Kind == directory.AuditActivateUser) {
+		t.other(a.By)
+	}
 }
 
 // note notes who did something, and when first.
@@ -131,7 +137,7 @@ func (p *past) note(a *store.Act, mine bool) {
 	case p.ours(a) && p.edits(a):
 		p.did = append(p.did, a.Kind)
 	case p.others(a):
-		p.after = a.By
+		p.after = fmt.Sprintf("%s by %s", a.Kind, a.By)
 	}
 	if !mine {
 		return
@@ -140,7 +146,9 @@ func (p *past) note(a *store.Act, mine bool) {
 	case directory.AuditCreateUser, directory.AuditCreateGroup:
 		p.made, p.after = true, ""
 	case directory.AuditRestoreUser, directory.AuditRestoreGroup:
-		p.after = ""
+		if !p.made {
+			p.after = ""
+		}
 	}
 }
 
@@ -243,6 +251,7 @@ type putBack struct {
 	remove  bool
 	unnamed bool // what returns has lost its externalId to another one
 	kept    []keptThing
+	stays   string // who did what to it since the client made it
 }
 
 // keptThing is what stays, since somebody else has changed it.
@@ -256,19 +265,17 @@ func (b *putBack) nothing() bool {
 func (b *putBack) keep(what, by string) { b.kept = append(b.kept, keptThing{what, by}) }
 
 // decide says what is to be put back. What the client has made goes, unless somebody else
-// has done something to it; of everything else, each attribute by itself gets what stood
-// there before the client's changes, and the owner that it had.
+// has done something to it. Of that, too, and of everything else, each attribute by itself
+// gets what stood there before the client's changes, and the owner that it had: of whoever
+// stays and was made by the client, what it was made with.
 func (p *past) decide(now standing) putBack {
 	b := putBack{texts: map[string]string{}, owners: map[string]directory.Source{}}
-	if p.made {
-		switch {
-		case now.deleted:
-		case p.after != "":
-			b.keep("it", p.after)
-		default:
-			b.remove = true
-		}
+	if p.made && p.after == "" {
+		b.remove = !now.deleted
 		return b
+	}
+	if p.made && !now.deleted {
+		b.stays = p.after
 	}
 	is := ""
 	if now.deleted {

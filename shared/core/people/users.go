@@ -154,7 +154,8 @@ func (s *Users) Patch(ctx context.Context, by directory.Caller, id directory.Use
 	return Edited{u, warnings}, err
 }
 
-// SetState suspends or activates a user.
+// SetState suspends or activates a user. That somebody who has the state by another source
+// is to have it is on record as well: the take-back of that source's edits leaves it then.
 func (s *Users) SetState(ctx context.Context, by directory.Caller, id directory.UserID, state directory.UserState, version int64) (directory.User, error) {
 	if fault := checkState(string(state)); fault != "" {
 		return directory.User{}, userShape.invalid([]directory.FieldError{{Field: "state", Detail: fault}})
@@ -167,7 +168,10 @@ func (s *Users) SetState(ctx context.Context, by directory.Caller, id directory.
 		if u.Deleted != nil {
 			return false, deleted(u)
 		}
-		return edit{"state": string(state)}.apply(u, by.WritesAs())
+		src := by.WritesAs()
+		changed, err := edit{"state": string(state)}.apply(u, src)
+		owner, owned := u.Owners["state"]
+		return changed || owned && owner != src, err
 	})
 }
 
