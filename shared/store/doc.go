@@ -122,6 +122,9 @@
 //	SCIM client   SC#<client>            client           scim-clients / <client>
 //	  its tokens  SC#<client>            token#<token>
 //	  its rate    SC#<client>            rate#<window>
+//	  once it is  SC#<client>            deleted
+//	    deleted
+//	  its app     SC#app#<hash of it>    app
 //	  what it has SC#<client>            count#<user or group>#<shard>
 //	    pushed
 //	document      SD#user#<user>,        <client>         SO#<client>#<user or group>#<shard>

@@ -285,17 +285,15 @@ func (d *db) documentsBeside(ctx context.Context, of directory.MemberRef, at tim
 	if lived == lives {
 		return writes, external, nil
 	}
-	for it, err := range d.list(ctx, table.Query{Partition: documentsOf(of)}) {
-		if err != nil {
-			return nil, -1, fail("documents", err)
-		}
-		doc, err := decodeDocument(it)
-		if err != nil {
-			return nil, -1, err
-		}
+	docs, err := d.documentsOfLiving(ctx, of)
+	if err != nil {
+		return nil, -1, err
+	}
+	for _, doc := range docs.living {
 		if e != nil && doc.Client == e.New.Client {
 			continue
 		}
+		read := doc.Version
 		if lives && doc.ExternalID != "" {
 			taken, freed, err := d.externalIDOf(ctx, &doc)
 			if err != nil {
@@ -312,7 +310,7 @@ func (d *db) documentsBeside(ctx context.Context, of directory.MemberRef, at tim
 			}
 		}
 		doc.Version++
-		writes = append(writes, table.Write{Put: documentItem(&doc, lives), If: table.When(table.VersionIs(it.Version))})
+		writes = append(writes, table.Write{Put: documentItem(&doc, lives), If: table.When(table.VersionIs(read))})
 		writes = append(writes, pushedCountWrites(&doc, lived, lives)...)
 	}
 	return writes, external, nil
@@ -474,6 +472,50 @@ func (s *Documents) FinishDocument(ctx context.Context, doc *Document) error {
 		*doc = next
 	}
 	return fail("finish document", err)
+}
+
+// Orphaned reports whether a user or a group was pushed by clients of which none is left.
+func (s *Documents) Orphaned(ctx context.Context, of directory.MemberRef) (bool, error) {
+	docs, err := s.db.documentsOfLiving(ctx, of)
+	return docs.all > 0 && len(docs.living) == 0, err
+}
+
+// documentsFound are the documents of a user or a group.
+type documentsFound struct {
+	all    int // also those of clients that were deleted
+	living []Document
+}
+
+// documentsOfLiving reads the documents that clients have pushed of a user or a group who
+// are still there. Those of others are never read again, and go with the user or group.
+func (d *db) documentsOfLiving(ctx context.Context, of directory.MemberRef) (documentsFound, error) {
+	var found documentsFound
+	var docs []Document
+	var keys []table.Key
+	for it, err := range d.list(ctx, table.Query{Partition: documentsOf(of)}) {
+		if err != nil {
+			return found, fail("documents", err)
+		}
+		doc, err := decodeDocument(it)
+		if err != nil {
+			return found, err
+		}
+		docs, keys = append(docs, doc), append(keys, scimClientKey(doc.Client))
+	}
+	there := map[string]bool{}
+	for it, err := range d.each(ctx, keys) {
+		if err != nil {
+			return found, fail("SCIM clients", err)
+		}
+		there[it.Partition] = true
+	}
+	found.all = len(docs)
+	for i := range docs {
+		if there[keys[i].Partition] {
+			found.living = append(found.living, docs[i])
+		}
+	}
+	return found, nil
 }
 
 // purgeDocuments takes away what clients have pushed of a user or group that is no more.

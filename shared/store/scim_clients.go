@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,6 +21,12 @@ type ScimClients struct{ db *db }
 
 func scimClientKey(c directory.ScimClientID) table.Key {
 	return table.Key{Partition: "SC#" + string(c), Sort: "client"}
+}
+
+// deletedScimClientKey is what stays of a client that is deleted: what it was called, for
+// whoever takes back what it has changed.
+func deletedScimClientKey(c directory.ScimClientID) table.Key {
+	return table.Key{Partition: scimClientKey(c).Partition, Sort: "deleted"}
 }
 
 const (
@@ -46,15 +53,51 @@ func decodeScimClient(it table.Item) (directory.ScimClient, error) {
 	return c, err
 }
 
+// scimAppKey is where it stands which client an app of the API's issuer pushes as.
+func scimAppKey(app string) table.Key {
+	sum := sha256.Sum256([]byte(app))
+	return table.Key{Partition: "SC#app#" + hex.EncodeToString(sum[:]), Sort: "app"}
+}
+
+const strClient = "client" // whose an app is
+
+// ScimAppTaken says that another client names the same app.
+type ScimAppTaken struct{ Owner directory.ScimClientID }
+
+func (e *ScimAppTaken) Error() string { return fmt.Sprintf("the app pushes as %s", e.Owner) }
+
+// Unwrap makes it a conflict.
+func (e *ScimAppTaken) Unwrap() error { return directory.ErrConflict }
+
 // SaveScimClient stores a client over the version that it was read at, 0 for a new one.
-// ErrStale when somebody else was faster.
+// ErrStale when somebody else was faster, *ScimAppTaken.
 func (s *ScimClients) SaveScimClient(ctx context.Context, act directory.AuditEvent, c *directory.ScimClient) error {
 	next := *c
 	next.Version++
 	next.Updated = s.db.now().UTC()
-	writes := append([]table.Write{{Put: scimClientItem(&next), If: unchanged(c.Version)}}, s.db.record(act, subject{detail: c.Name})...)
-	err := s.db.table.Write(ctx, writes...)
-	if refused(err) {
+	writes := []table.Write{{Put: scimClientItem(&next), If: unchanged(c.Version)}}
+	app := len(writes)
+	if next.OAuthClientID != "" {
+		writes = append(writes, table.Write{
+			Put: &table.Item{Key: scimAppKey(next.OAuthClientID), Strings: map[string]string{strClient: string(c.ID)}},
+			If:  table.Condition{Absent: true, AnyOf: [][]table.Test{{table.StringIs(strClient, string(c.ID))}}},
+		})
+	}
+	if c.Version > 0 {
+		was, err := s.ScimClient(ctx, c.ID)
+		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+			return err
+		}
+		if was.OAuthClientID != "" && was.OAuthClientID != next.OAuthClientID {
+			k := scimAppKey(was.OAuthClientID)
+			writes = append(writes, table.Write{Delete: &k})
+		}
+	}
+	err := s.db.table.Write(ctx, append(writes, s.db.record(act, subject{detail: c.Name})...)...)
+	if f, is := failed(err); is {
+		if it := f[app]; it != nil && next.OAuthClientID != "" {
+			return &ScimAppTaken{directory.ScimClientID(it.Strings[strClient])}
+		}
 		return fmt.Errorf("save SCIM client: %w", directory.ErrStale)
 	}
 	if err == nil {
@@ -68,6 +111,15 @@ func (s *ScimClients) ScimClient(ctx context.Context, id directory.ScimClientID)
 	it, err := s.db.table.Get(ctx, scimClientKey(id))
 	if err != nil {
 		return directory.ScimClient{}, fail("SCIM client", err)
+	}
+	return decodeScimClient(it)
+}
+
+// DeletedScimClient reads a client that was deleted, as it was then. ErrNotFound.
+func (s *ScimClients) DeletedScimClient(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error) {
+	it, err := s.db.table.Get(ctx, deletedScimClientKey(id))
+	if err != nil {
+		return directory.ScimClient{}, fail("deleted SCIM client", err)
 	}
 	return decodeScimClient(it)
 }
@@ -98,8 +150,15 @@ func (s *ScimClients) ListScimClients(ctx context.Context, after directory.ScimC
 // opens anything more. What it has pushed stays. ErrStale when somebody else was faster.
 func (s *ScimClients) DeleteScimClient(ctx context.Context, act directory.AuditEvent, c *directory.ScimClient) error {
 	key := scimClientKey(c.ID)
-	writes := append([]table.Write{{Delete: &key, If: table.When(table.VersionIs(c.Version))}}, s.db.record(act, subject{detail: c.Name})...)
-	err := s.db.table.Write(ctx, writes...)
+	writes := []table.Write{
+		{Delete: &key, If: table.When(table.VersionIs(c.Version))},
+		{Put: &table.Item{Key: deletedScimClientKey(c.ID), Version: c.Version, Body: encode(c)}},
+	}
+	if c.OAuthClientID != "" {
+		app := scimAppKey(c.OAuthClientID)
+		writes = append(writes, table.Write{Delete: &app})
+	}
+	err := s.db.table.Write(ctx, append(writes, s.db.record(act, subject{detail: c.Name})...)...)
 	if refused(err) {
 		return fmt.Errorf("delete SCIM client: %w", directory.ErrStale)
 	}

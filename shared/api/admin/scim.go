@@ -105,7 +105,7 @@ func (a *API) scimClients() {
 	register(a, operation{id: "editScimClient", method: http.MethodPatch, path: "/v1/scim-clients/{id}", scope: ScopeAdmin,
 		summary: "Edit a client, or pause it", body: schema[provision.ClientEdit](a), types: patchTypes}, a.editScimClient)
 	register(a, operation{id: "deleteScimClient", method: http.MethodDelete, path: "/v1/scim-clients/{id}", scope: ScopeAdmin,
-		summary: "Delete a client with its tokens", more: "What it has pushed stays in the directory."}, a.deleteScimClient)
+		summary: "Delete a client with its tokens", more: "What it has pushed stays in the directory, and can be taken back afterwards, too. What it owned there can be edited by hand, and by other sources, once no other client pushes the same."}, a.deleteScimClient)
 	register(a, operation{id: "createScimToken", method: http.MethodPost, path: "/v1/scim-clients/{id}/tokens", scope: ScopeAdmin, status: 201,
 		summary: "Make a token of a client", more: scimTokenText, body: schema[NewScimToken](a), optional: true}, a.createScimToken)
 	register(a, operation{id: "listScimTokens", method: http.MethodGet, path: "/v1/scim-clients/{id}/tokens", scope: ScopeRead,

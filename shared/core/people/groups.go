@@ -19,15 +19,16 @@ import (
 // Groups keeps the groups of the directory and their members. It may be used by many
 // goroutines.
 type Groups struct {
-	groups groupStore
-	users  userFinder
-	teller teller
-	now    func() time.Time
+	groups  groupStore
+	users   userFinder
+	orphans orphans
+	teller  teller
+	now     func() time.Time
 }
 
 // NewGroups returns Groups.
 func NewGroups(cfg UsersConfig) *Groups {
-	return &Groups{groups: cfg.Stores.Groups, users: cfg.Stores.Find, teller: teller{cfg.Stores.Groups, cfg.Wake, orSilent(cfg.Log)}, now: orNow(cfg.Now)}
+	return &Groups{groups: cfg.Stores.Groups, users: cfg.Stores.Find, orphans: cfg.Stores.Documents, teller: teller{cfg.Stores.Groups, cfg.Wake, orSilent(cfg.Log)}, now: orNow(cfg.Now)}
 }
 
 // groupShape is the shape of groups. What a file says of a member is an attribute of its
@@ -260,6 +261,10 @@ func (s *Groups) edit(ctx context.Context, by directory.Caller, id directory.Gro
 		}
 		g := old
 		changed, err := change(&g)
+		if err != nil {
+			g = old
+			changed, err = s.retry(ctx, &g, err, change)
+		}
 		if err != nil || !changed {
 			return old, err
 		}

@@ -184,7 +184,11 @@ func (l *loader) updateOnce(ctx context.Context, line loadLine, id directory.Use
 		wanted = line.withStatus()
 		differs = false
 	}
-	changed, err := wanted.apply(&u, l.source)
+	edit := func(u *directory.User) (bool, error) { return wanted.apply(u, l.source) }
+	changed, err := edit(&u)
+	if err != nil {
+		changed, err = l.edits.retry(ctx, &u, err, edit)
+	}
 	if err != nil {
 		return l.refuseFor(line, err)
 	}

@@ -43,6 +43,7 @@ type documentStore interface {
 	Pushed(ctx context.Context, c directory.ScimClientID, t directory.MemberType, cursor string, limit int) ([]store.Document, string, error)
 	CountPushed(ctx context.Context, c directory.ScimClientID, t directory.MemberType) (int, error)
 	SaveDocument(ctx context.Context, version int64, e *store.DocumentEdit) error
+	orphans
 	FinishDocument(ctx context.Context, doc *store.Document) error
 }
 

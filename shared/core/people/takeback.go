@@ -2,6 +2,7 @@ package people
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -33,6 +34,7 @@ type actReader interface {
 // pausedClients says which clients may not push; *provision.Clients does.
 type pausedClients interface {
 	Get(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error)
+	Deleted(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error)
 	Pause(ctx context.Context, by directory.Caller, id directory.ScimClientID) (directory.ScimClient, error)
 }
 
@@ -75,6 +77,10 @@ type takeBackInput struct {
 // it. The client must be paused, since it would push the same again.
 func (s *TakeBacks) Start(ctx context.Context, by directory.Caller, id directory.ScimClientID, as TakeBack) (directory.Job, error) {
 	c, err := s.clients.Get(ctx, id)
+	gone := errors.Is(err, directory.ErrNotFound)
+	if gone {
+		c, err = s.clients.Deleted(ctx, id)
+	}
 	if err != nil {
 		return directory.Job{}, err
 	}
@@ -88,7 +94,7 @@ func (s *TakeBacks) Start(ctx context.Context, by directory.Caller, id directory
 	switch {
 	case as.DryRun:
 		kind = directory.JobCheckTakeBack
-	case c.Paused:
+	case c.Paused, gone: // a client that was deleted pushes nothing
 	case !as.Pause:
 		return directory.Job{}, notPaused(&c)
 	default:

@@ -128,3 +128,25 @@ func TestTakeBackOfAClientLetGoOnForAWhile(t *testing.T) {
 		t.Errorf("title %q", u.JobTitle)
 	}
 }
+
+// What a client has changed that is deleted can be taken back as well.
+func TestTakeBackOfADeletedClient(t *testing.T) {
+	t.Parallel()
+	p := newPushing(t)
+	ctx := t.Context()
+	ann := p.made("ann", map[string]string{"jobTitle": "Cook"})
+	since := p.now()
+	p.must(p.push(ann, map[string]string{"jobTitle": "One"}))
+	p.must(p.clients.Delete(ctx, admin, p.client.ID, 0))
+	j, err := p.back.Start(ctx, admin, p.client.ID, TakeBack{Since: since})
+	p.must(err)
+	done := p.run(j.ID)
+	if u := p.userNow(ann); u.JobTitle != "Cook" || done.State != directory.JobDone {
+		t.Errorf("title %q, %s %v", u.JobTitle, done.State, done.Error)
+	}
+	acts, _, err := p.store.Audit.ActsOn(ctx, directory.AccountOf(ann), since, "", 100)
+	p.must(err)
+	if last := acts[len(acts)-1]; !strings.Contains(last.Reason, `"Okta"`) {
+		t.Errorf("the reason is %q", last.Reason)
+	}
+}

@@ -32,17 +32,18 @@ type UsersConfig struct {
 
 // Users keeps the users of the directory. It may be used by many goroutines.
 type Users struct {
-	read   userReader
-	write  userWriter
-	teller teller
-	waker  Waker
-	now    func() time.Time
-	log    *slog.Logger
+	read    userReader
+	write   userWriter
+	orphans orphans
+	teller  teller
+	waker   Waker
+	now     func() time.Time
+	log     *slog.Logger
 }
 
 // NewUsers returns Users.
 func NewUsers(cfg UsersConfig) *Users {
-	return &Users{read: cfg.Stores.Read, write: cfg.Stores.Write, teller: teller{cfg.Stores.Groups, cfg.Wake, orSilent(cfg.Log)}, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
+	return &Users{read: cfg.Stores.Read, write: cfg.Stores.Write, orphans: cfg.Stores.Documents, teller: teller{cfg.Stores.Groups, cfg.Wake, orSilent(cfg.Log)}, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
 }
 
 // wake asks for a slice of a connection; "" is none.
@@ -226,6 +227,10 @@ func (s *Users) edit(ctx context.Context, by directory.Caller, id directory.User
 		}
 		u := old
 		changed, err := change(&u)
+		if err != nil {
+			u = old
+			changed, err = s.retry(ctx, &u, err, change)
+		}
 		if err != nil || !changed {
 			return old, err
 		}

@@ -26,6 +26,7 @@ type Config struct {
 type records interface {
 	SaveScimClient(ctx context.Context, act directory.AuditEvent, c *directory.ScimClient) error
 	ScimClient(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error)
+	DeletedScimClient(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error)
 	ListScimClients(ctx context.Context, after directory.ScimClientID, limit int) ([]directory.ScimClient, directory.ScimClientID, error)
 	DeleteScimClient(ctx context.Context, act directory.AuditEvent, c *directory.ScimClient) error
 	AddScimToken(ctx context.Context, act directory.AuditEvent, t *directory.ScimToken) error
@@ -164,6 +165,10 @@ func word(s, others string) bool {
 	})
 }
 
+// MaxClients is how many clients there may be: what each has pushed of a user is written
+// when that one is deleted, in one transaction.
+const MaxClients = 20
+
 // Create makes a client. It has no token yet.
 func (s *Clients) Create(ctx context.Context, by directory.Caller, e ClientEdit) (directory.ScimClient, error) {
 	now := s.now().UTC()
@@ -171,7 +176,14 @@ func (s *Clients) Create(ctx context.Context, by directory.Caller, e ClientEdit)
 	if err := e.apply(&c); err != nil {
 		return directory.ScimClient{}, err
 	}
-	return c, s.records.SaveScimClient(ctx, by.AuditEvent(directory.AuditCreateScimClient), &c)
+	list, _, err := s.records.ListScimClients(ctx, "", MaxClients)
+	if err != nil {
+		return directory.ScimClient{}, err
+	}
+	if len(list) >= MaxClients {
+		return directory.ScimClient{}, directory.Refuse(directory.ErrConflict, directory.CodeInvalidScimClient, fmt.Sprintf("There are %d SCIM clients, and no more are possible.", MaxClients), "Delete one that is no longer used.")
+	}
+	return c, appTaken(s.records.SaveScimClient(ctx, by.AuditEvent(directory.AuditCreateScimClient), &c))
 }
 
 // maxTries bounds how often an edit is made again because others were faster.
@@ -192,7 +204,7 @@ func (s *Clients) Edit(ctx context.Context, by directory.Caller, id directory.Sc
 		}
 		err = s.records.SaveScimClient(ctx, by.AuditEvent(directory.AuditEditScimClient), &c)
 		if !errors.Is(err, directory.ErrStale) || try == maxTries {
-			return c, err
+			return c, appTaken(err)
 		}
 	}
 }
@@ -214,6 +226,26 @@ func (s *Clients) Get(ctx context.Context, id directory.ScimClientID) (directory
 		err = noClient(id)
 	}
 	return c, err
+}
+
+// Deleted reads a client that was deleted, as it was then.
+func (s *Clients) Deleted(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error) {
+	c, err := s.records.DeletedScimClient(ctx, id)
+	if errors.Is(err, directory.ErrNotFound) {
+		err = noClient(id)
+	}
+	return c, err
+}
+
+// appTaken turns the store's answer about an app in use into one for people.
+func appTaken(err error) error {
+	t, is := errors.AsType[*store.ScimAppTaken](err)
+	if !is {
+		return err
+	}
+	r := directory.Refuse(directory.ErrConflict, directory.CodeInvalidScimClient, "The SCIM client was not accepted and nothing was changed.", "Name another app, or take it from that client first.")
+	r.Fields = []directory.FieldError{{Field: "oauthClientId", Detail: fmt.Sprintf("is the app of the client %s: its tokens would open both", t.Owner)}}
+	return r
 }
 
 func noClient(id directory.ScimClientID) error {

@@ -129,3 +129,42 @@ func TestClients(t *testing.T) {
 		t.Errorf("nobody: %v", err)
 	}
 }
+
+// An app opens one client, and there are so many clients at most.
+func TestOneClientOfAnApp(t *testing.T) {
+	t.Parallel()
+	w := testworld.New(t)
+	s := New(Config{Records: w.Store.ScimClients, Now: w.Now})
+	ctx := t.Context()
+	first, err := s.Create(ctx, admin, ClientEdit{Name: ptr("A"), OAuthClientID: ptr("app")})
+	w.Must(err)
+	taken := func(err error) {
+		t.Helper()
+		if r, is := errors.AsType[*directory.Refusal](err); !is || !errors.Is(err, directory.ErrConflict) || len(r.Fields) != 1 || r.Fields[0].Field != "oauthClientId" {
+			t.Errorf("the app of another one: %v", err)
+		}
+	}
+	_, err = s.Create(ctx, admin, ClientEdit{Name: ptr("B"), OAuthClientID: ptr("app")})
+	taken(err)
+	w.Advance(time.Second)
+	second, err := s.Create(ctx, admin, ClientEdit{Name: ptr("B"), OAuthClientID: ptr("other")})
+	w.Must(err)
+	edit := func(id directory.ScimClientID, app string) error {
+		_, err := s.Edit(ctx, admin, id, ClientEdit{OAuthClientID: &app}, 0)
+		return err
+	}
+	taken(edit(second.ID, "app"))
+	w.Must(edit(first.ID, "app")) // its own
+	w.Must(edit(first.ID, "third"))
+	w.Must(edit(second.ID, "app"))
+	w.Must(s.Delete(ctx, admin, second.ID, 0))
+	w.Must(edit(first.ID, "app"))
+	for n := 1; n < MaxClients; n++ {
+		w.Advance(time.Second)
+		_, err := s.Create(ctx, admin, ClientEdit{Name: ptr("C")})
+		w.Must(err)
+	}
+	if _, err := s.Create(ctx, admin, ClientEdit{Name: ptr("C")}); !errors.Is(err, directory.ErrConflict) {
+		t.Errorf("one too many: %v", err)
+	}
+}

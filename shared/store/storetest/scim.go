@@ -65,8 +65,17 @@ func (s *suite) has(address string, want ...directory.UserID) {
 	}
 }
 
+// okta makes the client that pushes.
+func (s *suite) okta() directory.ScimClient {
+	s.Helper()
+	c := directory.ScimClient{ID: okta, Name: "Okta", Created: s.Now()}
+	s.must(s.ScimClients.SaveScimClient(s.Context(), quiet, &c))
+	return c
+}
+
 func testDocuments(s *suite) {
 	ctx := s.Context()
+	client := s.okta()
 	ann, err := s.pushed("ann@hq.example", "A1")
 	s.must(err)
 	s.found("A1", ann.ID, 1)
@@ -171,10 +180,31 @@ func testDocuments(s *suite) {
 	if s.must(err); doc.Version != 0 {
 		s.Errorf("of a user who is no more: %+v", doc)
 	}
+
+	// What a client that is deleted has pushed is nobody's, and keeps nobody from anything.
+	orphaned := func(u directory.User, want bool) {
+		s.Helper()
+		if is, err := s.Documents.Orphaned(ctx, directory.UserMember(u.ID)); err != nil || is != want {
+			s.Errorf("whether clients have left %s: %t, %v", u.Email, is, err)
+		}
+	}
+	byHand := s.user("hand@hq.example")
+	orphaned(ben, false)
+	s.must(s.ScimClients.DeleteScimClient(ctx, quiet, &client))
+	orphaned(ben, true)
+	orphaned(byHand, false)
+	read, err := s.Users.User(ctx, ben.ID)
+	if err == nil {
+		edited, now := read, s.Now()
+		edited.Deleted = &now
+		_, err = s.Users.UpdateUser(ctx, quiet, &read, &edited)
+	}
+	s.must(err)
 }
 
 func testPushedGroups(s *suite) {
 	ctx := s.Context()
+	s.okta()
 	g := directory.Group{ID: directory.NewGroupID(s.Now()), GroupProfile: directory.GroupProfile{Name: "Eng"}, Source: directory.SourceSCIM}
 	of := directory.GroupMember(g.ID)
 	s.must(s.Groups.CreatePushed(ctx, quiet, &g, s.push(of, "G1", `{}`)))
