@@ -842,3 +842,47 @@ func TestFurtherAddresses(t *testing.T) {
 	many.WriteString(`{"value":"n@x.example"}`)
 	w.want(400, "POST", "/Users", `{"userName":"e@x.example"`+emails(many.String())+`}`)
 }
+
+// A starter who is staged is shown as not active; a client that says so, rather than sends
+// back what it reads, has them suspended, and nobody's starters of the day are they then.
+func TestStagedIsSuspendedBySayingSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	u, err := w.users.Create(t.Context(), ada, []byte(`{"email":"ann@x.example","state":"staged"}`))
+	w.Must(err)
+	id := string(u.User.ID)
+	state := func(want directory.UserState) {
+		t.Helper()
+		if now := w.user(id); now.State != want {
+			t.Errorf("the state is %s, want %s", now.State, want)
+		}
+	}
+	w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"title","value":"Cook"}`))
+	w.want(200, "PUT", "/Users/"+id, `{"userName":"ann@x.example","active":false}`)
+	state(directory.StateStaged)
+	w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","value":{"active":false}}`))
+	state(directory.StateSuspended)
+	if owner := w.user(id).Owners["state"]; owner != directory.SourceSCIM {
+		t.Errorf("the state is owned by %q", owner)
+	}
+}
+
+// A source decides about the state that it has said; that it has made a user alone decides
+// nothing.
+func TestWhoDecidesAboutTheState(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	bridge := directory.Caller{Subject: "bridge", Source: directory.SourceAD}
+	for body, status := range map[string]int{
+		`{"email":"ann@x.example","department":"Works"}`:                  200,
+		`{"email":"ben@x.example","department":"Works","state":"active"}`: 403,
+	} {
+		u, err := w.users.Create(t.Context(), bridge, []byte(body))
+		w.Must(err)
+		w.want(status, "PATCH", "/Users/"+string(u.User.ID), patchOf(`{"op":"replace","path":"active","value":false}`))
+		if status == 200 {
+			status = 204
+		}
+		w.want(status, "DELETE", "/Users/"+string(u.User.ID), nil)
+	}
+}

@@ -217,6 +217,9 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 		}
 		meant := texts(c.mapping, after)
 		p.Edit = differences(c.textsOf(now, before), meant)
+		if meant["state"] != "" && now.User.State == directory.StateStaged && slices.ContainsFunc(steps, func(s step) bool { return s.whole == nil && s.attr.name == "active" }) {
+			p.Edit["state"] = meant["state"] // which is shown as not active, and yet is to begin one day
+		}
 		again(p.Edit, meant, now)
 		if equal(before, after) {
 			p.Body, p.Addresses = now.Document.Body, now.Document.Addresses // nothing was asked: what others have set is not the client's by that
