@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -16,28 +17,59 @@ import (
 	"bindery/shared/directory"
 	"bindery/shared/platform/vault"
 	"bindery/shared/store"
+	"bindery/shared/table"
 	"bindery/shared/table/memory"
 )
 
-// Scim does everything that it does with the rights of its role: the partitions of
-// LeadingKeys, and none of them in vain.
+// partRight is one action on the items of a resource whose partitions are like a pattern.
+type partRight struct{ action, resource, pattern string }
+
+// partRights are what a role may do by its statements of the table, each false until it is
+// used.
+func partRights(t *testing.T, tmpl *Template, role string) map[partRight]bool {
+	t.Helper()
+	unused := map[partRight]bool{}
+	statements, _ := At(tmpl.Resources, role, "Properties", "Policies", 0, "PolicyDocument", "Statement").([]any)
+	for _, s := range statements {
+		for _, r := range list(At(s, "Resource")) {
+			resource := resourceName(r, "")
+			if !strings.HasPrefix(resource, "Table") {
+				continue
+			}
+			keys := At(s, "Condition", "ForAllValues:StringLike", "dynamodb:LeadingKeys")
+			if keys == nil {
+				t.Errorf("%s has %v on all partitions", role, At(s, "Action"))
+				continue
+			}
+			for _, action := range list(At(s, "Action")) {
+				for _, pattern := range list(keys) {
+					right := partRight{fmt.Sprint(action), resource, fmt.Sprint(pattern)}
+					if _, twice := unused[right]; twice {
+						t.Errorf("%s has %v twice", role, right)
+					}
+					unused[right] = false
+				}
+			}
+		}
+	}
+	return unused
+}
+
+// Scim does everything that it does with the rights of its role, action by action and
+// partition by partition, and has none of them in vain.
 func TestScimKeys(t *testing.T) {
 	t.Parallel()
 	tmpl := read(t)
-	g := &guarded{Table: memory.New(), Memory: &vault.Memory{}, rights: rightsOf(t, tmpl, "ScimRole", "ScimLogs"), seen: map[string]bool{}}
-	statements, _ := At(tmpl.Resources, "ScimRole", "Properties", "Policies", 0, "PolicyDocument", "Statement").([]any)
-	for _, s := range statements {
-		keys := At(s, "Condition", "ForAllValues:StringLike", "dynamodb:LeadingKeys")
-		if keys == nil {
-			if strings.HasPrefix(resourceName(At(s, "Resource"), ""), "Table") {
-				t.Errorf("scim has %v on all partitions", At(s, "Action"))
+	rights := partRights(t, tmpl, "ScimRole")
+	g := &guarded{Table: memory.New(), Memory: &vault.Memory{}, seen: map[string]bool{}}
+	g.may = func(action, resource, partition string) bool {
+		allowed := false
+		for right := range rights {
+			if like, err := path.Match(right.pattern, partition); err == nil && like && right.action == action && right.resource == resource {
+				rights[right], allowed = true, true
 			}
-			continue
 		}
-		g.keys = append(g.keys, list(keys)...)
-		if slices.Contains(list(keys), any("C#*")) && !slices.Equal(list(At(s, "Action")), []any{"dynamodb:Query", "dynamodb:UpdateItem"}) {
-			t.Errorf("scim may %v connections", At(s, "Action"))
-		}
+		return allowed
 	}
 	q := &waking{}
 	parts := app.Parts{Store: store.New(guardedTable{g}, store.Options{}), Vault: guardedVault{g}, Queue: q}
@@ -53,16 +85,16 @@ func TestScimKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := scim.New(scim.Config{Pushes: core.Pushes, Clients: core.ScimClients})
-	send := func(status int, method, path, body string) string {
+	send := func(status int, method, to, body string) string {
 		t.Helper()
 		g.on = true
 		defer func() { g.on = false }()
-		r := httptest.NewRequestWithContext(ctx, method, "/scim/"+string(client.ID)+"/v2"+path, bytes.NewReader([]byte(body)))
+		r := httptest.NewRequestWithContext(ctx, method, "/scim/"+string(client.ID)+"/v2"+to, bytes.NewReader([]byte(body)))
 		r.Header.Set("Authorization", "Bearer "+token.Reveal())
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		if w.Code != status {
-			t.Fatalf("%s %s %s: %d %s", method, path, body, w.Code, w.Body)
+			t.Fatalf("%s %s %s: %d %s", method, to, body, w.Code, w.Body)
 		}
 		_, id, _ := strings.Cut(w.Body.String(), `"id":"`)
 		id, _, _ = strings.Cut(id, `"`)
@@ -70,6 +102,11 @@ func TestScimKeys(t *testing.T) {
 	}
 	patch := func(ops string) string {
 		return `{"Operations":[` + ops + `]}`
+	}
+	// Groups are counted by now, as an hour after the first version that does that.
+	counting := table.Item{Key: table.Key{Partition: "GROUPS", Sort: "count"}, Numbers: map[string]int64{"at": time.Now().Add(-2 * time.Hour).UnixMilli()}}
+	if err := g.Table.Write(ctx, table.Write{Put: &counting}); err != nil {
+		t.Fatal(err)
 	}
 	ann := send(http.StatusCreated, "POST", "/Users", `{"userName":"ann@corp.example","externalId":"A1"}`)
 	bob := send(http.StatusCreated, "POST", "/Users", `{"userName":"bob@corp.example","externalId":"B1"}`)
@@ -94,14 +131,21 @@ func TestScimKeys(t *testing.T) {
 	}
 	send(http.StatusOK, "PATCH", "/Users/"+ann, patch(`{"op":"replace","path":"nickName","value":"B"}`))
 	send(http.StatusOK, "PATCH", "/Groups/"+group, patch(`{"op":"replace","value":{"displayName":"E","externalId":"G2"}},{"op":"add","path":"members","value":[{"value":"`+ann+`"}]},{"op":"remove","path":"members[value eq \"`+bob+`\"]"}`))
-	for _, path := range []string{"/Users?count=1", "/Users?count=1&startIndex=2", `/Users?filter=externalId+eq+"B1"`, `/Users?filter=userName+eq+"bob@corp.example"`, `/Users?filter=emails.value+eq+"bob@corp.example"`,
+	for _, of := range []string{"/Users?count=1", "/Users?count=1&startIndex=2", `/Users?filter=externalId+eq+"B1"`, `/Users?filter=userName+eq+"bob@corp.example"`, `/Users?filter=emails.value+eq+"bob@corp.example"`,
 		"/Users?filter=title+pr", "/Users/" + bob + "?attributes=groups", "/Groups", `/Groups?filter=displayName+eq+"E"`, "/Groups/" + group, "/Schemas"} {
-		send(http.StatusOK, "GET", path, "")
+		send(http.StatusOK, "GET", of, "")
 	}
 	send(http.StatusOK, "PATCH", "/Users/"+ann, patch(`{"op":"replace","path":"active","value":false}`))
 	send(http.StatusNoContent, "DELETE", "/Users/"+bob, "")
 	send(http.StatusCreated, "POST", "/Users", `{"userName":"bob.b@corp.example","externalId":"B1"}`)
+	inner := send(http.StatusCreated, "POST", "/Groups", `{"displayName":"Inner"}`)
+	send(http.StatusOK, "PATCH", "/Groups/"+group, patch(`{"op":"add","path":"members","value":[{"value":"`+inner+`","type":"Group"}]}`))
+	send(http.StatusOK, "PUT", "/Groups/"+inner, `{"displayName":"Inside","members":[{"value":"`+ann+`"}]}`)
+	send(http.StatusNoContent, "DELETE", "/Groups/"+inner, "")
 	send(http.StatusNoContent, "DELETE", "/Groups/"+group, "")
+	send(http.StatusCreated, "POST", "/Groups", `{"displayName":"E","externalId":"G2"}`)
+	send(http.StatusCreated, "POST", "/Users", `{"userName":"ann.c@corp.example","externalId":"A1"}`) // suspended since
+	send(http.StatusNoContent, "DELETE", "/Users/"+ann, "")
 	own := true
 	if _, err := core.ScimClients.Edit(ctx, ada, client.ID, provision.ClientEdit{OwnOnly: &own}, 0); err != nil {
 		t.Fatal(err)
@@ -110,9 +154,17 @@ func TestScimKeys(t *testing.T) {
 	if len(g.refused) > 0 {
 		t.Errorf("the role lets scim not: %v", g.refused)
 	}
-	for _, pattern := range g.keys {
-		if kind := strings.TrimSuffix(fmt.Sprint(pattern), "#*"); !g.seen[kind] {
-			t.Errorf("scim may touch %v and never does", pattern)
+	reads := []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
+	read := map[partRight]bool{} // of what is read in one way, the other two say no more
+	for right, used := range rights {
+		if right.resource == "Table" && slices.Contains(reads, right.action) {
+			right.action = "read"
+		}
+		read[right] = read[right] || used
+	}
+	for right, used := range read {
+		if !used {
+			t.Errorf("scim may %s on %s of %s, and never does", right.action, right.pattern, right.resource)
 		}
 	}
 }
