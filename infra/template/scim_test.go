@@ -8,10 +8,12 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"bindery/shared/api/scim"
+	"bindery/shared/api/scim/scimtest"
 	"bindery/shared/boot/app"
 	"bindery/shared/core/provision"
 	"bindery/shared/directory"
@@ -55,14 +57,9 @@ func partRights(t *testing.T, tmpl *Template, role string) map[partRight]bool {
 	return unused
 }
 
-// Scim does everything that it does with the rights of its role, action by action and
-// partition by partition, and has none of them in vain.
-func TestScimKeys(t *testing.T) {
-	t.Parallel()
-	tmpl := read(t)
-	rights := partRights(t, tmpl, "ScimRole")
-	g := &guarded{Table: memory.New(), Memory: &vault.Memory{}, seen: map[string]bool{}}
-	g.may = func(action, resource, partition string) bool {
+// among says whether rights have one, and notes those that are used.
+func among(rights map[partRight]bool) func(action, resource, partition string) bool {
+	return func(action, resource, partition string) bool {
 		allowed := false
 		for right := range rights {
 			if like, err := path.Match(right.pattern, partition); err == nil && like && right.action == action && right.resource == resource {
@@ -71,6 +68,73 @@ func TestScimKeys(t *testing.T) {
 		}
 		return allowed
 	}
+}
+
+// TestScimRightsSuffice: whatever the requests of others bring about, those of real clients,
+// of Okta's test of servers and of the RFCs' requirements, the role lets scim do.
+func TestScimRightsSuffice(t *testing.T) {
+	t.Parallel()
+	for name, strict := range map[string]bool{"strict": true, "tolerant": false} {
+		t.Run(name, func(t *testing.T) {
+			scimtest.Okta(t, held(strict))
+			scimtest.Requirements(t, held(true))
+			scimtest.Corpus(t, held(false))
+		})
+	}
+}
+
+// held is a server that has no more rights to the table than scim's role.
+func held(strict bool) func(t *testing.T) *scimtest.Server {
+	return func(t *testing.T) *scimtest.Server {
+		g := &guarded{Table: memory.New(), Memory: &vault.Memory{}, seen: map[string]bool{}, may: among(partRights(t, read(t), "ScimRole")), on: true}
+		t.Cleanup(func() {
+			if len(g.refused) > 0 {
+				t.Errorf("the role lets scim not: %v", g.refused)
+			}
+		})
+		admins := app.NewCore(app.Parts{Store: store.New(g.Table, store.Options{}), Vault: g.Memory, Queue: &waking{}})
+		ctx, ada, name := t.Context(), directory.Caller{Subject: "ada"}, "Okta"
+		client, err := admins.ScimClients.Create(ctx, ada, provision.ClientEdit{Name: &name, Strict: &strict})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, token, err := admins.ScimClients.NewToken(ctx, ada, client.ID, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		core := app.NewCore(app.Parts{Store: store.New(guardedTable{g}, store.Options{}), Vault: guardedVault{g}, Queue: &waking{}})
+		const host = "https://bindery.example"
+		began, requests := time.Now(), atomic.Int64{} // each in a millisecond of its own: the log is ordered by it
+		clock := func() time.Time { return began.Add(time.Duration(requests.Add(1)) * time.Millisecond) }
+		return &scimtest.Server{
+			T: t, Handler: scim.New(scim.Config{Pushes: core.Pushes, Clients: core.ScimClients, PublicURL: host, Now: clock}), URL: host + "/scim/" + string(client.ID) + "/v2", Token: token.Reveal(),
+			User: func(id string) (directory.User, error) { return admins.Users.Get(ctx, directory.UserID(id)) },
+			Members: func(group string) ([]string, error) {
+				members, err := admins.Pushes.Members(ctx, directory.GroupID(group))
+				ids := []string{}
+				for _, m := range members {
+					ids = append(ids, m.ID)
+				}
+				return ids, err
+			},
+			Notes: func() ([]string, error) {
+				list, _, err := admins.ScimClients.Requests(ctx, client.ID, "", "", 1)
+				if err != nil || len(list) == 0 {
+					return nil, err
+				}
+				return list[0].Notes, nil
+			},
+		}
+	}
+}
+
+// Scim does everything that it does with the rights of its role, action by action and
+// partition by partition, and has none of them in vain.
+func TestScimKeys(t *testing.T) {
+	t.Parallel()
+	tmpl := read(t)
+	rights := partRights(t, tmpl, "ScimRole")
+	g := &guarded{Table: memory.New(), Memory: &vault.Memory{}, seen: map[string]bool{}, may: among(rights)}
 	q := &waking{}
 	parts := app.Parts{Store: store.New(guardedTable{g}, store.Options{}), Vault: guardedVault{g}, Queue: q}
 	core := app.NewCore(parts)
@@ -130,6 +194,7 @@ func TestScimKeys(t *testing.T) {
 		send(http.StatusOK, "PATCH", "/Users/"+ann, patch(fmt.Sprintf(`{"op":"replace","value":{"userName":"ann.%d@corp.example","externalId":"A%d","nickName":"A"}},{"op":"%s","path":"manager","value":"%s"}`, i, i, []string{"add", "remove"}[i], bob)))
 	}
 	send(http.StatusOK, "PATCH", "/Users/"+ann, patch(`{"op":"replace","path":"nickName","value":"B"}`))
+	send(http.StatusOK, "PATCH", "/Groups/"+group, patch(`{"op":"replace","path":"externalId","value":"G0"}`))
 	send(http.StatusOK, "PATCH", "/Groups/"+group, patch(`{"op":"replace","value":{"displayName":"E","externalId":"G2"}},{"op":"add","path":"members","value":[{"value":"`+ann+`"}]},{"op":"remove","path":"members[value eq \"`+bob+`\"]"}`))
 	for _, of := range []string{"/Users?count=1", "/Users?count=1&startIndex=2", `/Users?filter=externalId+eq+"B1"`, `/Users?filter=userName+eq+"bob@corp.example"`, `/Users?filter=emails.value+eq+"bob@corp.example"`,
 		"/Users?filter=title+pr", "/Users/" + bob + "?attributes=groups", "/Groups", `/Groups?filter=displayName+eq+"E"`, "/Groups/" + group, "/Schemas"} {
@@ -138,6 +203,18 @@ func TestScimKeys(t *testing.T) {
 	send(http.StatusOK, "PATCH", "/Users/"+ann, patch(`{"op":"replace","path":"active","value":false}`))
 	send(http.StatusNoContent, "DELETE", "/Users/"+bob, "")
 	send(http.StatusCreated, "POST", "/Users", `{"userName":"bob.b@corp.example","externalId":"B1"}`)
+	other, err := core.ScimClients.Create(ctx, ada, provision.ClientEdit{Name: new("Entra")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, others, err := core.ScimClients.NewToken(ctx, ada, other.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, own := client.ID, token
+	client.ID, token = other.ID, others // which has an externalId of its own for each
+	send(http.StatusOK, "PATCH", "/Groups/"+group, patch(`{"op":"replace","path":"externalId","value":"E1"}`))
+	client.ID, token = first, own
 	inner := send(http.StatusCreated, "POST", "/Groups", `{"displayName":"Inner"}`)
 	send(http.StatusOK, "PATCH", "/Groups/"+group, patch(`{"op":"add","path":"members","value":[{"value":"`+inner+`","type":"Group"}]}`))
 	send(http.StatusOK, "PUT", "/Groups/"+inner, `{"displayName":"Inside","members":[{"value":"`+ann+`"}]}`)
@@ -146,8 +223,7 @@ func TestScimKeys(t *testing.T) {
 	send(http.StatusCreated, "POST", "/Groups", `{"displayName":"E","externalId":"G2"}`)
 	send(http.StatusCreated, "POST", "/Users", `{"userName":"ann.c@corp.example","externalId":"A1"}`) // suspended since
 	send(http.StatusNoContent, "DELETE", "/Users/"+ann, "")
-	own := true
-	if _, err := core.ScimClients.Edit(ctx, ada, client.ID, provision.ClientEdit{OwnOnly: &own}, 0); err != nil {
+	if _, err := core.ScimClients.Edit(ctx, ada, client.ID, provision.ClientEdit{OwnOnly: new(true)}, 0); err != nil {
 		t.Fatal(err)
 	}
 	send(http.StatusOK, "GET", "/Users", "")
