@@ -361,7 +361,6 @@ var explainedLines = []struct {
 	{regexp.MustCompile(`"msg":"run held"`), "the story makes mistakes that the guard holds"},
 	{regexp.MustCompile(`"msg":"a callback from a browser that did not begin the authorisation"`), "a chapter follows another's link"},
 	{regexp.MustCompile(`"msg":"a SCIM request without a valid token"`), "an admin's token is tried at the address of the identity provider"},
-	{regexp.MustCompile(`"function":"scim",.*"status":503`), "the identity provider goes on while it is paused"},
 }
 
 // checkLogs: every line is JSON, no line holds a secret, and every warning and

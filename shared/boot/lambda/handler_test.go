@@ -272,5 +272,8 @@ func TestScimFailuresAreCounted(t *testing.T) {
 		if got := metrics(t, out.Bytes())[telemetry.ScimFailures]; got != tt.want {
 			t.Errorf("%s: %g failures, want %g", name, got, tt.want)
 		}
+		if got, want := strings.Contains(out.String(), `"level":"ERROR"`), tt.want > 0 || tt.function == app.Admin; got != want {
+			t.Errorf("%s: logged as an error is %t", name, got)
+		}
 	}
 }
