@@ -40,6 +40,9 @@ func (t *tool) stack(ctx context.Context, args []string) error {
 	if err := apart(is, given); err != nil {
 		return err
 	}
+	if err := t.reserve(ctx, is, given); err != nil {
+		return err
+	}
 	if given["Release"], err = t.release(is.parameters, given); err != nil {
 		return err
 	}
@@ -61,6 +64,30 @@ func (t *tool) stack(ctx context.Context, args []string) error {
 	t.say("Its redirect URI is  %s   (make entra-app registers it)", is.outputs["RedirectUri"])
 	if at := is.outputs["ConsoleUrl"]; at != "" {
 		t.say("The console is at    %s", at)
+	}
+	return nil
+}
+
+// keptByAWS is how many of an account's invocations AWS lets nobody reserve, and ofScim how
+// many template.yaml does for scim.
+const keptByAWS, ofScim = 100, 20
+
+// reserve has a stack that says nothing of it go without invocations of scim's own where the
+// account has not enough of them: its deployment would fail.
+func (t *tool) reserve(ctx context.Context, is stackState, given map[string]string) error {
+	const parameter = "ScimReservedConcurrency"
+	if given[parameter] != "" || is.parameters[parameter] != "" {
+		return nil
+	}
+	var answer struct {
+		AccountLimit struct{ UnreservedConcurrentExecutions int }
+	}
+	if err := t.aws(ctx, nil, &answer, "lambda", "get-account-settings"); err != nil {
+		return fmt.Errorf("how many invocations the account has (or set %s): %w", parameter, err)
+	}
+	if free := answer.AccountLimit.UnreservedConcurrentExecutions; free < keptByAWS+ofScim {
+		given[parameter] = "0"
+		t.say("The account has %d invocations at once that nobody has reserved, and AWS keeps %d: none are kept for scim, and what is pushed to it may take them all. Ask AWS for more, then deploy with %s=%d.", free, keptByAWS, parameter, ofScim)
 	}
 	return nil
 }

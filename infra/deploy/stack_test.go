@@ -18,10 +18,14 @@ func stackShell(t *testing.T, answer any, err error) *shell {
 	s.file("template.yaml", string(tmpl))
 	s.file(".build/admin/bootstrap", "code")
 	s.aws = func(call string, _ map[string]any) (any, error) {
-		if call != "cloudformation describe-stacks" {
-			t.Errorf("aws %s", call)
+		switch call {
+		case "cloudformation describe-stacks":
+			return answer, err
+		case "lambda get-account-settings":
+			return map[string]any{"AccountLimit": map[string]any{"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}}, nil
 		}
-		return answer, err
+		t.Errorf("aws %s", call)
+		return nil, nil
 	}
 	return s
 }

@@ -68,7 +68,11 @@ func (w *World) openGateway() error {
 		}
 		g.Routes = append(g.Routes, route)
 	}
-	w.Handler = w.Secrets.Watch(w.counted(g))
+	log, err := w.openAccessLog()
+	if err != nil {
+		return err
+	}
+	w.Handler = w.Secrets.Watch(w.counted(g, log))
 	return nil
 }
 
@@ -106,14 +110,19 @@ func (w *World) permitted(folder, route string) error {
 	return nil
 }
 
-// counted counts what the API answered, as CloudWatch does.
-func (w *World) counted(next http.Handler) http.Handler {
+// counted counts what the API answered, as CloudWatch does, and what the filters of its
+// log find there.
+func (w *World) counted(g *gateway.Gateway, log *accessLog) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		seen := &statusWriter{ResponseWriter: rw}
-		next.ServeHTTP(seen, r)
+		g.ServeHTTP(seen, r)
+		log.write(w, g.RouteKey(r), seen.status)
 		if seen.status >= 500 {
 			w.sample("AWS/ApiGateway", "5xx", w.stack.apiID, 1)
-			w.fault("the API answered %d to %s %s", seen.status, r.Method, r.URL.Path)
+			paused := strings.HasPrefix(r.URL.Path, "/scim/") && rw.Header().Get("Retry-After") != "" // an identity provider is told to come again
+			if !paused {
+				w.fault("the API answered %d to %s %s", seen.status, r.Method, r.URL.Path)
+			}
 		}
 	})
 }

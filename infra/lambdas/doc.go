@@ -20,6 +20,7 @@
 //	functions.go   processes, roles and queues of each function
 //	api.go         routes
 //	watch.go       logs and what they must not hold; metrics and alarms
+//	accesslog.go   what the API writes of each request, and the filters that count it
 //	report.go      what is told at the end
 //
 // Each room has tests that need only Go. The whole is tested by `make

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -96,5 +97,42 @@ func TestAlarms(t *testing.T) {
 	w.sample("AWS/Lambda", "Errors", w.stack.name("SyncFunction"), 1)
 	if got, want := rings(), "FunctionErrorsAlarm (1) HeldRunsAlarm (2) WorkDeadLettersAlarm (1)"; got != want {
 		t.Errorf("rings: %s, want %s", got, want)
+	}
+}
+
+// A client of SCIM that an admin has paused is answered 503 for hours, which is nobody's
+// fault; what else is answered so is.
+func TestAlarmOfServerErrors(t *testing.T) {
+	w := offline(t)
+	log, err := w.openAccessLog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		route  string
+		status int
+		rings  bool
+	}{
+		{"ANY /scim/{client}/v2/{proxy+}", 503, false},
+		{"ANY /scim/{client}/oauth/v2/{proxy+}", 503, false},
+		{"GET /v1/{proxy+}", 404, false},
+		{"GET /v1/{proxy+}", 200, false},
+		{"GET /v1/{proxy+}", 500, true},
+		{"POST /console/{proxy+}", 502, true},
+	} {
+		w.samples = samples{}
+		log.write(w, tt.route, tt.status)
+		got, err := w.alarms()
+		if err != nil || len(w.faults) > 0 {
+			t.Fatal(err, w.faults)
+		}
+		if rings := slices.Contains(got, "ServerErrorsAlarm (1)"); rings != tt.rings {
+			t.Errorf("%d of %s: rings is %t", tt.status, tt.route, rings)
+		}
+	}
+	for _, pattern := range []string{``, `{ $.status = 5* }`, `{ $.a = "b" || $.c = "d" }`, `$.a = "b"`} {
+		if _, err := termsOf(pattern); err == nil {
+			t.Errorf("%q is read", pattern)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,7 +27,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"bindery/shared/directory"
+	"bindery/shared/store"
+	"bindery/shared/table"
 	"bindery/shared/table/dynamodb"
+	"bindery/shared/table/memory"
 )
 
 // awsWorld is where the binaries find AWS.
@@ -41,9 +46,15 @@ type awsWorld struct {
 	real                       bool // engines that keep what they are told
 }
 
+// sampleScimClient is the client of SCIM that the samples of events are of. Its own app is
+// the one of their JWT.
+func sampleScimClient() directory.ScimClient {
+	return directory.ScimClient{ID: "scl_06eavhmtg000007ravc6yw10yc", Name: "Sample", OAuthClientID: "3j8p0sample"}
+}
+
 // someAWS is DynamoDB Local, ElasticMQ and moto when their addresses are in the
-// environment (make test-aws), else a stub that knows the protocol and an
-// empty table.
+// environment (make test-aws), else a stub that knows the protocol and a table with
+// nothing but the client of SCIM.
 func someAWS(t *testing.T) awsWorld {
 	t.Helper()
 	w := awsWorld{table: "bindery-test", stateKey: "bindery/test/state-key", passwordKey: "bindery/test/password-key", client: "bindery-client-secret",
@@ -51,7 +62,7 @@ func someAWS(t *testing.T) awsWorld {
 	tables, queues, others := os.Getenv("BINDERY_DYNAMODB_ENDPOINT"), os.Getenv("BINDERY_SQS_ENDPOINT"), os.Getenv("BINDERY_AWS_ENDPOINT")
 	w.real = tables != "" && queues != "" && others != ""
 	if !w.real {
-		stub := httptest.NewServer(http.HandlerFunc(stubAWS))
+		stub := httptest.NewServer(stubAWS(storedScimClient(t)))
 		t.Cleanup(stub.Close)
 		tables, queues, others = stub.URL, stub.URL, stub.URL
 		w.workURL, w.loadURL, w.sweepURL = stub.URL+"/123456789012/work", stub.URL+"/123456789012/load", stub.URL+"/123456789012/sweep"
@@ -76,7 +87,12 @@ func (w *awsWorld) fill(t *testing.T, tables, queues, others string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := dynamodb.Create(ctx, ddb.NewFromConfig(cfg, func(o *ddb.Options) { o.BaseEndpoint = aws.String(tables) }), w.table); err != nil {
+	engine := ddb.NewFromConfig(cfg, func(o *ddb.Options) { o.BaseEndpoint = aws.String(tables) })
+	if _, err := dynamodb.Create(ctx, engine, w.table); err != nil {
+		t.Fatal(err)
+	}
+	client := sampleScimClient()
+	if err := store.New(dynamodb.New(engine, w.table), store.Options{}).ScimClients.SaveScimClient(ctx, directory.AuditEvent{}, &client); err != nil {
 		t.Fatal(err)
 	}
 	messages := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &queues })
@@ -113,9 +129,28 @@ func (w *awsWorld) fill(t *testing.T, tables, queues, others string) {
 // may repeat it.
 const sampleSecret = "k3yThatMustNeverShowUpInALogOrAnAnswer0123456789abcdefghijklmnop"
 
+// storedScimClient is the client of SCIM as a table keeps it.
+func storedScimClient(t *testing.T) table.Item {
+	t.Helper()
+	kept := memory.New()
+	client := sampleScimClient()
+	if err := store.New(kept, store.Options{}).ScimClients.SaveScimClient(t.Context(), directory.AuditEvent{}, &client); err != nil {
+		t.Fatal(err)
+	}
+	it, err := kept.Get(t.Context(), table.Key{Partition: "SC#" + string(client.ID), Sort: "client"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return it
+}
+
 // stubAWS answers the JSON protocols of DynamoDB, SQS and Secrets Manager over
-// an empty table that forgets what is written.
-func stubAWS(w http.ResponseWriter, r *http.Request) {
+// a table that has one item, which is read in batches, and forgets what is written.
+func stubAWS(has table.Item) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { answerAWS(w, r, has) }
+}
+
+func answerAWS(w http.ResponseWriter, r *http.Request, has table.Item) {
 	var in map[string]any
 	json.NewDecoder(r.Body).Decode(&in)
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
@@ -124,7 +159,16 @@ func stubAWS(w http.ResponseWriter, r *http.Request) {
 	case "Query":
 		out = map[string]any{"Items": []any{}, "Count": 0, "ScannedCount": 0}
 	case "BatchGetItem":
-		out = map[string]any{"Responses": map[string]any{}, "UnprocessedKeys": map[string]any{}}
+		found := map[string]any{}
+		asked, _ := in["RequestItems"].(map[string]any)
+		for name, of := range asked {
+			for _, key := range list(At(of, "Keys")) {
+				if At(key, "pk", "S") == has.Partition && At(key, "sk", "S") == has.Sort {
+					found[name] = []any{map[string]any{"pk": At(key, "pk"), "sk": At(key, "sk"), "ver": map[string]any{"N": strconv.FormatInt(has.Version, 10)}, "B": map[string]any{"B": has.Body}}}
+				}
+			}
+		}
+		out = map[string]any{"Responses": found, "UnprocessedKeys": map[string]any{}}
 	case "SendMessage":
 		body, _ := in["MessageBody"].(string)
 		sum := md5.Sum([]byte(body))

@@ -49,7 +49,7 @@ var outcomes = map[string]outcome{
 	"scim.list-users":          {401, ""},
 	"scim.create-user":         {401, ""},
 	"scim.other-path":          {404, ""},
-	"scim.by-claims":           {401, ""},
+	"scim.by-claims":           {200, ""},
 	"console.preferences":      {303, ""},
 	"oauth-callback.code":      {400, ""},
 	"oauth-callback.denied":    {400, ""},

@@ -37,7 +37,7 @@ var (
 var needs = []need{
 	{"writes its own log", every, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{"own log"}},
 	{"reads records by key and by prefix", []app.Function{app.Admin, app.Deactivate, app.Schedule, app.Sync}, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}, []string{"Table"}},
-	{"reads and writes what is pushed, by partitions (TestScimKeys)", []app.Function{app.Scim}, []string{"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}, []string{"Table"}},
+	{"reads and writes what is pushed, each by partitions (TestScimKeys)", []app.Function{app.Scim}, []string{"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}, []string{"Table"}},
 	{"lists users, groups and what a client has pushed", []app.Function{app.Scim}, []string{"dynamodb:Query"}, []string{"Table/index/index1"}},
 	{"reads records by key", []app.Function{app.LoadFiles}, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem"}, []string{"Table"}},
 	{"reads which groups are above one (TestLoadKeys)", []app.Function{app.LoadFiles}, []string{"dynamodb:Query"}, []string{"Table"}},

@@ -10,8 +10,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"bindery/shared/api/admin"
+	"bindery/shared/api/scim"
+	"bindery/shared/directory"
 )
 
 // Every operation of the API reaches its function through a route of API
@@ -63,6 +66,31 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// pushing are the routes of identity providers. Their limit is above what twenty clients
+// may send by the function's own, which says when to come again; it is of these routes
+// alone, and what gets through takes no more invocations than are scim's own.
+var pushing = []string{"ANY /scim/{client}/v2/{proxy+}", "ANY /scim/{client}/oauth/v2/{proxy+}"}
+
+// TestLimitsOfScim: the gateway refuses no client that its own limit lets through, not even
+// two of them at once that come back from a pause, and leaves most of the account's 10,000
+// requests a second and 5,000 at once to the others.
+func TestLimitsOfScim(t *testing.T) {
+	t.Parallel()
+	tmpl := read(t)
+	for _, key := range pushing {
+		limit := At(tmpl.Resources, "Stage", "Properties", "RouteSettings", key)
+		rate, _ := At(limit, "ThrottlingRateLimit").(int)
+		burst, _ := At(limit, "ThrottlingBurstLimit").(int)
+		atOnce := scim.PerSecond * int(directory.ScimWindow/time.Second)
+		if rate < 20*scim.PerSecond || rate > 2000 || burst < 2*atOnce || burst > 2500 {
+			t.Errorf("%s: %d a second, %d at once", key, rate, burst)
+		}
+	}
+	if d := At(tmpl.Parameters, "ScimReservedConcurrency", "Default"); d != 20 {
+		t.Errorf("scim takes %v invocations at most by default", d)
+	}
+}
+
 // A route that anybody may call has limits of its own, below those of the
 // others, so that a flood there takes nothing from the admins.
 func TestLimitsOfOpenRoutes(t *testing.T) {
@@ -78,13 +106,13 @@ func TestLimitsOfOpenRoutes(t *testing.T) {
 				t.Errorf("%s: its limit is there by %v, the route by %v", key, only[0], At(tmpl.Resources, name, "Condition"))
 			}
 		}
-		if r["AuthorizationType"] != "NONE" {
+		if r["AuthorizationType"] != "NONE" && !slices.Contains(pushing, key) {
 			continue
 		}
 		for _, what := range []string{"ThrottlingBurstLimit", "ThrottlingRateLimit"} {
 			own, _ := At(limit, what).(int)
 			others, _ := At(stage, "DefaultRouteSettings", what).(int)
-			if !limited || own <= 0 || own >= others {
+			if !limited || own <= 0 || own >= others && !slices.Contains(pushing, key) {
 				t.Errorf("%s: %s = %d, want less than the %d of the others", key, what, own, others)
 			}
 		}
@@ -103,7 +131,8 @@ func TestLimitsOfOpenRoutes(t *testing.T) {
 	}
 }
 
-// Reserved invocations are a matter of the account: none by default. What a
+// Reserved invocations are a matter of the account: none by default, but for scim, which
+// strangers reach without a token. What a
 // queue may take of a function leaves room for those who call it.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
@@ -119,7 +148,7 @@ func TestConcurrency(t *testing.T) {
 		if parameter == "" {
 			continue
 		}
-		if d := At(tmpl.Parameters, parameter, "Default"); d != 0 && d != "0" || At(p, "ReservedConcurrentExecutions", "Fn::If", 2, "Ref") != "AWS::NoValue" {
+		if d := At(tmpl.Parameters, parameter, "Default"); d != 0 && d != "0" && parameter != "ScimReservedConcurrency" || At(p, "ReservedConcurrentExecutions", "Fn::If", 2, "Ref") != "AWS::NoValue" {
 			t.Errorf("%s: reserves %v by default", name, d)
 		}
 		if most, ok := At(p, "Events", "Sweep", "Properties", "ScalingConfig", "MaximumConcurrency").(int); ok {

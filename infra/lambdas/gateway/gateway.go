@@ -50,6 +50,14 @@ type Gateway struct {
 	Domain string
 }
 
+// RouteKey is the route that takes a request, as an access log has it.
+func (g *Gateway) RouteKey(r *http.Request) string {
+	if route, _ := find(g.Routes, r.Method, r.URL.Path); route != nil {
+		return route.Key
+	}
+	return "-"
+}
+
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	route, parameters := find(g.Routes, r.Method, r.URL.Path)
 	if route == nil {

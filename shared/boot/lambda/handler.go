@@ -108,6 +108,13 @@ func (f *Function) http(ctx context.Context, payload []byte) ([]byte, error) {
 		i.Set("route", e.RequestContext.RouteKey) // never the path: it may hold an address
 		i.Set("apiRequestId", e.RequestContext.RequestID)
 		answer, err = HTTP(f.cfg.Handler.HTTP)(ctx, e)
+		if f.cfg.Name == app.Scim && answer.StatusCode >= http.StatusInternalServerError {
+			if again := answer.Headers["retry-after"]; again != "" {
+				i.Set(telemetry.RetryAfter, again)
+			} else {
+				i.Count(telemetry.ScimFailures, 1)
+			}
+		}
 		return err
 	})
 	if err != nil {

@@ -245,3 +245,35 @@ func TestFailedMessagesAreCounted(t *testing.T) {
 		}
 	}
 }
+
+// TestScimFailuresAreCounted: an identity provider that is told when to come again, as one
+// that an admin has paused, has not met a failure; whatever else is answered 5xx is one.
+func TestScimFailuresAreCounted(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		function app.Function
+		answer   http.HandlerFunc
+		want     float64
+	}{
+		"paused": {app.Scim, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, 0},
+		"an incident":                {app.Scim, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, 1},
+		"a panic":                    {app.Scim, func(http.ResponseWriter, *http.Request) { panic("no") }, 1},
+		"refused":                    {app.Scim, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) }, 0},
+		"of the API, counted by AWS": {app.Admin, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, 0},
+	} {
+		var out bytes.Buffer
+		f := New(Config{Name: tt.function, Handler: Handler{HTTP: tt.answer}, Telemetry: linesTo(&out)})
+		if _, err := f.Invoke(t.Context(), events.Get("scim.create-user")); err != nil {
+			t.Fatal(err)
+		}
+		if got := metrics(t, out.Bytes())[telemetry.ScimFailures]; got != tt.want {
+			t.Errorf("%s: %g failures, want %g", name, got, tt.want)
+		}
+		if got, want := strings.Contains(out.String(), `"level":"ERROR"`), tt.want > 0 || tt.function == app.Admin; got != want {
+			t.Errorf("%s: logged as an error is %t", name, got)
+		}
+	}
+}

@@ -88,6 +88,10 @@ func (i *Invocation) Counts() map[Metric]float64 {
 	return maps.Clone(i.counts)
 }
 
+// RetryAfter is set to when a caller is told to come again, who is answered 5xx on purpose:
+// the line is no error then. An identity provider that is paused asks on for hours.
+const RetryAfter = "retryAfter"
+
 // End writes the line and the metrics. An error is logged here and nowhere else.
 func (i *Invocation) End(ctx context.Context, err error) {
 	if i == nil {
@@ -100,7 +104,8 @@ func (i *Invocation) End(ctx context.Context, err error) {
 		attrs = append(attrs, slog.Any("counts", i.counts))
 	}
 	level := slog.LevelInfo
-	if at, ok := i.places["status"]; ok && i.attrs[at].Value.Kind() == slog.KindInt64 && i.attrs[at].Value.Int64() >= 500 {
+	_, again := i.places[RetryAfter]
+	if at, ok := i.places["status"]; ok && !again && i.attrs[at].Value.Kind() == slog.KindInt64 && i.attrs[at].Value.Int64() >= 500 {
 		level = slog.LevelError // answered, but not as it should be
 	}
 	if err != nil {

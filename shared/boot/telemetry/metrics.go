@@ -34,7 +34,10 @@ const (
 	ScheduleCut      Metric = "ScheduleCut"      // whose time was over before all had their turn
 	JobsFailed       Metric = "JobsFailed"       // given up, or of those that nobody asked for
 	WakeUpsFailed    Metric = "WakeUpsFailed"    // that a queue did not take
-	TokensUnsaved    Metric = "TokensUnsaved"    // times that the vault did not take fresh tokens
+	// ScimFailures are requests of identity providers that were answered 5xx without saying
+	// when to come again: a client that an admin has paused is told that, for hours.
+	ScimFailures  Metric = "ScimFailures"
+	TokensUnsaved Metric = "TokensUnsaved" // times that the vault did not take fresh tokens
 	// ClientSecretRefused counts the answers of Microsoft that refuse the app's
 	// client secret, and the times that it could not be read.
 	ClientSecretRefused Metric = "ClientSecretRefused"

@@ -145,7 +145,7 @@ func (g *guard) record(ctx context.Context, t *task, notes ...store.Note) error 
 // store stores a run with the last chunk of its plan.
 func (g *guard) store(ctx context.Context, t *task, notes []store.Note) error {
 	if !isDraft(t.run) || !passing(t.run) {
-		return g.s.changed(g.chunks.AppendChunk(ctx, &g.s.lease, t.run, t.unstored, notes...))
+		return g.s.changed(ifDecided(g.chunks.AppendChunk(ctx, &g.s.lease, t.run, t.unstored, notes...)))
 	}
 	g.s.lease.Pace.Brief = true // no more than fewChanges
 	return g.s.changed(g.chunks.BeginRun(ctx, &g.s.lease, t.run, t.unstored, g.s.leaseTTL(), notes...))

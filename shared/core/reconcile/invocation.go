@@ -194,9 +194,12 @@ func (w *invocation) bring(ctx context.Context, run *store.RunRecord) error {
 		return nil
 	}
 	if err != nil {
-		return w.runFailed(ctx, run, err)
+		err = w.runFailed(ctx, run, err)
 	}
-	return nil
+	if errors.Is(err, errDecided) { // an admin has cancelled it, say: it is listed anew
+		return nil
+	}
+	return err
 }
 
 // step brings a run forward until it ends, is held, or the slice must end.
@@ -327,7 +330,9 @@ func (w *invocation) resumeUnread(ctx context.Context) error {
 			r.State, r.Held = directory.RunPlanning, nil
 		}
 		r.Cursor = at.Encode()
-		return w.queue.saved(ctx, r)
+		if err := w.queue.saved(ctx, r); !errors.Is(err, errDecided) {
+			return err
+		}
 	}
 	return nil
 }
@@ -483,7 +488,7 @@ func (w *invocation) unauthorized(ctx context.Context, err error) error {
 // runFailed records why a slice could not go on with its run. Waits that
 // Microsoft asks for and the slice's own end do not count as attempts.
 func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err error) error {
-	if errors.Is(err, directory.ErrLeaseLost) {
+	if errors.Is(err, directory.ErrLeaseLost) || errors.Is(err, errDecided) {
 		return err
 	}
 	err = w.unauthorized(ctx, err)

@@ -199,8 +199,13 @@ func (l *leavers) makeRun(ctx context.Context) (made bool, err error) {
 		for _, id := range r.UserIDs {
 			fresh[id] = true
 		}
-		if err := l.queue.supersede(ctx, r); err != nil {
+		ended, err := l.queue.supersede(ctx, r)
+		if err != nil {
 			return false, err
+		}
+		if !ended { // it may have been approved, and goes first, or declined: decide anew
+			l.given = marks
+			return l.makeRun(ctx)
 		}
 	}
 	for _, id := range waiting {

@@ -377,7 +377,7 @@ func (d *decided) parts() [][]directory.Change {
 func (p *runPlan) append(ctx context.Context, chunk []directory.Change, notes ...store.Note) error {
 	p.t.run.Cursor = p.t.at.Encode()
 	p.noteKinds(chunk)
-	if err := p.s.changed(p.planner.chunks.AppendChunk(ctx, &p.s.lease, p.t.run, chunk, notes...)); err != nil {
+	if err := p.s.changed(ifDecided(p.planner.chunks.AppendChunk(ctx, &p.s.lease, p.t.run, chunk, notes...))); err != nil {
 		return err
 	}
 	p.planner.queue.known.noteStored(p.t.run)

@@ -117,7 +117,7 @@ func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
 		}
 		if r.Epoch != q.s.lease.Epoch && !r.State.Ended() {
 			runs.EndDeactivated(&r, q.s.now())
-			if err := q.saved(ctx, &r); err != nil {
+			if err := q.saved(ctx, &r); err != nil && !errors.Is(err, errDecided) {
 				return nil, err
 			}
 			continue
@@ -244,9 +244,22 @@ func (q *runQueue) create(ctx context.Context, r *store.RunRecord) error {
 	return q.saved(ctx, r)
 }
 
-// saved stores a run, and notes whether it is open by that.
+// errDecided says that somebody else has stored a run since this slice read it: an admin
+// needs no lease to approve, decline or cancel one. What they have stored counts, and
+// whoever reads the run next goes by it; nothing has failed.
+var errDecided = errors.New("reconcile: the run was decided about since it was read")
+
+// ifDecided tells such a conflict from the others that a write may have.
+func ifDecided(err error) error {
+	if errors.Is(err, directory.ErrStale) {
+		return fmt.Errorf("%w: %w", errDecided, err)
+	}
+	return err
+}
+
+// saved stores a run, and notes whether it is open by that. errDecided.
 func (q *runQueue) saved(ctx context.Context, r *store.RunRecord, notes ...store.Note) error {
-	err := q.runs.SaveRun(ctx, &q.s.lease, r, notes...)
+	err := ifDecided(q.runs.SaveRun(ctx, &q.s.lease, r, notes...))
 	if err == nil {
 		q.known.noteStored(r)
 	}
@@ -307,7 +320,7 @@ func (q *runQueue) save(ctx context.Context, r *store.RunRecord, at *runs.Progre
 func (q *runQueue) submit(ctx context.Context, r *store.RunRecord, at *runs.Progress, notes ...store.Note) error {
 	r.Cursor = at.Encode()
 	q.s.sum.State = r.State
-	if err := q.s.changed(q.runs.SubmitRun(ctx, &q.s.lease, r, notes...)); err != nil {
+	if err := q.s.changed(ifDecided(q.runs.SubmitRun(ctx, &q.s.lease, r, notes...))); err != nil {
 		return err
 	}
 	q.known.noteStored(r)
@@ -363,10 +376,20 @@ func (q *runQueue) noteEnd(r *store.RunRecord) {
 	}
 }
 
-// supersede ends a held run whose users are planned anew.
-func (q *runQueue) supersede(ctx context.Context, held *store.RunRecord) error {
-	held.State, held.EndedAt = directory.RunSuperseded, q.s.now().UTC()
-	return q.saved(ctx, held)
+// supersede ends a held run whose users are planned anew; false: an admin has decided
+// about it meanwhile, and it is left to what they said.
+func (q *runQueue) supersede(ctx context.Context, held *store.RunRecord) (ended bool, err error) {
+	end := *held
+	end.State, end.EndedAt = directory.RunSuperseded, q.s.now().UTC()
+	err = q.saved(ctx, &end)
+	if errors.Is(err, errDecided) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	*held = end
+	return true, nil
 }
 
 // supersedeCovered ends held runs whose place a newer plan takes.
@@ -377,7 +400,7 @@ func (q *runQueue) supersedeCovered(ctx context.Context, r *store.RunRecord) err
 	}
 	for i := range open {
 		if h := &open[i]; h.ID != r.ID && h.State == directory.RunHeld && covers(r, h) {
-			if err := q.supersede(ctx, h); err != nil {
+			if _, err := q.supersede(ctx, h); err != nil {
 				return err
 			}
 		}
@@ -403,7 +426,7 @@ func ofMarks(r *store.RunRecord) bool {
 }
 
 // makeFromMarks makes a run when bindings are marked, unless all of them are
-// part of a plan that is held.
+// part of a plan that is held. made says that the list of runs is to be looked at anew.
 func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger) (made bool, err error) {
 	open, err := q.list(ctx)
 	if err != nil {
@@ -421,7 +444,10 @@ func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger)
 	if err != nil || len(marks) == 0 {
 		return false, err
 	}
-	if newer, err := q.supersedeOlder(ctx, open); err != nil || !newer {
+	switch newer, err := q.supersedeOlder(ctx, open); {
+	case errors.Is(err, errDecided):
+		return true, nil // what was decided goes first
+	case err != nil || !newer:
 		return false, err
 	}
 	if limit == 1 {
@@ -433,7 +459,7 @@ func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger)
 }
 
 // supersedeOlder ends held runs of all who were marked, when others are marked by now;
-// false: what is marked is theirs.
+// false: what is marked is theirs. errDecided: one of them is held no more.
 func (q *runQueue) supersedeOlder(ctx context.Context, open []store.RunRecord) (newer bool, err error) {
 	for i := range open {
 		held := &open[i]
@@ -444,7 +470,11 @@ func (q *runQueue) supersedeOlder(ctx context.Context, open []store.RunRecord) (
 		if err != nil || !newer {
 			return false, err
 		}
-		if err := q.supersede(ctx, held); err != nil {
+		ended, err := q.supersede(ctx, held)
+		if err == nil && !ended {
+			err = errDecided
+		}
+		if err != nil {
 			return false, err
 		}
 	}
@@ -615,7 +645,7 @@ func (q *runQueue) mergeHeld(ctx context.Context, r *store.RunRecord) (merged bo
 		return false, err
 	}
 	for _, h := range append(others, r) {
-		if err := q.supersede(ctx, h); err != nil {
+		if _, err := q.supersede(ctx, h); err != nil { // decided about: its changes go or not before the others are planned
 			return false, err
 		}
 	}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -164,7 +165,10 @@ func (q *runQueue) makeBeside(ctx context.Context, open []store.RunRecord, trigg
 		return false, err
 	}
 	held := slices.ContainsFunc(open, heldOfMarks)
-	if newer, err := q.supersedeOlder(ctx, open); err != nil || !newer {
+	switch newer, err := q.supersedeOlder(ctx, open); {
+	case errors.Is(err, errDecided):
+		return true, nil // what was decided goes first
+	case err != nil || !newer:
 		return false, err
 	}
 	if held || !all || !q.serial.marks {
