@@ -31,9 +31,12 @@ type ScimClient struct {
 	// LastSeen is when a request of the client was last answered, to the hour; the zero
 	// time says never.
 	LastSeen time.Time `json:"lastSeen,omitzero"`
-	Created  time.Time `json:"created"`
-	Updated  time.Time `json:"updated"`
-	Version  int64     `json:"version"`
+	// WrongToken is when somebody last came to the client's address without a token that
+	// opens it, to the minute. Whoever it was: it is for the admin who has mistyped one.
+	WrongToken time.Time `json:"wrongToken,omitzero"`
+	Created    time.Time `json:"created"`
+	Updated    time.Time `json:"updated"`
+	Version    int64     `json:"version"`
 }
 
 // ScimProvider names an identity provider whose settings are known.
@@ -108,6 +111,17 @@ type ScimRequest struct {
 	// Changed are the attributes of the user, or of the group, that it changed.
 	Changed []string `json:"changed,omitempty"`
 	// Notes tell what was bent, ignored or not taken.
-	Notes        []string `json:"notes,omitempty"`
-	Milliseconds int64    `json:"milliseconds"`
+	Notes []string `json:"notes,omitempty"`
+	// Suspended and Deleted say what it did to a user who was there.
+	Suspended    bool  `json:"suspended,omitempty"`
+	Deleted      bool  `json:"deleted,omitempty"`
+	Milliseconds int64 `json:"milliseconds"`
+}
+
+// ScimTally is how many users a client has suspended and deleted since a time. Whom it has
+// suspended twice counts twice.
+type ScimTally struct {
+	Since     time.Time `json:"since"`
+	Suspended int       `json:"suspended"`
+	Deleted   int       `json:"deleted"`
 }

@@ -122,6 +122,7 @@
 //	SCIM client   SC#<client>            client           scim-clients / <client>
 //	  its tokens  SC#<client>            token#<token>
 //	  its rate    SC#<client>            rate#<window>
+//	  its tally   SC#<client>            tally#<hour>
 //	  what it has SC#<client>            count#<user or group>#<shard>
 //	    pushed
 //	document      SD#user#<user>,        <client>         SO#<client>#<user or group>#<shard>

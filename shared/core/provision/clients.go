@@ -34,6 +34,8 @@ type records interface {
 	ScimAccess(ctx context.Context, c directory.ScimClientID, t directory.ScimTokenID) (*directory.ScimClient, *directory.ScimToken, directory.ScimRate, error)
 	TouchScimClient(ctx context.Context, c *directory.ScimClient) error
 	TouchScimToken(ctx context.Context, t *directory.ScimToken) error
+	NoteWrongToken(ctx context.Context, c directory.ScimClientID) error
+	TallyScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest) error
 	LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest, counted directory.ScimCount) error
 	FindScimRequests(ctx context.Context, c directory.ScimClientID, keep func(*directory.ScimRequest) bool, cursor string, limit int) ([]directory.ScimRequest, string, error)
 	ScimClientsOf(ctx context.Context, of directory.MemberRef) ([]directory.ScimClient, error)
@@ -48,11 +50,12 @@ type Clients struct {
 	records records
 	now     func() time.Time
 	log     *slog.Logger
+	wrong   wrongTokens
 }
 
 // New returns Clients.
 func New(cfg Config) *Clients {
-	c := &Clients{cfg.Records, cfg.Now, cfg.Log}
+	c := &Clients{records: cfg.Records, now: cfg.Now, log: cfg.Log}
 	if c.now == nil {
 		c.now = time.Now
 	}
@@ -416,6 +419,9 @@ func (s *Clients) Log(ctx context.Context, c *directory.ScimClient, r *directory
 	err := s.records.LogScimRequest(ctx, c.ID, r, counted)
 	if err != nil && counted.Requests > 0 { // others count at the same moment: the log matters more
 		err = s.records.LogScimRequest(ctx, c.ID, r, directory.ScimCount{})
+	}
+	if r.Suspended || r.Deleted {
+		err = errors.Join(err, s.records.TallyScimRequest(ctx, c.ID, r))
 	}
 	if err := errors.Join(err, s.records.TouchScimClient(ctx, c)); err != nil {
 		s.log.Warn("a request was not logged", "scimClientId", c.ID, "error", err)
