@@ -19,18 +19,21 @@ import (
 // Clients looks at the clients that push people and groups by SCIM. It reads their records
 // alone, so there is nothing to wait for, and no report is kept.
 type Clients struct {
-	Records scimClients
-	Now     func() time.Time // nil means time.Now
+	Records     scimClients
+	Connections everyConnection
+	Runs        heldRuns
+	Now         func() time.Time // nil means time.Now
 }
 
 // ClientsOf looks at the clients of a store.
 func ClientsOf(s *store.Store, now func() time.Time) *Clients {
-	return &Clients{Records: s.ScimClients, Now: now}
+	return &Clients{Records: s.ScimClients, Connections: s.Connections, Runs: s.Runs, Now: now}
 }
 
 type scimClients interface {
 	ListScimClients(ctx context.Context, after directory.ScimClientID, limit int) ([]directory.ScimClient, directory.ScimClientID, error)
 	ScimTokens(ctx context.Context, c directory.ScimClientID) ([]directory.ScimToken, error)
+	ScimTally(ctx context.Context, c directory.ScimClientID) (directory.ScimTally, error)
 	FindScimRequests(ctx context.Context, c directory.ScimClientID, keep func(*directory.ScimRequest) bool, cursor string, limit int) ([]directory.ScimRequest, string, error)
 }
 
@@ -205,10 +208,11 @@ func (f *ClientFacts) refused() []Finding {
 		kind, detail string
 	}
 	var last time.Time
-	count, users, all, bad := map[reason]int{}, map[directory.UserID]bool{}, 0, 0
+	count, users, all, bad, passing := map[reason]int{}, map[directory.UserID]bool{}, 0, 0, 0
 	for i := range f.Requests {
 		r := &f.Requests[i]
 		if passes(r) {
+			passing++
 			continue
 		}
 		all++
@@ -236,7 +240,14 @@ func (f *ClientFacts) refused() []Finding {
 	if f.More {
 		times = "requests, the last ones"
 	}
-	is.Evidence = fmt.Sprintf("%d of %d %s were refused, most often with %s: %s", bad, all, times, strings.TrimSpace(fmt.Sprint(most.status, " ", most.kind)), cmp.Or(most.detail, "no reason was given."))
+	often := "most often with"
+	if len(count) == bad && bad > 1 {
+		often = "each for another reason, as"
+	}
+	is.Evidence = fmt.Sprintf("%d of %d %s were refused, %s %s: %s", bad, all, times, often, strings.TrimSpace(fmt.Sprint(most.status, " ", most.kind)), cmp.Or(most.detail, "no reason was given."))
+	if passing > 0 {
+		is.Evidence += fmt.Sprintf(" (Not counted: %d that say nothing of what is wrong, as about somebody who is not there, too fast, or while the client was paused.)", passing)
+	}
 	if bad == all && all >= allRefused {
 		is.Severity = Critical
 	}
