@@ -23,7 +23,7 @@ type wrongTokens struct {
 func (w *wrongTokens) first(id directory.ScimClientID, minute int64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.minute != minute {
+	if w.of == nil || w.minute != minute {
 		w.minute, w.of = minute, map[directory.ScimClientID]bool{}
 	}
 	if w.of[id] || len(w.of) >= mostWrong {
