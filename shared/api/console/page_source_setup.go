@@ -49,6 +49,7 @@ const oneLoginTemplate = `{
     "urn:ietf:params:scim:schemas:core:2.0:User",
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
   ],
+  "externalId": "{$user.id}",
   "userName": "{$parameters.scimusername}",
   "displayName": "{$user.display_name}",
   "name": {

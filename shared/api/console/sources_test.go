@@ -3,7 +3,9 @@ package console
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -353,6 +355,53 @@ func TestSetUps(t *testing.T) {
 	for _, p := range directory.ScimProviders {
 		if setupOf(p).provider != p {
 			t.Errorf("%s has no set-up", p)
+		}
+	}
+}
+
+// TestSetUpsAreTold: the package's README has each provider's steps as the pages have them.
+func TestSetUpsAreTold(t *testing.T) {
+	t.Parallel()
+	const file, begin, end = "../scim/README.md", " -update -->\n", "<!-- end of set-ups -->"
+	var b strings.Builder
+	for _, s := range setups {
+		fmt.Fprintf(&b, "\n#### %s\n\n", cmp.Or(s.name, "Any other one"))
+		n := 0
+		step := func(says text) {
+			n++
+			fmt.Fprintf(&b, "%d. %s\n", n, says[0])
+		}
+		for _, one := range s.open {
+			step(one)
+		}
+		step(textPasteThese)
+		for _, p := range s.paste {
+			if strings.Contains(p.value, "\n") {
+				fmt.Fprintf(&b, "   - %s:\n\n     ```json\n     %s\n     ```\n\n", p.field, strings.ReplaceAll(p.value, "\n", "\n     "))
+				continue
+			}
+			fmt.Fprintf(&b, "   - %s: `%s`\n", p.field, p.value)
+		}
+		for _, one := range s.then {
+			step(one)
+		}
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(data), begin)
+	was, after, closed := strings.Cut(rest, end)
+	want := b.String() + "\n"
+	switch {
+	case !ok || !closed:
+		t.Fatalf("%s has no place for the set-ups", file)
+	case was == want:
+	case !*update:
+		t.Errorf("%s tells other steps than the console; write them anew by -update", file)
+	default:
+		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -1434,10 +1434,11 @@ var (
 		text{"Assign people under “Assignments”, and groups under “Push Groups”.", "Personen unter „Assignments“ zuweisen, Gruppen unter „Push Groups“."}}
 	setUpEntraOpen = []text{
 		text{"In the Entra admin center open “Enterprise applications”, “New application”, “Create your own application”, and choose the one that is not in the gallery.", "Im Entra Admin Center „Enterprise applications“, „New application“, „Create your own application“ öffnen und die Anwendung wählen, die nicht im Katalog ist."},
-		text{"Open “Provisioning” and set the mode to “Automatic”.", "„Provisioning“ öffnen und den Modus auf „Automatic“ stellen."}}
+		text{"Open “Provisioning” and set the mode to “Automatic”; where there is no mode, press “New configuration”.", "„Provisioning“ öffnen und den Modus auf „Automatic“ stellen; wo es keinen Modus gibt, „New configuration“ drücken."}}
 	setUpEntraThen = []text{
 		text{"Press “Test Connection”, and save.", "„Test Connection“ drücken und speichern."},
-		text{"Under “Mappings” match users by userName, or by externalId filled from objectId. Switch off what you do not want to be sent.", "Unter „Mappings“ Benutzer über userName abgleichen oder über externalId, gefüllt aus objectId. Ausschalten, was nicht gesendet werden soll."},
+		text{"Under “Mappings”, users, map objectId to externalId. Entra's default there is mailNickname, which a namesake may get when somebody has left: whoever is made with the externalId of somebody who has left is taken for that person coming back.", "Unter „Mappings“, Benutzer, objectId auf externalId abbilden. Entras Vorgabe ist dort mailNickname, den ein Namensvetter bekommen kann, wenn jemand gegangen ist: Wer mit der externalId von jemandem angelegt wird, der gegangen ist, gilt als diese zurückgekehrte Person."},
+		text{"Leave users matched by userName. Delete the mappings that you do not want to be sent.", "Benutzer weiter über userName abgleichen. Zuordnungen löschen, die nicht gesendet werden sollen."},
 		text{"Under “Settings” leave the scope at assigned users and groups only, and set a threshold for accidental deletions.", "Unter „Settings“ den Umfang bei den zugewiesenen Benutzern und Gruppen lassen und eine Schwelle gegen versehentliches Löschen setzen."},
 		text{"Assign people and groups, and set the provisioning status to “On”. Entra sends in cycles; “Provision on demand” sends one person at once.", "Personen und Gruppen zuweisen und den Bereitstellungsstatus auf „On“ stellen. Entra sendet in Zyklen; „Provision on demand“ sendet eine Person sofort."}}
 	setUpOneLoginOpen = []text{
@@ -1471,6 +1472,7 @@ var (
 		text{"Look in your identity provider for provisioning by SCIM 2.0 to an application of your own.", "Suchen Sie bei Ihrem Identitätsanbieter die Bereitstellung per SCIM 2.0 für eine eigene Anwendung."}}
 	setUpOtherThen = []text{
 		text{"Have it create, update and deactivate users, and push groups if it can. Each user needs an e-mail address, or a user name that is one.", "Benutzer anlegen, ändern und deaktivieren lassen, und Gruppen übertragen, wenn er das kann. Jeder Benutzer braucht eine E-Mail-Adresse oder einen Benutzernamen, der eine ist."},
+		text{"As externalId have it send an ID that nobody else ever gets: somebody who has left is known by it when they come back.", "Als externalId eine Kennung senden lassen, die nie jemand anderes bekommt: An ihr wird erkannt, wer gegangen ist und zurückkehrt."},
 		text{"Test the connection there.", "Testen Sie dort die Verbindung."}}
 )
 
