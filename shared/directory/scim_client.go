@@ -1,6 +1,9 @@
 package directory
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // ScimClient is an identity provider that pushes people and groups by SCIM, as an admin
 // has set it up. What it may do is no more than to feed the directory.
@@ -80,6 +83,22 @@ type ScimToken struct {
 
 // Alive reports whether the token opens anything at a moment.
 func (t *ScimToken) Alive(now time.Time) bool { return t.Revoked == nil && now.Before(t.Expires) }
+
+// ScimTokenInUse is the token that a client uses, of those that are alive: the one that was
+// used last. A new one that nobody has put to use helps nobody. False when none is alive.
+func ScimTokenInUse(tokens []ScimToken, now time.Time) (ScimToken, bool) {
+	var inUse *ScimToken
+	for i := range tokens {
+		t := &tokens[i]
+		if t.Alive(now) && (inUse == nil || cmp.Or(t.LastUsed.Compare(inUse.LastUsed), t.Expires.Compare(inUse.Expires)) > 0) {
+			inUse = t
+		}
+	}
+	if inUse == nil {
+		return ScimToken{}, false
+	}
+	return *inUse, true
+}
 
 // Refused reports whether the request was answered with an error.
 func (r *ScimRequest) Refused() bool { return r.Status >= 400 }

@@ -159,7 +159,8 @@ func (f *ClientFacts) tokens() []Finding {
 		return nil
 	}
 	alive := slices.DeleteFunc(slices.Clone(f.Tokens), func(t directory.ScimToken) bool { return !t.Alive(f.Now) })
-	if len(alive) == 0 {
+	inUse, there := directory.ScimTokenInUse(alive, f.Now)
+	if !there {
 		if slices.ContainsFunc(f.Requests, func(r directory.ScimRequest) bool { return r.TokenID == "" }) {
 			return nil
 		}
@@ -167,10 +168,6 @@ func (f *ClientFacts) tokens() []Finding {
 			Consequence: "Whatever it sends is refused with 401: nobody who joins, changes or leaves there reaches the directory.",
 			Next:        "Make a token of the client and put it into the identity provider; or delete the client."}}
 	}
-	// The one that is in use counts: a new one that nobody has put to use helps nobody.
-	inUse := slices.MaxFunc(alive, func(a, b directory.ScimToken) int {
-		return cmp.Or(a.LastUsed.Compare(b.LastUsed), a.Expires.Compare(b.Expires))
-	})
 	left := inUse.Expires.Sub(f.Now)
 	if left > tokenSoon {
 		return nil
