@@ -3,8 +3,8 @@ package directory
 import "time"
 
 // Notification is something that admins may want to hear of without asking: in mail,
-// in a chat. It holds IDs, names of connections and domains, and counts; no
-// personal data.
+// in a chat. It holds IDs, names of connections, SCIM clients and domains, and counts;
+// no personal data.
 type Notification struct {
 	// ID is the same each time that one thing is told: a notification may come twice.
 	ID   string           `json:"id"`
@@ -33,6 +33,7 @@ const (
 	NotificationLoosened           NotificationType = "bindery.connection.loosened" // settings became looser
 	NotificationProposal           NotificationType = "bindery.connection.proposal" // something waits for somebody else
 	NotificationDomains            NotificationType = "bindery.connection.domains"  // the tenant has lost domains, or verified others
+	NotificationTokenEnding        NotificationType = "bindery.scim-client.token-ending"
 	NotificationWeekly             NotificationType = "bindery.summary.weekly"
 	NotificationHead               NotificationType = "bindery.activity.head"
 	NotificationTampered           NotificationType = "bindery.activity.tampered"

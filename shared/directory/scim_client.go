@@ -1,6 +1,9 @@
 package directory
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // ScimClient is an identity provider that pushes people and groups by SCIM, as an admin
 // has set it up. What it may do is no more than to feed the directory.
@@ -31,9 +34,12 @@ type ScimClient struct {
 	// LastSeen is when a request of the client was last answered, to the hour; the zero
 	// time says never.
 	LastSeen time.Time `json:"lastSeen,omitzero"`
-	Created  time.Time `json:"created"`
-	Updated  time.Time `json:"updated"`
-	Version  int64     `json:"version"`
+	// WrongToken is when somebody last came to the client's address without a token that
+	// opens it, to the minute. Whoever it was: it is for the admin who has mistyped one.
+	WrongToken time.Time `json:"wrongToken,omitzero"`
+	Created    time.Time `json:"created"`
+	Updated    time.Time `json:"updated"`
+	Version    int64     `json:"version"`
 }
 
 // ScimProvider names an identity provider whose settings are known.
@@ -78,6 +84,22 @@ type ScimToken struct {
 // Alive reports whether the token opens anything at a moment.
 func (t *ScimToken) Alive(now time.Time) bool { return t.Revoked == nil && now.Before(t.Expires) }
 
+// ScimTokenInUse is the token that a client uses, of those that are alive: the one that was
+// used last. A new one that nobody has put to use helps nobody. False when none is alive.
+func ScimTokenInUse(tokens []ScimToken, now time.Time) (ScimToken, bool) {
+	var inUse *ScimToken
+	for i := range tokens {
+		t := &tokens[i]
+		if t.Alive(now) && (inUse == nil || cmp.Or(t.LastUsed.Compare(inUse.LastUsed), t.Expires.Compare(inUse.Expires)) > 0) {
+			inUse = t
+		}
+	}
+	if inUse == nil {
+		return ScimToken{}, false
+	}
+	return *inUse, true
+}
+
 // Refused reports whether the request was answered with an error.
 func (r *ScimRequest) Refused() bool { return r.Status >= 400 }
 
@@ -108,6 +130,17 @@ type ScimRequest struct {
 	// Changed are the attributes of the user, or of the group, that it changed.
 	Changed []string `json:"changed,omitempty"`
 	// Notes tell what was bent, ignored or not taken.
-	Notes        []string `json:"notes,omitempty"`
-	Milliseconds int64    `json:"milliseconds"`
+	Notes []string `json:"notes,omitempty"`
+	// Suspended and Deleted say what it did to a user who was there.
+	Suspended    bool  `json:"suspended,omitempty"`
+	Deleted      bool  `json:"deleted,omitempty"`
+	Milliseconds int64 `json:"milliseconds"`
+}
+
+// ScimTally is how many users a client has suspended and deleted since a time. Whom it has
+// suspended twice counts twice.
+type ScimTally struct {
+	Since     time.Time `json:"since"`
+	Suspended int       `json:"suspended"`
+	Deleted   int       `json:"deleted"`
 }

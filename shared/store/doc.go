@@ -122,6 +122,7 @@
 //	SCIM client   SC#<client>            client           scim-clients / <client>
 //	  its tokens  SC#<client>            token#<token>
 //	  its rate    SC#<client>            rate#<window>
+//	  its tally   SC#<client>            tally#<hour>
 //	  once it is  SC#<client>            deleted
 //	    deleted
 //	  its app     SC#app#<hash of it>    app

@@ -15,6 +15,10 @@ type NotificationState struct {
 	Stale string            `json:"stale,omitempty"` // the last success before it went stale
 	Held  []directory.RunID `json:"held,omitempty"`  // its runs that are held
 	Week  string            `json:"week,omitempty"`  // of all connections: the week summed up last
+	// TokensOn is, of all connections, on which day tokens of SCIM clients were looked at
+	// last, and Tokens which of them it has been told of that they end.
+	TokensOn string   `json:"tokensOn,omitempty"`
+	Tokens   []string `json:"tokens,omitempty"`
 	// Loosened is when its settings last became looser, Proposals what waits.
 	Loosened  string   `json:"loosened,omitempty"`
 	Proposals []string `json:"proposals,omitempty"`

@@ -40,8 +40,11 @@ func scimTokenKey(c directory.ScimClientID, t directory.ScimTokenID) table.Key {
 
 func scimClientItem(c *directory.ScimClient) *table.Item {
 	it := &table.Item{Key: scimClientKey(c.ID), Index1: table.Key{Partition: scimClientsAt, Sort: string(c.ID)}, Version: c.Version, Body: encode(c)}
-	if !c.LastSeen.IsZero() {
-		it.Numbers = map[string]int64{numUsed: millis(c.LastSeen)}
+	it.Numbers = map[string]int64{}
+	for name, at := range map[string]time.Time{numUsed: c.LastSeen, numWrong: c.WrongToken} {
+		if !at.IsZero() {
+			it.Numbers[name] = millis(at)
+		}
 	}
 	return it
 }
@@ -49,7 +52,7 @@ func scimClientItem(c *directory.ScimClient) *table.Item {
 func decodeScimClient(it table.Item) (directory.ScimClient, error) {
 	var c directory.ScimClient
 	err := decode(it, &c)
-	c.Version, c.LastSeen = it.Version, fromMillis(it.Numbers[numUsed])
+	c.Version, c.LastSeen, c.WrongToken = it.Version, fromMillis(it.Numbers[numUsed]), fromMillis(it.Numbers[numWrong])
 	return c, err
 }
 
@@ -184,7 +187,10 @@ type scimTokenBody struct {
 	Hash []byte `json:"hash"`
 }
 
-const numUsed = "used" // of a token and of a client: the hour of its last use
+const (
+	numUsed  = "used"  // of a token and of a client: the hour of its last use
+	numWrong = "wrong" // of a client: the minute in which somebody last came without its token
+)
 
 func scimTokenItem(t *directory.ScimToken) *table.Item {
 	it := &table.Item{Key: scimTokenKey(t.ClientID, t.ID), Body: encode(scimTokenBody{*t, t.Hash})}
@@ -331,6 +337,63 @@ func (s *ScimClients) TouchScimClient(ctx context.Context, c *directory.ScimClie
 		return nil // it was deleted meanwhile
 	}
 	return fail("last request of SCIM client", err)
+}
+
+// NoteWrongToken notes the minute in which somebody came to a client's address without a
+// token that opens it. Of a client that is not there nothing is kept.
+func (s *ScimClients) NoteWrongToken(ctx context.Context, c directory.ScimClientID) error {
+	key := scimClientKey(c)
+	if key.Check() != nil {
+		return nil
+	}
+	err := s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{Key: key, SetNumbers: map[string]int64{numWrong: millis(s.db.now().Truncate(time.Minute))}}, If: table.Condition{Present: true},
+	})
+	if refused(err) {
+		return nil
+	}
+	return fail("wrong token of SCIM client", err)
+}
+
+// scimTallyKey is where it is counted whom a client suspends and deletes in one hour.
+func scimTallyKey(c directory.ScimClientID, hour time.Time) table.Key {
+	return table.Key{Partition: scimClientKey(c).Partition, Sort: "tally#" + itoa(hour.Unix())}
+}
+
+const (
+	// tallyHours is over how many hours, begun ones among them, a client's tally goes.
+	tallyHours   = 24
+	numSuspended = "suspended"
+	numDeleted   = "deleted"
+)
+
+// TallyScimRequest counts a request that has suspended or deleted a user. It is a write of
+// its own: within a transaction those that come at the same time would refuse each other.
+func (s *ScimClients) TallyScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest) error {
+	hour := r.At.UTC().Truncate(time.Hour)
+	until := hour.Add((tallyHours + 1) * time.Hour)
+	count := numSuspended
+	if r.Deleted {
+		count = numDeleted
+	}
+	err := s.db.table.Write(ctx, table.Write{Update: &table.Update{Key: scimTallyKey(c, hour), AddNumbers: map[string]int64{count: 1}, SetExpires: &until}})
+	return fail("tally of a SCIM client", err)
+}
+
+// ScimTally is how many users a client has suspended and deleted in the last 24 hours.
+func (s *ScimClients) ScimTally(ctx context.Context, c directory.ScimClientID) (directory.ScimTally, error) {
+	hour := s.db.now().UTC().Truncate(time.Hour)
+	sum := directory.ScimTally{Since: hour.Add(-(tallyHours - 1) * time.Hour)}
+	keys := make([]table.Key, tallyHours)
+	for i := range keys {
+		keys[i] = scimTallyKey(c, hour.Add(-time.Duration(i)*time.Hour))
+	}
+	items, err := s.db.table.GetMany(ctx, keys)
+	for _, it := range items {
+		sum.Suspended += int(it.Numbers[numSuspended])
+		sum.Deleted += int(it.Numbers[numDeleted])
+	}
+	return sum, fail("tally of a SCIM client", err)
 }
 
 // ScimRequestLife is how long the requests of a client are kept.

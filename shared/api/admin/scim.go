@@ -29,6 +29,7 @@ type ScimClients interface {
 // ClientDoctor looks at a client that pushes by SCIM; *doctor.Clients does.
 type ClientDoctor interface {
 	Of(ctx context.Context, c *directory.ScimClient) ([]doctor.Finding, error)
+	Lately(ctx context.Context, id directory.ScimClientID) (doctor.Lately, error)
 }
 
 // ScimClientPath names a client in a path.
@@ -60,10 +61,13 @@ type scimClientOutput struct {
 	Body ScimClientView
 }
 
-// JudgedScimClient is a client with what the doctor finds about it.
+// JudgedScimClient is a client with how it stands with it, what it has done lately, and what
+// the doctor finds about it.
 type JudgedScimClient struct {
-	ScimClientView
-	Findings []doctor.Finding `json:"findings" doc:"What is wrong with the client, or will be, the gravest first"`
+	ListedScimClient
+	Findings []doctor.Finding    `json:"findings" doc:"What is wrong with the client, or will be, the gravest first"`
+	Lately   directory.ScimTally `json:"lately" doc:"How many users it has suspended and deleted in the last 24 hours"`
+	HeldRuns []doctor.HeldRun    `json:"heldRuns" doc:"Runs that are held and come from what it has pushed; none of their changes is written until somebody decides"`
 }
 
 type judgedScimClient struct {
@@ -85,7 +89,7 @@ type NewScimToken struct {
 // IssuedScimToken is the answer to a new token, the only one that has the token itself.
 type IssuedScimToken struct {
 	directory.ScimToken
-	Token string `json:"token" doc:"The token. It is shown this once, and kept nowhere."`
+	Token string `json:"token" doc:"The token. It is shown this once; what is kept is a hash of its secret."`
 }
 
 func viewScimClient(c directory.ScimClient) ScimClientView {
@@ -101,7 +105,7 @@ func (a *API) scimClients() {
 		summary: "List the clients that push by SCIM, oldest first", more: "Each with its newest request, and how long its tokens last."}, a.listScimClients)
 	register(a, operation{id: "getScimClient", method: http.MethodGet, path: "/v1/scim-clients/{id}", scope: ScopeRead,
 		summary: "Read a client that pushes by SCIM, and what is wrong with it",
-		more:    "The findings are judged on the spot by its record, its tokens and its last 200 requests of 24 hours; they are in GET /v1/attention as well."}, a.getScimClient)
+		more:    "The findings are judged on the spot by its record, its tokens and its last 200 requests of 24 hours; they are in GET /v1/attention as well. lately and heldRuns tell what a wrong scope at the identity provider has done."}, a.getScimClient)
 	register(a, operation{id: "editScimClient", method: http.MethodPatch, path: "/v1/scim-clients/{id}", scope: ScopeAdmin,
 		summary: "Edit a client, or pause it", body: schema[provision.ClientEdit](a), types: patchTypes}, a.editScimClient)
 	register(a, operation{id: "deleteScimClient", method: http.MethodDelete, path: "/v1/scim-clients/{id}", scope: ScopeAdmin,
@@ -162,11 +166,9 @@ func (a *API) listScimClients(ctx context.Context, _ Caller, in *struct{ Paging 
 		}
 		views := make([]ListedScimClient, len(list))
 		for i := range list { // few installations have more than a handful
-			now, err := a.ScimClients.Standing(ctx, list[i].ID)
-			if err != nil {
+			if views[i], err = a.listedScimClient(ctx, list[i]); err != nil {
 				return nil, "", err
 			}
-			views[i] = ListedScimClient{viewScimClient(list[i]), now.LastRequest, ScimTokenCount{now.Alive, now.Expires}}
 		}
 		return views, next, nil
 	})
@@ -177,8 +179,22 @@ func (a *API) getScimClient(ctx context.Context, _ Caller, in *ScimClientPath) (
 	if err != nil {
 		return nil, err
 	}
+	listed, err := a.listedScimClient(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	lately, err := a.ClientDoctor.Lately(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
 	found, err := a.ClientDoctor.Of(ctx, &c)
-	return &judgedScimClient{etagOf(c.Version), JudgedScimClient{viewScimClient(c), orEmpty(found)}}, err
+	return &judgedScimClient{etagOf(c.Version), JudgedScimClient{listed, orEmpty(found), lately.ScimTally, orEmpty(lately.Held)}}, err
+}
+
+// listedScimClient is a client with how it stands with it.
+func (a *API) listedScimClient(ctx context.Context, c directory.ScimClient) (ListedScimClient, error) {
+	now, err := a.ScimClients.Standing(ctx, c.ID)
+	return ListedScimClient{viewScimClient(c), now.LastRequest, ScimTokenCount{now.Alive, now.Expires}}, err
 }
 
 // scimClientEditing is what every edit of a client takes.

@@ -67,7 +67,10 @@ func TestScimClients(t *testing.T) {
 	if a = w.want(200, "", "GET", "/v1/attention?urgency=decide", ""); strings.Contains(a.raw, "scim") {
 		t.Errorf("%s", a.raw)
 	}
-	w.want(400, "invalid-body", "PATCH", path, `{"silentDays":91}`)
+	if a := w.want(422, "invalid-scim-client", "PATCH", path, `{"silentDays":91,"name":""}`); !strings.Contains(a.raw, "must be 0 to 90") || !strings.Contains(a.raw, "1 to 100 characters") {
+		t.Errorf("not all faults are told at once: %s", a.raw)
+	}
+	w.want(422, "invalid-scim-client", "POST", "/v1/scim-clients", `{"name":"okta"}`)
 	w.want(200, "", "PATCH", path, `{"paused":false,"silentDays":0}`)
 	if a = w.want(200, "", "GET", path, ""); !strings.Contains(a.raw, `"scim-token-ended"`) {
 		t.Errorf("%s", a.raw)

@@ -189,6 +189,12 @@ type scimClient struct {
 		Alive   int       `json:"alive"`
 		Expires time.Time `json:"expires"`
 	} `json:"tokens"`
+	Lately   directory.ScimTally `json:"lately"`
+	HeldRuns []struct {
+		RunID          directory.RunID        `json:"runId"`
+		ConnectionID   directory.ConnectionID `json:"connectionId"`
+		ConnectionName string                 `json:"connectionName"`
+	} `json:"heldRuns"`
 }
 
 // The addresses of /v1. An ID from an address of ours is escaped: it came from outside.

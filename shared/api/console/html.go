@@ -210,7 +210,10 @@ func (v *visit) asCalls() g.Node {
 		method, path, _ := strings.Cut(call, " ")
 		line := "curl -H \"Authorization: Bearer $TOKEN\" "
 		if method != http.MethodGet {
-			line += "-X " + method + " -H 'Content-Type: application/json' -d @body.json "
+			line += "-X " + method + " "
+		}
+		if method != http.MethodGet && method != http.MethodDelete {
+			line += "-H 'Content-Type: application/json' -d @body.json "
 		}
 		// A path has no quotation mark in it: query and apiPath escape it.
 		line += "'" + cleanTo(v.c.cfg.PublicURL+path, longestCall) + "'"

@@ -274,7 +274,7 @@ func jobPage(v *visit) (answer, error) {
 	return view{title: v.lang.say(jobKind(j.Kind)), poll: poll, head: []g.Node{v.badge(t, word)}, body: []g.Node{
 		h.Section(h.Class("status"), progress, facts(v.fact(textStarted, v.ago(j.Created)), g.If(!j.Ended.IsZero(), v.fact(textTook, g.Text(v.lang.length(j.Ended.Sub(j.Created).Round(time.Second))))), g.If(j.AskedBy != "", v.fact(textAskedBy, data(j.AskedBy))), g.Group(counts)),
 			g.If(len(next) > 0, h.Div(h.Class("row"), g.Group(next)))),
-		g.Iff(j.Error != nil, func() g.Node { return v.box(toneBad, v.say(textWhyFailed), v.trouble(j.Error)) }), v.loadChecked(&j), v.fileRead(&j),
+		v.jobTrouble(&j), v.loadChecked(&j), v.fileRead(&j),
 		g.If(j.RefusedCount > 0, h.Section(h.H2(v.count(countRefused, j.RefusedCount)), h.P(link(here("jobs", v.id(), "refused.csv"), h.Class("button"), v.say(textRefusedFile)), g.Text(" "), h.Span(h.Class("faint"), v.say(textRefusedMend))), v.table(textRefusedItems, []column{what, why}, rows), g.If(j.RefusedUnlisted > 0, h.P(v.count(countUnlisted, j.RefusedUnlisted))), v.pager(j.Next))),
 		g.If(len(j.Notes) > 0, h.Section(h.H2(v.say(textNotes)), h.Ul(g.Map(j.Notes, func(n directory.JobNote) g.Node {
 			return h.Li(g.If(n.Line > 0, g.Group([]g.Node{v.say(textLine, v.lang.number(n.Line)), g.Text(" ")})), g.If(n.Name != "", g.Group([]g.Node{data(n.Name), g.Text(": ")})), v.sentence(n.Detail))

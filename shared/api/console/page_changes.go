@@ -170,6 +170,13 @@ const mostLines = 40
 
 // diff is what a change writes: before and after, property by property.
 func (v *visit) diff(c *directory.Change) g.Node {
+	return v.diffBy(c, func(p directory.PropertyChange) g.Node {
+		return h.Li(h.Class("diff"), h.Span(h.Class("prop"), v.property(p.Name)), g.Text(" "), v.sides(p), v.cannotBack(p.Irreversible, nil))
+	})
+}
+
+// diffBy is diff with what a property and its values are called.
+func (v *visit) diffBy(c *directory.Change, line func(p directory.PropertyChange) g.Node) g.Node {
 	// What stays as it is is no difference: an adoption tells all that it takes over.
 	differs := slices.DeleteFunc(slices.Clone(c.Properties), func(p directory.PropertyChange) bool { return p.Before.Equal(p.After) })
 	switch {
@@ -177,9 +184,6 @@ func (v *visit) diff(c *directory.Change) g.Node {
 		return h.Span(h.Class("faint"), v.sentence(c.Effect.Row().Irreversible))
 	case len(differs) == 0:
 		return v.cannotBack(c.Irreversible, h.Span(h.Class("faint"), v.say(textNoValues)))
-	}
-	line := func(p directory.PropertyChange) g.Node {
-		return h.Li(h.Class("diff"), h.Span(h.Class("prop"), v.property(p.Name)), g.Text(" "), v.sides(p), v.cannotBack(p.Irreversible, nil))
 	}
 	few := h.Ul(h.Class("diffs"), g.Group(g.Map(differs[:min(fewProperties, len(differs))], line)))
 	rest := g.Node(nil)

@@ -223,6 +223,20 @@ func (v *visit) heldBecause(held *directory.Held, said g.Node) g.Node {
 	return said
 }
 
+// pushers names the clients whose pushes a held run comes from, beside why it is held.
+func (v *visit) pushers(held *directory.Held) g.Node {
+	if held == nil {
+		return nil
+	}
+	var list []g.Node
+	for i, f := range held.Facts {
+		if f.Code == directory.HeldPushed && (i > 0 || len(held.Limits) > 0) { // else it is said already
+			list = append(list, h.P(v.heldFact(f)))
+		}
+	}
+	return g.Group(list)
+}
+
 // needed is one thing of the inbox: which connection, what, since when, and where to look.
 func (v *visit) needed(n *needed, list []connection) g.Node {
 	at, name := here("connections", string(n.ConnectionID)), cmp.Or(n.ConnectionName, n.ScimClientName)
@@ -238,7 +252,7 @@ func (v *visit) needed(n *needed, list []connection) g.Node {
 	switch n.Kind {
 	case "held-run":
 		to = here("runs", string(n.RunID))
-		what = []g.Node{h.P(h.Strong(g.Text(v.inWords(n.Counts) + "."))), h.P(v.heldBecause(n.Held, said))}
+		what = []g.Node{h.P(h.Strong(g.Text(v.inWords(n.Counts) + "."))), h.P(v.heldBecause(n.Held, said)), v.pushers(n.Held)}
 	case "confirmation":
 		what = []g.Node{h.P(h.Strong(v.say(textToConfirm))), h.P(v.whoSignedIn(n, list))}
 	case "proposal":

@@ -593,7 +593,7 @@ func (v *visit) heldFact(f directory.HeldFact) g.Node {
 		return v.say(textHeldRoles)
 	case directory.HeldPushed:
 		if f.ScimClientID == "" { // of a run that was held before that was kept
-			return v.say(textHeldPushed, clean(f.Name))
+			return g.Group([]g.Node{v.say(textHeldPushedBy), g.Text(" "), data(f.Name)})
 		}
 		return g.Group([]g.Node{v.say(textHeldPushedBy), g.Text(" "), link(here("sources", string(f.ScimClientID)), data(f.Name))})
 	}

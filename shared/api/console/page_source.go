@@ -24,8 +24,11 @@ const (
 
 // sourceState is whether a client's requests are taken, as a word.
 func sourceState(c *scimClient) (tone, text, text) {
-	if c.Paused {
+	switch {
+	case c.Paused:
 		return toneWarn, textPaused, textSourcePausedMeans
+	case c.Tokens.Alive == 0 && c.OAuthClientID == "":
+		return toneWarn, textNoTokenAlive, textNoTokens
 	}
 	return toneGood, textTakesRequests, textTakesRequestsMeans
 }
@@ -57,13 +60,17 @@ func (v *visit) scimClients(p page[scimClient]) g.Node {
 	name, status, last, mode, tokens := column{head: textName}, column{head: textStatus}, column{head: textLastRequest}, column{head: textMode}, column{head: textTokens}
 	return h.Div(v.table(textProviders, []column{name, status, last, mode, tokens}, g.Map(p.Items, func(c scimClient) g.Node {
 		return h.Tr(v.cell(name, link(here("sources", string(c.ID)), h.Class("who"), data(c.Name)), h.Small(v.providerName(c.Provider))), v.cell(status, v.sourceBadge(&c)),
-			v.cell(last, v.lastRequest(c.LastRequest)), v.cell(mode, v.say(strictWord(c.Strict)), h.Small(v.say(ownWord(c.OwnOnly)))), v.cell(tokens, v.tokensOf(&c)))
+			v.cell(last, v.lastRequest(&c)), v.cell(mode, v.say(strictWord(c.Strict)), h.Small(v.say(ownWord(c.OwnOnly)))), v.cell(tokens, v.tokensOf(&c)))
 	})), v.pager(p.Next))
 }
 
 // lastRequest is when a client asked last, and what came of it.
-func (v *visit) lastRequest(r *directory.ScimRequest) g.Node {
-	if r == nil {
+func (v *visit) lastRequest(c *scimClient) g.Node {
+	r := c.LastRequest
+	switch {
+	case r == nil && c.LastSeen.IsZero():
+		return v.say(textNoRequestYet)
+	case r == nil:
 		return v.say(textNoRequestLately)
 	}
 	return g.Group([]g.Node{v.ago(r.At), h.Small(code(r.Method), g.Text(" "), v.answeredWith(r))})
@@ -139,7 +146,7 @@ func sourcePage(v *visit) (answer, error) {
 	if c.Paused {
 		pause = v.act(scopeAdmin, at+"/resume", textResume, "primary", hidden("version", itoa(int(c.Version))))
 	}
-	var first g.Node
+	first := v.wrongToken(&c)
 	if p, err := requests.look(); err == nil && len(p.Items) == 0 {
 		first = v.firstRequest(&c, "", nil)
 	}
@@ -148,11 +155,49 @@ func sourcePage(v *visit) (answer, error) {
 			facts(v.fact(textBaseURL, v.copied(v.baseURL(&c))), v.fact(textProvider, v.providerName(c.Provider)), v.fact(textMode, v.say(strictWord(c.Strict))), v.fact(textSees, v.say(ownWord(c.OwnOnly))),
 				v.fact(textCreated, v.moment(c.Created)), v.fact(textUpdated, v.ago(c.Updated)), v.fact(textID, code(string(c.ID)))),
 			h.Div(h.Class("row"), pause, link(query("/console/users", "source", string(directory.SourceSCIM)), h.Class("button quiet"), v.say(textLookAtThem)))),
-		first,
+		v.sourceLately(&c), first,
 		g.Iff(len(c.Findings) > 0, func() g.Node { return h.Section(h.H2(v.say(textHealth)), v.findingList(c.Findings)) }),
 		h.Section(h.H2(v.say(textTokens)), partly(v, listed, func(p page[directory.ScimToken]) g.Node { return v.tokenTable(&c, p.Items) }), h.Div(h.Class("row"), v.linkButton(scopeAdmin, at+"/token", textIssueToken, ""))),
 		h.Section(h.H2(v.say(textRequests)), partly(v, requests, func(p page[directory.ScimRequest]) g.Node { return v.lately(at, p) })),
 		v.asCall("GET", apiPath("scim-clients", id))), nil
+}
+
+// sourceLately is what a client has done to people in the last 24 hours, and which runs are
+// held because of it: what a wrong scope at the provider looks like from here.
+func (v *visit) sourceLately(c *scimClient) g.Node {
+	if c.Lately.Suspended+c.Lately.Deleted+len(c.HeldRuns) == 0 {
+		return nil
+	}
+	var did []g.Node
+	if n := c.Lately.Suspended; n > 0 {
+		did = append(did, v.count(countSuspendedLately, n))
+	}
+	if n := c.Lately.Deleted; n > 0 {
+		did = append(did, v.count(countDeletedLately, n))
+	}
+	at, tone, then := here("sources", string(c.ID)), toneInfo, textSourceHoldsNone
+	acts := []g.Node{link(at+"/take-back", h.Class("button"), v.say(textTakeBackDots))}
+	more := []g.Node(nil)
+	if len(c.HeldRuns) > 0 {
+		tone, then = toneWarn, textSourceHolds
+		more = append(more, h.P(v.say(textIfWrongScope)))
+		for _, r := range c.HeldRuns {
+			acts = append(acts, link(here("runs", string(r.RunID)), h.Class("button"), v.say(textHeldRunOf, clean(r.ConnectionName))))
+		}
+	}
+	return v.box(tone, v.say(textSourceLately), g.If(len(did) > 0, h.P(h.Strong(dotted(did)), g.Text(" "), v.say(textByInLastDay, clean(c.Name)))), h.P(v.say(then)), g.Group(more), h.Div(h.Class("row"), g.Group(acts)))
+}
+
+// wrongShown is how long it is told that somebody came without a valid token.
+const wrongShown = 24 * time.Hour
+
+// wrongToken says when somebody last came to a client's address without a valid token, if
+// that was lately.
+func (v *visit) wrongToken(c *scimClient) g.Node {
+	if c.WrongToken.IsZero() || v.now().Sub(c.WrongToken) > wrongShown {
+		return nil
+	}
+	return h.P(h.Class("faint"), v.say(textWrongToken), g.Text(" "), v.ago(c.WrongToken), g.Text(". "), v.say(textWrongTokenMore))
 }
 
 // tokenTable lists the tokens of a client, the newest first.
@@ -276,6 +321,16 @@ func (v *visit) changedAttribute(path string) g.Node {
 		return v.say(textName)
 	case "members":
 		return v.say(textMembers)
+	case ownersChanged:
+		return v.say(textBelongsTo)
+	case "phones":
+		return v.say(textPhones)
+	case "workAddress":
+		return v.say(textWorkAddress)
+	case "customAttributes":
+		return v.say(textCustomAttributes)
+	case "description":
+		return v.say(textDescription)
 	}
 	return v.attribute(path)
 }
@@ -366,9 +421,13 @@ func (v *visit) sourceSettings(c *scimClient, typed *directory.ScimClient, p *pr
 
 // sourceSettingFields are the settings that a client is not asked about when it begins.
 func (v *visit) sourceSettingFields(typed *directory.ScimClient, p *problem) g.Node {
+	days := itoa(typed.SilentDays)
+	if p != nil { // also what is no number stays
+		days = v.r.PostForm.Get("silentDays")
+	}
 	return g.Group([]g.Node{
 		h.FieldSet(h.Legend(v.say(textUsageLocation)), h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("country"), h.Value("1"), g.If(typed.CountryAsUsageLocation, h.Checked())), h.Span(v.say(textCountryAsUsage)))),
-		v.field("silentDays", textSilentDays, textSilentDaysHelp, itoa(typed.SilentDays), faultOf(p, "silentDays"), g.Attr("inputmode", "numeric"), h.Required()),
+		v.field("silentDays", textSilentDays, textSilentDaysHelp, days, faultOf(p, "silentDays"), g.Attr("inputmode", "numeric"), h.Required()),
 		v.field("oauthClientId", textOAuthClientID, textOAuthClientIDHelp, typed.OAuthClientID, faultOf(p, "oauthClientId"))})
 }
 
@@ -462,7 +521,7 @@ func (v *visit) deleteSourceView(fault bool) (answer, error) {
 		form = h.Form(h.Class("decide"), h.Method("post"), h.Action(at+"/delete"), h.Data("busy", ""), hidden("version", itoa(int(c.Version))), v.typeTheName(&c, fault),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textDeleteSource)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
-	page := v.ofSource(&c, "/delete", h.P(h.Class("lead"), v.say(textDeleteSourceLead)), h.Ul(h.Li(v.say(textDeleteSourceTokens)), h.Li(v.say(textDeleteSourceUsers)), h.Li(v.say(textDeleteSourceAgain))), form, v.asCall(http.MethodDelete, apiPath("scim-clients", v.id())))
+	page := v.ofSource(&c, "/delete", h.P(h.Class("lead"), v.say(textDeleteSourceLead)), h.Ul(h.Li(v.say(textDeleteSourceTokens)), h.Li(v.say(textDeleteSourceUsers)), h.Li(v.say(textDeleteSourceOwned)), h.Li(v.say(textDeleteSourceBack)), h.Li(v.say(textDeleteSourceAgain))), form, v.asCall(http.MethodDelete, apiPath("scim-clients", v.id())))
 	if fault {
 		page.status = http.StatusUnprocessableEntity
 	}

@@ -49,6 +49,7 @@ const oneLoginTemplate = `{
     "urn:ietf:params:scim:schemas:core:2.0:User",
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
   ],
+  "externalId": "{$user.id}",
   "userName": "{$parameters.scimusername}",
   "displayName": "{$user.display_name}",
   "name": {
@@ -175,7 +176,7 @@ func setUpPage(v *visit) (answer, error) {
 func (v *visit) firstRequest(c *scimClient, token directory.ScimTokenID, list []directory.ScimRequest) g.Node {
 	r, at := arrived(token, list), query(here("sources", string(c.ID), "check"), "token", string(token))
 	tone, title := toneInfo, textWaitsForFirst
-	body := []g.Node{h.P(v.say(textWaitsForFirstMore))}
+	body := []g.Node{h.P(v.say(textWaitsForFirstMore)), v.wrongToken(c)}
 	if r != nil {
 		tone, title = toneGood, textRequestsArrive
 		body = []g.Node{h.P(v.say(textReceived), g.Text(" "), code(r.Method+" "+r.Path), g.Text(" "), v.ago(r.At), g.Text(", "), v.say(textAnsweredWith), g.Text(" "), v.answeredWith(r))}

@@ -16,7 +16,7 @@ const lastJobs = 5
 // else.
 func sourcesPage(v *visit) (answer, error) {
 	jobs := ask[page[job]](v, "/v1/jobs?limit=100")
-	edits := ask[page[entry]](v, query("/v1/activity", "effect", string(directory.AuditEditUser), "limit", "1"))
+	edits := ask[page[entry]](v, query("/v1/activity", "effect", string(directory.AuditEditUser), "limit", "50"))
 	ad := ask[page[directory.User]](v, query("/v1/users", "source", string(directory.SourceAD), "limit", "100"))
 	clients := ask[page[scimClient]](v, query("/v1/scim-clients", "limit", "50", "next", v.r.URL.Query().Get("next")))
 	list, err := jobs.get()
@@ -32,12 +32,17 @@ func sourcesPage(v *visit) (answer, error) {
 	}
 	return view{title: v.lang.say(textSources), section: "/console/sources", head: []g.Node{v.linkButton(scopeAdmin, "/console/sources/new", textAddSource, "")}, body: []g.Node{
 		h.P(h.Class("lead"), v.say(textSourcesLead)),
-		h.Section(h.H2(v.say(textProviders)), partly(v, clients, v.scimClients), h.P(link(query("/console/users", "source", string(directory.SourceSCIM)), v.say(textLookAtThem)))),
+		h.Section(h.H2(v.say(textProviders)), partly(v, clients, v.scimClients), h.P(link(query("/console/users", "source", string(directory.SourceSCIM)), v.say(textLookAtSCIM)))),
 		h.Section(h.H2(v.say(textSourceHand)), h.P(v.say(textSourceHandMeans)), partly(v, edits, func(p page[entry]) g.Node {
 			if len(p.Items) == 0 {
 				return v.empty(textNoEdits)
 			}
-			e := p.Items[0]
+			// those of sources, and of what takes a source's edits back, are in the activity as well
+			i := slices.IndexFunc(p.Items, func(e entry) bool { return e.Source == "" || e.Source == directory.SourceManual })
+			if i < 0 {
+				return v.empty(textNoEditsLately)
+			}
+			e := p.Items[i]
 			return facts(v.fact(textLastEdit, v.ago(e.At), g.If(e.By != "", g.Group([]g.Node{g.Text(" · "), data(e.By)})), g.If(e.UserID != "", h.Small(link(here("users", string(e.UserID)), v.say(textLook))))))
 		}), h.P(link(query("/console/activity", "effect", string(directory.AuditEditUser)), v.say(textSeeAll)))),
 		h.Section(h.H2(v.say(textSourceFiles)), of(textNoLoads, directory.JobLoad, directory.JobLoadGroups, directory.JobCheck, directory.JobCheckGroups), h.Div(h.Class("row"), v.linkButton(scopeWrite, "/console/users/load", textLoadFile, ""))),

@@ -100,7 +100,7 @@ func (v *visit) takeBackView(p *problem, untyped bool) (answer, error) {
 	}
 	page := v.ofSource(&c, "/take-back",
 		h.Section(h.Class("status dry"), h.P(h.Class("first"), v.say(textTakeBackCounted)), facts(v.fact(textTakeBackSince, v.moment(since)), v.fact(textStatus, v.badge(t, word)), v.fact(textAskedBy, data(j.AskedBy)), g.Group(counts)), h.P(link(here("jobs", counted), v.say(textTheJobItself)))),
-		g.Iff(j.Error != nil, func() g.Node { return v.box(toneBad, v.say(textWhyFailed), v.trouble(j.Error)) }),
+		v.jobTrouble(&j),
 		g.If(len(few) > 0, h.Section(h.H2(v.say(textStays)), v.table(textStays, []column{what, why}, g.Map(few, func(r directory.RefusedItem) g.Node {
 			return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
 		})), g.If(j.RefusedCount > len(few), h.P(h.Class("faint"), v.say(textAndMore))))),
@@ -192,4 +192,15 @@ func takeBack(v *visit) (answer, error) {
 		return nil, err
 	}
 	return v.done(here("jobs", string(j.ID)), v.lang.say(textTakeBackStarted)), nil
+}
+
+// jobTrouble says why a job has failed, or what one that goes on waits for.
+func (v *visit) jobTrouble(j *job) g.Node {
+	switch {
+	case j.Error == nil:
+		return nil
+	case j.Ended.IsZero():
+		return v.box(toneInfo, v.say(textWaitsFor), v.trouble(j.Error))
+	}
+	return v.box(toneBad, v.say(textWhyFailed), v.trouble(j.Error))
 }

@@ -937,9 +937,57 @@ func (v *visit) entries(p page[entry], whose bool, names names) g.Node {
 			g.If(e.ConnectionID != "", h.Small(link(here("connections", string(e.ConnectionID)), names.show(string(e.ConnectionID)))))})
 		return h.Tr(v.cell(when, v.moment(e.At), g.If(e.RunID != "", h.Small(link(here("runs", string(e.RunID)), v.say(textTheRunItself)))), g.If(e.JobID != "", h.Small(link(here("jobs", string(e.JobID)), v.say(textTheJobItself))))), v.cell(what, act, of),
 			v.cell(who, by, g.If(e.ApprovedBy != "", h.Small(v.say(textApprovedBy), g.Text(" "), data(e.ApprovedBy)))),
-			v.cell(changed, g.If(len(e.Properties) > 0, v.diff(&directory.Change{Properties: names.named(e.Properties)})), g.If(e.Reason != "", h.Small(v.sentence(e.Reason))), g.If(e.Error != "", h.P(h.Class("irreversible"), v.sentence(e.Error))), g.If(e.RequestID != "", h.Small(g.Text("request-id "), code(e.RequestID))), g.If(e.APIRequestID != "", h.Small(v.say(textRequestID), g.Text(" "), code(e.APIRequestID)))))
+			v.cell(changed, g.If(len(e.Properties) > 0, v.entryDiff(&e, names)), g.If(e.Reason != "", h.Small(v.sentence(e.Reason))), g.If(e.Error != "", h.P(h.Class("irreversible"), v.sentence(e.Error))), g.If(e.RequestID != "", h.Small(g.Text("request-id "), code(e.RequestID))), g.If(e.APIRequestID != "", h.Small(v.say(textRequestID), g.Text(" "), code(e.APIRequestID)))))
 	})
 	return v.table(textHistory, columns, rows)
+}
+
+// entryDiff is what a change, or an act, has changed.
+func (v *visit) entryDiff(e *entry, names names) g.Node {
+	c := &directory.Change{Properties: names.named(e.Properties)}
+	if e.Effect != "" {
+		return v.diff(c)
+	}
+	return v.diffBy(c, v.actLine)
+}
+
+// actLine is what an act has changed in our directory. Its names are ours: a state is the
+// user's, and no state or province, as the property of Microsoft's that is called so.
+func (v *visit) actLine(p directory.PropertyChange) g.Node {
+	line := func(is g.Node) g.Node {
+		return h.Li(h.Class("diff"), h.Span(h.Class("prop"), h.Title(clean(p.Name)), v.changedAttribute(p.Name)), g.Text(" "), is)
+	}
+	side := func(word func(s string) g.Node, x directory.Value) g.Node {
+		if s, is := x.Text(); is && s != "" {
+			return word(s)
+		}
+		return v.value(x)
+	}
+	var word func(s string) g.Node
+	switch p.Name {
+	case "state":
+		word = func(s string) g.Node { _, is := stateWord(directory.UserState(s)); return v.say(is) }
+	case ownersChanged:
+		word = v.ownersIn
+	default:
+		return line(v.sides(p))
+	}
+	return line(g.Group([]g.Node{h.Del(side(word, p.Before)), g.Text(" → "), h.Ins(side(word, p.After))}))
+}
+
+// ownersChanged is under which name an act tells which attributes became whose, as a JSON
+// object of sources by attribute.
+const ownersChanged = "owners"
+
+// ownersIn names attributes with the sources that own them.
+func (v *visit) ownersIn(object string) g.Node {
+	var owners map[string]directory.Source
+	if json.Unmarshal([]byte(object), &owners) != nil {
+		return data(object)
+	}
+	return dotted(g.Map(sortedNames(owners), func(path string) g.Node {
+		return g.Group([]g.Node{v.changedAttribute(path), g.Text(": "), v.say(sourceWord(owners[path]))})
+	}))
 }
 
 // actor is who did something: an admin, or a client that pushes.

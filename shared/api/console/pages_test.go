@@ -507,6 +507,7 @@ func TestGoldenPages(t *testing.T) {
 		"source":        {directory.RunDone, "/console/sources/scl_1", nil, 200},
 		"source-paused": {directory.RunDone, "/console/sources/scl_2", nil, 200},
 		"source-silent": {directory.RunDone, "/console/sources/scl_1", silent, 200},
+		"source-scope":  {directory.RunDone, "/console/sources/scl_1", suspending, 200},
 		"source-late": {directory.RunDone, "/console/sources/scl_1", func(*world) map[string]any {
 			return map[string]any{"GET /v1/scim-clients/scl_1/requests": problem{Status: 503}, "GET /v1/scim-clients/scl_1/tokens": problem{Status: 504}}
 		}, 200},

@@ -3,7 +3,9 @@ package console
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,6 +19,7 @@ import (
 func okta(now time.Time) scimClient {
 	c := scimClient{BasePath: "/scim/scl_1/v2"}
 	c.ID, c.Name, c.Provider, c.Version, c.Created, c.Updated = "scl_1", "Okta", directory.ProviderOkta, 3, now.Add(-90*24*time.Hour), now.Add(-time.Hour)
+	c.LastSeen, c.Tokens.Alive, c.Tokens.Expires = now.Truncate(time.Hour), 2, now.Add(200*24*time.Hour)
 	c.SilentDays, c.Findings = 7, []finding{{Code: directory.CodeScimTokenEnding, Severity: "critical", Subject: "sct_1", Evidence: "The token that the client uses ends on 2026-12-07.", Consequence: "From then on whatever the client sends is refused with 401.", Next: "Make another token of the client."}}
 	c.Mapping = []directory.ScimMapping{{Schema: "urn:acme:User", Attribute: "badge", Path: "customAttributes.badge"}}
 	return c
@@ -35,7 +38,6 @@ func oktaRequests(now time.Time) page[directory.ScimRequest] {
 func sources(now time.Time) map[string]any {
 	listed, idle, late := okta(now), okta(now), okta(now)
 	listed.LastRequest = &oktaRequests(now).Items[1]
-	listed.Tokens.Alive, listed.Tokens.Expires = 2, now.Add(200*24*time.Hour)
 	idle.ID, idle.Name, idle.Provider, idle.Paused, idle.Strict, idle.OwnOnly = "scl_2", "HR", "", true, true, true
 	late.ID, late.Name, late.Provider = "scl_3", "Entra", directory.ProviderEntra
 	late.LastRequest, late.Tokens.Alive, late.Tokens.Expires = &oktaRequests(now).Items[2], 1, now.Add(9*24*time.Hour)
@@ -70,6 +72,52 @@ func sources(now time.Time) map[string]any {
 // silent is a client that was set up just now: it has no token, and has asked for nothing.
 func silent(*world) map[string]any {
 	return map[string]any{"GET /v1/scim-clients/scl_1/requests": page[directory.ScimRequest]{}, "GET /v1/scim-clients/scl_1/tokens": page[directory.ScimToken]{}}
+}
+
+// suspending is a client that has suspended many, for which a run is held, and to whose
+// address somebody came without its token.
+func suspending(w *world) map[string]any {
+	c := okta(w.now)
+	c.Lately = directory.ScimTally{Since: w.now.Add(-24 * time.Hour), Suspended: 412, Deleted: 1}
+	c.HeldRuns = append(c.HeldRuns, struct {
+		RunID          directory.RunID        `json:"runId"`
+		ConnectionID   directory.ConnectionID `json:"connectionId"`
+		ConnectionName string                 `json:"connectionName"`
+	}{"run_1", "con_1", "Contoso"})
+	c.WrongToken = w.now.Add(-5 * time.Minute)
+	return map[string]any{"GET /v1/scim-clients/scl_1": c}
+}
+
+// A client's page says whom it has suspended lately, and leads to the run that is held
+// because of it; home names it with the decision.
+func TestWrongScopeIsTold(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.tell(suspending(w))
+	w.get("/console/sources/scl_1").has("412 users suspended", "1 user deleted", "by Okta in the last 24 hours", "/console/runs/run_1", "Held run of Contoso", "/console/sources/scl_1/take-back", "without a valid token")
+	w.tell(silent(w))
+	a := w.get("/console/sources/scl_1")
+	if a.has("Waiting for the first request"); strings.Count(a.body, "without a valid token") != 1 {
+		t.Error("the wrong token is told twice, or not")
+	}
+	w.tell(map[string]any{"GET /v1/attention": attention{Counts: map[string]int{"decide": 1}, Items: []needed{{Kind: "held-run", Urgency: "decide", ConnectionID: "con_1", ConnectionName: "Contoso", RunID: "run_1", Message: "Blocks 30 of 40.",
+		Held: &directory.Held{Limits: []directory.Exceeded{{Effect: directory.EffectBlock, Period: directory.PeriodRun, Count: 30, Limit: 5}}, Facts: []directory.HeldFact{{Code: directory.HeldPushed, Name: "Okta", ScimClientID: "scl_1"}}}}}}})
+	w.get("/console").has(`href="/console/sources/scl_1"`, "Okta")
+}
+
+// In the history a state is the user's, and what became whose is told in words.
+func TestActsInWords(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	say := func(s string) directory.Value { return directory.StringValue(s) }
+	w.tell(map[string]any{"GET /v1/activity": page[entry]{Items: []entry{
+		{At: w.now, Kind: "edit-user", UserID: "usr_1", By: "scl_1", Source: directory.SourceSCIM, Properties: []directory.PropertyChange{{Name: "state", Before: say("active"), After: say("suspended")}, {Name: "owners", After: say(`{"state":"scim"}`)}}},
+		{At: w.now, Kind: "change", UserID: "usr_1", Effect: directory.EffectUpdate, State: directory.ChangeApplied, Properties: []directory.PropertyChange{{Name: "state", Before: say("Saxony"), After: say("Bavaria")}}}}}})
+	a := w.get("/console/activity")
+	a.has("Status", "suspended", "Belongs to", "Status: SCIM", "State or province", "Bavaria")
+	if n := strings.Count(a.body, "State or province"); n != 1 {
+		t.Errorf("%d states or provinces", n)
+	}
 }
 
 // pushedRun is a run that is held for what a client has pushed.
@@ -307,6 +355,53 @@ func TestSetUps(t *testing.T) {
 	for _, p := range directory.ScimProviders {
 		if setupOf(p).provider != p {
 			t.Errorf("%s has no set-up", p)
+		}
+	}
+}
+
+// TestSetUpsAreTold: the package's README has each provider's steps as the pages have them.
+func TestSetUpsAreTold(t *testing.T) {
+	t.Parallel()
+	const file, begin, end = "../scim/README.md", " -update -->\n", "<!-- end of set-ups -->"
+	var b strings.Builder
+	for _, s := range setups {
+		fmt.Fprintf(&b, "\n#### %s\n\n", cmp.Or(s.name, "Any other one"))
+		n := 0
+		step := func(says text) {
+			n++
+			fmt.Fprintf(&b, "%d. %s\n", n, says[0])
+		}
+		for _, one := range s.open {
+			step(one)
+		}
+		step(textPasteThese)
+		for _, p := range s.paste {
+			if strings.Contains(p.value, "\n") {
+				fmt.Fprintf(&b, "   - %s:\n\n     ```json\n     %s\n     ```\n\n", p.field, strings.ReplaceAll(p.value, "\n", "\n     "))
+				continue
+			}
+			fmt.Fprintf(&b, "   - %s: `%s`\n", p.field, p.value)
+		}
+		for _, one := range s.then {
+			step(one)
+		}
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(data), begin)
+	was, after, closed := strings.Cut(rest, end)
+	want := b.String() + "\n"
+	switch {
+	case !ok || !closed:
+		t.Fatalf("%s has no place for the set-ups", file)
+	case was == want:
+	case !*update:
+		t.Errorf("%s tells other steps than the console; write them anew by -update", file)
+	default:
+		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

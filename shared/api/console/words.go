@@ -299,6 +299,7 @@ var (
 	textProgress           = text{"Progress", "Fortschritt"}
 	textWaits              = text{"Waits:", "Wartet:"}
 	textWhyFailed          = text{"Why it failed", "Warum es gescheitert ist"}
+	textWaitsFor           = text{"What it waits for", "Worauf er wartet"}
 	textPlanLacks          = text{"What the plan lacks", "Was dem Plan fehlt"}
 	textStatePlanning      = text{"planning", "plant"}
 	textStateHeld          = text{"held", "wartet auf Genehmigung"}
@@ -375,7 +376,6 @@ var (
 	textHeldIncomplete = text{"The tenant could not be read to the end.", "Der Mandant konnte nicht zu Ende gelesen werden."}
 	textHeldSettings   = text{"The settings have changed, and the first plan since then touches %s accounts.", "Die Einstellungen haben sich geändert, und der erste Plan seitdem betrifft %s Konten."}
 	textHeldLoosened   = text{"The guard was loosened a short time ago, and would have held this before.", "Der Wächter wurde vor Kurzem gelockert und hätte dies vorher angehalten."}
-	textHeldPushed     = text{"The changes come from what an identity provider has pushed by SCIM: %s.", "Die Änderungen kommen aus dem, was ein Identitätsanbieter per SCIM übertragen hat: %s."}
 	textHeldRoles      = text{"Who is protected by a role cannot be read.", "Wer durch eine Rolle geschützt ist, lässt sich nicht lesen."}
 	textWaveFailed     = text{"Wave %s went wrong: %s sent, %s failed, %s read back otherwise than written.", "Welle %s ging schief: %s gesendet, %s gescheitert, %s anders zurückgelesen als geschrieben."}
 	textFourEyes       = text{"You asked for this, or edited what it comes from: by the rule of four eyes somebody else approves it. You may decline it.", "Sie haben dies veranlasst oder bearbeitet, woraus es entstand: Nach dem Vier-Augen-Prinzip genehmigt es jemand anderes. Ablehnen dürfen Sie."}
@@ -1241,7 +1241,7 @@ var (
 	textNoProviders        = text{"No identity provider pushes by SCIM yet. Okta, Entra ID, OneLogin, JumpCloud, Rippling, authentik and Ping do, and whatever else speaks SCIM 2.0: add it as a source.", "Noch überträgt kein Identitätsanbieter per SCIM. Okta, Entra ID, OneLogin, JumpCloud, Rippling, authentik und Ping können es, und was sonst SCIM 2.0 spricht: Fügen Sie ihn als Quelle hinzu."}
 	textSourceHand         = text{"By hand", "Von Hand"}
 	textSourceHandMeans    = text{"Edits in this console, and by tokens of the API that name no source.", "Änderungen in dieser Konsole und durch Token der API, die keine Quelle nennen."}
-	textNoEdits            = text{"Nobody has edited a user yet.", "Noch hat niemand einen Benutzer bearbeitet."}
+	textNoEdits            = text{"Nobody has edited a user by hand yet.", "Noch hat niemand einen Benutzer von Hand bearbeitet."}
 	textLastEdit           = text{"Last edit of a user", "Letzte Änderung eines Benutzers"}
 	textSourceFiles        = text{"Files", "Dateien"}
 	textNoLoads            = text{"No file was loaded lately.", "In letzter Zeit wurde keine Datei geladen."}
@@ -1251,7 +1251,9 @@ var (
 	textSourceADMeans      = text{"A sync from Active Directory writes by the API, with a token of its own (bindery/source.ad).", "Ein Abgleich aus Active Directory schreibt über die API, mit einem eigenen Token (bindery/source.ad)."}
 	textNoADUsers          = text{"Nobody in the directory comes from Active Directory.", "Niemand im Verzeichnis kommt aus Active Directory."}
 	textBringsUsers        = text{"feeds the directory", "speist das Verzeichnis"}
-	textLookAtThem         = text{"Look at the users it brings", "Die Benutzer ansehen, die es bringt"}
+	textLookAtThem         = text{"Look at the users it brings", "Die Benutzer ansehen, die sie bringt"}
+	textLookAtSCIM         = text{"Look at the users they bring", "Die Benutzer ansehen, die sie bringen"}
+	textNoEditsLately      = text{"Nobody has edited a user by hand lately.", "In letzter Zeit hat niemand einen Benutzer von Hand bearbeitet."}
 )
 
 // The identity providers that push by SCIM.
@@ -1275,6 +1277,10 @@ var (
 	textSourceSaved        = text{"Saved. It holds from the next request on.", "Gespeichert. Es gilt ab der nächsten Anfrage."}
 	textSourceTabs         = text{"Parts of the source", "Teile der Quelle"}
 	textRequests           = text{"Requests", "Anfragen"}
+	textBelongsTo          = text{"Belongs to", "Gehört"}
+	textPhones             = text{"Phones", "Telefone"}
+	textWorkAddress        = text{"Work address", "Arbeitsadresse"}
+	textCustomAttributes   = text{"Custom attributes", "Eigene Attribute"}
 	textSetUp              = text{"Set-up", "Einrichtung"}
 	textDeleteSource       = text{"Delete the source", "Quelle löschen"}
 	textTakesRequests      = text{"takes requests", "nimmt Anfragen an"}
@@ -1286,6 +1292,17 @@ var (
 	textBaseURL            = text{"Base URL", "Basisadresse"}
 	textLastRequest        = text{"Last request", "Letzte Anfrage"}
 	textNoRequestLately    = text{"none in seven days", "keine in sieben Tagen"}
+	textNoRequestYet       = text{"none yet", "noch keine"}
+	textSourceLately       = text{"What it did to people lately", "Was sie zuletzt mit Personen gemacht hat"}
+	textSourceHolds        = text{"A run is held because of it. None of its changes is written until somebody decides; the directory has what was pushed already.", "Ein Lauf ist ihretwegen angehalten. Keine seiner Änderungen wird geschrieben, bis jemand entscheidet; im Verzeichnis steht das Übertragene schon."}
+	textSourceHoldsNone    = text{"No run is held because of it. What the runs have written follows the directory; a run of each connection says what.", "Kein Lauf ist ihretwegen angehalten. Was die Läufe geschrieben haben, folgt dem Verzeichnis; was, sagt der Lauf jeder Verbindung."}
+	textIfWrongScope       = text{"If that is a mistake at the provider, as a wrong scope: pause the source, take back what it changed, and decline the run.", "Ist das ein Versehen beim Anbieter, etwa ein falscher Umfang: die Quelle pausieren, zurücknehmen, was sie änderte, und den Lauf ablehnen."}
+	textHeldRunOf          = text{"Held run of %s", "Angehaltener Lauf von %s"}
+	textWrongToken         = text{"Somebody came without a valid token, last", "Jemand kam ohne gültiges Token, zuletzt"}
+	textWrongTokenMore     = text{"If that was the provider: its token is mistyped, ended, or another source's. Issue another one and paste it over. If it was not, there is nothing to do.", "War es der Anbieter: Sein Token ist vertippt, abgelaufen oder das einer anderen Quelle. Stellen Sie ein anderes aus und setzen Sie es dort ein. War er es nicht, ist nichts zu tun."}
+	countSuspendedLately   = number{text{"%s user suspended", "%s Benutzer gesperrt"}, text{"%s users suspended", "%s Benutzer gesperrt"}}
+	countDeletedLately     = number{text{"%s user deleted", "%s Benutzer gelöscht"}, text{"%s users deleted", "%s Benutzer gelöscht"}}
+	textByInLastDay        = text{"by %s in the last 24 hours", "durch %s in den letzten 24 Stunden"}
 	textPushedBy           = text{"Pushed by", "Übertragen von"}
 	textHeldPushedBy       = text{"The changes come from what an identity provider has pushed by SCIM:", "Die Änderungen kommen aus dem, was ein Identitätsanbieter per SCIM übertragen hat:"}
 	textItsRequests        = text{"Look at its requests", "Ihre Anfragen ansehen"}
@@ -1307,7 +1324,7 @@ var (
 	textRevokeDots     = text{"Revoke…", "Widerrufen…"}
 	textIssueToken     = text{"Issue a token", "Token ausstellen"}
 	textMakeToken      = text{"Make the token and show it", "Token erstellen und zeigen"}
-	textTokenLead      = text{"The token lets the identity provider in. It is shown once, on the next page, and kept nowhere: paste it over at once.", "Mit dem Token wird der Identitätsanbieter eingelassen. Es wird einmal gezeigt, auf der nächsten Seite, und nirgends aufbewahrt: Setzen Sie es dort gleich ein."}
+	textTokenLead      = text{"The token lets the identity provider in. It is shown once, on the next page: paste it over at once. What is kept here is a hash, from which nobody gets it back.", "Mit dem Token wird der Identitätsanbieter eingelassen. Es wird einmal gezeigt, auf der nächsten Seite: Setzen Sie es dort gleich ein. Aufbewahrt wird hier ein Hash, aus dem es niemand zurückgewinnt."}
 	textTokenRotate    = text{"The tokens that are there stay valid. Revoke the old one once the provider uses the new one.", "Die vorhandenen Token bleiben gültig. Widerrufen Sie das alte, sobald der Anbieter das neue benutzt."}
 	textTokenLives     = text{"Valid for", "Gültig für"}
 	textTokenShown     = text{"The token", "Das Token"}
@@ -1342,7 +1359,7 @@ var (
 	textRequestsArrive    = text{"Requests arrive", "Anfragen kommen an"}
 	textRequestsRefused   = text{"Requests arrive, and are refused", "Anfragen kommen an und werden abgewiesen"}
 	textWaitsForFirst     = text{"Waiting for the first request …", "Warten auf die erste Anfrage …"}
-	textWaitsForFirstMore = text{"It is told here once it comes. The provider's own test of the connection makes one. A wrong token is not told here: it is nobody's.", "Sobald sie kommt, steht sie hier. Der Verbindungstest des Anbieters löst eine aus. Ein falsches Token steht nicht hier: Es gehört niemandem."}
+	textWaitsForFirstMore = text{"It is told here once it comes. The provider's own test of the connection makes one.", "Sobald sie kommt, steht sie hier. Der Verbindungstest des Anbieters löst eine aus."}
 	countMilliseconds     = number{text{"%s ms", "%s ms"}, text{"%s ms", "%s ms"}}
 	countRequestsAll      = number{text{"%s request", "%s Anfrage"}, text{"%s requests", "%s Anfragen"}}
 	countRequestsOf       = number{text{"The last %s request", "Die letzte %s Anfrage"}, text{"The last %s requests", "Die letzten %s Anfragen"}}
@@ -1356,17 +1373,19 @@ var (
 	textMapping            = text{"Attributes of its own", "Eigene Attribute"}
 	textUsageLocation      = text{"Usage location", "Nutzungsstandort"}
 	textCountryAsUsage     = text{"Take the country of the work address where the source sends no usage location, if it is a code of two letters.", "Das Land der Arbeitsadresse nehmen, wo die Quelle keinen Nutzungsstandort sendet, wenn es ein Kürzel aus zwei Buchstaben ist."}
-	textSilentDays         = text{"Silent after days", "Still nach Tagen"}
-	textSilentDaysHelp     = text{"After so many days without a request you are told, 90 at most. 0 for a source that sends only when somebody joins, changes or leaves.", "Nach so vielen Tagen ohne Anfrage wird es Ihnen gemeldet, höchstens 90. 0 für eine Quelle, die nur sendet, wenn jemand kommt, sich ändert oder geht."}
+	textSilentDays         = text{"Tell of silence after (days)", "Stille melden nach (Tagen)"}
+	textSilentDaysHelp     = text{"After so many days without a request you are told, a whole number, 90 at most. 0 for a source that sends only when somebody joins, changes or leaves, as Okta, OneLogin and Rippling.", "Nach so vielen Tagen ohne Anfrage wird es Ihnen gemeldet, eine ganze Zahl, höchstens 90. 0 für eine Quelle, die nur sendet, wenn jemand kommt, sich ändert oder geht, wie Okta, OneLogin und Rippling."}
 	textOAuthClientID      = text{"App of a JWT (client_id)", "Anwendung eines JWT (client_id)"}
-	textOAuthClientIDHelp  = text{"Only for a source that gets its tokens from the sign-in service by client credentials: the app whose tokens push as this source. Empty for none.", "Nur für eine Quelle, die ihre Tokens per Client Credentials vom Anmeldedienst holt: die Anwendung, deren Tokens als diese Quelle übertragen. Leer für keine."}
+	textOAuthClientIDHelp  = text{"Only for a source that gets its tokens from the sign-in service by client credentials: the app whose tokens push as this source. Empty for none.", "Nur für eine Quelle, die ihre Token per Client Credentials vom Anmeldedienst holt: die Anwendung, deren Token als diese Quelle übertragen. Leer für keine."}
 	textMappingMeans       = text{"An attribute of an extension that the source sends, and the custom attribute that it feeds. What SCIM itself names is mapped already. An emptied row is taken out.", "Ein Attribut einer Erweiterung, das die Quelle sendet, und das eigene Attribut, das es speist. Was SCIM selbst benennt, ist schon zugeordnet. Eine geleerte Zeile entfällt."}
 	textMapSchema          = text{"Schema (URN)", "Schema (URN)"}
 	textMapAttribute       = text{"Attribute", "Attribut"}
-	textMapPath            = text{"Feeds (customAttributes.…)", "Speist (customAttributes.…)"}
-	textDeleteSourceLead   = text{"The source can push nothing more. That cannot be taken back.", "Die Quelle kann nichts mehr übertragen. Das lässt sich nicht zurücknehmen."}
+	textMapPath            = text{"Goes to (customAttributes.…)", "Geht nach (customAttributes.…)"}
+	textDeleteSourceLead   = text{"The source can push nothing more. There is no way to bring it back.", "Die Quelle kann nichts mehr übertragen. Sie lässt sich nicht wiederherstellen."}
 	textDeleteSourceTokens = text{"Its tokens end at once.", "Ihre Token enden sofort."}
-	textDeleteSourceUsers  = text{"The users and groups that it has pushed stay, and stay SCIM's.", "Die Benutzer und Gruppen, die sie übertragen hat, bleiben, und bleiben SCIM zugeordnet."}
+	textDeleteSourceUsers  = text{"The users and groups that it has pushed stay as they are, and what they are bound to stays bound.", "Die Benutzer und Gruppen, die sie übertragen hat, bleiben, wie sie sind, und was gebunden ist, bleibt gebunden."}
+	textDeleteSourceOwned  = text{"Their attributes that it owns are released in a job, and can then be edited by hand.", "Ihre Attribute, die ihr gehören, werden in einem Auftrag freigegeben und lassen sich dann von Hand bearbeiten."}
+	textDeleteSourceBack   = text{"What it has changed can be taken back only while it is there: if something is to be taken back, do that first.", "Was sie geändert hat, lässt sich nur zurücknehmen, solange es sie gibt: Soll etwas zurückgenommen werden, tun Sie das zuerst."}
 	textDeleteSourceAgain  = text{"A new source has another address, and knows nothing of what this one has pushed. To stop it for a while, pause it.", "Eine neue Quelle hat eine andere Adresse und weiß nichts von dem, was diese übertragen hat. Um sie eine Weile anzuhalten, pausieren Sie sie."}
 	textSourceDeleted      = text{"Deleted. Its tokens open nothing any more.", "Gelöscht. Ihre Token öffnen nichts mehr."}
 )
@@ -1415,10 +1434,11 @@ var (
 		text{"Assign people under “Assignments”, and groups under “Push Groups”.", "Personen unter „Assignments“ zuweisen, Gruppen unter „Push Groups“."}}
 	setUpEntraOpen = []text{
 		text{"In the Entra admin center open “Enterprise applications”, “New application”, “Create your own application”, and choose the one that is not in the gallery.", "Im Entra Admin Center „Enterprise applications“, „New application“, „Create your own application“ öffnen und die Anwendung wählen, die nicht im Katalog ist."},
-		text{"Open “Provisioning” and set the mode to “Automatic”.", "„Provisioning“ öffnen und den Modus auf „Automatic“ stellen."}}
+		text{"Open “Provisioning” and set the mode to “Automatic”; where there is no mode, press “New configuration”.", "„Provisioning“ öffnen und den Modus auf „Automatic“ stellen; wo es keinen Modus gibt, „New configuration“ drücken."}}
 	setUpEntraThen = []text{
 		text{"Press “Test Connection”, and save.", "„Test Connection“ drücken und speichern."},
-		text{"Under “Mappings” match users by userName, or by externalId filled from objectId. Switch off what you do not want to be sent.", "Unter „Mappings“ Benutzer über userName abgleichen oder über externalId, gefüllt aus objectId. Ausschalten, was nicht gesendet werden soll."},
+		text{"Under “Mappings”, users, map objectId to externalId. Entra's default there is mailNickname, which a namesake may get when somebody has left: whoever is made with the externalId of somebody who has left is taken for that person coming back.", "Unter „Mappings“, Benutzer, objectId auf externalId abbilden. Entras Vorgabe ist dort mailNickname, den ein Namensvetter bekommen kann, wenn jemand gegangen ist: Wer mit der externalId von jemandem angelegt wird, der gegangen ist, gilt als diese zurückgekehrte Person."},
+		text{"Leave users matched by userName. Delete the mappings that you do not want to be sent.", "Benutzer weiter über userName abgleichen. Zuordnungen löschen, die nicht gesendet werden sollen."},
 		text{"Under “Settings” leave the scope at assigned users and groups only, and set a threshold for accidental deletions.", "Unter „Settings“ den Umfang bei den zugewiesenen Benutzern und Gruppen lassen und eine Schwelle gegen versehentliches Löschen setzen."},
 		text{"Assign people and groups, and set the provisioning status to “On”. Entra sends in cycles; “Provision on demand” sends one person at once.", "Personen und Gruppen zuweisen und den Bereitstellungsstatus auf „On“ stellen. Entra sendet in Zyklen; „Provision on demand“ sendet eine Person sofort."}}
 	setUpOneLoginOpen = []text{
@@ -1452,6 +1472,7 @@ var (
 		text{"Look in your identity provider for provisioning by SCIM 2.0 to an application of your own.", "Suchen Sie bei Ihrem Identitätsanbieter die Bereitstellung per SCIM 2.0 für eine eigene Anwendung."}}
 	setUpOtherThen = []text{
 		text{"Have it create, update and deactivate users, and push groups if it can. Each user needs an e-mail address, or a user name that is one.", "Benutzer anlegen, ändern und deaktivieren lassen, und Gruppen übertragen, wenn er das kann. Jeder Benutzer braucht eine E-Mail-Adresse oder einen Benutzernamen, der eine ist."},
+		text{"As externalId have it send an ID that nobody else ever gets: somebody who has left is known by it when they come back.", "Als externalId eine Kennung senden lassen, die nie jemand anderes bekommt: An ihr wird erkannt, wer gegangen ist und zurückkehrt."},
 		text{"Test the connection there.", "Testen Sie dort die Verbindung."}}
 )
 

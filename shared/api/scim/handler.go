@@ -28,6 +28,7 @@ type Clients interface {
 	Authenticate(ctx context.Context, id directory.ScimClientID, token string) (provision.Access, error)
 	Admit(ctx context.Context, id directory.ScimClientID) (provision.Access, error)
 	Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest, counted directory.ScimCount)
+	WrongToken(ctx context.Context, id directory.ScimClientID)
 	Mark(ctx context.Context, id directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
 	MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (int, string, error)
 }
@@ -242,6 +243,9 @@ func (h *Handler) noAccess(r *http.Request, client string) *Problem {
 		return tooMany(wait)
 	}
 	h.wrong.take(from, h.Now())
+	if id := directory.UserID(client); id.Valid() {
+		h.Clients.WrongToken(r.Context(), directory.ScimClientID(id))
+	}
 	return &Problem{Status: http.StatusUnauthorized, Detail: "The request has no valid token of this client. Send one in the header Authorization: Bearer <token>."}
 }
 

@@ -3,6 +3,7 @@ package scim
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"slices"
 	"time"
 
@@ -154,6 +155,7 @@ func (c *call) pushed(r people.PushResult, err error) (resource, error) {
 		return nil, err
 	}
 	c.log.UserID, c.log.Changed = r.User.ID, r.Changed
+	c.log.Suspended = c.log.Method != http.MethodPost && r.User.State == directory.StateSuspended && slices.Contains(r.Changed, "state")
 	return &pushedUser{r.PushedUser}, nil
 }
 
@@ -230,7 +232,9 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 
 func (c userCall) remove(ctx context.Context, id string, fits fits) error {
 	c.log.UserID = loggedID(directory.UserID(id))
-	return c.Pushes.Delete(ctx, c.by, &c.client, directory.UserID(id), func(u *people.PushedUser) error { return fits((&pushedUser{*u}).tag()) })
+	err := c.Pushes.Delete(ctx, c.by, &c.client, directory.UserID(id), func(u *people.PushedUser) error { return fits((&pushedUser{*u}).tag()) })
+	c.log.Deleted = err == nil
+	return err
 }
 
 // shown is a user as it is answered.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -229,6 +230,11 @@ func (s *Service) held(ctx context.Context, c *directory.Connection) ([]Item, er
 		i.Held = r.Held
 		if r.Held != nil && len(r.Held.Reasons) > 0 {
 			i.Message = strings.Join(r.Held.Reasons[:min(len(r.Held.Reasons), mostReasons)], "; ")
+			for _, f := range r.Held.Facts { // whose reason, the last, may be cut off
+				if f.Code == directory.HeldPushed && !strings.Contains(i.Message, f.Name) {
+					i.Message += "; edits of the SCIM client " + strconv.Quote(f.Name) + " led to it"
+				}
+			}
 		}
 		list = append(list, i)
 	}

@@ -47,11 +47,18 @@ type WatchStores struct {
 	Counts        countReader
 	Connections   connectionLister
 	Days          dayReader
+	Clients       clientReader
+}
+
+// clientReader reads the clients of SCIM with their tokens.
+type clientReader interface {
+	ListScimClients(ctx context.Context, after directory.ScimClientID, limit int) ([]directory.ScimClient, directory.ScimClientID, error)
+	ScimTokens(ctx context.Context, c directory.ScimClientID) ([]directory.ScimToken, error)
 }
 
 // WatchStoresOf are those of a store.
 func WatchStoresOf(s *store.Store) WatchStores {
-	return WatchStores{Notifications: s.Notifications, Runs: s.Runs, Counts: s.Counters, Connections: s.Connections, Days: s.Audit}
+	return WatchStores{Notifications: s.Notifications, Runs: s.Runs, Counts: s.Counters, Connections: s.Connections, Days: s.Audit, Clients: s.ScimClients}
 }
 
 // ReportStores are the records that a Report lists.

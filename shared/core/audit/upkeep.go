@@ -52,9 +52,9 @@ func (u *Upkeep) notify(ctx context.Context, id directory.ConnectionID) error {
 }
 
 // Tend is the schedule's share: what workers that died left undone, the audit events of
-// the hours that have passed, the week's summary.
+// the hours that have passed, the week's summary, tokens that end soon.
 func (u *Upkeep) Tend(ctx context.Context) error {
-	if err := errors.Join(u.cfg.Chain.Tend(ctx), u.cfg.Watch.NotifyWeek(ctx)); err != nil {
+	if err := errors.Join(u.cfg.Chain.Tend(ctx), u.cfg.Watch.NotifyWeek(ctx), u.cfg.Watch.NotifyTokens(ctx)); err != nil {
 		return fmt.Errorf("tend the activity: %w", err)
 	}
 	return nil

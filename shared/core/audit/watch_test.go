@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -333,4 +334,33 @@ func TestWeekOfManyConnections(t *testing.T) {
 			}
 		}
 	})
+}
+
+// That the token which a client uses ends is told 30 days before and 7, each once, and not
+// of one that nobody uses any more.
+func TestWatchTellsOfTokens(t *testing.T) {
+	w := newWorld(t)
+	watch, e := w.watch()
+	c := directory.ScimClient{ID: "scl_1", Name: "Okta"}
+	w.must(w.store.ScimClients.SaveScimClient(t.Context(), directory.AuditEvent{}, &c))
+	old := directory.ScimToken{ID: "sct_old", ClientID: c.ID, Expires: w.Now().Add(3 * 24 * time.Hour)}
+	used := directory.ScimToken{ID: "sct_used", ClientID: c.ID, Expires: w.Now().Add(33 * 24 * time.Hour), LastUsed: w.Now()}
+	w.must(w.store.ScimClients.AddScimToken(t.Context(), directory.AuditEvent{}, &old))
+	w.must(w.store.ScimClients.AddScimToken(t.Context(), directory.AuditEvent{}, &used))
+	var told []string
+	for day := range 40 {
+		for range 2 {
+			if day == 5 {
+				e.fail = 1 // nobody listens: it is told by the next tick
+			}
+			_ = watch.NotifyTokens(t.Context())
+		}
+		for _, n := range e.of(directory.NotificationTokenEnding)[len(told):] {
+			told = append(told, fmt.Sprint(day, " ", n.ID))
+		}
+		w.Advance(24 * time.Hour)
+	}
+	if want := []string{"3 token:sct_used:30", "26 token:sct_used:7"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
 }

@@ -19,18 +19,21 @@ import (
 // Clients looks at the clients that push people and groups by SCIM. It reads their records
 // alone, so there is nothing to wait for, and no report is kept.
 type Clients struct {
-	Records scimClients
-	Now     func() time.Time // nil means time.Now
+	Records     scimClients
+	Connections everyConnection
+	Runs        heldRuns
+	Now         func() time.Time // nil means time.Now
 }
 
 // ClientsOf looks at the clients of a store.
 func ClientsOf(s *store.Store, now func() time.Time) *Clients {
-	return &Clients{Records: s.ScimClients, Now: now}
+	return &Clients{Records: s.ScimClients, Connections: s.Connections, Runs: s.Runs, Now: now}
 }
 
 type scimClients interface {
 	ListScimClients(ctx context.Context, after directory.ScimClientID, limit int) ([]directory.ScimClient, directory.ScimClientID, error)
 	ScimTokens(ctx context.Context, c directory.ScimClientID) ([]directory.ScimToken, error)
+	ScimTally(ctx context.Context, c directory.ScimClientID) (directory.ScimTally, error)
 	FindScimRequests(ctx context.Context, c directory.ScimClientID, keep func(*directory.ScimRequest) bool, cursor string, limit int) ([]directory.ScimRequest, string, error)
 }
 
@@ -156,7 +159,8 @@ func (f *ClientFacts) tokens() []Finding {
 		return nil
 	}
 	alive := slices.DeleteFunc(slices.Clone(f.Tokens), func(t directory.ScimToken) bool { return !t.Alive(f.Now) })
-	if len(alive) == 0 {
+	inUse, there := directory.ScimTokenInUse(alive, f.Now)
+	if !there {
 		if slices.ContainsFunc(f.Requests, func(r directory.ScimRequest) bool { return r.TokenID == "" }) {
 			return nil
 		}
@@ -164,10 +168,6 @@ func (f *ClientFacts) tokens() []Finding {
 			Consequence: "Whatever it sends is refused with 401: nobody who joins, changes or leaves there reaches the directory.",
 			Next:        "Make a token of the client and put it into the identity provider; or delete the client."}}
 	}
-	// The one that is in use counts: a new one that nobody has put to use helps nobody.
-	inUse := slices.MaxFunc(alive, func(a, b directory.ScimToken) int {
-		return cmp.Or(a.LastUsed.Compare(b.LastUsed), a.Expires.Compare(b.Expires))
-	})
 	left := inUse.Expires.Sub(f.Now)
 	if left > tokenSoon {
 		return nil
@@ -205,10 +205,11 @@ func (f *ClientFacts) refused() []Finding {
 		kind, detail string
 	}
 	var last time.Time
-	count, users, all, bad := map[reason]int{}, map[directory.UserID]bool{}, 0, 0
+	count, users, all, bad, passing := map[reason]int{}, map[directory.UserID]bool{}, 0, 0, 0
 	for i := range f.Requests {
 		r := &f.Requests[i]
 		if passes(r) {
+			passing++
 			continue
 		}
 		all++
@@ -236,7 +237,14 @@ func (f *ClientFacts) refused() []Finding {
 	if f.More {
 		times = "requests, the last ones"
 	}
-	is.Evidence = fmt.Sprintf("%d of %d %s were refused, most often with %s: %s", bad, all, times, strings.TrimSpace(fmt.Sprint(most.status, " ", most.kind)), cmp.Or(most.detail, "no reason was given."))
+	often := "most often with"
+	if len(count) == bad && bad > 1 {
+		often = "each for another reason, as"
+	}
+	is.Evidence = fmt.Sprintf("%d of %d %s were refused, %s %s: %s", bad, all, times, often, strings.TrimSpace(fmt.Sprint(most.status, " ", most.kind)), cmp.Or(most.detail, "no reason was given."))
+	if passing > 0 {
+		is.Evidence += fmt.Sprintf(" (Not counted: %d that say nothing of what is wrong, as about somebody who is not there, too fast, or while the client was paused.)", passing)
+	}
 	if bad == all && all >= allRefused {
 		is.Severity = Critical
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -35,6 +36,8 @@ type records interface {
 	ScimAccess(ctx context.Context, c directory.ScimClientID, t directory.ScimTokenID) (*directory.ScimClient, *directory.ScimToken, directory.ScimRate, error)
 	TouchScimClient(ctx context.Context, c *directory.ScimClient) error
 	TouchScimToken(ctx context.Context, t *directory.ScimToken) error
+	NoteWrongToken(ctx context.Context, c directory.ScimClientID) error
+	TallyScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest) error
 	LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest, counted directory.ScimCount) error
 	FindScimRequests(ctx context.Context, c directory.ScimClientID, keep func(*directory.ScimRequest) bool, cursor string, limit int) ([]directory.ScimRequest, string, error)
 	ScimClientsOf(ctx context.Context, of directory.MemberRef) ([]directory.ScimClient, error)
@@ -49,11 +52,12 @@ type Clients struct {
 	records records
 	now     func() time.Time
 	log     *slog.Logger
+	wrong   wrongTokens
 }
 
 // New returns Clients.
 func New(cfg Config) *Clients {
-	c := &Clients{cfg.Records, cfg.Now, cfg.Log}
+	c := &Clients{records: cfg.Records, now: cfg.Now, log: cfg.Log}
 	if c.now == nil {
 		c.now = time.Now
 	}
@@ -74,8 +78,8 @@ type ClientEdit struct {
 	Mapping                *[]directory.ScimMapping `json:"mapping,omitempty" doc:"Attributes of the client's own schemas that feed custom attributes"`
 	// OAuthClientID is directory.ScimClient's.
 	OAuthClientID *string `json:"oauthClientId,omitempty" maxLength:"200" doc:"The app (client_id) of the API's issuer whose tokens with the scope bindery/source.scim push as this client, to /scim/{client}/oauth/v2; empty for none"`
-	// SilentDays is directory.ScimClient's; a new client has DefaultSilentDays.
-	SilentDays *int `json:"silentDays,omitempty" minimum:"0" maximum:"90" doc:"After how many days without a request the client is told to be silent (7 for a new one); 0 for one that sends only when somebody joins, changes or leaves"`
+	// SilentDays is directory.ScimClient's; a new client has those of its provider.
+	SilentDays *int `json:"silentDays,omitempty" doc:"After how many days without a request, 0 to 90, the client is told to be silent; 0 for one that sends only when somebody joins, changes or leaves. Of a new one 7 for entra, jumpcloud, authentik and ping, 0 for all others"`
 }
 
 func (e *ClientEdit) apply(c *directory.ScimClient) error {
@@ -102,9 +106,7 @@ func set[T any](to, v *T) {
 }
 
 const (
-	// DefaultSilentDays is after how many days a new client is told to be silent.
-	DefaultSilentDays = 7
-	maxSilentDays     = 90
+	maxSilentDays = 90
 
 	maxMapping = 100
 	// customPrefix begins the paths that a mapping may feed: all others are mapped
@@ -113,6 +115,17 @@ const (
 	// ownSchema is what a client's own schemas begin with.
 	ownSchema = "urn:"
 )
+
+// silentDaysOf is after how many days a new client of an identity provider is told to be
+// silent. Entra ID and authentik come by the clock; Okta, OneLogin and Rippling send only
+// when something changes, which in a small house takes weeks, and so may any other one.
+func silentDaysOf(p directory.ScimProvider) int {
+	switch p {
+	case directory.ProviderEntra, directory.ProviderAuthentik, directory.ProviderJumpCloud, directory.ProviderPing:
+		return 7
+	}
+	return 0
+}
 
 func check(c *directory.ScimClient) error {
 	var faults []directory.FieldError
@@ -153,6 +166,10 @@ func check(c *directory.ScimClient) error {
 	if faults == nil {
 		return nil
 	}
+	return refuse(faults...)
+}
+
+func refuse(faults ...directory.FieldError) error {
 	r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidScimClient, "The SCIM client was not accepted and nothing was changed.", "Correct the members named in errors.")
 	r.Fields = faults
 	return r
@@ -172,8 +189,15 @@ const MaxClients = 20
 // Create makes a client. It has no token yet.
 func (s *Clients) Create(ctx context.Context, by directory.Caller, e ClientEdit) (directory.ScimClient, error) {
 	now := s.now().UTC()
-	c := directory.ScimClient{ID: directory.NewScimClientID(now), Created: now, SilentDays: DefaultSilentDays}
-	if err := e.apply(&c); err != nil {
+	c := directory.ScimClient{ID: directory.NewScimClientID(now), Created: now}
+	if e.Provider != nil {
+		c.SilentDays = silentDaysOf(*e.Provider)
+	}
+	err := e.apply(&c)
+	if err == nil {
+		err = s.alone(ctx, &c)
+	}
+	if err != nil {
 		return directory.ScimClient{}, err
 	}
 	list, _, err := s.records.ListScimClients(ctx, "", MaxClients)
@@ -184,6 +208,25 @@ func (s *Clients) Create(ctx context.Context, by directory.Caller, e ClientEdit)
 		return directory.ScimClient{}, directory.Refuse(directory.ErrConflict, directory.CodeInvalidScimClient, fmt.Sprintf("There are %d SCIM clients, and no more are possible.", MaxClients), "Delete one that is no longer used.")
 	}
 	return c, appTaken(s.records.SaveScimClient(ctx, by.AuditEvent(directory.AuditCreateScimClient), &c))
+}
+
+// mostNames is how many clients are looked at for one of the same name.
+const mostNames = 500
+
+// alone refuses a client whose name another one has: a held run, the activity and whoever
+// types the name to take back or delete have nothing else to tell them apart by. Two that
+// are made at the same moment are not seen; then they have their IDs.
+func (s *Clients) alone(ctx context.Context, c *directory.ScimClient) error {
+	list, _, err := s.records.ListScimClients(ctx, "", mostNames)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if list[i].ID != c.ID && strings.EqualFold(list[i].Name, c.Name) {
+			return refuse(directory.FieldError{Field: "name", Detail: "is that of another SCIM client; choose one that tells them apart, as " + strconv.Quote(c.Name+" 2")})
+		}
+	}
+	return nil
 }
 
 // maxTries bounds how often an edit is made again because others were faster.
@@ -199,8 +242,14 @@ func (s *Clients) Edit(ctx context.Context, by directory.Caller, id directory.Sc
 		if version != 0 && version != c.Version {
 			return c, moved(c.Version, version)
 		}
+		was := c.Name
 		if err := e.apply(&c); err != nil {
 			return c, err
+		}
+		if c.Name != was {
+			if err := s.alone(ctx, &c); err != nil {
+				return c, err
+			}
 		}
 		err = s.records.SaveScimClient(ctx, by.AuditEvent(directory.AuditEditScimClient), &c)
 		if !errors.Is(err, directory.ErrStale) || try == maxTries {
@@ -448,6 +497,9 @@ func (s *Clients) Log(ctx context.Context, c *directory.ScimClient, r *directory
 	err := s.records.LogScimRequest(ctx, c.ID, r, counted)
 	if err != nil && counted.Requests > 0 { // others count at the same moment: the log matters more
 		err = s.records.LogScimRequest(ctx, c.ID, r, directory.ScimCount{})
+	}
+	if r.Suspended || r.Deleted {
+		err = errors.Join(err, s.records.TallyScimRequest(ctx, c.ID, r))
 	}
 	if err := errors.Join(err, s.records.TouchScimClient(ctx, c)); err != nil {
 		s.log.Warn("a request was not logged", "scimClientId", c.ID, "error", err)

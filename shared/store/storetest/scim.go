@@ -338,6 +338,51 @@ func (s *suite) requests() {
 	}
 }
 
+// testScimTally: whom a client has suspended and deleted is counted over the last 24 hours,
+// and a wrong token is noted of a client that is there, whoever else writes it.
+func testScimTally(s *suite) {
+	ctx := s.Context()
+	c := directory.ScimClient{ID: okta, Name: "Okta", Created: s.Now()}
+	s.must(s.ScimClients.SaveScimClient(ctx, quiet, &c))
+	tally := func() (suspended, deleted int) {
+		sum, err := s.ScimClients.ScimTally(ctx, okta)
+		s.must(err)
+		if ago := s.Now().Sub(sum.Since); ago < 23*time.Hour || ago > 24*time.Hour {
+			s.Errorf("since %v", ago)
+		}
+		return sum.Suspended, sum.Deleted
+	}
+	for i := range 3 {
+		s.must(s.ScimClients.TallyScimRequest(ctx, okta, &directory.ScimRequest{At: s.Now().Add(-time.Duration(i) * time.Hour), Suspended: true}))
+	}
+	s.must(s.ScimClients.TallyScimRequest(ctx, okta, &directory.ScimRequest{At: s.Now(), Deleted: true}))
+	if a, b := tally(); a != 3 || b != 1 {
+		s.Errorf("%d suspended, %d deleted; want 3, 1", a, b)
+	}
+	s.pass(22 * time.Hour)
+	if a, b := tally(); a != 2 || b != 1 {
+		s.Errorf("22 hours later: %d, %d; want 2, 1", a, b)
+	}
+	s.pass(3 * time.Hour)
+	if a, b := tally(); a != 0 || b != 0 {
+		s.Errorf("a day later: %d, %d", a, b)
+	}
+
+	s.must(s.ScimClients.NoteWrongToken(ctx, okta))
+	s.must(s.ScimClients.NoteWrongToken(ctx, "scl_nobody"))
+	if _, err := s.ScimClients.ScimClient(ctx, "scl_nobody"); !errors.Is(err, directory.ErrNotFound) {
+		s.Errorf("a wrong token has made a client: %v", err)
+	}
+	now, err := s.ScimClients.ScimClient(ctx, okta)
+	if s.must(err); !now.WrongToken.Equal(s.Now().Truncate(time.Minute)) {
+		s.Errorf("wrong token at %v", now.WrongToken)
+	}
+	s.must(s.ScimClients.SaveScimClient(ctx, quiet, &now))
+	if again, err := s.ScimClients.ScimClient(ctx, okta); err != nil || !again.WrongToken.Equal(now.WrongToken) {
+		s.Errorf("saved, it is %v, %v", again.WrongToken, err)
+	}
+}
+
 // testScimRate: the requests of a client are counted in windows, and read with the client.
 func testScimRate(s *suite) {
 	ctx := s.Context()

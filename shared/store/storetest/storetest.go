@@ -100,6 +100,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"DocumentsGoWithTheirGroups", testPushedGroups},
 		{"ScimClientsHaveTokens", testScimClients},
 		{"ScimRequestsAreCounted", testScimRate},
+		{"ScimTally", testScimTally},
 		{"NestedMembersAreListedOnce", testNestedMembers},
 		{"NoUserIsAmongTheirManagers", testManagers},
 	} {
