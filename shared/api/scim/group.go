@@ -23,8 +23,9 @@ func (g *pushedGroup) tag() string {
 }
 
 const (
-	// maxAnswered is up to how many members a PATCH is answered with the group: of a large
-	// one that is pushed in portions, each would be answered with all before it.
+	// maxAnswered is up to how many members a PATCH is answered with the group, unless it
+	// asks for some attributes: of a large one that is pushed in portions, each would be
+	// answered with all before it.
 	maxAnswered = 100
 	// maxListed is how many members the groups of one page have together, at least of one
 	// group.
@@ -272,7 +273,7 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 			return people.GroupPush{}, err
 		}
 		if doc.text("displayName") == "" {
-			return people.GroupPush{}, badRequest(typeInvalidValue, "displayName is required and cannot be removed.")
+			return people.GroupPush{}, badRequest(typeMutability, "displayName is required and cannot be removed.")
 		}
 		return people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}, nil
 	})

@@ -369,7 +369,7 @@ func (c *call) resource(t *resourceType, of resources, id string, single bool, q
 			return answer{}, err
 		}
 		r, err := of.patch(ctx, id, ops, c.ifMatch)
-		if g, is := r.(*pushedGroup); err == nil && is && g.Group.Members > maxAnswered {
+		if g, is := r.(*pushedGroup); err == nil && is && g.Group.Members > maxAnswered && !query.Has("attributes") && !query.Has("excludedAttributes") {
 			return answer{status: http.StatusNoContent, etag: r.tag()}, nil
 		}
 		return c.show(t, of, query, http.StatusOK, r, err)

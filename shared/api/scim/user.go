@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"bindery/shared/core/people"
@@ -71,6 +72,9 @@ func (c userCall) create(ctx context.Context, body *object) (resource, error) {
 	if err := requireName(doc); err != nil {
 		return nil, err
 	}
+	if c.notes.strict && doc.get("emails") == nil {
+		return nil, badRequest(typeInvalidValue, "emails is required, and the request has none: send the user's address as that of work.")
+	}
 	p, err := pushOf(doc)
 	if err != nil {
 		return nil, err
@@ -99,10 +103,7 @@ func requireName(doc *object) error {
 // replaced is what a whole document means for a user who is there (RFC 7644, 3.5.1). What
 // it leaves out is cleared only where the client has set it.
 func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, error) {
-	p, err := pushOf(doc)
-	if err != nil {
-		return p, err
-	}
+	var p people.UserPush
 	stored, err := documentOf(now)
 	if err != nil {
 		return p, err
@@ -111,10 +112,13 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 	if err != nil {
 		return p, err
 	}
-	before, sent, after := c.textsOf(now, shown), texts(c.mapping, stored), texts(c.mapping, doc)
-	if doc.get("emails") == nil && before["email"] != before["userName"] {
-		delete(after, "email") // a user name is no address where there was one
+	if doc, err = c.keepAddress(now, shown, doc.clone(), typeInvalidValue); err != nil {
+		return p, err
 	}
+	if p, err = pushOf(doc); err != nil {
+		return p, err
+	}
+	before, sent, after := c.textsOf(now, shown), texts(c.mapping, stored), texts(c.mapping, doc)
 	for path, text := range differences(before, after) {
 		if text != "" || sent[path] != "" && now.User.Owners[path] == directory.SourceSCIM && path != "email" {
 			p.Edit[path] = text
@@ -122,6 +126,55 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 	}
 	again(p.Edit, after, now)
 	return p, nil
+}
+
+// keepAddress puts the user's own e-mail address back into a document that an edit has left
+// without it. A user needs one, and what only moves up because the first one is gone, a
+// private address or the user name, was never said to be it: Bindery would give the account
+// that address. Another address takes its place when the request says so of it, by sending
+// it anew as the primary one, as that of work or as the kind that the own one was.
+func (c *call) keepAddress(now *people.PushedUser, before, after *object, keyword string) (*object, error) {
+	was, is := mainEmail(elements(before.get("emails"))), mainEmail(elements(after.get("emails")))
+	living := now.User.Email
+	switch {
+	case living == "" || is != nil && directory.FoldAddress(is.text("value")) == directory.FoldAddress(living):
+		return after, nil
+	case is == nil && was == nil && directory.FoldAddress(living) == directory.FoldAddress(before.text("userName")) && strings.Contains(after.text("userName"), "@"):
+		return after, nil // no address was ever sent: it is the user name, and follows it
+	case is != nil && meansOwn(was, is) && !slices.ContainsFunc(elements(before.get("emails")), func(o *object) bool { return o != was && sameAddress(o, is) }):
+		return after, nil
+	}
+	if err := c.notes.bend(keyword, "emails would be without the user's own address, which stays, since a user needs one: send another one as that of work, or as the primary one"); err != nil {
+		return nil, err
+	}
+	own := &object{members: []member{{"value", living}, {"type", "work"}}}
+	if was != nil {
+		own = was.clone()
+		own.set("value", living)
+	}
+	list, _ := after.get("emails").([]any)
+	list = append([]any{own}, list...)
+	if primary(elements(list)) == nil {
+		own.set("primary", true)
+	}
+	if own.get("primary") == true {
+		list = clone(list).([]any)
+		onePrimary(list, list[0].(*object))
+	}
+	after.set("emails", list)
+	return after, nil
+}
+
+// meansOwn reports whether an address is sent as the user's own one, where that was another
+// one: of a kind of its own it is one beside it.
+func meansOwn(was, is *object) bool {
+	t := is.text("type")
+	return is.get("primary") == true || t == "" || strings.EqualFold(t, "work") || was != nil && strings.EqualFold(t, was.text("type"))
+}
+
+func sameAddress(o, p *object) bool {
+	return directory.FoldAddress(o.text("value")) == directory.FoldAddress(p.text("value")) && strings.EqualFold(o.text("type"), p.text("type")) &&
+		(o.get("primary") == true) == (p.get("primary") == true)
 }
 
 // textsOf are what the mapping reads of a document that shows a user, but for what it would
@@ -209,7 +262,10 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 			after.members = append(after.members, member{"active", nil})
 		}
 		if after.text("userName") == "" {
-			return people.UserPush{}, badRequest(typeInvalidValue, "userName is required and cannot be removed.")
+			return people.UserPush{}, badRequest(typeMutability, "userName is required and cannot be removed.")
+		}
+		if after, err = c.keepAddress(now, before, after, typeMutability); err != nil {
+			return people.UserPush{}, err
 		}
 		p, err := pushOf(after)
 		if err != nil {
