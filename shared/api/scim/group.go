@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -73,6 +74,10 @@ func without(list, ids []directory.UserID) []directory.UserID {
 // clear has everybody leave who is not put in from here on.
 func (e *memberEdit) clear() { *e = memberEdit{all: true, now: e.now, read: e.read} }
 
+// likeID is what is told of a member as it was sent: of anything else, such as an address,
+// only that it was there.
+var likeID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
 // members reads the members that a value names. Groups in groups are left out.
 func (c groupCall) members(v any) ([]directory.UserID, error) {
 	list, is := v.([]any)
@@ -99,9 +104,11 @@ func (c groupCall) members(v any) ([]directory.UserID, error) {
 		o, _ := e.(*object)
 		switch id := o.text("value"); {
 		case id == "":
-			return nil, badRequest(typeInvalidValue, "A member has no value, which is the id of a user.")
+			return nil, badRequest(typeInvalidValue, "A member has no value. Send the id of a user as one.")
 		case strings.EqualFold(o.text("type"), "Group"):
-			c.notes.tell("the member %q is a group and was left out: groups in groups are not taken", shortened(id))
+			c.notes.tell("a member is a group and was left out: groups in groups are not taken")
+		case !c.notes.strict && !likeID.MatchString(id):
+			c.notes.strangers++
 		default:
 			ids = append(ids, directory.UserID(id))
 		}
@@ -122,7 +129,7 @@ func (c groupCall) known(ctx context.Context, ids []directory.UserID) error {
 	}
 	for _, id := range ids {
 		if _, there := names[id]; !there {
-			return badRequest(typeInvalidValue, "The member %q is no user.", shortened(string(id)))
+			return badRequest(typeInvalidValue, "The member %q is no user. Send the user first, or leave the member out.", shortened(string(id)))
 		}
 	}
 	return nil
@@ -150,7 +157,7 @@ func (c groupCall) groupBody(ctx context.Context, body *object) (doc *object, ed
 		return nil, edit, said, err
 	}
 	if doc.text("displayName") == "" {
-		return nil, edit, said, badRequest(typeInvalidValue, "displayName is required.")
+		return nil, edit, said, badRequest(typeInvalidValue, "displayName is required. Send the name of the group.")
 	}
 	if edit.add, err = c.members(members); err == nil {
 		err = c.known(ctx, edit.add)
@@ -273,7 +280,7 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 			return people.GroupPush{}, err
 		}
 		if doc.text("displayName") == "" {
-			return people.GroupPush{}, badRequest(typeMutability, "displayName is required and cannot be removed.")
+			return people.GroupPush{}, badRequest(typeMutability, "displayName is required and cannot be removed. Send another one instead.")
 		}
 		return people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}, nil
 	})
@@ -320,7 +327,7 @@ func (c groupCall) take(ctx context.Context, id directory.GroupID, edit *memberE
 		}
 		for _, u := range ids {
 			if !in[u] && !slices.Contains(edit.add, u) {
-				return badRequest(typeNoTarget, "%q is no member.", shortened(string(u)))
+				return badRequest(typeNoTarget, "%q is no member. Read the group again, and leave out who is not in it.", shortened(string(u)))
 			}
 		}
 	}

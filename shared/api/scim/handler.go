@@ -128,7 +128,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, p)
 		a.status = p.Status
 		if c != nil {
-			c.log.ScimType, c.log.Detail = p.Type, p.Detail
+			c.log.ScimType, c.log.Detail = p.Type, logged(p.text())
 		}
 	} else {
 		h.write(w, a)
@@ -136,7 +136,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
-	c.log.Status, c.log.Notes, c.log.Milliseconds = a.status, c.notes.list, h.Now().Sub(began).Milliseconds()
+	c.log.Status, c.log.Notes, c.log.Milliseconds = a.status, c.notes.all(), h.Now().Sub(began).Milliseconds()
 	h.Clients.Log(r.Context(), &c.client, &c.log, c.counted)
 }
 
@@ -221,7 +221,7 @@ func (h *Handler) begin(r *http.Request, access *provision.Access, root, rest st
 		c.by.RequestID = h.RequestID(r.Context())
 	}
 	if client.Paused {
-		return c, &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 3600, Detail: "An admin has paused this client. Nothing was changed; try again later."}
+		return c, &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 3600, Code: "paused", Detail: "An admin has paused this client. Nothing was changed; try again later."}
 	}
 	var wait time.Duration
 	if c.counted, wait = h.counts.take(client.ID, access.Rate, int64(h.PerSecond)*int64(directory.ScimWindow/time.Second), h.Now()); wait > 0 {
@@ -252,7 +252,7 @@ func tooMany(wait time.Duration) *Problem {
 func readBody(r *http.Request) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
 	if err != nil {
-		return nil, badRequest(typeInvalidSyntax, "The body could not be read.")
+		return nil, badRequest(typeInvalidSyntax, "The body could not be read to its end. Send the request again.")
 	}
 	if len(data) > MaxBody {
 		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body has more than %d bytes. Send fewer operations at once.", MaxBody)}
@@ -266,7 +266,7 @@ func (c *call) serve() (answer, error) {
 	kind, id, single := strings.Cut(path, "/")
 	query, err := url.ParseQuery(c.request.URL.RawQuery)
 	if err != nil {
-		return answer{}, badRequest(typeInvalidSyntax, "The query cannot be read.")
+		return answer{}, badRequest(typeInvalidSyntax, "The query cannot be read. Write a percent sign as %%25.")
 	}
 	types := []*resourceType{c.users, c.groups}
 	switch strings.ToLower(kind) {
@@ -279,7 +279,7 @@ func (c *call) serve() (answer, error) {
 	}
 	found, ok := discover(c.base, path, types)
 	if !ok {
-		return answer{}, &Problem{Status: http.StatusNotFound, Detail: "There is nothing at this path."}
+		return answer{}, &Problem{Status: http.StatusNotFound, Detail: "There is nothing at this path. /ResourceTypes lists what there is."}
 	}
 	if c.request.Method != http.MethodGet {
 		return answer{}, notAllowed("GET")
@@ -294,7 +294,7 @@ func (c *call) serve() (answer, error) {
 }
 
 func notAllowed(methods string) *Problem {
-	return &Problem{Status: http.StatusMethodNotAllowed, Allow: methods, Detail: "This path takes " + methods + "."}
+	return &Problem{Status: http.StatusMethodNotAllowed, Allow: methods, Detail: "This path takes " + methods + ". Send one of these."}
 }
 
 // resources are users, or groups.
@@ -416,7 +416,7 @@ func (c *call) list(t *resourceType, of resources, query url.Values) (answer, er
 func (c *call) object() (*object, error) {
 	o, err := readObject(c.body)
 	if err != nil {
-		return nil, badRequest(typeInvalidSyntax, "The body is no JSON object: %v.", err)
+		return nil, badRequest(typeInvalidSyntax, "The body is no JSON object: %v. Send one.", err)
 	}
 	return o, nil
 }
@@ -430,7 +430,7 @@ func (c *call) ifMatch(tag string) error {
 }
 
 func changedSince() *Problem {
-	return &Problem{Status: http.StatusPreconditionFailed, Detail: "It has changed since it was read. Read it again and repeat the request."}
+	return &Problem{Status: http.StatusPreconditionFailed, Detail: "What the request is about has changed since it was read. Read it again and repeat the request."}
 }
 
 // oneOf compares versions as weak ones: a list of them, or *.
@@ -503,7 +503,7 @@ func (h *Handler) problem(ctx context.Context, err error) *Problem {
 		h.Log.WarnContext(ctx, "a SCIM request was busy", "error", err)
 		return &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 5, Detail: "Others edit the same at this moment. Nothing was changed; try again.", Cause: err}
 	case errors.Is(err, directory.ErrTooLarge):
-		return &Problem{Status: http.StatusBadRequest, Type: typeInvalidValue, Detail: "The values are too large together.", Cause: err}
+		return &Problem{Status: http.StatusBadRequest, Type: typeInvalidValue, Detail: "The values are too large together. Send fewer attributes, or shorter ones.", Cause: err}
 	}
 	r, is := errors.AsType[*directory.Refusal](err)
 	if !is {
@@ -525,11 +525,14 @@ func (h *Handler) problem(ctx context.Context, err error) *Problem {
 	text := r.Detail
 	for _, f := range r.Fields {
 		text += fmt.Sprintf(" %s %s.", scimName(f.Field), f.Detail)
+		if f.Field == "email" {
+			text += " Send emails, or a userName that is an address."
+		}
 	}
 	if r.Next != "" && len(r.Fields) == 0 {
 		text += " " + r.Next
 	}
-	p.Detail = text + " [" + r.Code + "]"
+	p.Detail, p.Code = text, r.Code
 	return p
 }
 

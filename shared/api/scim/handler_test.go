@@ -562,7 +562,7 @@ func TestStrict(t *testing.T) {
 			t.Errorf("%s %s: %s, want %s", tt.method, tt.body, r.Body, tt.keyword)
 		}
 	}
-	want := "Active was sent as text. Nothing was changed: this client is strict."
+	want := "Nothing was changed, since this client is strict: active was sent as text. Send it as RFC 7643 and RFC 7644 have it, or have an admin of Bindery make the client tolerant. [invalid-value]"
 	if r := w.want(400, "POST", "/Users", user(`,"active":"True"`)); r.body.text("detail") != want {
 		t.Errorf("told as %q, want %q", r.body.text("detail"), want)
 	}

@@ -52,7 +52,7 @@ func (t *resourceType) readQuery(values url.Values, n *notes) (*question, error)
 			if name == "count" && values.Has("cursor") {
 				keyword = typeInvalidCount
 			}
-			return nil, badRequest(keyword, "The parameter %s must be a whole number.", name)
+			return nil, badRequest(keyword, "The parameter %s must be a whole number. Send one, or leave it out.", name)
 		}
 	}
 	q.start = max(1, q.start)                // RFC 7644, 3.4.2.4: less than 1 is 1,
@@ -110,7 +110,7 @@ func attributesOf(e expr, list []string) []string {
 	case not:
 		return attributesOf(e.of, list)
 	case compare:
-		return append(list, e.of.String())
+		return append(list, target{extension: e.of.extension, attr: e.of.attr, sub: e.of.sub}.String()) // the values in brackets are not kept
 	}
 	return list
 }

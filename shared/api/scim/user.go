@@ -52,14 +52,14 @@ func pushOf(doc *object) (people.UserPush, error) {
 		}
 	}
 	if len(p.Addresses) > people.MostAddresses {
-		return p, badRequest(typeInvalidValue, "The user has %d e-mail addresses beside the first; at most %d are taken.", len(p.Addresses), people.MostAddresses)
+		return p, badRequest(typeInvalidValue, "The user has %d e-mail addresses beside the first; at most %d are taken. Send fewer.", len(p.Addresses), people.MostAddresses)
 	}
 	var b bytes.Buffer
 	if err := writeValue(&b, doc); err != nil {
 		return p, err
 	}
 	if p.Body = b.Bytes(); len(p.Body) > maxDocument {
-		return p, badRequest(typeInvalidValue, "The user has %d bytes; at most %d are kept.", len(p.Body), maxDocument)
+		return p, badRequest(typeInvalidValue, "The user has %d bytes; at most %d are kept. Send fewer attributes, or shorter ones.", len(p.Body), maxDocument)
 	}
 	return p, nil
 }
@@ -95,7 +95,7 @@ func (c userCall) create(ctx context.Context, body *object) (resource, error) {
 // stand in for it: a PUT that forgets the name would change it.
 func requireName(doc *object) error {
 	if doc.text("userName") == "" {
-		return badRequest(typeInvalidValue, "userName is required.")
+		return badRequest(typeInvalidValue, "userName is required. Send the name that the user signs in with.")
 	}
 	return nil
 }
@@ -262,7 +262,7 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 			after.members = append(after.members, member{"active", nil})
 		}
 		if after.text("userName") == "" {
-			return people.UserPush{}, badRequest(typeMutability, "userName is required and cannot be removed.")
+			return people.UserPush{}, badRequest(typeMutability, "userName is required and cannot be removed. Send another one instead.")
 		}
 		if after, err = c.keepAddress(now, before, after, typeMutability); err != nil {
 			return people.UserPush{}, err
