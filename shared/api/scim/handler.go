@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -27,7 +28,7 @@ import (
 type Clients interface {
 	Authenticate(ctx context.Context, id directory.ScimClientID, token string) (provision.Access, error)
 	Admit(ctx context.Context, id directory.ScimClientID) (provision.Access, error)
-	Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest, counted directory.ScimCount)
+	Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest, counted directory.ScimCount) (told bool)
 	Mark(ctx context.Context, id directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
 	MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (int, string, error)
 }
@@ -68,13 +69,18 @@ const (
 	// wrongPerMinute is how many wrong tokens come from one address to one process before it
 	// is kept waiting. Strangers have nothing written into the table.
 	wrongPerMinute = 20
+	// Of a client that is refused by the limit, or paused, a process logs so many requests at
+	// once and one a second: it may come as fast as it likes.
+	refusedAtOnce = 30
 )
 
 // Handler answers the requests of clients. It may be used by many goroutines.
 type Handler struct {
 	Config
-	counts counts
-	wrong  *limiter
+	counts  counts
+	wrong   *limiter
+	refused *limiter // who is, by the limit or a pause
+	skipped skipped
 }
 
 // New returns a Handler.
@@ -88,7 +94,7 @@ func New(cfg Config) *Handler {
 	if cfg.PerSecond == 0 {
 		cfg.PerSecond = PerSecond
 	}
-	return &Handler{Config: cfg, counts: counts{of: map[directory.ScimClientID]directory.ScimCount{}}, wrong: newLimiter(wrongPerMinute/60.0, wrongPerMinute)}
+	return &Handler{Config: cfg, counts: counts{of: map[directory.ScimClientID]directory.ScimCount{}}, wrong: newLimiter(wrongPerMinute/60.0, wrongPerMinute), refused: newLimiter(1, refusedAtOnce), skipped: skipped{of: map[directory.ScimClientID]int{}}}
 }
 
 // call is one request on its way.
@@ -102,6 +108,7 @@ type call struct {
 	notes         notes
 	log           directory.ScimRequest
 	counted       directory.ScimCount // to be told with the log
+	kept          bool                // outside: by the limit, or by a pause
 	request       *http.Request
 	path          string // below the client's base address
 	body          []byte
@@ -125,6 +132,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		p := h.problem(r.Context(), err)
+		if c != nil {
+			c.outside(p, err)
+		}
 		h.refuse(w, p)
 		a.status = p.Status
 		if c != nil {
@@ -136,8 +146,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
+	if c.kept && h.refused.wait(string(c.client.ID), began) > 0 {
+		h.skipped.add(c.client.ID)
+		h.counts.back(c.client.ID, c.counted)
+		return
+	}
+	if c.kept {
+		h.refused.take(string(c.client.ID), began)
+		if n := h.skipped.take(c.client.ID); n > 0 {
+			c.notes.tell("as many others were refused since, and are not logged: %d", n)
+		}
+	}
 	c.log.Status, c.log.Notes, c.log.Milliseconds = a.status, c.notes.all(), h.Now().Sub(began).Milliseconds()
-	h.Clients.Log(r.Context(), &c.client, &c.log, c.counted)
+	if !h.Clients.Log(r.Context(), &c.client, &c.log, c.counted) {
+		h.counts.back(c.client.ID, c.counted)
+	}
 }
 
 // open finds out whose a request is. What nobody is known for leaves no trace but in the
@@ -220,12 +243,14 @@ func (h *Handler) begin(r *http.Request, access *provision.Access, root, rest st
 	if h.RequestID != nil {
 		c.by.RequestID = h.RequestID(r.Context())
 	}
-	if client.Paused {
-		return c, &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 3600, Code: "paused", Detail: "An admin has paused this client. Nothing was changed; try again later."}
-	}
 	var wait time.Duration
 	if c.counted, wait = h.counts.take(client.ID, access.Rate, int64(h.PerSecond)*int64(directory.ScimWindow/time.Second), h.Now()); wait > 0 {
+		c.kept = true
 		return c, tooMany(wait)
+	}
+	if client.Paused {
+		c.kept = true
+		return c, &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 3600, Code: "paused", Detail: "An admin has paused this client. Nothing was changed; try again later."}
 	}
 	body, err := readBody(r)
 	c.body = body
@@ -234,15 +259,35 @@ func (h *Handler) begin(r *http.Request, access *provision.Access, root, rest st
 
 // noAccess refuses a request without a token of the client. Whoever has one is never kept
 // waiting for the sake of others who have not: identity providers share their addresses.
+// Wrong ones are counted by address alone: the client that a path names is a stranger's to
+// make up.
 func (h *Handler) noAccess(r *http.Request, client string) *Problem {
-	address, _, _ := net.SplitHostPort(r.RemoteAddr)
-	from := address + " " + shortened(client)
-	h.Log.WarnContext(r.Context(), "a SCIM request without a valid token", "scimClientId", shortened(client))
+	from := network(r.RemoteAddr)
 	if wait := h.wrong.wait(from, h.Now()); wait > 0 {
 		return tooMany(wait)
 	}
+	h.Log.WarnContext(r.Context(), "a SCIM request without a valid token", "scimClientId", shortened(client))
 	h.wrong.take(from, h.Now())
 	return &Problem{Status: http.StatusUnauthorized, Detail: "The request has no valid token of this client. Send one in the header Authorization: Bearer <token>."}
+}
+
+// network is from where a request comes: an address of IPv4, or of IPv6 the 64 bits that one
+// household has.
+func network(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		host = remote
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return host
+	}
+	if ip = ip.Unmap(); ip.Is6() {
+		if p, err := ip.WithZone("").Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return ip.String()
 }
 
 func tooMany(wait time.Duration) *Problem {
@@ -264,7 +309,7 @@ func readBody(r *http.Request) ([]byte, error) {
 func (c *call) serve() (answer, error) {
 	path := strings.Trim(c.path, "/")
 	kind, id, single := strings.Cut(path, "/")
-	query, err := url.ParseQuery(c.request.URL.RawQuery)
+	query, err := readParameters(c.request.URL.RawQuery)
 	if err != nil {
 		return answer{}, badRequest(typeInvalidSyntax, "The query cannot be read. Write a percent sign as %%25.")
 	}
@@ -534,6 +579,15 @@ func (h *Handler) problem(ctx context.Context, err error) *Problem {
 	}
 	p.Detail, p.Code = text, r.Code
 	return p
+}
+
+// outside says to a client that sees only what it has pushed what it can do where a value is
+// somebody else's: it cannot look them up.
+func (c *call) outside(p *Problem, err error) {
+	r, is := errors.AsType[*directory.Refusal](err)
+	if is && c.client.OwnOnly && slices.Contains([]string{directory.CodeEmailTaken, directory.CodeUserNameTaken, directory.CodeGroupNameTaken}, r.Code) {
+		p.Detail = r.Detail + " It may be outside of what this source sees: an admin of Bindery must look it up there, and let the source see it or change the value."
+	}
 }
 
 // scimName is how a client calls an attribute of a user.

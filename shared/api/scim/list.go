@@ -62,6 +62,32 @@ func (t *resourceType) readQuery(values url.Values, n *notes) (*question, error)
 	return q, err
 }
 
+// readParameters reads a query. A plus is a blank as forms have it, but where a value has
+// blanks that are written as %20: there it is a plus, as in RFC 3986, and as in the addresses
+// ann+x@… that some clients leave as they are. A semicolon is one.
+func readParameters(raw string) (url.Values, error) {
+	values := url.Values{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		name, text, _ := strings.Cut(pair, "=")
+		read := url.QueryUnescape
+		if strings.Contains(text, "%20") {
+			read = url.PathUnescape
+		}
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return nil, err
+		}
+		if text, err = read(text); err != nil {
+			return nil, err
+		}
+		values.Add(name, text)
+	}
+	return values, nil
+}
+
 // readSearch makes parameters of the body of a search (RFC 7644, 3.4.3).
 func readSearch(body *object, n *notes) (url.Values, error) {
 	list, _ := body.get("schemas").([]any)
