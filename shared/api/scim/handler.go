@@ -62,6 +62,8 @@ const (
 	// MaxBody is how large a request's body may be, and maxDocument what is kept of it.
 	MaxBody     = 1 << 20
 	maxDocument = 64 << 10
+	// maxAnswer is how large an answer may be, as weight counts: AWS Lambda's may have 6 MB.
+	maxAnswer = 5_500_000
 
 	// PerSecond is how many requests of one client are answered in a second, unless Config
 	// says otherwise: twice what Entra ID sends, which a server must never throttle below.
@@ -451,10 +453,38 @@ func (c *call) list(t *resourceType, of resources, query url.Values) (answer, er
 	if err != nil {
 		return answer{}, err
 	}
+	size := 0
 	for i, r := range p.resources {
-		p.resources[i] = q.projection.of(t, r)
+		r = q.projection.of(t, r)
+		if size += weight(r); i > 0 && size > maxAnswer {
+			p.resources = p.resources[:i]
+			break
+		}
+		p.resources[i] = r
+	}
+	if n := len(p.resources); 0 < n && n < p.found {
+		if err := c.endEarly(q, &p); err != nil {
+			return answer{}, err
+		}
 	}
 	return answer{status: http.StatusOK, body: q.body(p)}, nil
+}
+
+// endEarly ends a page behind the resources that it has, fewer than were found, as it may
+// (RFC 7644, 3.4.2.4): the client reads on behind them.
+func (c *call) endEarly(q *question, p *page) error {
+	last := p.resources[len(p.resources)-1].text("id")
+	switch {
+	case p.of == "" && q.byCursor:
+		return badRequest(typeTooMany, "What is found is too large for one answer. Ask for fewer attributes, as with excludedAttributes=members, or page by startIndex.")
+	case p.of == "": // by a key, which is asked for anew
+		return nil
+	case q.byCursor:
+		var err error
+		p.next, err = c.seal(p.of, q, people.CursorBehind(last))
+		return err
+	}
+	return c.Clients.Mark(c.request.Context(), c.client.ID, p.of+q.key, q.start+len(p.resources), people.CursorBehind(last), cursorLife)
 }
 
 // object is the request's body as an object.
@@ -621,7 +651,7 @@ type cursorText struct {
 // remembered where they are. some reads on from a place, up to a limit; total says how
 // many there are without a filter.
 func (c *call) walk(ctx context.Context, kind string, q *question, some func(cursor string, limit int) (list []resource, next string, err error), total func() (int, error)) ([]resource, page, error) {
-	var p page
+	p := page{of: kind}
 	if q.filter == nil {
 		n, err := total()
 		if err != nil {

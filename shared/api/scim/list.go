@@ -127,6 +127,14 @@ func conjuncts(e expr, list []compare) []compare {
 	return list
 }
 
+// alternatives are the filters of which one must hold.
+func alternatives(e expr, list []expr) []expr {
+	if e, is := e.(either); is {
+		return alternatives(e.b, alternatives(e.a, list))
+	}
+	return append(list, e)
+}
+
 func attributesOf(e expr, list []string) []string {
 	switch e := e.(type) {
 	case both:
@@ -173,6 +181,8 @@ func firstAlone(where expr) bool {
 // page is what a listing found.
 type page struct {
 	resources []*object
+	found     int    // how many the page was to have: where it has fewer, there is more
+	of        string // what was walked through; "" where a key has found them
 	total     int
 	next      string // cursor; "" at the end, and of a listing by startIndex
 }

@@ -318,7 +318,7 @@ func (c *call) shownAll(ctx context.Context, users []*people.PushedUser, p *proj
 		slices.Sort(managers)
 		managers = slices.DeleteFunc(slices.Compact(managers), func(id directory.UserID) bool { return !id.Valid() })
 		var err error
-		if names, err = c.Pushes.Names(ctx, managers); err != nil {
+		if names, err = c.Pushes.Names(ctx, &c.client, managers); err != nil {
 			return nil, err
 		}
 	}
@@ -406,31 +406,59 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 		o, err := c.whole(u)
 		return err == nil && q.filter.holds(o), err
 	}
-	if k, exact, ok := userKey(q); ok {
+	list, elsewhere, ok, err := c.keyed(ctx, q, holds)
+	if err == nil && elsewhere {
+		ok, err = c.tooMany(ctx, q)
+	}
+	if err != nil {
+		return page{}, err
+	}
+	if !ok {
+		return c.listed(ctx, q, holds)
+	}
+	p := page{total: len(list)}
+	if q.start > len(list) || q.count == 0 {
+		return p, nil
+	}
+	list = list[q.start-1:]
+	list = list[:min(len(list), q.count)]
+	p.found = len(list)
+	p.resources, err = c.shownAll(ctx, list, &q.projection)
+	return p, err
+}
+
+// keyed finds users by keys, where a filter, or each of those that it joins by or, has one.
+// elsewhere says that it asks for an address which others may have set as a second one.
+func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.PushedUser) (bool, error)) (list []*people.PushedUser, elsewhere, ok bool, err error) {
+	seen := map[directory.UserID]bool{}
+	for _, e := range alternatives(q.filter, nil) {
+		one := &question{filter: e, eq: conjuncts(e, nil)}
+		k, exact, ok := userKey(one)
+		if !ok {
+			return nil, false, false, nil
+		}
 		found, err := c.Pushes.Find(ctx, &c.client, k)
 		if err != nil {
-			return page{}, err
+			return nil, false, true, err
 		}
-		list, err := those(found, exact, holds)
-		if err == nil && len(list) == 0 && k.Email != "" {
+		some, err := those(found, exact, holds)
+		if err == nil && len(some) == 0 && k.Email != "" {
+			elsewhere = elsewhere || !one.onlyFirst()
 			if found, err = c.Pushes.FindByAddress(ctx, &c.client, k.Email); err == nil {
-				list, err = those(found, false, holds)
+				some, err = those(found, false, holds)
 			}
 		}
-		if err == nil && len(list) == 0 && k.Email != "" && !q.onlyFirst() {
-			return c.lookThrough(ctx, q, holds)
-		}
 		if err != nil {
-			return page{}, err
+			return nil, false, true, err
 		}
-		p := page{total: len(list)}
-		if q.start > len(list) || q.count == 0 {
-			return p, nil
+		for _, u := range some {
+			if !seen[u.User.ID] {
+				seen[u.User.ID] = true
+				list = append(list, u)
+			}
 		}
-		p.resources, err = c.shownAll(ctx, list, &q.projection)
-		return p, err
 	}
-	return c.listed(ctx, q, holds)
+	return list, elsewhere, true, nil
 }
 
 // those are whom a filter holds for, of those whom a key has found.
@@ -452,25 +480,21 @@ func those(found []people.PushedUser, exact bool, holds func(*people.PushedUser)
 // looked through for one that no key has.
 const mostLookedThrough = 1000
 
-// lookThrough looks for a user by an address that is nobody's own, and that the client has
-// pushed of nobody: others may have set it as a second one, which no key has. A large
-// directory is not looked through. Who asks for an address of any kind looks for somebody to
-// be made if there is nobody, and hears of nobody, since a refusal would keep every newcomer
-// out; the address may then be one person's first and another's second, as it may without
-// SCIM. Who asks for second addresses alone is refused.
-func (c userCall) lookThrough(ctx context.Context, q *question, holds func(*people.PushedUser) (bool, error)) (page, error) {
+// tooMany reports whether a directory is too large to be looked through for a user by an
+// address that is nobody's own, and that the client has pushed of nobody: others may have set
+// it as a second one, which no key has. Nobody is found by it there, which the log tells. Who
+// asks for an address looks for somebody to be made if there is nobody, and a refusal would
+// keep every newcomer out; the address may then be one person's first and another's second,
+// as it may without SCIM. Of what kind the address is asked for makes no difference: what
+// others have set is shown as one of type other, and of another type only where the client
+// has pushed one of it.
+func (c userCall) tooMany(ctx context.Context, q *question) (bool, error) {
 	n, err := c.Pushes.Count(ctx, &c.client)
-	if err != nil {
-		return page{}, err
+	if err != nil || n <= mostLookedThrough || q.byCursor {
+		return false, err
 	}
-	if n > mostLookedThrough && !q.byCursor {
-		if any, alone := q.filter.(compare); alone && any.of.where == nil {
-			c.notes.tell("second e-mail addresses that others have set were not looked at")
-			return page{}, nil
-		}
-		return page{}, badRequest(typeTooMany, "No user has the address as the first one, and second ones that others have set cannot be looked for among %d users. Ask by userName, by externalId or by emails[type eq \"work\"].value, or page by cursor.", n)
-	}
-	return c.listed(ctx, q, holds)
+	c.notes.tell("second e-mail addresses that others have set were not looked at")
+	return true, nil
 }
 
 // listed pages through the users for whom a filter holds.
@@ -493,6 +517,7 @@ func (c userCall) listed(ctx context.Context, q *question, holds func(*people.Pu
 	for i, r := range list {
 		users[i] = &r.(*pushedUser).PushedUser
 	}
+	p.found = len(users)
 	p.resources, err = c.shownAll(ctx, users, &q.projection)
 	return p, err
 }
