@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"bindery/shared/core/provision"
+	"bindery/shared/directory"
 )
 
 // Whatever takes a user's own address away leaves it, be it an adopted user's: neither a
@@ -103,5 +104,31 @@ func TestAddressFollowsTheName(t *testing.T) {
 	w.client, w.token = w.newClient(provision.ClientEdit{Name: ptr("Strict"), Strict: ptr(true)})
 	if r := w.want(400, "POST", "/Users", `{"schemas":["`+schemaUser+`"],"userName":"cat@x.example"}`); r.body.text("scimType") != typeInvalidValue {
 		t.Errorf("%s", r.Body)
+	}
+}
+
+// Who has not started is shown as not active: a PATCH that says so suspends all the same,
+// and what was read and is sent back does not.
+func TestDeactivatesStaged(t *testing.T) {
+	t.Parallel()
+	for ops, want := range map[string]directory.UserState{
+		`{"op":"replace","path":"active","value":false}`:                                               directory.StateSuspended,
+		`{"op":"replace","value":{"active":"False"}}`:                                                  directory.StateSuspended,
+		`{"op":"replace","path":"active","value":true}`:                                                directory.StateActive,
+		`{"op":"replace","path":"title","value":"x"}`:                                                  directory.StateStaged,
+		`{"op":"replace","path":"active","value":false},{"op":"replace","path":"active","value":true}`: directory.StateActive,
+	} {
+		w := newWorld(t, provision.ClientEdit{})
+		u, err := w.users.Create(t.Context(), ada, []byte(`{"email":"ann@x.example","state":"staged"}`))
+		w.Must(err)
+		id := string(u.User.ID)
+		w.want(200, "PUT", "/Users/"+id, w.want(200, "GET", "/Users/"+id, nil).Body.String())
+		if u := w.user(id); u.State != directory.StateStaged {
+			t.Fatalf("sent back: %s", u.State)
+		}
+		w.want(200, "PATCH", "/Users/"+id, patchOf(ops))
+		if u := w.user(id); u.State != want || want != directory.StateStaged && u.Owners["state"] != directory.SourceSCIM {
+			t.Errorf("%s: %s of %q", ops, u.State, u.Owners["state"])
+		}
 	}
 }
