@@ -46,7 +46,7 @@ func TestScimTools(t *testing.T) {
 	for name, strict := range map[string]bool{"strict": true, "tolerant": false} {
 		t.Run(name, func(t *testing.T) {
 			c := o.Stack.Client()
-			client, err := c.PostJSON(t.Context(), "/v1/scim-clients", stack.Object{"name": name, "strict": strict})
+			client, err := c.PostJSON(t.Context(), "/v1/scim-clients", stack.Object{"name": name, "strict": strict, "oauthClientId": name})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +76,7 @@ func TestScimTools(t *testing.T) {
 					t.Errorf("%s: %d checks are good, want at least %d:\n%s", program, good, atLeast, out)
 				}
 			}
-			feeds, err := o.Stack.Tokens.Issue("okta", "bindery/source.scim")
+			feeds, err := o.Stack.Tokens.Issue(name, "bindery/source.scim")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,6 +108,9 @@ func TestScimTokens(t *testing.T) {
 	o := stacktest.Open(t, stack.Config{PublicURL: server.URL})
 	handler = o.Stack.Handler()
 	okta, entra := newPusher(o, "Okta"), newPusher(o, "Entra ID")
+	if _, err := o.API.Patch(t.Context(), "/v1/scim-clients/"+okta.id, stack.Object{"oauthClientId": "okta"}); err != nil {
+		t.Fatal(err)
+	}
 	revoked := o.Post("/v1/scim-clients/"+okta.id+"/tokens", nil)
 	if _, err := o.API.Delete(t.Context(), "/v1/scim-clients/"+okta.id+"/tokens/"+revoked.Text("id"), nil); err != nil {
 		t.Fatal(err)
@@ -126,12 +129,17 @@ func TestScimTokens(t *testing.T) {
 	}
 	own, byJWT := server.URL+okta.base, server.URL+"/scim/"+okta.id+"/oauth/v2"
 	feeds := jwt(time.Hour, "bindery/source.scim")
+	letter := "0"
+	if strings.HasSuffix(okta.token, letter) {
+		letter = "1"
+	}
+	damaged := okta.token[:len(okta.token)-1] + letter
 	tries := []struct{ name, base, token string }{
 		{"good", own, okta.token},
 		{"good JWT", byJWT, feeds},
 		{"none", own, ""},
 		{"rubbish", own, "x"},
-		{"damaged", own, okta.token[:len(okta.token)-1] + "0"},
+		{"damaged", own, damaged},
 		{"another client's", own, entra.token},
 		{"revoked", own, revoked.Text("token")},
 		{"expired", own, expired.Reveal()},

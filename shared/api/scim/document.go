@@ -237,3 +237,38 @@ func equal(a, b any) bool {
 	}
 	return a == b
 }
+
+// weight is at least how many bytes a value has in an answer that is put as a text into
+// the JSON of an event, as AWS Lambda's are: what is escaped is so twice.
+func weight(v any) int {
+	switch v := v.(type) {
+	case *object:
+		n := 2
+		for _, m := range v.members {
+			n += weight(m.name) + weight(m.value) + 2
+		}
+		return n
+	case []any:
+		n := 2
+		for _, e := range v {
+			n += weight(e) + 1
+		}
+		return n
+	case string:
+		n := 4
+		for _, r := range v {
+			switch {
+			case r == '"' || r == '\\':
+				n += 4
+			case r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029:
+				n += 7
+			case r == '<' || r == '>' || r == '&':
+				n += 6
+			default:
+				n += utf8.RuneLen(r)
+			}
+		}
+		return n
+	}
+	return len(plain(v)) + 4
+}

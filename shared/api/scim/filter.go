@@ -219,9 +219,9 @@ type errUnknown struct {
 
 func (e *errUnknown) Error() string {
 	if e.hint != "" {
-		return fmt.Sprintf("there is no attribute %q; it may be %s that was meant", e.name, e.hint)
+		return fmt.Sprintf("there is no attribute %s; it may be %s that was meant", attributeText(e.name), e.hint)
 	}
-	return fmt.Sprintf("there is no attribute %q", e.name)
+	return "there is no attribute " + attributeText(e.name)
 }
 
 // hints are attributes that people look for under another name.
@@ -242,13 +242,18 @@ func (t *resourceType) parseFilter(s string) (expr, error) {
 	if err == nil {
 		return e, nil
 	}
-	return nil, badRequest(typeInvalidFilter, "The filter %q cannot be followed: %v.", shortened(s), err)
+	return nil, badRequest(typeInvalidFilter, "The filter %q cannot be followed: %v. Correct it where the identity provider has it; /Schemas lists the attributes.", shortened(s), err)
 }
 
 func shortened(s string) string {
+	return cut(s, 200)
+}
+
+// cut is a text of so many bytes at most, and three.
+func cut(s string, most int) string {
 	s = strings.ToValidUTF8(s, "\ufffd")
-	if len(s) > 200 {
-		return strings.ToValidUTF8(s[:200], "") + "…"
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return s
 }

@@ -3,8 +3,8 @@ package scim
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,15 +23,15 @@ func (g *pushedGroup) tag() string {
 }
 
 const (
-	// maxAnswered is up to how many members a PATCH is answered with the group: of a large
-	// one that is pushed in portions, each would be answered with all before it.
+	// maxAnswered is up to how many members a PATCH is answered with the group, unless it
+	// asks for some attributes: of a large one that is pushed in portions, each would be
+	// answered with all before it.
 	maxAnswered = 100
 	// maxListed is how many members the groups of one page have together, at least of one
 	// group.
 	maxListed = 10_000
-	// maxShown is how many members a group is answered with at most: Lambda's answers are
-	// bounded.
-	maxShown = 30_000
+	// maxTested is how many comparisons the filters of one PATCH make with members.
+	maxTested = 5_000_000
 )
 
 // memberEdit is what a request wants of the members of a group.
@@ -40,8 +40,12 @@ type memberEdit struct {
 	add, remove []directory.UserID
 
 	// now are the members before the request, once they were read.
-	now  []people.Member
-	read bool
+	now    []people.Member
+	shown  []*object // as a filter looks at them
+	read   bool
+	tested int
+	// left are those whom a strict client takes out, who must be among them.
+	left []directory.UserID
 }
 
 func (e *memberEdit) empty() bool { return !e.all && len(e.add) == 0 && len(e.remove) == 0 }
@@ -70,7 +74,13 @@ func without(list, ids []directory.UserID) []directory.UserID {
 }
 
 // clear has everybody leave who is not put in from here on.
-func (e *memberEdit) clear() { *e = memberEdit{all: true, now: e.now, read: e.read} }
+func (e *memberEdit) clear() {
+	e.all, e.add, e.remove = true, nil, nil
+}
+
+// likeID is what is told of a member as it was sent: of anything else, such as an address,
+// only that it was there.
+var likeID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // members reads the members that a value names. Groups in groups are left out.
 func (c groupCall) members(v any) ([]directory.UserID, error) {
@@ -98,9 +108,11 @@ func (c groupCall) members(v any) ([]directory.UserID, error) {
 		o, _ := e.(*object)
 		switch id := o.text("value"); {
 		case id == "":
-			return nil, badRequest(typeInvalidValue, "A member has no value, which is the id of a user.")
+			return nil, badRequest(typeInvalidValue, "A member has no value. Send the id of a user as one.")
 		case strings.EqualFold(o.text("type"), "Group"):
-			c.notes.tell("the member %q is a group and was left out: groups in groups are not taken", shortened(id))
+			c.notes.tell("a member is a group and was left out: groups in groups are not taken")
+		case !c.notes.strict && !likeID.MatchString(id):
+			c.notes.strangers++
 		default:
 			ids = append(ids, directory.UserID(id))
 		}
@@ -115,15 +127,31 @@ func (c groupCall) known(ctx context.Context, ids []directory.UserID) error {
 		return nil
 	}
 	valid := slices.DeleteFunc(slices.Clone(ids), func(id directory.UserID) bool { return !id.Valid() })
-	names, err := c.Pushes.Names(ctx, valid)
+	names, err := c.Pushes.Names(ctx, &c.client, valid)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
 		if _, there := names[id]; !there {
-			return badRequest(typeInvalidValue, "The member %q is no user.", shortened(string(id)))
+			return badRequest(typeInvalidValue, "The member %q is no user. Send the user first, or leave the member out.", shortened(string(id)))
 		}
 	}
+	return nil
+}
+
+// seen leaves out of those who are added whom the client does not see, as if they were not
+// there.
+func (c groupCall) seen(ctx context.Context, edit *memberEdit) error {
+	if !c.client.OwnOnly || len(edit.add) == 0 {
+		return nil
+	}
+	names, err := c.Pushes.Names(ctx, &c.client, edit.add)
+	if err != nil {
+		return err
+	}
+	n := len(edit.add)
+	edit.add = slices.DeleteFunc(edit.add, func(id directory.UserID) bool { _, there := names[id]; return !there })
+	c.notes.strangers += n - len(edit.add)
 	return nil
 }
 
@@ -153,10 +181,13 @@ func (c groupCall) groupBody(ctx context.Context, body *object) (doc *object, ed
 		return nil, edit, said, err
 	}
 	if doc.text("displayName") == "" {
-		return nil, edit, said, badRequest(typeInvalidValue, "displayName is required.")
+		return nil, edit, said, badRequest(typeInvalidValue, "displayName is required. Send the name of the group.")
 	}
 	if edit.add, err = c.members(members); err == nil {
 		err = c.known(ctx, edit.add)
+	}
+	if err == nil {
+		err = c.seen(ctx, &edit)
 	}
 	return doc, edit, said, err
 }
@@ -277,6 +308,9 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 	if err != nil {
 		return nil, err
 	}
+	if _, err := c.Pushes.GetGroup(ctx, &c.client, directory.GroupID(id)); err != nil {
+		return nil, err // of a group that the client does not see it learns nothing by its members
+	}
 	var edit memberEdit
 	var others []step
 	for _, s := range steps {
@@ -288,7 +322,13 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 			return nil, err
 		}
 	}
+	if err := c.areIn(ctx, directory.GroupID(id), edit.left); err != nil {
+		return nil, err
+	}
 	if err := c.known(ctx, edit.add); err != nil {
+		return nil, err
+	}
+	if err := c.seen(ctx, &edit); err != nil {
 		return nil, err
 	}
 	r, err := c.Pushes.EditGroup(ctx, c.by, &c.client, directory.GroupID(id), func(now *people.PushedGroup) (people.GroupPush, error) {
@@ -303,7 +343,7 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 			return people.GroupPush{}, err
 		}
 		if doc.text("displayName") == "" {
-			return people.GroupPush{}, badRequest(typeInvalidValue, "displayName is required and cannot be removed.")
+			return people.GroupPush{}, badRequest(typeMutability, "displayName is required and cannot be removed. Send another one instead.")
 		}
 		return people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}, nil
 	})
@@ -327,9 +367,9 @@ func (c groupCall) memberStep(ctx context.Context, id directory.GroupID, edit *m
 	case err != nil:
 		return err
 	case s.op == "remove" && s.where != nil:
-		return c.take(ctx, id, edit, named)
+		c.take(edit, named)
 	case s.op == "remove" && len(sent) > 0: // Entra names those who leave in the value: never all
-		return c.take(ctx, id, edit, sent)
+		c.take(edit, sent)
 	case s.op == "remove":
 		edit.clear()
 	case s.op == "replace" && s.where == nil:
@@ -341,20 +381,28 @@ func (c groupCall) memberStep(ctx context.Context, id directory.GroupID, edit *m
 	return nil
 }
 
-// take takes members out. Of one who is none a strict client is told.
-func (c groupCall) take(ctx context.Context, id directory.GroupID, edit *memberEdit, ids []directory.UserID) error {
+// take takes members out. Of one who is none a strict client is told, by members.
+func (c groupCall) take(edit *memberEdit, ids []directory.UserID) {
 	if c.notes.strict {
-		in, err := c.Pushes.AreMembers(ctx, id, ids)
-		if err != nil {
-			return err
-		}
-		for _, u := range ids {
-			if !in[u] && !slices.Contains(edit.add, u) {
-				return badRequest(typeNoTarget, "%q is no member.", shortened(string(u)))
-			}
-		}
+		edit.left = append(edit.left, without(slices.Clone(ids), edit.add)...)
 	}
 	edit.take(ids...)
+}
+
+// areIn refuses to take out of a group who is not in it.
+func (c groupCall) areIn(ctx context.Context, id directory.GroupID, ids []directory.UserID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	in, err := c.Pushes.AreMembers(ctx, id, ids)
+	if err != nil {
+		return err
+	}
+	for _, u := range ids {
+		if !in[u] {
+			return badRequest(typeNoTarget, "%q is no member. Read the group again, and leave out who is not in it.", shortened(string(u)))
+		}
+	}
 	return nil
 }
 
@@ -368,11 +416,17 @@ func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *membe
 		if edit.now, err = c.Pushes.Members(ctx, id); err != nil {
 			return nil, err
 		}
-		edit.read = true
+		edit.shown, edit.read = make([]*object, len(edit.now)), true
+		for i := range edit.now {
+			edit.shown[i] = c.member(&edit.now[i])
+		}
+	}
+	if edit.tested += len(edit.now) * len(attributesOf(e, nil)); edit.tested > maxTested {
+		return nil, badRequest(typeTooMany, "The filters of the request would look at the members more than %d times. Name them by members[value eq \"…\"], or send fewer operations at once.", maxTested)
 	}
 	var ids []directory.UserID
 	for i := range edit.now {
-		if e.holds(c.member(&edit.now[i])) {
+		if e.holds(edit.shown[i]) {
 			ids = append(ids, edit.now[i].User())
 		}
 	}
@@ -405,7 +459,7 @@ func (c groupCall) shown(ctx context.Context, r resource, p *projection) (*objec
 	if !p.wants("members") || g.Group.Members == 0 {
 		return o, nil
 	}
-	if g.Group.Members > maxShown {
+	if g.Group.Members*(weight(c.member(&people.Member{MemberRef: directory.GroupMember(g.Group.ID)}))+1) > maxAnswer {
 		c.notes.tell("the group has %d members, which were left out of the answer", g.Group.Members)
 		return o, nil
 	}
@@ -487,7 +541,9 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 			return p, nil
 		}
 		list = list[q.start-1:]
-		p.resources, err = c.shownAll(ctx, list[:min(len(list), q.count)], &q.projection)
+		list = list[:min(len(list), q.count)]
+		p.found = len(list)
+		p.resources, err = c.shownAll(ctx, list, &q.projection)
 		return p, err
 	}
 	list, p, err := c.walk(ctx, "groups", q, func(cursor string, limit int) ([]resource, string, error) {
@@ -496,6 +552,7 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 	if err != nil {
 		return p, err
 	}
+	p.found = len(list)
 	p.resources, err = c.shownAll(ctx, list, &q.projection)
 	return p, err
 }
@@ -531,8 +588,8 @@ func groupKey(q *question) (k people.GroupKey, exact, ok bool) {
 	return k, false, false
 }
 
-// shownAll are the groups of a page. Where they have very many members together, it is
-// refused, as long as members are asked for.
+// shownAll are the groups of a page. Where they have very many members together, and
+// members are asked for, it is only those before.
 func (c groupCall) shownAll(ctx context.Context, groups []resource, p *projection) ([]*object, error) {
 	members := 0
 	list := make([]*object, len(groups))
@@ -541,8 +598,7 @@ func (c groupCall) shownAll(ctx context.Context, groups []resource, p *projectio
 			members += r.(*pushedGroup).Group.Members
 		}
 		if members > maxListed && i > 0 {
-			return nil, &Problem{Status: http.StatusBadRequest, Type: typeTooMany,
-				Detail: fmt.Sprintf("The groups of the page have more than %d members together. Ask with excludedAttributes=members, or for fewer at once.", maxListed)}
+			return list[:i], nil
 		}
 		o, err := c.shown(ctx, r, p)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -27,7 +28,7 @@ import (
 type Clients interface {
 	Authenticate(ctx context.Context, id directory.ScimClientID, token string) (provision.Access, error)
 	Admit(ctx context.Context, id directory.ScimClientID) (provision.Access, error)
-	Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest, counted directory.ScimCount)
+	Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest, counted directory.ScimCount) (told bool)
 	WrongToken(ctx context.Context, id directory.ScimClientID)
 	Mark(ctx context.Context, id directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
 	MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (int, string, error)
@@ -62,6 +63,8 @@ const (
 	// MaxBody is how large a request's body may be, and maxDocument what is kept of it.
 	MaxBody     = 1 << 20
 	maxDocument = 64 << 10
+	// maxAnswer is how large an answer may be, as weight counts: AWS Lambda's may have 6 MB.
+	maxAnswer = 5_500_000
 
 	// PerSecond is how many requests of one client are answered in a second, unless Config
 	// says otherwise: twice what Entra ID sends, which a server must never throttle below.
@@ -69,13 +72,18 @@ const (
 	// wrongPerMinute is how many wrong tokens come from one address to one process before it
 	// is kept waiting. Strangers have nothing written into the table.
 	wrongPerMinute = 20
+	// Of a client that is refused by the limit, or paused, a process logs so many requests at
+	// once and one a second: it may come as fast as it likes.
+	refusedAtOnce = 30
 )
 
 // Handler answers the requests of clients. It may be used by many goroutines.
 type Handler struct {
 	Config
-	counts counts
-	wrong  *limiter
+	counts  counts
+	wrong   *limiter
+	refused *limiter // who is, by the limit or a pause
+	skipped skipped
 }
 
 // New returns a Handler.
@@ -89,7 +97,7 @@ func New(cfg Config) *Handler {
 	if cfg.PerSecond == 0 {
 		cfg.PerSecond = PerSecond
 	}
-	return &Handler{Config: cfg, counts: counts{of: map[directory.ScimClientID]directory.ScimCount{}}, wrong: newLimiter(wrongPerMinute/60.0, wrongPerMinute)}
+	return &Handler{Config: cfg, counts: counts{of: map[directory.ScimClientID]directory.ScimCount{}}, wrong: newLimiter(wrongPerMinute/60.0, wrongPerMinute), refused: newLimiter(1, refusedAtOnce), skipped: skipped{of: map[directory.ScimClientID]int{}}}
 }
 
 // call is one request on its way.
@@ -103,6 +111,7 @@ type call struct {
 	notes         notes
 	log           directory.ScimRequest
 	counted       directory.ScimCount // to be told with the log
+	kept          bool                // outside: by the limit, or by a pause
 	request       *http.Request
 	path          string // below the client's base address
 	body          []byte
@@ -126,10 +135,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		p := h.problem(r.Context(), err)
+		if c != nil {
+			c.outside(p, err)
+		}
 		h.refuse(w, p)
 		a.status = p.Status
 		if c != nil {
-			c.log.ScimType, c.log.Detail = p.Type, p.Detail
+			c.log.ScimType, c.log.Detail = p.Type, logged(p.text())
 		}
 	} else {
 		h.write(w, a)
@@ -137,8 +149,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
-	c.log.Status, c.log.Notes, c.log.Milliseconds = a.status, c.notes.list, h.Now().Sub(began).Milliseconds()
-	h.Clients.Log(r.Context(), &c.client, &c.log, c.counted)
+	if c.kept && h.refused.wait(string(c.client.ID), began) > 0 {
+		h.skipped.add(c.client.ID)
+		h.counts.back(c.client.ID, c.counted)
+		return
+	}
+	if c.kept {
+		h.refused.take(string(c.client.ID), began)
+		if n := h.skipped.take(c.client.ID); n > 0 {
+			c.notes.tell("as many others were refused since, and are not logged: %d", n)
+		}
+	}
+	c.log.Status, c.log.Notes, c.log.Milliseconds = a.status, c.notes.all(), h.Now().Sub(began).Milliseconds()
+	if !h.Clients.Log(r.Context(), &c.client, &c.log, c.counted) {
+		h.counts.back(c.client.ID, c.counted)
+	}
 }
 
 // open finds out whose a request is. What nobody is known for leaves no trace but in the
@@ -221,12 +246,14 @@ func (h *Handler) begin(r *http.Request, access *provision.Access, root, rest st
 	if h.RequestID != nil {
 		c.by.RequestID = h.RequestID(r.Context())
 	}
-	if client.Paused {
-		return c, &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 3600, Detail: "An admin has paused this client. Nothing was changed; try again later."}
-	}
 	var wait time.Duration
 	if c.counted, wait = h.counts.take(client.ID, access.Rate, int64(h.PerSecond)*int64(directory.ScimWindow/time.Second), h.Now()); wait > 0 {
+		c.kept = true
 		return c, tooMany(wait)
+	}
+	if client.Paused {
+		c.kept = true
+		return c, &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 3600, Code: "paused", Detail: "An admin has paused this client. Nothing was changed; try again later."}
 	}
 	body, err := readBody(r)
 	c.body = body
@@ -235,18 +262,38 @@ func (h *Handler) begin(r *http.Request, access *provision.Access, root, rest st
 
 // noAccess refuses a request without a token of the client. Whoever has one is never kept
 // waiting for the sake of others who have not: identity providers share their addresses.
+// Wrong ones are counted by address alone: the client that a path names is a stranger's to
+// make up.
 func (h *Handler) noAccess(r *http.Request, client string) *Problem {
-	address, _, _ := net.SplitHostPort(r.RemoteAddr)
-	from := address + " " + shortened(client)
-	h.Log.WarnContext(r.Context(), "a SCIM request without a valid token", "scimClientId", shortened(client))
+	from := network(r.RemoteAddr)
 	if wait := h.wrong.wait(from, h.Now()); wait > 0 {
 		return tooMany(wait)
 	}
+	h.Log.WarnContext(r.Context(), "a SCIM request without a valid token", "scimClientId", shortened(client))
 	h.wrong.take(from, h.Now())
 	if id := directory.UserID(client); id.Valid() {
 		h.Clients.WrongToken(r.Context(), directory.ScimClientID(id))
 	}
 	return &Problem{Status: http.StatusUnauthorized, Detail: "The request has no valid token of this client. Send one in the header Authorization: Bearer <token>."}
+}
+
+// network is from where a request comes: an address of IPv4, or of IPv6 the 64 bits that one
+// household has.
+func network(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		host = remote
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return host
+	}
+	if ip = ip.Unmap(); ip.Is6() {
+		if p, err := ip.WithZone("").Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return ip.String()
 }
 
 func tooMany(wait time.Duration) *Problem {
@@ -256,7 +303,7 @@ func tooMany(wait time.Duration) *Problem {
 func readBody(r *http.Request) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
 	if err != nil {
-		return nil, badRequest(typeInvalidSyntax, "The body could not be read.")
+		return nil, badRequest(typeInvalidSyntax, "The body could not be read to its end. Send the request again.")
 	}
 	if len(data) > MaxBody {
 		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body has more than %d bytes. Send fewer operations at once.", MaxBody)}
@@ -268,9 +315,9 @@ func readBody(r *http.Request) ([]byte, error) {
 func (c *call) serve() (answer, error) {
 	path := strings.Trim(c.path, "/")
 	kind, id, single := strings.Cut(path, "/")
-	query, err := url.ParseQuery(c.request.URL.RawQuery)
+	query, err := readParameters(c.request.URL.RawQuery)
 	if err != nil {
-		return answer{}, badRequest(typeInvalidSyntax, "The query cannot be read.")
+		return answer{}, badRequest(typeInvalidSyntax, "The query cannot be read. Write a percent sign as %%25.")
 	}
 	types := []*resourceType{c.users, c.groups}
 	switch strings.ToLower(kind) {
@@ -283,7 +330,7 @@ func (c *call) serve() (answer, error) {
 	}
 	found, ok := discover(c.base, path, types)
 	if !ok {
-		return answer{}, &Problem{Status: http.StatusNotFound, Detail: "There is nothing at this path."}
+		return answer{}, &Problem{Status: http.StatusNotFound, Detail: "There is nothing at this path. /ResourceTypes lists what there is."}
 	}
 	if c.request.Method != http.MethodGet {
 		return answer{}, notAllowed("GET")
@@ -298,7 +345,7 @@ func (c *call) serve() (answer, error) {
 }
 
 func notAllowed(methods string) *Problem {
-	return &Problem{Status: http.StatusMethodNotAllowed, Allow: methods, Detail: "This path takes " + methods + "."}
+	return &Problem{Status: http.StatusMethodNotAllowed, Allow: methods, Detail: "This path takes " + methods + ". Send one of these."}
 }
 
 // resources are users, or groups.
@@ -373,7 +420,7 @@ func (c *call) resource(t *resourceType, of resources, id string, single bool, q
 			return answer{}, err
 		}
 		r, err := of.patch(ctx, id, ops, c.ifMatch)
-		if g, is := r.(*pushedGroup); err == nil && is && g.Group.Members > maxAnswered {
+		if g, is := r.(*pushedGroup); err == nil && is && g.Group.Members > maxAnswered && !query.Has("attributes") && !query.Has("excludedAttributes") {
 			return answer{status: http.StatusNoContent, etag: r.tag()}, nil
 		}
 		return c.show(t, of, query, http.StatusOK, r, err)
@@ -410,17 +457,45 @@ func (c *call) list(t *resourceType, of resources, query url.Values) (answer, er
 	if err != nil {
 		return answer{}, err
 	}
+	size := 0
 	for i, r := range p.resources {
-		p.resources[i] = q.projection.of(t, r)
+		r = q.projection.of(t, r)
+		if size += weight(r); i > 0 && size > maxAnswer {
+			p.resources = p.resources[:i]
+			break
+		}
+		p.resources[i] = r
+	}
+	if n := len(p.resources); 0 < n && n < p.found {
+		if err := c.endEarly(q, &p); err != nil {
+			return answer{}, err
+		}
 	}
 	return answer{status: http.StatusOK, body: q.body(p)}, nil
+}
+
+// endEarly ends a page behind the resources that it has, fewer than were found, as it may
+// (RFC 7644, 3.4.2.4): the client reads on behind them.
+func (c *call) endEarly(q *question, p *page) error {
+	last := p.resources[len(p.resources)-1].text("id")
+	switch {
+	case p.of == "" && q.byCursor:
+		return badRequest(typeTooMany, "What is found is too large for one answer. Ask for fewer attributes, as with excludedAttributes=members, or page by startIndex.")
+	case p.of == "": // by a key, which is asked for anew
+		return nil
+	case q.byCursor:
+		var err error
+		p.next, err = c.seal(p.of, q, people.CursorBehind(last))
+		return err
+	}
+	return c.Clients.Mark(c.request.Context(), c.client.ID, p.of+q.key, q.start+len(p.resources), people.CursorBehind(last), cursorLife)
 }
 
 // object is the request's body as an object.
 func (c *call) object() (*object, error) {
 	o, err := readObject(c.body)
 	if err != nil {
-		return nil, badRequest(typeInvalidSyntax, "The body is no JSON object: %v.", err)
+		return nil, badRequest(typeInvalidSyntax, "The body is no JSON object: %v. Send one.", err)
 	}
 	return o, nil
 }
@@ -434,7 +509,7 @@ func (c *call) ifMatch(tag string) error {
 }
 
 func changedSince() *Problem {
-	return &Problem{Status: http.StatusPreconditionFailed, Detail: "It has changed since it was read. Read it again and repeat the request."}
+	return &Problem{Status: http.StatusPreconditionFailed, Detail: "What the request is about has changed since it was read. Read it again and repeat the request."}
 }
 
 // oneOf compares versions as weak ones: a list of them, or *.
@@ -507,7 +582,7 @@ func (h *Handler) problem(ctx context.Context, err error) *Problem {
 		h.Log.WarnContext(ctx, "a SCIM request was busy", "error", err)
 		return &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 5, Detail: "Others edit the same at this moment. Nothing was changed; try again.", Cause: err}
 	case errors.Is(err, directory.ErrTooLarge):
-		return &Problem{Status: http.StatusBadRequest, Type: typeInvalidValue, Detail: "The values are too large together.", Cause: err}
+		return &Problem{Status: http.StatusBadRequest, Type: typeInvalidValue, Detail: "The values are too large together. Send fewer attributes, or shorter ones.", Cause: err}
 	}
 	r, is := errors.AsType[*directory.Refusal](err)
 	if !is {
@@ -529,12 +604,24 @@ func (h *Handler) problem(ctx context.Context, err error) *Problem {
 	text := r.Detail
 	for _, f := range r.Fields {
 		text += fmt.Sprintf(" %s %s.", scimName(f.Field), f.Detail)
+		if f.Field == "email" {
+			text += " Send emails, or a userName that is an address."
+		}
 	}
 	if r.Next != "" && len(r.Fields) == 0 {
 		text += " " + r.Next
 	}
-	p.Detail = text + " [" + r.Code + "]"
+	p.Detail, p.Code = text, r.Code
 	return p
+}
+
+// outside says to a client that sees only what it has pushed what it can do where a value is
+// somebody else's: it cannot look them up.
+func (c *call) outside(p *Problem, err error) {
+	r, is := errors.AsType[*directory.Refusal](err)
+	if is && c.client.OwnOnly && slices.Contains([]string{directory.CodeEmailTaken, directory.CodeUserNameTaken, directory.CodeGroupNameTaken}, r.Code) {
+		p.Detail = r.Detail + " It may be outside of what this source sees: an admin of Bindery must look it up there, and let the source see it or change the value."
+	}
 }
 
 // scimName is how a client calls an attribute of a user.
@@ -568,7 +655,7 @@ type cursorText struct {
 // remembered where they are. some reads on from a place, up to a limit; total says how
 // many there are without a filter.
 func (c *call) walk(ctx context.Context, kind string, q *question, some func(cursor string, limit int) (list []resource, next string, err error), total func() (int, error)) ([]resource, page, error) {
-	var p page
+	p := page{of: kind}
 	if q.filter == nil {
 		n, err := total()
 		if err != nil {

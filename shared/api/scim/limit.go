@@ -54,6 +54,42 @@ func (c *counts) take(id directory.ScimClientID, known directory.ScimRate, limit
 	return tell, 0
 }
 
+// back takes back what could not be told: the next request tells it.
+func (c *counts) back(id directory.ScimClientID, n directory.ScimCount) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	own, known := c.of[id]
+	if n.Requests == 0 || known && own.Window > n.Window {
+		return
+	}
+	if known && own.Window == n.Window {
+		n.Requests += own.Requests
+	}
+	c.of[id] = n
+}
+
+// skipped is how many requests of each client were not logged since the last that was.
+type skipped struct {
+	mu sync.Mutex
+	of map[directory.ScimClientID]int
+}
+
+func (s *skipped) add(id directory.ScimClientID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.of) < maxBuckets {
+		s.of[id]++
+	}
+}
+
+func (s *skipped) take(id directory.ScimClientID) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.of[id]
+	delete(s.of, id)
+	return n
+}
+
 // waitFor is how long it takes until one more request is within the limit; 0 when it is.
 func waitFor(known directory.ScimRate, limit int64, now time.Time) time.Duration {
 	window := float64(directory.ScimWindow)
@@ -81,7 +117,8 @@ type bucket struct {
 	at   time.Time
 }
 
-// maxBuckets bounds the names that are remembered: beyond, those that are full go.
+// maxBuckets bounds the names that are remembered: beyond, those that are full go, or else
+// the fullest. So nobody empties the others' by coming under many names.
 const maxBuckets = 10_000
 
 func newLimiter(rate, burst float64) *limiter {
@@ -113,14 +150,20 @@ func (l *limiter) wait(name string, now time.Time) time.Duration {
 func (l *limiter) take(name string, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.buckets) >= maxBuckets {
+	if _, known := l.buckets[name]; !known && len(l.buckets) >= maxBuckets {
 		for other := range l.buckets {
 			if l.now(other, now).left >= l.burst {
 				delete(l.buckets, other)
 			}
 		}
 		if len(l.buckets) >= maxBuckets {
-			clear(l.buckets)
+			fullest, most := "", -1.0
+			for other := range l.buckets {
+				if left := l.now(other, now).left; left > most {
+					fullest, most = other, left
+				}
+			}
+			delete(l.buckets, fullest)
 		}
 	}
 	b := l.now(name, now)

@@ -52,7 +52,7 @@ func (t *resourceType) readQuery(values url.Values, n *notes) (*question, error)
 			if name == "count" && values.Has("cursor") {
 				keyword = typeInvalidCount
 			}
-			return nil, badRequest(keyword, "The parameter %s must be a whole number.", name)
+			return nil, badRequest(keyword, "The parameter %s must be a whole number. Send one, or leave it out.", name)
 		}
 	}
 	q.start = max(1, q.start)                // RFC 7644, 3.4.2.4: less than 1 is 1,
@@ -60,6 +60,32 @@ func (t *resourceType) readQuery(values url.Values, n *notes) (*question, error)
 	q.byCursor, q.cursor = values.Has("cursor"), values.Get("cursor")
 	q.projection, err = t.project(values["attributes"], values["excludedAttributes"], n)
 	return q, err
+}
+
+// readParameters reads a query. A plus is a blank as forms have it, but where a value has
+// blanks that are written as %20: there it is a plus, as in RFC 3986, and as in the addresses
+// ann+x@… that some clients leave as they are. A semicolon is one.
+func readParameters(raw string) (url.Values, error) {
+	values := url.Values{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		name, text, _ := strings.Cut(pair, "=")
+		read := url.QueryUnescape
+		if strings.Contains(text, "%20") {
+			read = url.PathUnescape
+		}
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return nil, err
+		}
+		if text, err = read(text); err != nil {
+			return nil, err
+		}
+		values.Add(name, text)
+	}
+	return values, nil
 }
 
 // readSearch makes parameters of the body of a search (RFC 7644, 3.4.3).
@@ -101,6 +127,14 @@ func conjuncts(e expr, list []compare) []compare {
 	return list
 }
 
+// alternatives are the filters of which one must hold.
+func alternatives(e expr, list []expr) []expr {
+	if e, is := e.(either); is {
+		return alternatives(e.b, alternatives(e.a, list))
+	}
+	return append(list, e)
+}
+
 func attributesOf(e expr, list []string) []string {
 	switch e := e.(type) {
 	case both:
@@ -110,7 +144,7 @@ func attributesOf(e expr, list []string) []string {
 	case not:
 		return attributesOf(e.of, list)
 	case compare:
-		return append(list, e.of.String())
+		return append(list, target{extension: e.of.extension, attr: e.of.attr, sub: e.of.sub}.String()) // the values in brackets are not kept
 	}
 	return list
 }
@@ -147,6 +181,8 @@ func firstAlone(where expr) bool {
 // page is what a listing found.
 type page struct {
 	resources []*object
+	found     int    // how many the page was to have: where it has fewer, there is more
+	of        string // what was walked through; "" where a key has found them
 	total     int
 	next      string // cursor; "" at the end, and of a listing by startIndex
 }

@@ -30,7 +30,7 @@ func readOperations(body *object, n *notes) ([]operation, error) {
 	raw, is := body.get("Operations").([]any)
 	switch {
 	case body.index("Operations") < 0 || !is:
-		return nil, badRequest(typeInvalidSyntax, "The body has no list of Operations.")
+		return nil, badRequest(typeInvalidSyntax, "The body has no list of Operations. Send what is to be done in one (RFC 7644, 3.5.2).")
 	case len(raw) == 0:
 		return nil, n.bend(typeInvalidSyntax, "there are no Operations")
 	case len(raw) > maxOperations:
@@ -40,16 +40,16 @@ func readOperations(body *object, n *notes) ([]operation, error) {
 	for _, r := range raw {
 		o, is := r.(*object)
 		if !is {
-			return nil, badRequest(typeInvalidSyntax, "An element of Operations is no object.")
+			return nil, badRequest(typeInvalidSyntax, "An element of Operations is no object. Send each as one with op, path and value.")
 		}
 		op := operation{op: strings.ToLower(o.text("op")), path: o.text("path"), value: o.get("value"), has: o.index("value") >= 0}
 		if _, isText := o.get("path").(string); !isText && o.get("path") != nil {
-			return nil, badRequest(typeInvalidPath, "A path must be a text.")
+			return nil, badRequest(typeInvalidPath, "A path must be a text, such as name.givenName.")
 		}
 		switch op.op {
 		case "add", "replace", "remove":
 		default:
-			return nil, badRequest(typeInvalidSyntax, "The operation %q is none of add, replace and remove.", shortened(o.text("op")))
+			return nil, badRequest(typeInvalidSyntax, "The operation %q is none of add, replace and remove. Send one of them.", shortened(o.text("op")))
 		}
 		ops = append(ops, op)
 	}
@@ -70,6 +70,9 @@ func (t *resourceType) steps(ops []operation, n *notes) ([]step, error) {
 	var steps []step
 	for _, op := range ops {
 		if op.path != "" {
+			if !wellFormed(op.path) {
+				return nil, badRequest(typeInvalidPath, "The path %q is none. Send one such as emails[type eq \"work\"].value.", shortened(op.path))
+			}
 			s, err := t.step(op.op, op.path, op.value, op.has, n)
 			if err != nil {
 				return nil, err
@@ -79,7 +82,7 @@ func (t *resourceType) steps(ops []operation, n *notes) ([]step, error) {
 		}
 		o, is := op.value.(*object)
 		if op.op == "remove" {
-			return nil, badRequest(typeNoTarget, "A remove needs a path.")
+			return nil, badRequest(typeNoTarget, "A remove needs a path. Send that of the attribute which is to go.")
 		}
 		if !is {
 			return nil, badRequest(typeInvalidValue, "An operation without a path needs an object as its value.")
@@ -101,14 +104,14 @@ func (t *resourceType) steps(ops []operation, n *notes) ([]step, error) {
 // step reads a path; what is not known, or not the client's to write, is no step.
 func (t *resourceType) step(op, path string, value any, has bool, n *notes) ([]step, error) {
 	p, err := t.parsePath(path)
-	if _, unknown := errors.AsType[*errUnknown](err); unknown {
+	if unknown, is := errors.AsType[*errUnknown](err); is {
 		if ignored(path, n) {
 			return nil, nil
 		}
-		return nil, n.bend(typeInvalidPath, "the attribute %q is not known and was ignored", shortened(path))
+		return nil, n.bend(typeInvalidPath, "the attribute %s is not known and was ignored", attributeText(unknown.name))
 	}
 	if err != nil {
-		return nil, badRequest(typeInvalidPath, "The path %q cannot be followed: %v.", shortened(path), err)
+		return nil, badRequest(typeInvalidPath, "The path %q cannot be followed: %v. Send one such as emails[type eq \"work\"].value.", shortened(path), err)
 	}
 	if p.whole == nil && (p.attr.readOnly() || p.sub != nil && p.sub.readOnly()) {
 		return nil, n.bend(typeMutability, "%s is not the client's to write and was ignored", p)
@@ -117,7 +120,7 @@ func (t *resourceType) step(op, path string, value any, has bool, n *notes) ([]s
 		return nil, nil
 	}
 	if !has && op != "remove" && p.where == nil {
-		return nil, badRequest(typeInvalidValue, "The operation %s of %s has no value.", op, p)
+		return nil, badRequest(typeInvalidValue, "The operation %s of %s has no value. Send one, or remove.", op, p)
 	}
 	return []step{{op, p, value, has}}, nil
 }
@@ -221,7 +224,7 @@ func (t *resourceType) doChosen(doc *object, s step, n *notes) error {
 	}
 	s.where = nil
 	if s.op != "remove" && !s.has {
-		return badRequest(typeInvalidValue, "The operation %s of %s has no value.", s.op, s.place)
+		return badRequest(typeInvalidValue, "The operation %s of %s has no value. Send one, or remove.", s.op, s.place)
 	}
 	return t.do(doc, s, n)
 }
@@ -242,7 +245,7 @@ func (t *resourceType) doMany(doc *object, s step, n *notes) error {
 		return err
 	}
 	if len(list) > maxValues {
-		return badRequest(typeInvalidValue, "%s would have %d values; at most %d are kept.", s.attr.name, len(list), maxValues)
+		return badRequest(typeInvalidValue, "%s would have %d values; at most %d are kept. Remove some first.", s.attr.name, len(list), maxValues)
 	}
 	if len(list) == 0 {
 		t.store(doc, all, nil)
@@ -379,7 +382,7 @@ func removeChosen(list []any, chosen []int, s step, n *notes) ([]any, error) {
 func chosenValue(o *object, s step, n *notes) (*object, error) {
 	if s.sub != nil {
 		if !s.has {
-			return nil, badRequest(typeInvalidValue, "The operation %s of %s has no value.", s.op, s.place)
+			return nil, badRequest(typeInvalidValue, "The operation %s of %s has no value. Send one, or remove.", s.op, s.place)
 		}
 		v, err := n.value(s.String(), s.sub, s.value)
 		o.set(s.sub.name, v)

@@ -1,9 +1,14 @@
 package scim
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
+	"unicode"
+
+	"bindery/shared/directory"
 )
 
 // Problem is an error as a client of SCIM is told it (RFC 7644, 3.12).
@@ -18,6 +23,9 @@ type Problem struct {
 	RetryAfter int
 	// Allow are the methods of a path that does not take the one that was tried.
 	Allow string
+	// Code is ours, which stands in brackets behind the detail; "" is that of Type, or else
+	// of Status.
+	Code string
 	// Cause is ours, for the log alone.
 	Cause error
 }
@@ -57,6 +65,31 @@ func (p *Problem) body() *object {
 	if p.Type != "" {
 		o.set("scimType", p.Type)
 	}
-	o.set("detail", p.Detail)
+	o.set("detail", p.text())
 	return o
+}
+
+// codesOf are the codes of problems without a keyword.
+var codesOf = map[int]string{
+	http.StatusUnauthorized: "unauthorized", http.StatusForbidden: directory.CodeForbidden, http.StatusNotFound: directory.CodeNotFound,
+	http.StatusMethodNotAllowed: "method-not-allowed", http.StatusPreconditionFailed: directory.CodeVersionMismatch,
+	http.StatusRequestEntityTooLarge: directory.CodeTooLarge, http.StatusTooManyRequests: "too-many-requests",
+	http.StatusInternalServerError: "internal", http.StatusNotImplemented: "not-offered", http.StatusServiceUnavailable: directory.CodeBusy,
+}
+
+// text is the detail with the code behind it, as those of the API have: that of a keyword
+// is spelt as they are.
+func (p *Problem) text() string {
+	code := cmp.Or(p.Code, codesOf[p.Status])
+	if p.Code == "" && p.Type != "" {
+		var b strings.Builder
+		for _, r := range p.Type {
+			if unicode.IsUpper(r) {
+				b.WriteByte('-')
+			}
+			b.WriteRune(unicode.ToLower(r))
+		}
+		code = b.String()
+	}
+	return p.Detail + " [" + code + "]"
 }

@@ -41,11 +41,11 @@ func (t *resourceType) names(list []string, n *notes) (targets []target, any boo
 				continue
 			}
 			if _, unknown := errors.AsType[*errUnknown](err); unknown {
-				n.tell("the attribute %q is not known and was not asked for", shortened(name))
+				n.tell("the attribute %s is not known and was not asked for", attributeText(name))
 				continue
 			}
 			if err != nil {
-				return nil, any, badRequest(typeInvalidValue, "The attribute %q cannot be followed: %v.", shortened(name), err)
+				return nil, any, badRequest(typeInvalidValue, "The attribute %q cannot be followed: %v. Ask for attributes by their names, with commas in between.", shortened(name), err)
 			}
 			targets = append(targets, p.target)
 		}

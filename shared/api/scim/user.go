@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"bindery/shared/core/people"
@@ -52,14 +53,14 @@ func pushOf(doc *object) (people.UserPush, error) {
 		}
 	}
 	if len(p.Addresses) > people.MostAddresses {
-		return p, badRequest(typeInvalidValue, "The user has %d e-mail addresses beside the first; at most %d are taken.", len(p.Addresses), people.MostAddresses)
+		return p, badRequest(typeInvalidValue, "The user has %d e-mail addresses beside the first; at most %d are taken. Send fewer.", len(p.Addresses), people.MostAddresses)
 	}
 	var b bytes.Buffer
 	if err := writeValue(&b, doc); err != nil {
 		return p, err
 	}
 	if p.Body = b.Bytes(); len(p.Body) > maxDocument {
-		return p, badRequest(typeInvalidValue, "The user has %d bytes; at most %d are kept.", len(p.Body), maxDocument)
+		return p, badRequest(typeInvalidValue, "The user has %d bytes; at most %d are kept. Send fewer attributes, or shorter ones.", len(p.Body), maxDocument)
 	}
 	return p, nil
 }
@@ -71,6 +72,9 @@ func (c userCall) create(ctx context.Context, body *object) (resource, error) {
 	}
 	if err := requireName(doc); err != nil {
 		return nil, err
+	}
+	if c.notes.strict && doc.get("emails") == nil {
+		return nil, badRequest(typeInvalidValue, "emails is required, and the request has none: send the user's address as that of work.")
 	}
 	p, err := pushOf(doc)
 	if err != nil {
@@ -92,7 +96,7 @@ func (c userCall) create(ctx context.Context, body *object) (resource, error) {
 // stand in for it: a PUT that forgets the name would change it.
 func requireName(doc *object) error {
 	if doc.text("userName") == "" {
-		return badRequest(typeInvalidValue, "userName is required.")
+		return badRequest(typeInvalidValue, "userName is required. Send the name that the user signs in with.")
 	}
 	return nil
 }
@@ -100,10 +104,7 @@ func requireName(doc *object) error {
 // replaced is what a whole document means for a user who is there (RFC 7644, 3.5.1). What
 // it leaves out is cleared only where the client has set it.
 func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, error) {
-	p, err := pushOf(doc)
-	if err != nil {
-		return p, err
-	}
+	var p people.UserPush
 	stored, err := documentOf(now)
 	if err != nil {
 		return p, err
@@ -112,10 +113,13 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 	if err != nil {
 		return p, err
 	}
-	before, sent, after := c.textsOf(now, shown), texts(c.mapping, stored), texts(c.mapping, doc)
-	if doc.get("emails") == nil && before["email"] != before["userName"] {
-		delete(after, "email") // a user name is no address where there was one
+	if doc, err = c.keepAddress(now, shown, doc.clone(), typeInvalidValue); err != nil {
+		return p, err
 	}
+	if p, err = pushOf(doc); err != nil {
+		return p, err
+	}
+	before, sent, after := c.textsOf(now, shown), texts(c.mapping, stored), texts(c.mapping, doc)
 	for path, text := range differences(before, after) {
 		if text != "" || sent[path] != "" && now.User.Owners[path] == directory.SourceSCIM && path != "email" {
 			p.Edit[path] = text
@@ -123,6 +127,67 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 	}
 	again(p.Edit, after, now)
 	return p, nil
+}
+
+// deactivates reports whether the last that a PATCH says of active is false. Of somebody
+// who has not started yet that is shown anyway, so that it is no difference.
+func deactivates(steps []step) bool {
+	for _, s := range slices.Backward(steps) {
+		if s.whole == nil && s.attr.name == "active" {
+			v, err := (&notes{}).value("active", s.attr, s.value)
+			return err == nil && s.op != "remove" && v == false
+		}
+	}
+	return false
+}
+
+// keepAddress puts the user's own e-mail address back into a document that an edit has left
+// without it. A user needs one, and what only moves up because the first one is gone, a
+// private address or the user name, was never said to be it: Bindery would give the account
+// that address. Another address takes its place when the request says so of it, by sending
+// it anew as the primary one, as that of work or as the kind that the own one was.
+func (c *call) keepAddress(now *people.PushedUser, before, after *object, keyword string) (*object, error) {
+	was, is := mainEmail(elements(before.get("emails"))), mainEmail(elements(after.get("emails")))
+	living := now.User.Email
+	switch {
+	case living == "" || is != nil && directory.FoldAddress(is.text("value")) == directory.FoldAddress(living):
+		return after, nil
+	case is == nil && was == nil && directory.FoldAddress(living) == directory.FoldAddress(before.text("userName")) && strings.Contains(after.text("userName"), "@"):
+		return after, nil // no address was ever sent: it is the user name, and follows it
+	case is != nil && meansOwn(was, is) && !slices.ContainsFunc(elements(before.get("emails")), func(o *object) bool { return o != was && sameAddress(o, is) }):
+		return after, nil
+	}
+	if err := c.notes.bend(keyword, "emails would be without the user's own address, which stays, since a user needs one: send another one as that of work, or as the primary one"); err != nil {
+		return nil, err
+	}
+	own := &object{members: []member{{"value", living}, {"type", "work"}}}
+	if was != nil {
+		own = was.clone()
+		own.set("value", living)
+	}
+	list, _ := after.get("emails").([]any)
+	list = append([]any{own}, list...)
+	if primary(elements(list)) == nil {
+		own.set("primary", true)
+	}
+	if own.get("primary") == true {
+		list = clone(list).([]any)
+		onePrimary(list, list[0].(*object))
+	}
+	after.set("emails", list)
+	return after, nil
+}
+
+// meansOwn reports whether an address is sent as the user's own one, where that was another
+// one: of a kind of its own it is one beside it.
+func meansOwn(was, is *object) bool {
+	t := is.text("type")
+	return is.get("primary") == true || t == "" || strings.EqualFold(t, "work") || was != nil && strings.EqualFold(t, was.text("type"))
+}
+
+func sameAddress(o, p *object) bool {
+	return directory.FoldAddress(o.text("value")) == directory.FoldAddress(p.text("value")) && strings.EqualFold(o.text("type"), p.text("type")) &&
+		(o.get("primary") == true) == (p.get("primary") == true)
 }
 
 // textsOf are what the mapping reads of a document that shows a user, but for what it would
@@ -211,7 +276,10 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 			after.members = append(after.members, member{"active", nil})
 		}
 		if after.text("userName") == "" {
-			return people.UserPush{}, badRequest(typeInvalidValue, "userName is required and cannot be removed.")
+			return people.UserPush{}, badRequest(typeMutability, "userName is required and cannot be removed. Send another one instead.")
+		}
+		if after, err = c.keepAddress(now, before, after, typeMutability); err != nil {
+			return people.UserPush{}, err
 		}
 		p, err := pushOf(after)
 		if err != nil {
@@ -223,6 +291,9 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 			p.Edit["state"] = meant["state"] // which is shown as not active, and yet is to begin one day
 		}
 		again(p.Edit, meant, now)
+		if now.User.State == directory.StateStaged && deactivates(steps) {
+			p.Edit["state"] = string(directory.StateSuspended) // else whoever starts the day's newcomers would start this one
+		}
 		if equal(before, after) {
 			p.Body, p.Addresses = now.Document.Body, now.Document.Addresses // nothing was asked: what others have set is not the client's by that
 		}
@@ -269,7 +340,7 @@ func (c *call) shownAll(ctx context.Context, users []*people.PushedUser, p *proj
 		slices.Sort(managers)
 		managers = slices.DeleteFunc(slices.Compact(managers), func(id directory.UserID) bool { return !id.Valid() })
 		var err error
-		if names, err = c.Pushes.Names(ctx, managers); err != nil {
+		if names, err = c.Pushes.Names(ctx, &c.client, managers); err != nil {
 			return nil, err
 		}
 	}
@@ -357,31 +428,59 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 		o, err := c.whole(u)
 		return err == nil && q.filter.holds(o), err
 	}
-	if k, exact, ok := userKey(q); ok {
+	list, elsewhere, ok, err := c.keyed(ctx, q, holds)
+	if err == nil && elsewhere {
+		ok, err = c.tooMany(ctx, q)
+	}
+	if err != nil {
+		return page{}, err
+	}
+	if !ok {
+		return c.listed(ctx, q, holds)
+	}
+	p := page{total: len(list)}
+	if q.start > len(list) || q.count == 0 {
+		return p, nil
+	}
+	list = list[q.start-1:]
+	list = list[:min(len(list), q.count)]
+	p.found = len(list)
+	p.resources, err = c.shownAll(ctx, list, &q.projection)
+	return p, err
+}
+
+// keyed finds users by keys, where a filter, or each of those that it joins by or, has one.
+// elsewhere says that it asks for an address which others may have set as a second one.
+func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.PushedUser) (bool, error)) (list []*people.PushedUser, elsewhere, ok bool, err error) {
+	seen := map[directory.UserID]bool{}
+	for _, e := range alternatives(q.filter, nil) {
+		one := &question{filter: e, eq: conjuncts(e, nil)}
+		k, exact, ok := userKey(one)
+		if !ok {
+			return nil, false, false, nil
+		}
 		found, err := c.Pushes.Find(ctx, &c.client, k)
 		if err != nil {
-			return page{}, err
+			return nil, false, true, err
 		}
-		list, err := those(found, exact, holds)
-		if err == nil && len(list) == 0 && k.Email != "" {
+		some, err := those(found, exact, holds)
+		if err == nil && len(some) == 0 && k.Email != "" {
+			elsewhere = elsewhere || !one.onlyFirst()
 			if found, err = c.Pushes.FindByAddress(ctx, &c.client, k.Email); err == nil {
-				list, err = those(found, false, holds)
+				some, err = those(found, false, holds)
 			}
 		}
-		if err == nil && len(list) == 0 && k.Email != "" && !q.onlyFirst() {
-			return c.lookThrough(ctx, q, holds)
-		}
 		if err != nil {
-			return page{}, err
+			return nil, false, true, err
 		}
-		p := page{total: len(list)}
-		if q.start > len(list) || q.count == 0 {
-			return p, nil
+		for _, u := range some {
+			if !seen[u.User.ID] {
+				seen[u.User.ID] = true
+				list = append(list, u)
+			}
 		}
-		p.resources, err = c.shownAll(ctx, list, &q.projection)
-		return p, err
 	}
-	return c.listed(ctx, q, holds)
+	return list, elsewhere, true, nil
 }
 
 // those are whom a filter holds for, of those whom a key has found.
@@ -403,25 +502,21 @@ func those(found []people.PushedUser, exact bool, holds func(*people.PushedUser)
 // looked through for one that no key has.
 const mostLookedThrough = 1000
 
-// lookThrough looks for a user by an address that is nobody's own, and that the client has
-// pushed of nobody: others may have set it as a second one, which no key has. A large
-// directory is not looked through. Who asks for an address of any kind looks for somebody to
-// be made if there is nobody, and hears of nobody, since a refusal would keep every newcomer
-// out; the address may then be one person's first and another's second, as it may without
-// SCIM. Who asks for second addresses alone is refused.
-func (c userCall) lookThrough(ctx context.Context, q *question, holds func(*people.PushedUser) (bool, error)) (page, error) {
+// tooMany reports whether a directory is too large to be looked through for a user by an
+// address that is nobody's own, and that the client has pushed of nobody: others may have set
+// it as a second one, which no key has. Nobody is found by it there, which the log tells. Who
+// asks for an address looks for somebody to be made if there is nobody, and a refusal would
+// keep every newcomer out; the address may then be one person's first and another's second,
+// as it may without SCIM. Of what kind the address is asked for makes no difference: what
+// others have set is shown as one of type other, and of another type only where the client
+// has pushed one of it.
+func (c userCall) tooMany(ctx context.Context, q *question) (bool, error) {
 	n, err := c.Pushes.Count(ctx, &c.client)
-	if err != nil {
-		return page{}, err
+	if err != nil || n <= mostLookedThrough || q.byCursor {
+		return false, err
 	}
-	if n > mostLookedThrough && !q.byCursor {
-		if any, alone := q.filter.(compare); alone && any.of.where == nil {
-			c.notes.tell("second e-mail addresses that others have set were not looked at")
-			return page{}, nil
-		}
-		return page{}, badRequest(typeTooMany, "No user has the address as the first one, and second ones that others have set cannot be looked for among %d users. Ask by userName, by externalId or by emails[type eq \"work\"].value, or page by cursor.", n)
-	}
-	return c.listed(ctx, q, holds)
+	c.notes.tell("second e-mail addresses that others have set were not looked at")
+	return true, nil
 }
 
 // listed pages through the users for whom a filter holds.
@@ -444,6 +539,7 @@ func (c userCall) listed(ctx context.Context, q *question, holds func(*people.Pu
 	for i, r := range list {
 		users[i] = &r.(*pushedUser).PushedUser
 	}
+	p.found = len(users)
 	p.resources, err = c.shownAll(ctx, users, &q.projection)
 	return p, err
 }

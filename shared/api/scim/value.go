@@ -3,18 +3,27 @@ package scim
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // notes are what a request was bent by, for the log. A strict client is refused instead.
 type notes struct {
 	strict bool
 	list   []string
+	more   int // that are not in the list
+	// strangers are how many members were sent that no user's ID could be.
+	strangers int
 }
 
-// maxNotes bounds how much one request has in the log.
-const maxNotes = 50
+const (
+	// maxNotes bounds how much one request has in the log, maxNote each of them in bytes.
+	maxNotes = 50
+	maxNote  = 300
+)
 
 // bend notes that something was taken for what it means. The error, to a strict client,
 // is a *Problem with the keyword.
@@ -23,16 +32,55 @@ func (n *notes) bend(keyword, format string, args ...any) error {
 		n.tell(format, args...)
 		return nil
 	}
-	text := strings.TrimSuffix(fmt.Sprintf(format, args...), " and was ignored")
-	return badRequest(keyword, "%s. Nothing was changed: this client is strict.", strings.ToUpper(text[:1])+text[1:])
+	text := fmt.Sprintf(format, args...)
+	for _, done := range []string{" and was ignored", ", so it was added"} {
+		text = strings.TrimSuffix(text, done)
+	}
+	return badRequest(keyword, "Nothing was changed, since this client is strict: %s. Send it as RFC 7643 and RFC 7644 have it, or have an admin of Bindery make the client tolerant.", text)
 }
 
-// tell notes what strict clients may do as well.
+// tell notes what strict clients may do as well. Values are not kept: whatever stands in
+// quotation marks is one.
 func (n *notes) tell(format string, args ...any) {
-	s := fmt.Sprintf(format, args...)
-	if len(n.list) < maxNotes && !slices.Contains(n.list, s) {
+	s := logged(fmt.Sprintf(format, args...))
+	switch {
+	case slices.Contains(n.list, s):
+	case len(n.list) < maxNotes:
 		n.list = append(n.list, s)
+	default:
+		n.more++
 	}
+}
+
+// all are the notes as they are kept.
+func (n *notes) all() []string {
+	list := n.list
+	if n.strangers > 0 {
+		list = append([]string{fmt.Sprintf("members who are no users here were left out: %d", n.strangers)}, list...)
+	}
+	if n.more > 0 {
+		list = append(slices.Clone(list), fmt.Sprintf("and %d more", n.more))
+	}
+	return list
+}
+
+var quotedText = regexp.MustCompile(`"(\\.|[^"\\])*("|$)`)
+
+// logged is a text as the log keeps it: short, and without what stands in quotation marks,
+// which are values that were sent.
+func logged(s string) string {
+	return cut(quotedText.ReplaceAllString(s, `"…"`), maxNote)
+}
+
+// attributeText is the name of an attribute that is not known, as it is told: without what
+// no name has.
+func attributeText(s string) string {
+	return cut(strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(".:_-$/", r)) {
+			return r
+		}
+		return '?'
+	}, s), 100)
 }
 
 // normalise brings a body of POST or PUT to a document: members by the names that the
@@ -55,7 +103,7 @@ func (t *resourceType) normalise(body *object, n *notes) (*object, error) {
 		}
 		p, err := t.parsePath(m.name)
 		if err != nil || p.where != nil || p.whole != nil {
-			if err := n.bend(typeInvalidSyntax, "the attribute %q is not known and was ignored", shortened(m.name)); err != nil {
+			if err := n.bend(typeInvalidSyntax, "the attribute %s is not known and was ignored", attributeText(m.name)); err != nil {
 				return nil, err
 			}
 			continue
@@ -149,7 +197,7 @@ func (t *resourceType) mergeExtension(doc *object, s *schema, v any, n *notes, k
 		return nil
 	}
 	if !ok {
-		return badRequest(typeInvalidValue, "The value of %s must be an object", s.urn)
+		return badRequest(typeInvalidValue, "The value of %s must be an object.", s.urn)
 	}
 	for _, m := range o.members {
 		if strings.EqualFold(m.name, "schemas") { // some libraries name an extension in itself
@@ -157,7 +205,7 @@ func (t *resourceType) mergeExtension(doc *object, s *schema, v any, n *notes, k
 		}
 		a := attributeNamed(s.attributes, m.name)
 		if a == nil {
-			if err := n.bend(keyword, "the attribute %q of %s is not known and was ignored", shortened(m.name), s.urn); err != nil {
+			if err := n.bend(keyword, "the attribute %s of %s is not known and was ignored", attributeText(m.name), s.urn); err != nil {
 				return err
 			}
 			continue
@@ -178,7 +226,7 @@ func (n *notes) checkSchemas(t *resourceType, body *object) error {
 	for _, s := range list {
 		urn, _ := s.(string)
 		if known, rest := t.schemaAt(urn); known == nil || rest != "" {
-			if err := n.bend(typeInvalidSyntax, "the schema %q is not known and was ignored", shortened(urn)); err != nil {
+			if err := n.bend(typeInvalidSyntax, "the schema %s is not known and was ignored", attributeText(urn)); err != nil {
 				return err
 			}
 		}
@@ -205,7 +253,7 @@ func (n *notes) value(path string, a *attribute, v any) (any, error) {
 			}
 			return n.value(path, a, list[0])
 		}
-		return nil, badRequest(typeInvalidValue, "%s takes one value, and the request has %d.", path, len(list))
+		return nil, badRequest(typeInvalidValue, "%s takes one value, and the request has %d. Send the one that counts.", path, len(list))
 	}
 	if a.kind == kindComplex {
 		return n.complex(path, a, v)
@@ -225,7 +273,7 @@ func (n *notes) values(path string, a *attribute, v any) (any, error) {
 		list = []any{v}
 	}
 	if len(list) > maxValues {
-		return nil, badRequest(typeInvalidValue, "%s has %d values; at most %d are kept.", path, len(list), maxValues)
+		return nil, badRequest(typeInvalidValue, "%s has %d values; at most %d are kept. Send fewer.", path, len(list), maxValues)
 	}
 	var out []any
 	for _, v := range list {
@@ -316,7 +364,7 @@ func (n *notes) complex(path string, a *attribute, v any) (any, error) {
 	for _, m := range o.members {
 		sub := a.child(m.name)
 		if sub == nil {
-			if err := n.bend(typeInvalidSyntax, "the attribute %q of %s is not known and was ignored", shortened(m.name), path); err != nil {
+			if err := n.bend(typeInvalidSyntax, "the attribute %s of %s is not known and was ignored", attributeText(m.name), path); err != nil {
 				return nil, err
 			}
 			continue

@@ -115,7 +115,7 @@ func (s *Pushes) create(ctx context.Context, by directory.Caller, c *directory.S
 	var u directory.User
 	want := maps.Clone(p.Edit)
 	want["externalId"] = p.ExternalID
-	taken, err := s.take(ctx, &u, want, by.WritesAs())
+	taken, err := s.take(ctx, c, &u, want, by.WritesAs())
 	if err != nil {
 		return PushResult{}, err
 	}
@@ -193,7 +193,7 @@ func (s *Pushes) push(ctx context.Context, by directory.Caller, c *directory.Sci
 	if _, said := want["userName"]; !said && want["email"] != "" {
 		want["userName"] = u.UserName // which is the client's to say: it does not follow the address
 	}
-	taken, err := s.take(ctx, &u, want, by.WritesAs())
+	taken, err := s.take(ctx, c, &u, want, by.WritesAs())
 	if err != nil {
 		return PushResult{}, err
 	}
@@ -278,7 +278,7 @@ func (t *taking) leave(path, note string) {
 }
 
 // take brings a client's texts to an edit of a user.
-func (s *Pushes) take(ctx context.Context, u *directory.User, want map[string]string, src directory.Source) (taking, error) {
+func (s *Pushes) take(ctx context.Context, client *directory.ScimClient, u *directory.User, want map[string]string, src directory.Source) (taking, error) {
 	t := taking{edit: edit{}}
 	var faults []directory.FieldError
 	for _, path := range slices.Sorted(maps.Keys(want)) {
@@ -299,7 +299,7 @@ func (s *Pushes) take(ctx context.Context, u *directory.User, want map[string]st
 			t.notes = append(t.notes, fmt.Sprintf("%s: not taken, owned by %s", path, owner))
 			continue
 		case path == "managerId" && c.text != "":
-			there, err := s.living(ctx, directory.UserID(c.text))
+			there, err := s.living(ctx, client, directory.UserID(c.text))
 			if err != nil {
 				return t, err
 			}
@@ -316,9 +316,14 @@ func (s *Pushes) take(ctx context.Context, u *directory.User, want map[string]st
 	return t, userShape.invalid(faults)
 }
 
-func (s *Pushes) living(ctx context.Context, id directory.UserID) (bool, error) {
+// living reports whether there is a user whom a client may name.
+func (s *Pushes) living(ctx context.Context, c *directory.ScimClient, id directory.UserID) (bool, error) {
 	if !id.Valid() {
 		return false, nil
+	}
+	if c.OwnOnly {
+		found, err := s.byID(ctx, c, []directory.UserID{id})
+		return len(found) > 0, err
 	}
 	u, err := s.users.read.User(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
@@ -512,9 +517,20 @@ func (s *Pushes) Count(ctx context.Context, c *directory.ScimClient) (int, error
 	return s.users.read.CountUsers(ctx)
 }
 
-// Names are those of some users, as people see them: of managers and members.
-func (s *Pushes) Names(ctx context.Context, ids []directory.UserID) (map[directory.UserID]string, error) {
-	users, err := s.users.read.UsersByID(ctx, ids)
+// Names are those of some users whom a client sees, as people see them: of managers and
+// members.
+func (s *Pushes) Names(ctx context.Context, c *directory.ScimClient, ids []directory.UserID) (map[directory.UserID]string, error) {
+	users, err := map[directory.UserID]directory.User(nil), error(nil)
+	if c.OwnOnly {
+		var docs map[directory.UserID]store.Document
+		users, docs, err = s.documents.UsersPushed(ctx, c.ID, ids)
+		maps.DeleteFunc(users, func(id directory.UserID, u directory.User) bool {
+			d := docs[id]
+			return !sees(c, u.Deleted != nil, &d)
+		})
+	} else {
+		users, err = s.users.read.UsersByID(ctx, ids)
+	}
 	names := make(map[directory.UserID]string, len(users))
 	for id := range users {
 		u := users[id]
@@ -522,6 +538,9 @@ func (s *Pushes) Names(ctx context.Context, ids []directory.UserID) (map[directo
 	}
 	return names, err
 }
+
+// CursorBehind is the place in a listing behind a user, or a group.
+func CursorBehind(id string) string { return store.CursorBehind(id) }
 
 // pushTaken turns the store's answer about a value in use into one for a client, which is
 // never told of whom it is.
@@ -543,7 +562,7 @@ func pushTaken(err error) error {
 }
 
 func externalIDTaken() error {
-	return directory.Refuse(directory.ErrConflict, directory.CodeExternalIDTaken, "The externalId is that of another one that is active.", "Look it up by the externalId and edit that one.")
+	return directory.Refuse(directory.ErrConflict, directory.CodeExternalIDTaken, "The externalId is that of a user or group whom this source has pushed already, and who is active.", "Look it up by the externalId and edit that one.")
 }
 
 // stateElsewhere refuses a client what another source decides about.

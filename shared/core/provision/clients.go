@@ -493,8 +493,10 @@ func (s *Clients) Authenticate(ctx context.Context, id directory.ScimClientID, t
 
 // Log keeps what a request of a client was, and that there was one, and counts requests of
 // the client, if there are any to count. A request that was answered is not held up by that.
-func (s *Clients) Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest, counted directory.ScimCount) {
+// told is false where these were not counted.
+func (s *Clients) Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest, counted directory.ScimCount) (told bool) {
 	err := s.records.LogScimRequest(ctx, c.ID, r, counted)
+	told = err == nil
 	if err != nil && counted.Requests > 0 { // others count at the same moment: the log matters more
 		err = s.records.LogScimRequest(ctx, c.ID, r, directory.ScimCount{})
 	}
@@ -504,6 +506,7 @@ func (s *Clients) Log(ctx context.Context, c *directory.ScimClient, r *directory
 	if err := errors.Join(err, s.records.TouchScimClient(ctx, c)); err != nil {
 		s.log.Warn("a request was not logged", "scimClientId", c.ID, "error", err)
 	}
+	return told
 }
 
 // Mark notes where a listing stands when it comes to an index; see store.ScimClients.

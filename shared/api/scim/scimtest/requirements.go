@@ -99,7 +99,7 @@ var requirements = []requirement{
 		return r.body.text("id") == u, r.Body
 	}},
 	{"S 2.3.8", "MUST NOT", "attributes come in any order", func(s *suite) (bool, any) {
-		r := s.send("POST", "/Users", `{"displayName":"Order","userName":"`+s.name()+`","schemas":["`+schemaUser+`"]}`)
+		r := s.send("POST", "/Users", `{"emails":[{"value":"`+s.name()+`"}],"displayName":"Order","userName":"`+s.name()+`","schemas":["`+schemaUser+`"]}`)
 		return r.Code == 201, r.Body
 	}},
 	{"S 2.4", "MUST", "one value at most is primary", func(s *suite) (bool, any) {
@@ -116,7 +116,7 @@ var requirements = []requirement{
 		return r.body["displayName"] == nil && r.body["title"] == nil && r.body["roles"] == nil, r.Body
 	}},
 	{"S 3", "MUST NOT", "no schema is named twice", func(s *suite) (bool, any) {
-		r := s.want(201, "POST", "/Users", `{"schemas":["`+schemaUser+`","`+schemaUser+`"],"userName":"`+s.name()+`"}`)
+		r := s.want(201, "POST", "/Users", `{"schemas":["`+schemaUser+`","`+schemaUser+`"],"userName":"`+s.name()+`","emails":[{"value":"`+s.name()+`"}]}`)
 		seen := map[any]bool{}
 		list, _ := r.body["schemas"].([]any)
 		for _, v := range list {
@@ -352,6 +352,25 @@ var requirements = []requirement{
 		_, r := s.patched(`{"op":"add","path":"displayName","value":"X"}`)
 		return r.Code == 204 || r.Code == 200 && r.body.text("displayName") == "X", r.Body
 	}},
+	{"P 3.5.2", "MUST", "PATCH is answered 200 where attributes are asked for, be the group large", func(s *suite) (bool, any) {
+		var members []string
+		for range 101 {
+			members = append(members, s.fresh().body.text("id"))
+		}
+		g := s.group(s.name(), members...)
+		name := s.name()
+		for _, query := range []string{"?attributes=displayName", "?excludedAttributes=members"} {
+			r := s.send("PATCH", "/Groups/"+g+query, patchOf(`{"op":"replace","path":"displayName","value":"`+name+`"}`))
+			if r.Code != 200 || r.body.text("displayName") != name || r.body["members"] != nil {
+				return false, r.Body
+			}
+		}
+		return true, nil
+	}},
+	{"S 7", "MUST", "what is required must be in a POST", func(s *suite) (bool, any) {
+		r := s.send("POST", "/Users", `{"schemas":["`+schemaUser+`"],"userName":"`+s.name()+`"}`)
+		return r.Code == 400 && r.scimType() == "invalidValue", r.Body
+	}},
 	{"P 3.5.2", "MUST", "PATCH names its schema and has operations", func(s *suite) (bool, any) {
 		id := s.fresh().body.text("id")
 		without, none := s.send("PATCH", "/Users/"+id, `{"Operations":[{"op":"add","path":"title","value":"X"}]}`), s.send("PATCH", "/Users/"+id, `{"schemas":["`+schemaPatch+`"]}`)
@@ -398,8 +417,14 @@ var requirements = []requirement{
 		return got.Code == 400 && got.scimType() == "noTarget", got.Body
 	}},
 	{"P 3.5.2.2", "SHALL", "what is required cannot be removed", func(s *suite) (bool, any) {
-		_, got := s.patched(`{"op":"remove","path":"userName"}`)
-		return got.Code == 400, got.Body
+		for _, path := range []string{"userName", "emails"} {
+			if _, got := s.patched(`{"op":"remove","path":"` + path + `"}`); got.Code != 400 || got.scimType() != "mutability" {
+				return false, got.Body
+			}
+		}
+		g := s.group(s.name())
+		got := s.send("PATCH", "/Groups/"+g, patchOf(`{"op":"remove","path":"displayName"}`))
+		return got.Code == 400 && got.scimType() == "mutability", got.Body
 	}},
 	{"P 3.5.2.3", "SHALL", "replace replaces, and adds where nothing is", func(s *suite) (bool, any) {
 		r, _ := s.patched(`{"op":"replace","path":"displayName","value":"New"},{"op":"replace","path":"nickName","value":"Nick"}`, `,"displayName":"Old"`)

@@ -158,7 +158,11 @@ func (s *Server) make(name string, more ...string) string {
 }
 
 func userBody(name string, more ...string) string {
-	return fmt.Sprintf(`{"schemas":["%s"],"userName":"%s"%s}`, schemaUser, name, strings.Join(more, ""))
+	rest := strings.Join(more, "")
+	if !strings.Contains(rest, `"emails"`) && strings.Contains(name, "@") { // which our schema requires
+		rest += `,"emails":[{"value":"` + name + `","type":"work"}]`
+	}
+	return fmt.Sprintf(`{"schemas":["%s"],"userName":"%s"%s}`, schemaUser, name, rest)
 }
 
 // group pushes a group, and returns its ID.

@@ -1,0 +1,134 @@
+package scim
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"bindery/shared/core/provision"
+	"bindery/shared/directory"
+)
+
+// Whatever takes a user's own address away leaves it, be it an adopted user's: neither a
+// private address nor the user name moves up. What is said to be the address becomes it.
+func TestOwnAddressStays(t *testing.T) {
+	t.Parallel()
+	const work, home = `{"value":"ann@x.example","type":"work","primary":true}`, `{"value":"ann@home.example","type":"home"}`
+	put := func(emails string) string {
+		return `{"schemas":["` + schemaUser + `"],"userName":"ann@int.example","emails":[` + emails + `]}`
+	}
+	for _, tt := range []struct {
+		name, method, body string
+		email, second      string
+		strict             string // the keyword; "" takes it
+	}{
+		{"remove work", "PATCH", patchOf(`{"op":"remove","path":"emails[type eq \"work\"]"}`), "ann@x.example", "ann@home.example", typeMutability},
+		{"remove its value", "PATCH", patchOf(`{"op":"remove","path":"emails[type eq \"work\"].value"}`), "ann@x.example", "ann@home.example", typeMutability},
+		{"empty work", "PATCH", patchOf(`{"op":"replace","path":"emails[type eq \"work\"].value","value":""}`), "ann@x.example", "ann@home.example", typeMutability},
+		{"remove the primary", "PATCH", patchOf(`{"op":"remove","path":"emails[primary eq true]"}`), "ann@x.example", "ann@home.example", typeMutability},
+		{"remove all", "PATCH", patchOf(`{"op":"remove","path":"emails"}`), "ann@x.example", "", typeMutability},
+		{"empty all", "PATCH", patchOf(`{"op":"replace","value":{"emails":[]}}`), "ann@x.example", "", typeMutability},
+		{"replace by the private", "PATCH", patchOf(`{"op":"replace","path":"emails","value":[` + home + `]}`), "ann@x.example", "ann@home.example", typeMutability},
+		{"remove work, another at home", "PATCH", patchOf(`{"op":"remove","path":"emails"},{"op":"add","path":"emails","value":[{"value":"new@home.example","type":"home"}]}`), "ann@x.example", "new@home.example", typeMutability},
+		{"PUT of the private", "PUT", put(home), "ann@x.example", "ann@home.example", typeInvalidValue},
+		{"PUT without", "PUT", `{"schemas":["` + schemaUser + `"],"userName":"ann@int.example"}`, "ann@x.example", "", typeInvalidValue},
+		{"another of work", "PATCH", patchOf(`{"op":"replace","path":"emails[type eq \"work\"].value","value":"new@x.example"}`), "new@x.example", "ann@home.example", ""},
+		{"the private is primary", "PATCH", patchOf(`{"op":"replace","path":"emails[type eq \"home\"].primary","value":true}`), "ann@home.example", "ann@x.example", ""},
+		{"PUT of the private as primary", "PUT", put(`{"value":"ann@home.example","type":"home","primary":true}`), "ann@home.example", "", ""},
+		{"PUT of a plain one", "PUT", put(`{"value":"new@x.example"}`), "new@x.example", "", ""},
+	} {
+		for name, own := range map[string]bool{"own": true, "adopted": false} {
+			for mode, strict := range map[string]bool{"tolerant": false, "strict": true} {
+				t.Run(tt.name+" "+name+" "+mode, func(t *testing.T) {
+					t.Parallel()
+					w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+					id, second := "", tt.second
+					if own {
+						id = w.want(201, "POST", "/Users", put(work+","+home)).body.text("id")
+					} else {
+						made, err := w.users.Create(t.Context(), ada, []byte(`{"email":"ann@x.example","userName":"ann@int.example","alternateEmail":"ann@home.example"}`))
+						w.Must(err)
+						id = string(made.User.ID)
+						if tt.method == "PUT" && second == "" {
+							second = "ann@home.example" // what the client has not set stays
+						}
+						if strings.Contains(tt.body, `type eq \"home`) {
+							return // it is shown as one of type other
+						}
+					}
+					if strict && tt.strict != "" {
+						if r := w.want(400, tt.method, "/Users/"+id, tt.body); r.body.text("scimType") != tt.strict {
+							t.Errorf("%s", r.Body)
+						}
+						return
+					}
+					r := w.want(200, tt.method, "/Users/"+id, tt.body)
+					if u := w.user(id); u.Email != tt.email || u.AlternateEmail != second || u.UserName != "ann@int.example" {
+						t.Errorf("%s, %q, %s, want %s, %q", u.Email, u.AlternateEmail, u.UserName, tt.email, second)
+					}
+					if !strings.Contains(r.Body.String(), tt.email) {
+						t.Errorf("shown %s", r.Body)
+					}
+					if told := slices.ContainsFunc(w.lastRequest().Notes, func(s string) bool { return strings.HasPrefix(s, "emails would be without") }); told != (tt.strict != "") {
+						t.Errorf("notes %q", w.lastRequest().Notes)
+					}
+					version := w.user(id).Version
+					w.want(200, "PUT", "/Users/"+id, w.want(200, "GET", "/Users/"+id, nil).Body.String())
+					if u := w.user(id); u.Version != version {
+						t.Errorf("sent back it made %s of it, %q", u.Email, u.AlternateEmail)
+					}
+				})
+			}
+		}
+	}
+}
+
+// An address that was never sent is the user name, and follows it as long as it is one.
+func TestAddressFollowsTheName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id := w.make("ann@x.example")
+	w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"userName","value":"new@x.example"}`))
+	if u := w.user(id); u.Email != "new@x.example" {
+		t.Errorf("%s", u.Email)
+	}
+	w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"add","path":"emails","value":[{"value":"p@home.example","type":"home"}]}`))
+	if u := w.user(id); u.Email != "new@x.example" || u.AlternateEmail != "p@home.example" {
+		t.Errorf("%s, %s", u.Email, u.AlternateEmail)
+	}
+	id = w.make("ben@x.example")
+	w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"userName","value":"ben"}`))
+	if u := w.user(id); u.Email != "ben@x.example" || u.UserName != "ben" {
+		t.Errorf("%s, %s", u.Email, u.UserName)
+	}
+	w.client, w.token = w.newClient(provision.ClientEdit{Name: ptr("Strict"), Strict: ptr(true)})
+	if r := w.want(400, "POST", "/Users", `{"schemas":["`+schemaUser+`"],"userName":"cat@x.example"}`); r.body.text("scimType") != typeInvalidValue {
+		t.Errorf("%s", r.Body)
+	}
+}
+
+// Who has not started is shown as not active: a PATCH that says so suspends all the same,
+// and what was read and is sent back does not.
+func TestDeactivatesStaged(t *testing.T) {
+	t.Parallel()
+	for ops, want := range map[string]directory.UserState{
+		`{"op":"replace","path":"active","value":false}`:                                               directory.StateSuspended,
+		`{"op":"replace","value":{"active":"False"}}`:                                                  directory.StateSuspended,
+		`{"op":"replace","path":"active","value":true}`:                                                directory.StateActive,
+		`{"op":"replace","path":"title","value":"x"}`:                                                  directory.StateStaged,
+		`{"op":"replace","path":"active","value":false},{"op":"replace","path":"active","value":true}`: directory.StateActive,
+	} {
+		w := newWorld(t, provision.ClientEdit{})
+		u, err := w.users.Create(t.Context(), ada, []byte(`{"email":"ann@x.example","state":"staged"}`))
+		w.Must(err)
+		id := string(u.User.ID)
+		w.want(200, "PUT", "/Users/"+id, w.want(200, "GET", "/Users/"+id, nil).Body.String())
+		if u := w.user(id); u.State != directory.StateStaged {
+			t.Fatalf("sent back: %s", u.State)
+		}
+		w.want(200, "PATCH", "/Users/"+id, patchOf(ops))
+		if u := w.user(id); u.State != want || want != directory.StateStaged && u.Owners["state"] != directory.SourceSCIM {
+			t.Errorf("%s: %s of %q", ops, u.State, u.Owners["state"])
+		}
+	}
+}
