@@ -224,7 +224,7 @@ func (c groupCall) cutOff(ctx context.Context, err error) error {
 	if len(c.log.Changed) == 0 || !busy {
 		return err
 	}
-	c.Log.WarnContext(ctx, "a SCIM request was cut off", "group", c.log.GroupID, "error", err)
+	c.Log.WarnContext(ctx, "a SCIM request was cut off", "groupId", c.log.GroupID, "error", err)
 	return &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 5, Cause: err,
 		Detail: "Others edit the same at this moment. A part of the request is done, and not all of it: send the same request again, which does the rest."}
 }

@@ -331,11 +331,7 @@ func (l *groupLoader) groupOnce(ctx context.Context, e edit, g directory.Group, 
 		}
 	}
 	next := old
-	edit := func(g *directory.Group) (bool, error) { return e.applyGroup(g, l.source) }
-	changed, err := edit(&next)
-	if err != nil {
-		changed, err = l.groups.retry(ctx, &next, err, edit)
-	}
+	changed, err := e.applyGroup(&next, l.source)
 	if err != nil || !changed {
 		return "unchanged", old, err
 	}

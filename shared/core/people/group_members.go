@@ -129,7 +129,7 @@ type memberEdit struct {
 // look reads what an edit of members is decided by.
 func (e *memberEdit) look(ctx context.Context, members []directory.MemberRef) (*knownMembers, error) {
 	there, err := e.groups.groups.MembershipsAmong(ctx, e.group.ID, members)
-	if err == nil {
+	if err == nil && !e.asksWho {
 		err = e.release(ctx, there)
 	}
 	if err != nil || !e.asksWho {

@@ -184,11 +184,7 @@ func (l *loader) updateOnce(ctx context.Context, line loadLine, id directory.Use
 		wanted = line.withStatus()
 		differs = false
 	}
-	edit := func(u *directory.User) (bool, error) { return wanted.apply(u, l.source) }
-	changed, err := edit(&u)
-	if err != nil {
-		changed, err = l.edits.retry(ctx, &u, err, edit)
-	}
+	changed, err := wanted.apply(&u, l.source)
 	if err != nil {
 		return l.refuseFor(line, err)
 	}

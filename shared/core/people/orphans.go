@@ -13,6 +13,9 @@ import (
 // clients that have pushed it are deleted: the first edit that is refused for the sake of
 // that source takes it away, and is made again. Until then it is shown as owned. Where
 // nobody has pushed, the source has written by a token of the API, which may write again.
+//
+// A file that is loaded takes nothing away: the function that reads strangers' files sees
+// neither clients nor what they have pushed.
 
 // orphans says what has lost all clients that have pushed it; *store.Documents does.
 type orphans interface {
@@ -65,7 +68,7 @@ func (s *Groups) retry(ctx context.Context, g *directory.Group, refusal error, c
 	return change(g)
 }
 
-// release takes memberships of a group that the source scim owns from it, where it has no
+// release takes, of members who are to go, memberships of a group that the source scim owns from it, where it has no
 // client left.
 func (e *memberEdit) release(ctx context.Context, there map[directory.MemberRef]directory.Membership) error {
 	var its []directory.MemberRef

@@ -7,8 +7,8 @@ import (
 	"bindery/shared/directory"
 )
 
-// What a client owned that is deleted anybody may edit: by hand, in a file, of users, of
-// groups and of their members. As long as another client pushes the same, nobody may.
+// What a client owned that is deleted anybody may edit, by hand or as another source: of
+// users, of groups and of their members. As long as another client pushes the same, nobody may.
 func TestWhatADeletedClientOwned(t *testing.T) {
 	t.Parallel()
 	p := newPushing(t)
