@@ -256,8 +256,12 @@ func jobPage(v *visit) (answer, error) {
 		progress = h.Div(h.P(v.say(textDoneOf, v.lang.number(j.Done), v.lang.number(*j.Total))), g.If(j.Ended.IsZero(), h.Progress(v.label(textProgress), h.Max(itoa(*j.Total)), h.Value(itoa(j.Done)))))
 	}
 	var counts []g.Node
-	for _, name := range sortedNames(j.Counts) {
-		counts = append(counts, v.factNamed(name, v.number(j.Counts[name])))
+	if j.Kind == directory.JobTakeBack || j.Kind == directory.JobCheckTakeBack {
+		counts, _ = v.tookBack(&j)
+	} else {
+		for _, name := range sortedNames(j.Counts) {
+			counts = append(counts, v.factNamed(name, v.number(j.Counts[name])))
+		}
 	}
 	var next []g.Node
 	if j.ConnectionID != "" && !j.Ended.IsZero() {

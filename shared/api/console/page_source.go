@@ -192,9 +192,10 @@ func (v *visit) sourceLately(c *scimClient) g.Node {
 const wrongShown = 24 * time.Hour
 
 // wrongToken says when somebody last came to a client's address without a valid token, if
-// that was lately.
+// that was lately and no request with one has come since.
 func (v *visit) wrongToken(c *scimClient) g.Node {
-	if c.WrongToken.IsZero() || v.now().Sub(c.WrongToken) > wrongShown {
+	since := c.LastRequest != nil && c.LastRequest.At.After(c.WrongToken.Add(time.Minute)) // it is noted to the minute
+	if c.WrongToken.IsZero() || since || v.now().Sub(c.WrongToken) > wrongShown {
 		return nil
 	}
 	return h.P(h.Class("faint"), v.say(textWrongToken), g.Text(" "), v.ago(c.WrongToken), g.Text(". "), v.say(textWrongTokenMore))

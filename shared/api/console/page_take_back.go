@@ -78,16 +78,7 @@ func (v *visit) takeBackView(p *problem, untyped bool) (answer, error) {
 		return notFound(v)
 	}
 	t, word := jobWord(j.State)
-	var counts []g.Node
-	sum := 0
-	for _, n := range takeBackCounts {
-		if j.Counts[n.name] > 0 {
-			counts = append(counts, v.fact(n.word, v.number(j.Counts[n.name])))
-		}
-		if n.changes {
-			sum += j.Counts[n.name]
-		}
-	}
+	counts, sum := v.tookBack(&j)
 	what, why := column{head: textWhat}, column{head: textWhy}
 	few := j.Refused[:min(len(j.Refused), refusedFew)]
 	var then g.Node
@@ -112,6 +103,19 @@ func (v *visit) takeBackView(p *problem, untyped bool) (answer, error) {
 		page.status = http.StatusUnprocessableEntity
 	}
 	return page, nil
+}
+
+// tookBack are the counts of a take-back in words, and how many of them are changes.
+func (v *visit) tookBack(j *job) (counts []g.Node, sum int) {
+	for _, n := range takeBackCounts {
+		if j.Counts[n.name] > 0 {
+			counts = append(counts, v.fact(n.word, v.number(j.Counts[n.name])))
+		}
+		if n.changes {
+			sum += j.Counts[n.name]
+		}
+	}
+	return counts, sum
 }
 
 // takeBackForm asks since when, and counts. It needs both scopes that a take-back needs.

@@ -96,6 +96,13 @@ func TestWrongScopeIsTold(t *testing.T) {
 	w.tell(suspending(w))
 	w.get("/console/sources/scl_1").has("412 users suspended", "1 user deleted", "by Okta in the last 24 hours", "/console/runs/run_1", "Held run of Contoso", "/console/sources/scl_1/take-back", "without a valid token")
 	w.tell(silent(w))
+	c := suspending(w)["GET /v1/scim-clients/scl_1"].(scimClient)
+	c.LastRequest = &directory.ScimRequest{At: w.now.Add(-time.Minute)}
+	w.tell(map[string]any{"GET /v1/scim-clients/scl_1": c})
+	if a := w.get("/console/sources/scl_1"); strings.Contains(a.body, "without a valid token") {
+		t.Error("a wrong token is told after a request that was answered")
+	}
+	w.tell(suspending(w))
 	a := w.get("/console/sources/scl_1")
 	if a.has("Waiting for the first request"); strings.Count(a.body, "without a valid token") != 1 {
 		t.Error("the wrong token is told twice, or not")
@@ -103,6 +110,21 @@ func TestWrongScopeIsTold(t *testing.T) {
 	w.tell(map[string]any{"GET /v1/attention": attention{Counts: map[string]int{"decide": 1}, Items: []needed{{Kind: "held-run", Urgency: "decide", ConnectionID: "con_1", ConnectionName: "Contoso", RunID: "run_1", Message: "Blocks 30 of 40.",
 		Held: &directory.Held{Limits: []directory.Exceeded{{Effect: directory.EffectBlock, Period: directory.PeriodRun, Count: 30, Limit: 5}}, Facts: []directory.HeldFact{{Code: directory.HeldPushed, Name: "Okta", ScimClientID: "scl_1"}}}}}}})
 	w.get("/console").has(`href="/console/sources/scl_1"`, "Okta")
+}
+
+// What a job counts is told in words while it waits as well, and what it waits for is no
+// failure.
+func TestTakeBackJobInWords(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	answers := counting(directory.JobRunning)(w)
+	j := answers["GET /v1/jobs/job_2"].(job)
+	j.Error = &directory.Problem{Code: "waiting", Message: "Requests under way are waited for."}
+	w.tell(map[string]any{"GET /v1/jobs/job_2": j})
+	a := w.get("/console/jobs/job_2")
+	if a.has("Users put back", "What it waits for"); strings.Contains(a.body, "Why it failed") || strings.Contains(a.body, "<code>edited</code>") {
+		t.Error("the counts are no words, or it failed")
+	}
 }
 
 // In the history a state is the user's, and what became whose is told in words.
