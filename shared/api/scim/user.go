@@ -144,8 +144,9 @@ func deactivates(steps []step) bool {
 // keepAddress puts the user's own e-mail address back into a document that an edit has left
 // without it. A user needs one, and what only moves up because the first one is gone, a
 // private address or the user name, was never said to be it: Bindery would give the account
-// that address. Another address takes its place when the request says so of it, by sending
-// it anew as the primary one, as that of work or as the kind that the own one was.
+// that address. Another address takes its place when the request says so: a new one that
+// stands where the own one was, or one that was there and is sent anew as the primary one, as
+// that of work or as the kind that the own one was.
 func (c *call) keepAddress(now *people.PushedUser, before, after *object, keyword string) (*object, error) {
 	was, is := mainEmail(elements(before.get("emails"))), mainEmail(elements(after.get("emails")))
 	living := now.User.Email
@@ -154,8 +155,11 @@ func (c *call) keepAddress(now *people.PushedUser, before, after *object, keywor
 		return after, nil
 	case is == nil && was == nil && directory.FoldAddress(living) == directory.FoldAddress(before.text("userName")) && strings.Contains(after.text("userName"), "@"):
 		return after, nil // no address was ever sent: it is the user name, and follows it
-	case is != nil && meansOwn(was, is) && !slices.ContainsFunc(elements(before.get("emails")), func(o *object) bool { return o != was && sameAddress(o, is) }):
-		return after, nil
+	case is != nil:
+		i := slices.IndexFunc(elements(before.get("emails")), func(o *object) bool { return o != was && sameAddress(o, is) })
+		if i < 0 && was != nil || meansOwn(was, is) && (i < 0 || !sameKind(elements(before.get("emails"))[i], is)) {
+			return after, nil
+		}
 	}
 	if err := c.notes.bend(keyword, "emails would be without the user's own address, which stays, since a user needs one: send another one as that of work, or as the primary one"); err != nil {
 		return nil, err
@@ -186,8 +190,11 @@ func meansOwn(was, is *object) bool {
 }
 
 func sameAddress(o, p *object) bool {
-	return directory.FoldAddress(o.text("value")) == directory.FoldAddress(p.text("value")) && strings.EqualFold(o.text("type"), p.text("type")) &&
-		(o.get("primary") == true) == (p.get("primary") == true)
+	return directory.FoldAddress(o.text("value")) == directory.FoldAddress(p.text("value"))
+}
+
+func sameKind(o, p *object) bool {
+	return strings.EqualFold(o.text("type"), p.text("type")) && (o.get("primary") == true) == (p.get("primary") == true)
 }
 
 // textsOf are what the mapping reads of a document that shows a user, but for what it would
