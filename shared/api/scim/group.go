@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -80,7 +79,7 @@ func (e *memberEdit) clear() {
 
 // likeID is what is told of a member as it was sent: of anything else, such as an address,
 // only that it was there.
-var likeID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var likeID = directory.Pattern(`^[A-Za-z0-9_-]{1,64}$`)
 
 // members reads the members that a value names. Groups in groups are left out.
 func (c groupCall) members(v any) ([]directory.UserID, error) {
@@ -111,7 +110,7 @@ func (c groupCall) members(v any) ([]directory.UserID, error) {
 			return nil, badRequest(typeInvalidValue, "A member has no value. Send the id of a user as one.")
 		case strings.EqualFold(o.text("type"), "Group"):
 			c.notes.tell("a member is a group and was left out: groups in groups are not taken")
-		case !c.notes.strict && !likeID.MatchString(id):
+		case !c.notes.strict && !likeID().MatchString(id):
 			c.notes.strangers++
 		default:
 			ids = append(ids, directory.UserID(id))

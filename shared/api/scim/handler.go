@@ -253,7 +253,7 @@ func (h *Handler) begin(r *http.Request, access *provision.Access, root, rest st
 	}
 	if client.Paused {
 		c.kept = true
-		return c, &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 3600, Code: "paused", Detail: "An admin has paused this client. Nothing was changed; try again later."}
+		return c, &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 3600, Code: directory.CodePaused, Detail: "An admin has paused this client. Nothing was changed; try again later."}
 	}
 	body, err := readBody(r)
 	c.body = body

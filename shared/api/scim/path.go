@@ -3,9 +3,10 @@ package scim
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"bindery/shared/directory"
 )
 
 // place is where an operation of PATCH is to do something: at an attribute, or at an
@@ -25,9 +26,9 @@ func (p place) String() string {
 // wellFormed reports whether a path is of the form of one, be it of an attribute that
 // nobody knows: a name, a filter in brackets, a name behind a dot. The filter itself is
 // read where the attribute is known.
-func wellFormed(path string) bool { return pathForm.MatchString(strings.TrimSpace(path)) }
+func wellFormed(path string) bool { return pathForm().MatchString(strings.TrimSpace(path)) }
 
-var pathForm = regexp.MustCompile(`^[^\[\]()"'\s]+(\[.+\](\.[^\[\]()"'\s]+)?)?$`)
+var pathForm = directory.Pattern(`^[^\[\]()"'\s]+(\[.+\](\.[^\[\]()"'\s]+)?)?$`)
 
 // parsePath reads a path of PATCH (RFC 7644, 3.5.2), or the key of a value that has none,
 // which is one as well. The error is an *errUnknown where there is no such attribute.

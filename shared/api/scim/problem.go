@@ -72,7 +72,7 @@ func (p *Problem) body() *object {
 // codesOf are the codes of problems without a keyword.
 var codesOf = map[int]string{
 	http.StatusUnauthorized: "unauthorized", http.StatusForbidden: directory.CodeForbidden, http.StatusNotFound: directory.CodeNotFound,
-	http.StatusMethodNotAllowed: "method-not-allowed", http.StatusPreconditionFailed: directory.CodeVersionMismatch,
+	http.StatusMethodNotAllowed: directory.CodeMethodNotAllowed, http.StatusPreconditionFailed: directory.CodeVersionMismatch,
 	http.StatusRequestEntityTooLarge: directory.CodeTooLarge, http.StatusTooManyRequests: "too-many-requests",
 	http.StatusInternalServerError: "internal", http.StatusNotImplemented: "not-offered", http.StatusServiceUnavailable: directory.CodeBusy,
 }

@@ -3,11 +3,12 @@ package scim
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"bindery/shared/directory"
 )
 
 // notes are what a request was bent by, for the log. A strict client is refused instead.
@@ -64,12 +65,12 @@ func (n *notes) all() []string {
 	return list
 }
 
-var quotedText = regexp.MustCompile(`"(\\.|[^"\\])*("|$)`)
+var quotedText = directory.Pattern(`"(\\.|[^"\\])*("|$)`)
 
 // logged is a text as the log keeps it: short, and without what stands in quotation marks,
 // which are values that were sent.
 func logged(s string) string {
-	return cut(quotedText.ReplaceAllString(s, `"…"`), maxNote)
+	return cut(quotedText().ReplaceAllString(s, `"…"`), maxNote)
 }
 
 // attributeText is the name of an attribute that is not known, as it is told: without what

@@ -161,10 +161,10 @@ func TestOneClientOfAnApp(t *testing.T) {
 	w.Must(edit(first.ID, "app"))
 	for n := 1; n < MaxClients; n++ {
 		w.Advance(time.Second)
-		_, err := s.Create(ctx, admin, ClientEdit{Name: ptr("C")})
+		_, err := s.Create(ctx, admin, ClientEdit{Name: ptr(fmt.Sprint("C ", n))})
 		w.Must(err)
 	}
-	if _, err := s.Create(ctx, admin, ClientEdit{Name: ptr("C")}); !errors.Is(err, directory.ErrConflict) {
+	if _, err := s.Create(ctx, admin, ClientEdit{Name: ptr("One too many")}); !errors.Is(err, directory.ErrConflict) {
 		t.Errorf("one too many: %v", err)
 	}
 }
