@@ -184,6 +184,7 @@ func (f *office) furnish() {
 	}
 	job := f.o.Must(f.o.API.Post(f.Context(), "/v1/users:load?check=true", "text/csv", "email\nrare@corp.example\n"))
 	f.names["job"] = job.Text("id")
+	f.addSource(s)
 
 	f.o.Work()
 	run := f.o.Post("/v1/connections/"+f.conn+"/runs", stack.Object{"full": true}).Text("id")
@@ -202,6 +203,18 @@ func (f *office) furnish() {
 	f.sync()
 	f.names["held"] = f.await("held", f.sizes.held)
 	f.o.Rest()
+}
+
+// addSource adds a client that pushes by SCIM, with more requests than a page looks at.
+func (f *office) addSource(s *site) {
+	f.Helper()
+	client := f.o.Post("/v1/scim-clients", stack.Object{"name": "Okta", "provider": "okta"}).Text("id")
+	f.names["source"], f.names["token"] = client, f.o.Post("/v1/scim-clients/"+client+"/tokens", stack.Object{}).Text("id")
+	for n := range 300 {
+		r := directory.ScimRequest{At: time.Now().Add(-time.Duration(n) * time.Minute), TokenID: directory.ScimTokenID(f.names["token"]), Method: http.MethodPatch, Status: http.StatusOK,
+			UserID: s.users[n%len(s.users)], Path: "/Users/" + string(s.users[n%len(s.users)]), Changed: []string{"department"}}
+		f.do(f.raw.ScimClients.LogScimRequest(f.Context(), directory.ScimClientID(client), &r, directory.ScimCount{}))
+	}
 }
 
 // How long an office waits for what is under way, and how often it looks.
@@ -344,7 +357,7 @@ func (f *office) get(path string) (*http.Response, string) {
 func (f *office) addresses() []string {
 	f.Helper()
 	explain := "/explain?connection=" + f.conn
-	things := map[string]string{"connections": f.conn, "runs": f.names["held"], "users": f.names["user"], "groups": f.names["group"], "jobs": f.names["job"],
+	things := map[string]string{"connections": f.conn, "runs": f.names["held"], "users": f.names["user"], "groups": f.names["group"], "jobs": f.names["job"], "sources": f.names["source"], "tokens": f.names["token"],
 		"members": f.names["user"], "problems": officeProblem, "protection": string(accountID(0))}
 	var list []string
 	for _, r := range console.Routes() {
