@@ -60,8 +60,11 @@ type Console struct {
 	marks  marks
 	issuer described
 
-	markWait time.Duration
+	patience patience
 }
+
+// patience is for how long a page waits for others, of which a test has more than a browser.
+type patience struct{ mark, page, file time.Duration }
 
 // New returns a Console.
 func New(cfg Config) (*Console, error) {
@@ -84,10 +87,10 @@ func New(cfg Config) (*Console, error) {
 	if cfg.RequestID != nil {
 		cfg.Log = slog.New(requestLog{cfg.Log.Handler(), cfg.RequestID})
 	}
-	c := &Console{cfg: cfg, secure: u.Scheme == "https", markWait: markWait,
+	c := &Console{cfg: cfg, secure: u.Scheme == "https", patience: patience{markWait, pageTime, fileTime},
 		login: &http.Client{Transport: cfg.Login, Timeout: pageTime, CheckRedirect: noRedirect},
-		api:   &http.Client{Transport: cfg.API, Timeout: pageTime, CheckRedirect: noRedirect},
-		files: &http.Client{Transport: cfg.API, Timeout: fileTime, CheckRedirect: noRedirect},
+		api:   &http.Client{Transport: cfg.API, CheckRedirect: noRedirect}, // within the time of its page
+		files: &http.Client{Transport: cfg.API, CheckRedirect: noRedirect},
 	}
 	mux := http.NewServeMux()
 	for _, r := range routes {

@@ -126,7 +126,7 @@ func (v *visit) needsYou() g.Node {
 	if v.mark == nil {
 		return nil
 	}
-	late := time.NewTimer(v.c.markWait)
+	late := time.NewTimer(v.c.patience.mark)
 	defer late.Stop()
 	var one mark
 	select {

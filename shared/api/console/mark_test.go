@@ -128,7 +128,7 @@ func TestMarkIsLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := runWorld(t, directory.RunHeld)
-		w.c.markWait = markWait
+		w.c.patience.mark = markWait
 		w.tell(map[string]any{"GET /v1/attention": func(r *http.Request) any {
 			<-r.Context().Done()
 			return nil

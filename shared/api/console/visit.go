@@ -43,9 +43,9 @@ type answer interface{ write(v *visit) }
 // serve answers the requests of a route.
 func (c *Console) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		most := pageTime
+		most := c.patience.page
 		if rt.file {
-			most = fileTime
+			most = c.patience.file
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), most)
 		defer cancel()

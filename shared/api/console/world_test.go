@@ -148,7 +148,7 @@ func newWorld(t *testing.T, scopes ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.c.markWait = time.Minute // a page of a test has its mark, however busy the machine is
+	w.c.patience = patience{time.Hour, time.Hour, time.Hour} // a page of a test has all that it asks for, however busy the machine is
 	return w
 }
 
