@@ -14,6 +14,7 @@ import (
 )
 
 // What anybody can ask of the identity platform.
+
 // TestFirstKey: whoever comes at once to a new simulator finds one key, the one of the
 // process, which is not made while they wait. A rotation brings another one.
 func TestFirstKey(t *testing.T) {
