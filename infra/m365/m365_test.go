@@ -41,22 +41,28 @@ func start(t *testing.T, args ...string) (base string, out *console, stop func()
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	out = &console{}
-	done := make(chan error, 1)
+	var err error
+	done := make(chan struct{})
 	go func() {
-		done <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), func(string) string { return "" }, out)
+		defer close(done)
+		err = run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), func(string) string { return "" }, out)
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-done; err != nil {
+		if <-done; err != nil {
 			t.Errorf("run() = %v after it was stopped, want nil", err)
 		}
 	})
 	t.Cleanup(stop)
-	for range 500 {
+	for running := true; running; {
 		if m := addressPattern.FindStringSubmatch(out.String()); m != nil {
 			return m[1], out, stop
 		}
-		time.Sleep(20 * time.Millisecond)
+		select {
+		case <-done:
+			running = false
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 	t.Fatalf("no address was printed:\n%s", out)
 	return "", nil, nil

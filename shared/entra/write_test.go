@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bindery/shared/directory"
@@ -330,13 +331,16 @@ func TestWriteDeadlines(t *testing.T) {
 	if _, err := w.tenant.Write(late, []directory.Write{creation("new")}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Write after cancelling = %v", err)
 	}
-	w.fault(entratest.Fault{Kind: "slow", Path: "batch", Seconds: 20, When: "after", Times: 1})
-	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := w.tenant.Write(soon, []directory.Write{creation("new")})
-	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, directory.ErrUnverified) || errors.Is(err, directory.ErrNotSent) {
-		t.Errorf("Write past its deadline = %v, want it unverified", err)
-	}
+	synctest.Test(t, func(t *testing.T) { // the time passes on the way, not before it is sent
+		w := newWorld(t, 0)
+		w.fault(entratest.Fault{Kind: "slow", Path: "batch", Seconds: 20, When: "after", Times: 1})
+		soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		_, err := w.tenant.Write(soon, []directory.Write{creation("new")})
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, directory.ErrUnverified) || errors.Is(err, directory.ErrNotSent) {
+			t.Errorf("Write past its deadline = %v, want it unverified", err)
+		}
+	})
 	refused, err := New(Config{BaseURL: "http://127.0.0.1:1/v1.0"})
 	if err != nil {
 		t.Fatal(err)

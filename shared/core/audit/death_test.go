@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bindery/shared/directory"
@@ -133,50 +134,53 @@ func TestALargeRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	w := newWorld(t)
-	var r store.RunRecord
-	const chunks, size = 20, 500
-	for chunk := range chunks {
-		changes := edits(size, func(i int) string { return fmt.Sprintf("usr_%d", chunk*size+i) })
-		if chunk == 0 {
-			r = w.begin(changes...)
-		} else {
-			w.must(w.store.Runs.AppendChunk(t.Context(), &w.lease, &r, changes))
+	// A step of a job has a minute at most. Here none passes, whatever the machine.
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var r store.RunRecord
+		const chunks, size = 20, 500
+		for chunk := range chunks {
+			changes := edits(size, func(i int) string { return fmt.Sprintf("usr_%d", chunk*size+i) })
+			if chunk == 0 {
+				r = w.begin(changes...)
+			} else {
+				w.must(w.store.Runs.AppendChunk(t.Context(), &w.lease, &r, changes))
+			}
+			w.apply(&r, chunk, 0, 20, changes)
+			w.hold()
+			fresh, err := w.store.Runs.Run(t.Context(), r.ID)
+			w.must(err)
+			r = fresh
 		}
-		w.apply(&r, chunk, 0, 20, changes)
-		w.hold()
-		fresh, err := w.store.Runs.Run(t.Context(), r.ID)
-		w.must(err)
-		r = fresh
-	}
-	w.end(&r, directory.RunDone)
-	c, _ := w.chain()
-	w.must(c.LinkRuns(t.Context(), w.conn.ID))
-	l, err := w.store.Chains.Link(t.Context(), string(w.conn.ID), 1)
-	if err != nil || l.Entries != chunks*size || l.Parts != 5 {
-		t.Fatalf("link = %+v, %v", l.ChainStatement, err)
-	}
-	if job, codes := w.verify(VerifyRequest{}); len(codes) != 0 || job.Counts["entries"] != chunks*size {
-		t.Errorf("verify = %v, %v", codes, job.Counts)
-	}
-	// Its export comes in parts.
-	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store)}
-	var parts []ExportedLink
-	for next := ""; ; {
-		list, more, err := v.Links(t.Context(), string(w.conn.ID), next, 2)
-		w.must(err)
-		parts = append(parts, list...)
-		if next = more; next == "" {
-			break
+		w.end(&r, directory.RunDone)
+		c, _ := w.chain()
+		w.must(c.LinkRuns(t.Context(), w.conn.ID))
+		l, err := w.store.Chains.Link(t.Context(), string(w.conn.ID), 1)
+		if err != nil || l.Entries != chunks*size || l.Parts != 5 {
+			t.Fatalf("link = %+v, %v", l.ChainStatement, err)
 		}
-	}
-	n := 0
-	for _, p := range parts {
-		n += len(p.Leaves)
-	}
-	if len(parts) != 5 || n != chunks*size {
-		t.Errorf("exported in %d parts with %d leaves", len(parts), n)
-	}
+		if job, codes := w.verify(VerifyRequest{}); len(codes) != 0 || job.Counts["entries"] != chunks*size {
+			t.Errorf("verify = %v, %v", codes, job.Counts)
+		}
+		// Its export comes in parts.
+		v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store)}
+		var parts []ExportedLink
+		for next := ""; ; {
+			list, more, err := v.Links(t.Context(), string(w.conn.ID), next, 2)
+			w.must(err)
+			parts = append(parts, list...)
+			if next = more; next == "" {
+				break
+			}
+		}
+		n := 0
+		for _, p := range parts {
+			n += len(p.Leaves)
+		}
+		if len(parts) != 5 || n != chunks*size {
+			t.Errorf("exported in %d parts with %d leaves", len(parts), n)
+		}
+	})
 }
 
 // blind is a table of which some read fails: the n-th one from now on.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bindery/shared/core/runs"
@@ -64,19 +65,23 @@ func (w *world) amidEdit(u directory.User, at moment, do func(renewed bool)) (ca
 	return calls
 }
 
-// eachMoment are all moments of an edit, each in a world of its own.
+// eachMoment are all moments of an edit, each in a world of its own. No time passes in
+// them: whether the lease is renewed before the sending follows from how long ago it was,
+// and each edit is to make the calls that the first one made.
 func eachMoment(t *testing.T, do func(w *world, ann directory.User, at moment)) {
-	w, ann := editWorld(t)
-	count := w.amidEdit(ann, moment{}, nil)
-	if count < 8 {
-		t.Fatalf("an edit makes %d calls of the table", count)
-	}
-	for _, after := range []bool{false, true} {
-		for n := range count {
-			w, ann := editWorld(t)
-			do(w, ann, moment{n + 1, after})
+	synctest.Test(t, func(t *testing.T) {
+		w, ann := editWorld(t)
+		count := w.amidEdit(ann, moment{}, nil)
+		if count < 8 {
+			t.Fatalf("an edit makes %d calls of the table", count)
 		}
-	}
+		for _, after := range []bool{false, true} {
+			for n := range count {
+				w, ann := editWorld(t)
+				do(w, ann, moment{n + 1, after})
+			}
+		}
+	})
 }
 
 // wantNothingOpen demands that all runs have ended, and that the lease is free and has
@@ -121,15 +126,15 @@ func TestAskedAmidAnEdit(t *testing.T) {
 	eachMoment(t, func(w *world, ann directory.User, at moment) {
 		var made store.RunRecord
 		w.amidEdit(ann, at, func(bool) { made = w.asked() })
-		l, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
+		l, _, err := w.store.Leases.PeekLease(w.Context(), w.conn.ID)
 		w.do(err)
-		if r, err := w.store.Runs.Run(t.Context(), made.ID); err != nil || !r.State.Ended() && l.NoneOpen() {
-			t.Errorf("%v: %v, the run is %s, none open at %v", at, err, r.State, l.NoneOpenAt)
+		if r, err := w.store.Runs.Run(w.Context(), made.ID); err != nil || !r.State.Ended() && l.NoneOpen() {
+			w.Errorf("%v: %v, the run is %s, none open at %v", at, err, r.State, l.NoneOpenAt)
 		}
 		w.settle()
 		w.wantNothingOpen(at)
 		if made, told := w.updatesTo("New"); made != 1 || told != 1 {
-			t.Errorf("%v: made %d times, told %d times", at, made, told)
+			w.Errorf("%v: made %d times, told %d times", at, made, told)
 		}
 	})
 }
@@ -148,7 +153,7 @@ func TestCancelledAmidAnEdit(t *testing.T) {
 		w.settle()
 		w.wantNothingOpen(at)
 		if made, told := w.updatesTo("New"); made > 1 || told != made {
-			t.Errorf("%v: made %d times, told %d times", at, made, told)
+			w.Errorf("%v: made %d times, told %d times", at, made, told)
 		}
 	})
 	if cancelled == 0 {
@@ -164,17 +169,17 @@ func TestDeactivatedAmidAnEdit(t *testing.T) {
 		department := func() any { return w.account("ann@" + simDomain)["department"] }
 		var then any
 		w.amidEdit(ann, at, func(renewed bool) {
-			_, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID)
+			_, _, err := w.store.Connections.DeactivateConnection(w.Context(), directory.AuditEvent{}, w.conn.ID)
 			if w.do(err); !renewed {
 				then = department()
 			}
 		})
 		if got := department(); then != nil && got != then {
-			t.Errorf("%v: sent after it was done: %v", at, got)
+			w.Errorf("%v: sent after it was done: %v", at, got)
 		}
 		w.decideOpen(func(r *store.RunRecord) { runs.EndDeactivated(r, w.now()) })
 		var err error
-		w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
+		w.conn, err = w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 			c.Status = directory.StatusActive
 			return nil
 		})
@@ -283,7 +288,7 @@ func TestSettingsAmidAnEdit(t *testing.T) {
 		for _, young := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, young %t", name, young), func(t *testing.T) {
 				t.Parallel()
-				testSettingsAmidAnEdit(t, change, young)
+				synctest.Test(t, func(t *testing.T) { testSettingsAmidAnEdit(t, change, young) }) // as in eachMoment
 			})
 		}
 	}

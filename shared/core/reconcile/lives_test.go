@@ -197,7 +197,7 @@ func TestDeactivationAmongWorkers(t *testing.T) {
 	for i := 0; i < len(users); i += 10 {
 		w.bind(users[i : i+10]...)
 	}
-	watch := &afterEpoch{next: w.port.rt, w: w}
+	watch := &afterEpoch{next: w.port.rt, third: make(chan struct{}), begins: make(chan struct{})}
 	w.port.rt = watch
 	w.flow(1, 20) // of several requests that one renewal has covered, each may be begun late on a busy machine
 	var workers sync.WaitGroup
@@ -212,9 +212,8 @@ func TestDeactivationAmongWorkers(t *testing.T) {
 			}
 		})
 	}
-	for watch.begun.Load() < 3 {
-		time.Sleep(time.Millisecond)
-	}
+	<-watch.third
+	close(watch.begins)
 	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -101,19 +101,27 @@ func (e *exclusive) count(worker, n int) {
 	e.most = max(e.most, len(e.open))
 }
 
-// afterEpoch counts batches that are begun, and those after a deactivation.
+// afterEpoch counts batches that are begun, and those after a deactivation. From the third
+// on they wait until that has begun: without it quick workers are done before it.
 type afterEpoch struct {
 	next         http.RoundTripper
-	w            *world
+	third        chan struct{} // closed when it is begun
+	begins       chan struct{} // closed when the deactivation begins
 	passed       atomic.Bool
 	begun, after atomic.Int32
 }
 
 func (a *afterEpoch) RoundTrip(r *http.Request) (*http.Response, error) {
 	if writes(r) {
-		a.begun.Add(1)
+		n := a.begun.Add(1)
 		if a.passed.Load() {
 			a.after.Add(1)
+		}
+		if n == 3 {
+			close(a.third)
+		}
+		if n >= 3 {
+			<-a.begins
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

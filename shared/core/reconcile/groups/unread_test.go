@@ -198,35 +198,36 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 // TestAlreadyAfterThrottling: that a request was turned away unread does not make ours
 // what others gave meanwhile.
 func TestAlreadyAfterThrottling(t *testing.T) {
-	t.Parallel()
-	w, users := bound(t, 1)
-	sales := w.export("Sales")
-	w.sync()
-	w.calm()
-	rt, sent := w.rt, 0
-	w.rt = roundTripper(func(r *http.Request) (*http.Response, error) {
-		var body []byte
-		if r.Body != nil {
-			body, _ = io.ReadAll(r.Body)
-			r.Body = io.NopCloser(bytes.NewReader(body))
+	still(t, func(t *testing.T) {
+		w, users := bound(t, 1)
+		sales := w.export("Sales")
+		w.sync()
+		w.calm()
+		rt, sent := w.rt, 0
+		w.rt = roundTripper(func(r *http.Request) (*http.Response, error) {
+			var body []byte
+			if r.Body != nil {
+				body, _ = io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+			}
+			if !strings.Contains(string(body)+r.URL.Path, "/members/$ref") {
+				return rt.RoundTrip(r)
+			}
+			if sent++; sent > 1 {
+				return rt.RoundTrip(r)
+			}
+			w.byHand(sales, users[0].Email, true)
+			return &http.Response{
+				StatusCode: http.StatusTooManyRequests, Request: r, Header: http.Header{"Retry-After": {"2"}},
+				Body: io.NopCloser(strings.NewReader(`{"error": {"code": "TooManyRequests", "message": "Too many requests"}}`)),
+			}, nil
+		})
+		ref := w.add(sales, users...)[0]
+		w.sync()
+		if b := w.record(ref); b.Status != directory.BindingInSync || b.Created || sent != 2 {
+			t.Errorf("after %d requests the record of the membership is %+v", sent, b)
 		}
-		if !strings.Contains(string(body)+r.URL.Path, "/members/$ref") {
-			return rt.RoundTrip(r)
-		}
-		if sent++; sent > 1 {
-			return rt.RoundTrip(r)
-		}
-		w.byHand(sales, users[0].Email, true)
-		return &http.Response{
-			StatusCode: http.StatusTooManyRequests, Request: r, Header: http.Header{"Retry-After": {"2"}},
-			Body: io.NopCloser(strings.NewReader(`{"error": {"code": "TooManyRequests", "message": "Too many requests"}}`)),
-		}, nil
 	})
-	ref := w.add(sales, users...)[0]
-	w.sync()
-	if b := w.record(ref); b.Status != directory.BindingInSync || b.Created || sent != 2 {
-		t.Errorf("after %d requests the record of the membership is %+v", sent, b)
-	}
 }
 
 // TestAbsentTooSoon: that Microsoft does not know a membership moments after we gave it

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bindery/shared/core/reconcile"
@@ -113,43 +114,46 @@ func TestParts(t *testing.T) {
 // tenant's; of few, and of those whom it does not show, one by one.
 func TestManyAreListed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.do(w.sim.SetLicence(simTenant, entratest.LicenceSpec{SKUPartNumber: partE3, Enabled: 1000}))
-	var names []string
-	for n := range worthListing + 20 {
-		names = append(names, fmt.Sprintf("user%03d", n))
-	}
-	users := w.people(names...)
-	read := func() (pages, single int) {
-		for _, r := range w.sim.Requests() {
-			switch rest, of := strings.CutPrefix(r.Path, "/users"); {
-			case r.Method != http.MethodGet || !of || !strings.Contains(rest, "licenseAssignmentStates"):
-			case strings.HasPrefix(rest, "?"):
-				pages++
-			default:
-				single++
-			}
+	// No time passes: in flights that take long fewer changes go, and more flights read anew.
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.do(w.sim.SetLicence(simTenant, entratest.LicenceSpec{SKUPartNumber: partE3, Enabled: 1000}))
+		var names []string
+		for n := range worthListing + 20 {
+			names = append(names, fmt.Sprintf("user%03d", n))
 		}
-		return pages, single
-	}
-	for _, u := range users {
-		w.license(u, w.rule(partE3))
-	}
-	w.sim.ResetRequests()
-	w.sync()
-	if pages, single := read(); pages != 1 || single != 0 {
-		t.Errorf("%d accounts were read by %d pages and %d questions, want one page", len(users), pages, single)
-	}
-	for _, u := range users {
-		w.wants(u, partE3)
-	}
-	w.pass(time.Hour)
-	for _, u := range users[:5] {
-		w.license(u)
-	}
-	w.sim.ResetRequests()
-	w.sync()
-	if pages, single := read(); pages != 0 || single != 5 {
-		t.Errorf("five accounts were read by %d pages and %d questions, want five questions", pages, single)
-	}
+		users := w.people(names...)
+		read := func() (pages, single int) {
+			for _, r := range w.sim.Requests() {
+				switch rest, of := strings.CutPrefix(r.Path, "/users"); {
+				case r.Method != http.MethodGet || !of || !strings.Contains(rest, "licenseAssignmentStates"):
+				case strings.HasPrefix(rest, "?"):
+					pages++
+				default:
+					single++
+				}
+			}
+			return pages, single
+		}
+		for _, u := range users {
+			w.license(u, w.rule(partE3))
+		}
+		w.sim.ResetRequests()
+		w.sync()
+		if pages, single := read(); pages != 1 || single != 0 {
+			t.Errorf("%d accounts were read by %d pages and %d questions, want one page", len(users), pages, single)
+		}
+		for _, u := range users {
+			w.wants(u, partE3)
+		}
+		w.pass(time.Hour)
+		for _, u := range users[:5] {
+			w.license(u)
+		}
+		w.sim.ResetRequests()
+		w.sync()
+		if pages, single := read(); pages != 0 || single != 5 {
+			t.Errorf("five accounts were read by %d pages and %d questions, want five questions", pages, single)
+		}
+	})
 }

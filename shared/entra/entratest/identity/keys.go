@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -30,16 +31,19 @@ type signingKey struct {
 	key *rsa.PrivateKey
 }
 
-// newSigningKey makes a 2048-bit key.
-func newSigningKey(now time.Time) (*signingKey, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return nil, err
-	}
+// firstKey is what every simulator of a process signs with until its keys are rotated. To
+// find the primes takes from a tenth of a second to many, by chance and by what else the
+// machine does: no first sign-in waits for it again, and whoever signs in has a deadline.
+var firstKey = sync.OnceValues(newKey)
+
+func newKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }
+
+// signingKeyOf is a 2048-bit key as it is kept.
+func signingKeyOf(key *rsa.PrivateKey, now time.Time) *signingKey {
 	sum := sha256.Sum256(key.N.Bytes())
 	return &signingKey{
 		ID: base64url.EncodeToString(sum[:20]), DER: x509.MarshalPKCS1PrivateKey(key), Created: now, key: key,
-	}, nil
+	}
 }
 
 func (k *signingKey) parse() (err error) {

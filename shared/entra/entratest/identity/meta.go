@@ -72,38 +72,46 @@ func (s *Platform) serveKeys(w http.ResponseWriter, r *http.Request, segment str
 	s.writeIdentityJSON(w, r, http.StatusOK, map[string]any{"keys": keys})
 }
 
-// signingKey returns the key that signs now, and makes the first one.
+// signingKey returns the key that signs now, and the first one at first.
 func (s *Platform) signingKey() (*signingKey, error) {
 	s.memory.mu.Lock()
-	if n := len(s.memory.keys); n > 0 {
-		defer s.memory.mu.Unlock()
-		return s.memory.keys[n-1], nil
-	}
+	keys := s.memory.keys
 	s.memory.mu.Unlock()
-	if _, err := s.RotateKeys(false); err != nil {
+	if n := len(keys); n > 0 {
+		return keys[n-1], nil
+	}
+	first, err := firstKey()
+	if err != nil {
 		return nil, err
 	}
-	s.memory.mu.Lock()
-	defer s.memory.mu.Unlock()
-	return s.memory.keys[len(s.memory.keys)-1], nil
+	k := signingKeyOf(first, s.state.Now())
+	return k, s.signWith(k, false)
 }
 
 // RotateKeys signs from now on with a new key. With retire the old ones vanish
 // from the key document at once, as after a compromise; otherwise they stay. It
 // returns the new key's kid.
 func (s *Platform) RotateKeys(retire bool) (string, error) {
-	k, err := newSigningKey(s.state.Now())
+	key, err := newKey()
 	if err != nil {
 		return "", err
 	}
+	k := signingKeyOf(key, s.state.Now())
+	return k.ID, s.signWith(k, retire)
+}
+
+// signWith signs from now on with a key. One that several sign-ins bring at once is kept once.
+func (s *Platform) signWith(k *signingKey, retire bool) error {
 	s.memory.mu.Lock()
 	if retire {
 		s.memory.keys = nil
 	}
-	s.memory.keys = append(slices.Clone(s.memory.keys), k)
+	if !slices.ContainsFunc(s.memory.keys, func(other *signingKey) bool { return other.ID == k.ID }) {
+		s.memory.keys = append(slices.Clone(s.memory.keys), k)
+	}
 	keys := s.memory.keys
 	s.memory.mu.Unlock()
-	return k.ID, s.persistKeys(keys)
+	return s.persistKeys(keys)
 }
 
 // serveLogout ends a browser session, of which there are none: it only sends the

@@ -2,7 +2,9 @@ package identity_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -12,6 +14,38 @@ import (
 )
 
 // What anybody can ask of the identity platform.
+
+// TestFirstKey: whoever comes at once to a new simulator finds one key, the one of the
+// process, which is not made while they wait. A rotation brings another one.
+func TestFirstKey(t *testing.T) {
+	t.Parallel()
+	w, other := newWorld(t), newWorld(t)
+	kids := func(w *world) (list []string) {
+		var keys struct{ Keys []struct{ Kid string } }
+		r, _ := http.NewRequest("GET", testBase+"/"+testTenant+"/discovery/v2.0/keys", nil)
+		if status := w.fetch(r, &keys); status != 200 {
+			t.Errorf("the key document answered %d", status)
+		}
+		for _, k := range keys.Keys {
+			list = append(list, k.Kid)
+		}
+		return list
+	}
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() { kids(w) })
+	}
+	group.Wait()
+	first := kids(w)
+	if len(first) != 1 || !slices.Equal(kids(other), first) {
+		t.Errorf("the keys are %v, and of another simulator %v, want one", first, kids(other))
+	}
+	next, err := w.s.RotateKeys(false)
+	if got := kids(w); err != nil || !slices.Equal(got, append(first, next)) || next == first[0] {
+		t.Errorf("rotated to %s, the keys are %v, %v", next, got, err)
+	}
+}
+
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
