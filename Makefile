@@ -71,10 +71,10 @@ test-api: sdk-notice ## three minutes of requests that Schemathesis makes up fro
 	@if ! command -v python3 >/dev/null; then echo "test-api: skipped, it needs python3"; [ "$${CI:-}" != true ]; exit; fi; \
 	$(MAKE) --no-print-directory $(BUILD)/schemathesis/ready-$(SCHEMATHESIS); \
 	BINDERY_SCHEMATHESIS='$(abspath $(BUILD))/schemathesis/bin/st' BINDERY_SCHEMATHESIS_SECONDS='$(FOR)' \
-	  $(GO) test ./infra/local -run '^TestSchemathesis$$' -count=1 -v -timeout 20m
+	  $(GO) test ./infra/local -run '^TestSchemathesis$$' -count=1 -v -timeout $(PATIENCE)
 
 test-aws: sdk-notice ## the same contracts on DynamoDB Local, ElasticMQ and moto (needs Java, Maven and Python)
-	@infra/aws-local/with.sh test-aws bash -euc '$(GO) test -count=1 $(AWS_PACKAGES); $(GO) test -count=1 $(AWS_JOBS)'
+	@infra/aws-local/with.sh test-aws bash -euc '$(GO) test -count=1 -timeout $(PATIENCE) $(AWS_PACKAGES); $(GO) test -count=1 -timeout $(PATIENCE) $(AWS_JOBS)'
 
 # The test binary is run by itself, so that the story is seen while it is played.
 test-lambda: sdk-notice ## the demo's story over the seven real binaries as on Lambda, each call held to its role (needs Java, Maven and Python)
@@ -82,7 +82,7 @@ test-lambda: sdk-notice ## the demo's story over the seven real binaries as on L
 
 lambda-story: build
 	@$(GO) test -c -o $(BUILD)/lambda.test ./infra/demo
-	@cd infra/demo && BINDERY_LAMBDAS=$(abspath $(BUILD)) $(abspath $(BUILD))/lambda.test -test.run '^TestLambdas$$' -test.timeout 20m
+	@cd infra/demo && BINDERY_LAMBDAS=$(abspath $(BUILD)) $(abspath $(BUILD))/lambda.test -test.run '^TestLambdas$$' -test.timeout $(PATIENCE)
 
 # What axe-core finds on a page is a defect of it. The script comes in a wheel, and is
 # never committed.
@@ -96,7 +96,7 @@ test-browser: sdk-notice ## click through the authorisation and the console in a
 	if [ -z "$$browser" ]; then echo "test-browser: skipped, no chromium found; set BINDERY_BROWSER to its path"; [ "$${CI:-}" != true ]; exit; fi; \
 	axe=; if command -v python3 >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/axe/axe.min.js; axe=$(abspath $(BUILD))/axe/axe.min.js; \
 	else echo "test-browser: without axe, it needs python3"; [ "$${CI:-}" != true ] || exit 1; fi; \
-	BINDERY_BROWSER="$$browser" BINDERY_AXE="$$axe" $(GO) test ./infra/local -run Browser -count=1 -v
+	BINDERY_BROWSER="$$browser" BINDERY_AXE="$$axe" $(GO) test ./infra/local -run Browser -count=1 -v -timeout $(PATIENCE)
 
 screens: sdk-notice ## take the README's pictures of the console anew (needs chromium)
 	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome)}; \
