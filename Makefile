@@ -77,7 +77,7 @@ test-api: sdk-notice ## three minutes of requests that Schemathesis makes up fro
 	@if ! command -v python3 >/dev/null; then echo "test-api: skipped, it needs python3"; [ "$${CI:-}" != true ]; exit; fi; \
 	$(MAKE) --no-print-directory $(BUILD)/schemathesis/ready-$(SCHEMATHESIS); \
 	BINDERY_SCHEMATHESIS='$(abspath $(BUILD))/schemathesis/bin/st' BINDERY_SCHEMATHESIS_SECONDS='$(FOR)' \
-	  $(GO) test ./infra/local -run '^TestSchemathesis$$' -count=1 -v -timeout 20m
+	  $(GO) test ./infra/local -run '^TestSchemathesis$$' -count=1 -v -timeout $(PATIENCE)
 
 $(BUILD)/scim/ready-$(SCIM_TESTER)-$(SCIM_CLI)-$(SCIM_CLIENT)-$(SCIM_SANITY):
 	@rm -rf $(BUILD)/scim; python3 -m venv $(BUILD)/scim
@@ -107,11 +107,11 @@ test-scim: sdk-notice ## hold SCIM to the RFCs by testers and clients that other
 	else missing "Microsoft's collection" npm; fi; \
 	if command -v java >/dev/null && java --list-modules | grep '^jdk.compiler@' >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/scim-java/ready-$(SCIM_SDK); java='$(abspath $(BUILD))/scim-java/lib'; \
 	else missing "UnboundID's client" 'a JDK and mvn'; fi; \
-	BINDERY_SCIM_TOOLS="$$python" BINDERY_NEWMAN="$$newman" BINDERY_SCIM_JAVA="$$java" $(GO) test ./infra/local -run '^TestScim(Tools|Tokens|Postman|Java)$$' -count=1 -v
+	BINDERY_SCIM_TOOLS="$$python" BINDERY_NEWMAN="$$newman" BINDERY_SCIM_JAVA="$$java" $(GO) test ./infra/local -run '^TestScim(Tools|Tokens|Postman|Java)$$' -count=1 -v -timeout $(PATIENCE)
 
 test-aws: sdk-notice ## the same contracts on DynamoDB Local, ElasticMQ and moto (needs Java, Maven and Python)
 	@export BINDERY_NEWMAN=; if [ -f $(BUILD)/newman/ready-$(NEWMAN) ]; then BINDERY_NEWMAN='$(abspath $(BUILD))/newman/node_modules/.bin/newman'; fi; \
-	infra/aws-local/with.sh test-aws bash -euc '$(GO) test -count=1 $(AWS_PACKAGES); $(GO) test -count=1 $(AWS_JOBS)'
+	infra/aws-local/with.sh test-aws bash -euc '$(GO) test -count=1 -timeout $(PATIENCE) $(AWS_PACKAGES); $(GO) test -count=1 -timeout $(PATIENCE) $(AWS_JOBS)'
 
 # The test binary is run by itself, so that the story is seen while it is played.
 test-lambda: sdk-notice ## the demo's story over the eight real binaries as on Lambda, each call held to its role (needs Java, Maven and Python)
@@ -119,7 +119,7 @@ test-lambda: sdk-notice ## the demo's story over the eight real binaries as on L
 
 lambda-story: build
 	@$(GO) test -c -o $(BUILD)/lambda.test ./infra/demo
-	@cd infra/demo && BINDERY_LAMBDAS=$(abspath $(BUILD)) $(abspath $(BUILD))/lambda.test -test.run '^TestLambdas$$' -test.timeout 20m
+	@cd infra/demo && BINDERY_LAMBDAS=$(abspath $(BUILD)) $(abspath $(BUILD))/lambda.test -test.run '^TestLambdas$$' -test.timeout $(PATIENCE)
 
 # What axe-core finds on a page is a defect of it. The script comes in a wheel, and is
 # never committed.
@@ -133,7 +133,7 @@ test-browser: sdk-notice ## click through the authorisation and the console in a
 	if [ -z "$$browser" ]; then echo "test-browser: skipped, no chromium found; set BINDERY_BROWSER to its path"; [ "$${CI:-}" != true ]; exit; fi; \
 	axe=; if command -v python3 >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/axe/axe.min.js; axe=$(abspath $(BUILD))/axe/axe.min.js; \
 	else echo "test-browser: without axe, it needs python3"; [ "$${CI:-}" != true ] || exit 1; fi; \
-	BINDERY_BROWSER="$$browser" BINDERY_AXE="$$axe" $(GO) test ./infra/local -run Browser -count=1 -v
+	BINDERY_BROWSER="$$browser" BINDERY_AXE="$$axe" $(GO) test ./infra/local -run Browser -count=1 -v -timeout $(PATIENCE)
 
 screens: sdk-notice ## take the README's pictures of the console anew (needs chromium)
 	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome)}; \
