@@ -190,9 +190,6 @@ func (s *Pushes) push(ctx context.Context, by directory.Caller, c *directory.Sci
 	if p.ExternalID != now.Document.ExternalID && (u.ExternalID == "" || u.ExternalID == now.Document.ExternalID) {
 		want["externalId"] = p.ExternalID
 	}
-	if _, said := want["userName"]; !said && want["email"] != "" {
-		want["userName"] = u.UserName // which is the client's to say: it does not follow the address
-	}
 	taken, err := s.take(ctx, c, &u, want, by.WritesAs())
 	if err != nil {
 		return PushResult{}, err
@@ -203,6 +200,9 @@ func (s *Pushes) push(ctx context.Context, by directory.Caller, c *directory.Sci
 	}
 	if _, err := taken.edit.apply(&u, by.WritesAs()); err != nil {
 		return PushResult{}, err
+	}
+	if _, said := want["userName"]; !said {
+		u.UserName = now.User.UserName // which is the client's to say: it does not follow the address
 	}
 	for _, path := range now.Document.Kept {
 		if _, said := want[path]; !said && !slices.Contains(taken.kept, path) {
@@ -298,6 +298,8 @@ func (s *Pushes) take(ctx context.Context, client *directory.ScimClient, u *dire
 			}
 			t.notes = append(t.notes, fmt.Sprintf("%s: not taken, owned by %s", path, owner))
 			continue
+		case path != "state" && c.text != "" && value(&u.Profile, path) == c.text:
+			continue // it is no change, and makes nobody its owner; a state is decided even so
 		case path == "managerId" && c.text != "":
 			there, err := s.living(ctx, client, directory.UserID(c.text))
 			if err != nil {
