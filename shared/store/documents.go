@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -48,7 +49,8 @@ func (e *ExternalIDTaken) Unwrap() error { return directory.ErrConflict }
 // DocumentEdit is a document that is to be written with its user or group.
 type DocumentEdit struct {
 	Old, New *Document // Old is as it was read, of version 0 where there is none
-	// Freed had the externalId, and may lose it: it is no more, or a group that is deleted.
+	// Freed is, for a user or a group that is made, who had the externalId and may lose it:
+	// it is no more, or a group that is deleted. For one that is there it is looked up.
 	Freed directory.MemberRef
 }
 
@@ -108,9 +110,10 @@ func decodeDocument(it table.Item) (Document, error) {
 // are one (RFC 7643, 3.1). external is the place among them of the write that takes the
 // externalId, or -1.
 //
-// While a group is deleted another one may get its externalId. When it returns it takes that
-// again, unless the other one lives.
-func (d *db) documentWrites(ctx context.Context, e *DocumentEdit, at time.Time, wasListed, listed bool) (writes []table.Write, external int, err error) {
+// While a user or a group is deleted, another one that is there may get its externalId, and
+// of groups one that is made: a user who is made with it is the deleted one coming back. Who
+// returns takes it again, unless the other one lives.
+func (d *db) documentWrites(ctx context.Context, e *DocumentEdit, at time.Time, made, wasListed, listed bool) (writes []table.Write, external int, err error) {
 	next := e.New
 	next.Version, next.Updated = e.Old.Version+1, at
 	if e.Old.Version == 0 {
@@ -122,7 +125,7 @@ func (d *db) documentWrites(ctx context.Context, e *DocumentEdit, at time.Time, 
 	returns := e.Old.Version > 0 && !wasListed && listed
 	if next.ExternalID != "" && (next.ExternalID != e.Old.ExternalID || returns) {
 		freed := e.Freed
-		if returns || e.Old.Version > 0 && next.Of.Type == directory.MemberGroup {
+		if !made {
 			if _, freed, err = d.externalIDOf(ctx, next); err != nil {
 				return nil, -1, err
 			}
@@ -146,13 +149,12 @@ func (d *db) documentWrites(ctx context.Context, e *DocumentEdit, at time.Time, 
 }
 
 // takeExternalID are the writes by which a document's externalId leads to its user or
-// group. freed had it, and may lose it: it is no more, or a group that is deleted. Should
-// that one come back at this moment, nothing is written.
+// group. freed had it, and may lose it as long as it is deleted, or no more. Should that one
+// come back at this moment, nothing is written.
 func (d *db) takeExternalID(ctx context.Context, doc *Document, freed directory.MemberRef) ([]table.Write, error) {
 	may := [][]table.Test{{table.StringIs(strOf, memberName(doc.Of))}}
 	var watched []table.Write
 	if freed != (directory.MemberRef{}) {
-		may = append(may, []table.Test{table.StringIs(strOf, memberName(freed))})
 		k := documentKey(doc.Client, freed)
 		it, found, err := d.find(ctx, k)
 		if err != nil {
@@ -160,6 +162,13 @@ func (d *db) takeExternalID(ctx context.Context, doc *Document, freed directory.
 		}
 		if found { // each deletion and each return writes it
 			watched = append(watched, table.Write{Check: &k, If: table.When(table.VersionIs(it.Version))})
+		}
+		living, err := d.lives(ctx, freed) // behind the document: whoever has come back before that was read is seen
+		if err != nil {
+			return nil, err
+		}
+		if !living {
+			may = append(may, []table.Test{table.StringIs(strOf, memberName(freed))})
 		}
 	}
 	put := table.Write{
@@ -192,14 +201,24 @@ func (d *db) externalIDOf(ctx context.Context, doc *Document) (living bool, free
 		return false, freed, fail("externalId", err)
 	}
 	of := memberNamed(it.Strings[strOf])
-	if of.Group() == "" { // whose user can return keeps it
-		return true, freed, nil
-	}
-	groups, err := d.groups(ctx, []directory.GroupID{of.Group()})
-	if g, there := groups[of.Group()]; err != nil || there && g.Deleted == nil {
-		return err == nil, freed, err
+	if living, err = d.lives(ctx, of); living || err != nil {
+		return living, freed, err
 	}
 	return false, of, nil
+}
+
+// lives reports whether a user or a group is there and not deleted.
+func (d *db) lives(ctx context.Context, of directory.MemberRef) (bool, error) {
+	if id := of.Group(); id != "" {
+		groups, err := d.groups(ctx, []directory.GroupID{id})
+		g, there := groups[id]
+		return there && g.Deleted == nil, err
+	}
+	u, err := d.user(ctx, of.User())
+	if errors.Is(err, directory.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && u.Deleted == nil, err
 }
 
 // MostAddresses is how many Addresses a document may have.
@@ -262,7 +281,7 @@ func pushedCountWrites(d *Document, was, is bool) []table.Write {
 func (d *db) documentsBeside(ctx context.Context, of directory.MemberRef, at time.Time, lived, lives bool, e *DocumentEdit) (writes []table.Write, external int, err error) {
 	external = -1
 	if e != nil {
-		if writes, external, err = d.documentWrites(ctx, e, at, lived && e.Old.Version > 0, lives); err != nil {
+		if writes, external, err = d.documentWrites(ctx, e, at, false, lived && e.Old.Version > 0, lives); err != nil {
 			return nil, -1, err
 		}
 	}
@@ -423,7 +442,7 @@ func (s *Documents) SaveDocument(ctx context.Context, version int64, e *Document
 		key = groupKey(g)
 	}
 	next := *e.New
-	docs, external, err := s.db.documentWrites(ctx, &DocumentEdit{Old: e.Old, New: &next, Freed: e.Freed}, s.db.now().UTC(), e.Old.Version > 0, true)
+	docs, external, err := s.db.documentWrites(ctx, &DocumentEdit{Old: e.Old, New: &next}, s.db.now().UTC(), false, e.Old.Version > 0, true)
 	if err != nil {
 		return err
 	}

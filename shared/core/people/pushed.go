@@ -564,7 +564,7 @@ func pushTaken(err error) error {
 }
 
 func externalIDTaken() error {
-	return directory.Refuse(directory.ErrConflict, directory.CodeExternalIDTaken, "The externalId is that of a user or group whom this source has pushed already, and who is active.", "Look it up by the externalId and edit that one.")
+	return directory.Refuse(directory.ErrConflict, directory.CodeExternalIDTaken, "The externalId is that of a user or group whom this source has pushed already.", "Look it up by the externalId and edit that one.")
 }
 
 // stateElsewhere refuses a client what another source decides about.
