@@ -31,9 +31,9 @@ type Document struct {
 	Addresses []string
 	// Kept are the attributes whose texts in the body were not taken.
 	Kept []string
-	// Unfinished says of a group that it was made, and that not all members are in it that
-	// the client made it with: its next POST is the same one again.
-	Unfinished       bool
+	// Unfinished names, of a group in which not all members are yet that the client made it
+	// with, what it was made with: the same POST again goes on with it.
+	Unfinished       string
 	Created, Updated time.Time
 	Version          int64 // 0 before it is stored
 }
@@ -60,7 +60,7 @@ type documentBody struct {
 	Body       []byte    `json:"body"`
 	Addresses  []string  `json:"addresses,omitempty"`
 	Kept       []string  `json:"kept,omitempty"`
-	Unfinished bool      `json:"unfinished,omitempty"`
+	Unfinished string    `json:"unfinished,omitempty"`
 	Created    time.Time `json:"created"`
 	Updated    time.Time `json:"updated"`
 }
@@ -464,7 +464,7 @@ func (s *Documents) SaveDocument(ctx context.Context, version int64, e *Document
 // it was read.
 func (s *Documents) FinishDocument(ctx context.Context, doc *Document) error {
 	next := *doc
-	next.Unfinished, next.Version = false, doc.Version+1
+	next.Unfinished, next.Version = "", doc.Version+1
 	it := documentItem(&next, true)
 	err := s.db.table.Write(ctx, table.Write{Update: &table.Update{Key: it.Key, AddVersion: 1, SetBody: it.Body}, If: table.When(table.VersionIs(doc.Version))})
 	if refused(err) {

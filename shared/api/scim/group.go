@@ -159,17 +159,16 @@ func (c groupCall) seen(ctx context.Context, edit *memberEdit) error {
 }
 
 func (c groupCall) create(ctx context.Context, body *object) (resource, error) {
-	doc, edit, said, err := c.groupBody(ctx, body)
+	doc, edit, _, err := c.groupBody(ctx, body)
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId"), Members: len(edit.add) > 0})
+	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId"), Members: slices.Concat(edit.add, edit.stay)})
 	if err != nil {
 		return nil, err
 	}
 	if r.Resumed {
 		c.notes.tell("the group was there, made by a request that was cut off before all members were in it; this one goes on with it")
-		edit.all = said
 	}
 	return c.changed(ctx, r, edit)
 }
@@ -209,16 +208,16 @@ func (c groupCall) changed(ctx context.Context, r people.GroupResult, edit membe
 		if err := c.changeMembers(ctx, &r.Group, edit); err != nil {
 			return nil, c.cutOff(ctx, err)
 		}
+		var err error
+		if g.PushedGroup, err = c.Pushes.GetGroup(ctx, &c.client, id); err != nil {
+			return nil, c.cutOff(ctx, err)
+		}
 	}
+	// All is done that the client asked for: that this could not be noted is nothing to it.
 	if err := c.Pushes.FinishGroup(ctx, &c.client, &g.PushedGroup); err != nil {
-		return nil, c.cutOff(ctx, err)
+		c.Log.WarnContext(ctx, "it was not noted that a group has all members that it was made with", "groupId", id, "error", err)
 	}
-	if edit.empty() {
-		return g, nil
-	}
-	var err error
-	g.PushedGroup, err = c.Pushes.GetGroup(ctx, &c.client, id)
-	return g, err
+	return g, nil
 }
 
 // cutOff is the error of a request of which a part may be done already.
