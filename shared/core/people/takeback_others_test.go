@@ -1,6 +1,7 @@
 package people
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -148,5 +149,41 @@ func TestTakeBackOfADeletedClient(t *testing.T) {
 	p.must(err)
 	if last := acts[len(acts)-1]; !strings.Contains(last.Reason, `"Okta"`) {
 		t.Errorf("the reason is %q", last.Reason)
+	}
+}
+
+// Whom somebody has deleted before the client brought them back is deleted again, whether or
+// not the client had made them since.
+func TestTakeBackOfWhomItBroughtBackFromADeletionByHand(t *testing.T) {
+	t.Parallel()
+	for _, edited := range []bool{false, true} {
+		p := newPushing(t)
+		ctx := t.Context()
+		since := p.now()
+		ann := p.made("ann", map[string]string{"department": "Works"})
+		bob := p.made("bob", nil)
+		if edited {
+			_, err := p.Patch(ctx, admin, ann, []byte(`{"location":"Here"}`), 0)
+			p.must(err)
+		}
+		p.must(p.Delete(ctx, admin, ann, 0))
+		if back := p.made("ann", nil); back != ann {
+			t.Fatalf("%s came back", back)
+		}
+		_, err := p.Patch(ctx, admin, bob, []byte(`{"location":"There"}`), 0)
+		p.must(err)
+		p.must(p.dismiss(bob)) // whom the client itself brings back, it has brought back to the others
+		p.made("bob", nil)
+		check, done := p.takeBack(since)
+		if u := p.userNow(ann); u.Deleted == nil {
+			t.Errorf("she stays: %v", p.refusals(done.ID))
+		}
+		if u := p.userNow(bob); u.Deleted != nil {
+			t.Error("he goes")
+		}
+		want := map[string]int{"deleted": 1, "edited": 1, "kept": 1} // of him, whose the state is
+		if !maps.Equal(check.Counts, want) || !maps.Equal(done.Counts, want) {
+			t.Errorf("counted %v and %v, want %v", check.Counts, done.Counts, want)
+		}
 	}
 }
