@@ -187,3 +187,29 @@ func TestTakeBackOfWhomItBroughtBackFromADeletionByHand(t *testing.T) {
 		}
 	}
 }
+
+// Whom the client has taken out of a group and somebody has deleted since is not put back
+// into it, which a dry run knows; whom the client has deleted as well is put back, and in.
+func TestTakeBackOfMembershipsOfTheDeleted(t *testing.T) {
+	t.Parallel()
+	p := newPushing(t)
+	ctx := t.Context()
+	ann, bob := p.made("ann", nil), p.made("bob", nil)
+	g, err := p.groups.Create(ctx, admin, []byte(`{"name":"Crew"}`))
+	p.must(err)
+	_, err = p.groups.AddMembers(ctx, admin, g.Group.ID, []directory.MemberRef{directory.UserMember(ann), directory.UserMember(bob)}, 0)
+	p.must(err)
+	since := p.now()
+	_, _, err = p.pushes.ChangeMembers(ctx, p.by, g.Group.ID, nil, []directory.UserID{ann, bob}, nil)
+	p.must(err)
+	p.must(p.Delete(ctx, admin, ann, 0))
+	p.must(p.dismiss(bob))
+	check, done := p.takeBack(since)
+	want := map[string]int{"restored": 1, "membersAdded": 1, "kept": 1}
+	if !maps.Equal(check.Counts, want) || !maps.Equal(done.Counts, want) {
+		t.Errorf("counted %v and %v, want %v", check.Counts, done.Counts, want)
+	}
+	if a, b := p.refusals(check.ID), p.refusals(done.ID); len(a) != 1 || len(b) != 1 || a[0].Code != b[0].Code {
+		t.Errorf("told %+v and %+v", a, b)
+	}
+}
