@@ -2,6 +2,7 @@ package scim
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"bindery/shared/core/provision"
@@ -64,5 +65,30 @@ func TestOwnsNoManagerThatOthersSet(t *testing.T) {
 	title("Two")
 	if got := w.user(id).ManagerID; got != "" {
 		t.Errorf("the manager whom an admin took away is back: %s", got)
+	}
+}
+
+// Whoever activates somebody whom an admin has suspended is told of it in the log; whom the
+// client has suspended itself it activates without.
+func TestToldOfActivatingWhomAHandSuspended(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id := w.make("ann@x.example")
+	put := func(active string) string {
+		w.want(200, "PUT", "/Users/"+id, `{"userName":"ann@x.example","active":`+active+`}`)
+		return strings.Join(w.lastRequest().Notes, " ")
+	}
+	_, err := w.users.SetState(w.Context(), ada, directory.UserID(id), directory.StateSuspended, 0)
+	w.Must(err)
+	if notes := put("true"); !strings.Contains(notes, "by hand") || w.user(id).State != directory.StateActive {
+		t.Errorf("told: %q", notes)
+	}
+	put("false")
+	if notes := put("true"); strings.Contains(notes, "by hand") {
+		t.Errorf("told: %q", notes)
+	}
+	// From here on the client decides, and an admin's suspension is refused.
+	if _, err := w.users.SetState(w.Context(), ada, directory.UserID(id), directory.StateSuspended, 0); err == nil {
+		t.Error("an admin suspends whom the client decides about")
 	}
 }

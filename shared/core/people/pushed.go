@@ -210,6 +210,9 @@ func (s *Pushes) push(ctx context.Context, by directory.Caller, c *directory.Sci
 		}
 	}
 	slices.Sort(taken.kept)
+	if _, owned := read.User.Owners["state"]; !owned && read.User.State == directory.StateSuspended && u.State == directory.StateActive {
+		taken.notes = append(taken.notes, "state: the user is active again, whom no source had suspended: it was done by hand, or by an import")
+	}
 	changed := changedPaths(&read.User.Profile, &u.Profile)
 	e := &store.DocumentEdit{Old: &now.Document, New: newDocument(c, directory.UserMember(u.ID), p.ExternalID, p.Body, taken.kept)}
 	e.New.Addresses = p.Addresses
