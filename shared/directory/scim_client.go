@@ -137,8 +137,8 @@ type ScimRequest struct {
 	Milliseconds int64 `json:"milliseconds"`
 }
 
-// ScimTally is how many users a client has suspended and deleted since a time. Whom it has
-// suspended twice counts twice.
+// ScimTally is how many users a client has suspended, and how many it has deleted, since a
+// time: each counts once, however often, and whatever they are by now.
 type ScimTally struct {
 	Since     time.Time `json:"since"`
 	Suspended int       `json:"suspended"`

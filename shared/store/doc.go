@@ -123,6 +123,7 @@
 //	  its tokens  SC#<client>            token#<token>
 //	  its rate    SC#<client>            rate#<window>
 //	  its tally   SC#<client>            tally#<hour>
+//	  of whom     SC#<client>            tallied#suspended#<user>, tallied#deleted#<user>
 //	  once it is  SC#<client>            deleted
 //	    deleted
 //	  its app     SC#app#<hash of it>    app

@@ -2,8 +2,7 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -32,9 +31,9 @@ type Document struct {
 	Addresses []string
 	// Kept are the attributes whose texts in the body were not taken.
 	Kept []string
-	// Unfinished says of a group that it was made, and that not all members are in it that
-	// the client made it with: its next POST is the same one again.
-	Unfinished       bool
+	// Unfinished names, of a group in which not all members are yet that the client made it
+	// with, what it was made with: the same POST again goes on with it.
+	Unfinished       string
 	Created, Updated time.Time
 	Version          int64 // 0 before it is stored
 }
@@ -50,7 +49,8 @@ func (e *ExternalIDTaken) Unwrap() error { return directory.ErrConflict }
 // DocumentEdit is a document that is to be written with its user or group.
 type DocumentEdit struct {
 	Old, New *Document // Old is as it was read, of version 0 where there is none
-	// Freed had the externalId, and may lose it: it is no more, or a group that is deleted.
+	// Freed is, for a user or a group that is made, who had the externalId and may lose it:
+	// it is no more, or a group that is deleted. For one that is there it is looked up.
 	Freed directory.MemberRef
 }
 
@@ -60,7 +60,7 @@ type documentBody struct {
 	Body       []byte    `json:"body"`
 	Addresses  []string  `json:"addresses,omitempty"`
 	Kept       []string  `json:"kept,omitempty"`
-	Unfinished bool      `json:"unfinished,omitempty"`
+	Unfinished string    `json:"unfinished,omitempty"`
 	Created    time.Time `json:"created"`
 	Updated    time.Time `json:"updated"`
 }
@@ -77,11 +77,7 @@ func documentKey(c directory.ScimClientID, of directory.MemberRef) table.Key {
 func documentsOf(of directory.MemberRef) string { return "SD#" + memberName(of) }
 
 func externalIDKey(c directory.ScimClientID, t directory.MemberType, id string) table.Key {
-	if len(id) > maxNameBytes {
-		sum := sha256.Sum256([]byte(id))
-		id = "sha256#" + hex.EncodeToString(sum[:])
-	}
-	return table.Key{Partition: "SX#" + string(c) + "#" + string(t) + "#" + id, Sort: "externalId"}
+	return table.Key{Partition: "SX#" + string(c) + "#" + string(t) + "#" + keyText(id), Sort: "externalId"}
 }
 
 func pushedPartition(c directory.ScimClientID, t directory.MemberType, shard int) string {
@@ -114,9 +110,10 @@ func decodeDocument(it table.Item) (Document, error) {
 // are one (RFC 7643, 3.1). external is the place among them of the write that takes the
 // externalId, or -1.
 //
-// While a group is deleted another one may get its externalId. When it returns it takes that
-// again, unless the other one lives.
-func (d *db) documentWrites(ctx context.Context, e *DocumentEdit, at time.Time, wasListed, listed bool) (writes []table.Write, external int, err error) {
+// While a user or a group is deleted, another one that is there may get its externalId, and
+// of groups one that is made: a user who is made with it is the deleted one coming back. Who
+// returns takes it again, unless the other one lives.
+func (d *db) documentWrites(ctx context.Context, e *DocumentEdit, at time.Time, made, wasListed, listed bool) (writes []table.Write, external int, err error) {
 	next := e.New
 	next.Version, next.Updated = e.Old.Version+1, at
 	if e.Old.Version == 0 {
@@ -128,7 +125,7 @@ func (d *db) documentWrites(ctx context.Context, e *DocumentEdit, at time.Time, 
 	returns := e.Old.Version > 0 && !wasListed && listed
 	if next.ExternalID != "" && (next.ExternalID != e.Old.ExternalID || returns) {
 		freed := e.Freed
-		if returns || e.Old.Version > 0 && next.Of.Type == directory.MemberGroup {
+		if !made {
 			if _, freed, err = d.externalIDOf(ctx, next); err != nil {
 				return nil, -1, err
 			}
@@ -152,13 +149,12 @@ func (d *db) documentWrites(ctx context.Context, e *DocumentEdit, at time.Time, 
 }
 
 // takeExternalID are the writes by which a document's externalId leads to its user or
-// group. freed had it, and may lose it: it is no more, or a group that is deleted. Should
-// that one come back at this moment, nothing is written.
+// group. freed had it, and may lose it as long as it is deleted, or no more. Should that one
+// come back at this moment, nothing is written.
 func (d *db) takeExternalID(ctx context.Context, doc *Document, freed directory.MemberRef) ([]table.Write, error) {
 	may := [][]table.Test{{table.StringIs(strOf, memberName(doc.Of))}}
 	var watched []table.Write
 	if freed != (directory.MemberRef{}) {
-		may = append(may, []table.Test{table.StringIs(strOf, memberName(freed))})
 		k := documentKey(doc.Client, freed)
 		it, found, err := d.find(ctx, k)
 		if err != nil {
@@ -166,6 +162,13 @@ func (d *db) takeExternalID(ctx context.Context, doc *Document, freed directory.
 		}
 		if found { // each deletion and each return writes it
 			watched = append(watched, table.Write{Check: &k, If: table.When(table.VersionIs(it.Version))})
+		}
+		living, err := d.lives(ctx, freed) // behind the document: whoever has come back before that was read is seen
+		if err != nil {
+			return nil, err
+		}
+		if !living {
+			may = append(may, []table.Test{table.StringIs(strOf, memberName(freed))})
 		}
 	}
 	put := table.Write{
@@ -198,14 +201,24 @@ func (d *db) externalIDOf(ctx context.Context, doc *Document) (living bool, free
 		return false, freed, fail("externalId", err)
 	}
 	of := memberNamed(it.Strings[strOf])
-	if of.Group() == "" { // whose user can return keeps it
-		return true, freed, nil
-	}
-	groups, err := d.groups(ctx, []directory.GroupID{of.Group()})
-	if g, there := groups[of.Group()]; err != nil || there && g.Deleted == nil {
-		return err == nil, freed, err
+	if living, err = d.lives(ctx, of); living || err != nil {
+		return living, freed, err
 	}
 	return false, of, nil
+}
+
+// lives reports whether a user or a group is there and not deleted.
+func (d *db) lives(ctx context.Context, of directory.MemberRef) (bool, error) {
+	if id := of.Group(); id != "" {
+		groups, err := d.groups(ctx, []directory.GroupID{id})
+		g, there := groups[id]
+		return there && g.Deleted == nil, err
+	}
+	u, err := d.user(ctx, of.User())
+	if errors.Is(err, directory.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && u.Deleted == nil, err
 }
 
 // MostAddresses is how many Addresses a document may have.
@@ -213,12 +226,7 @@ const MostAddresses = 20
 
 // addressKey is where it stands that a user has a further address. Several may have one.
 func addressKey(c directory.ScimClientID, address string, u directory.UserID) table.Key {
-	folded := directory.FoldAddress(address)
-	if len(folded) > maxNameBytes {
-		sum := sha256.Sum256([]byte(folded))
-		folded = "sha256#" + hex.EncodeToString(sum[:])
-	}
-	return table.Key{Partition: "SX#" + string(c) + "#address#" + folded, Sort: string(u)}
+	return table.Key{Partition: "SX#" + string(c) + "#address#" + keyText(directory.FoldAddress(address)), Sort: string(u)}
 }
 
 // addressWrites are those by which a user is found by the addresses of the next document,
@@ -247,13 +255,8 @@ func addressWrites(old, next *Document) []table.Write {
 // ByAddress finds the users whom a client has pushed with an address beside their own,
 // tombstones included.
 func (s *Documents) ByAddress(ctx context.Context, c directory.ScimClientID, address string) ([]directory.UserID, error) {
-	k := addressKey(c, address, "")
-	k.Sort = "."
-	if k.Check() != nil {
-		return nil, nil
-	}
 	var users []directory.UserID
-	for it, err := range s.db.list(ctx, table.Query{Partition: k.Partition}) {
+	for it, err := range s.db.list(ctx, table.Query{Partition: addressKey(c, address, "").Partition}) {
 		if err != nil {
 			return nil, fail("users by address", err)
 		}
@@ -278,7 +281,7 @@ func pushedCountWrites(d *Document, was, is bool) []table.Write {
 func (d *db) documentsBeside(ctx context.Context, of directory.MemberRef, at time.Time, lived, lives bool, e *DocumentEdit) (writes []table.Write, external int, err error) {
 	external = -1
 	if e != nil {
-		if writes, external, err = d.documentWrites(ctx, e, at, lived && e.Old.Version > 0, lives); err != nil {
+		if writes, external, err = d.documentWrites(ctx, e, at, false, lived && e.Old.Version > 0, lives); err != nil {
 			return nil, -1, err
 		}
 	}
@@ -388,11 +391,10 @@ func (s *Documents) UsersPushed(ctx context.Context, c directory.ScimClientID, i
 // ByExternalID finds the user or group that a client has pushed under an externalId,
 // tombstones included; found says that there was one.
 func (s *Documents) ByExternalID(ctx context.Context, c directory.ScimClientID, t directory.MemberType, id string) (of directory.MemberRef, found bool, err error) {
-	k := externalIDKey(c, t, id)
-	if id == "" || k.Check() != nil {
+	if id == "" {
 		return of, false, nil
 	}
-	it, found, err := s.db.find(ctx, k)
+	it, found, err := s.db.find(ctx, externalIDKey(c, t, id))
 	if err != nil || !found {
 		return of, false, fail("externalId", err)
 	}
@@ -440,7 +442,7 @@ func (s *Documents) SaveDocument(ctx context.Context, version int64, e *Document
 		key = groupKey(g)
 	}
 	next := *e.New
-	docs, external, err := s.db.documentWrites(ctx, &DocumentEdit{Old: e.Old, New: &next, Freed: e.Freed}, s.db.now().UTC(), e.Old.Version > 0, true)
+	docs, external, err := s.db.documentWrites(ctx, &DocumentEdit{Old: e.Old, New: &next}, s.db.now().UTC(), false, e.Old.Version > 0, true)
 	if err != nil {
 		return err
 	}
@@ -462,7 +464,7 @@ func (s *Documents) SaveDocument(ctx context.Context, version int64, e *Document
 // it was read.
 func (s *Documents) FinishDocument(ctx context.Context, doc *Document) error {
 	next := *doc
-	next.Unfinished, next.Version = false, doc.Version+1
+	next.Unfinished, next.Version = "", doc.Version+1
 	it := documentItem(&next, true)
 	err := s.db.table.Write(ctx, table.Write{Update: &table.Update{Key: it.Key, AddVersion: 1, SetBody: it.Body}, If: table.When(table.VersionIs(doc.Version))})
 	if refused(err) {

@@ -154,7 +154,7 @@ func (s *Groups) createGroups(ctx context.Context, act directory.AuditEvent, pus
 	}
 	external := -1
 	if pushed != nil {
-		docs, at, err := s.db.documentWrites(ctx, pushed, groups[0].Updated, false, true)
+		docs, at, err := s.db.documentWrites(ctx, pushed, groups[0].Updated, true, false, true)
 		if err != nil {
 			return err
 		}

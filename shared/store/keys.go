@@ -234,18 +234,23 @@ func groupKey(g directory.GroupID) table.Key {
 
 func groupsPartition(shard int) string { return "groups#" + shardName(shard) }
 
-// maxNameBytes is how long a folded name is that stands in a key as it is. Folding makes
-// some characters many: a name that the directory takes may be longer than a key may be.
+// maxNameBytes is how long a text is that stands in a key as it is. Folding makes some
+// characters many: a name that the directory takes may be longer than a key may be.
 const maxNameBytes = 1000
+
+// keyText is a text of people, or of strangers, as a part of a key: one that is too long
+// for that, or holds what no key may hold, is named by its hash.
+func keyText(text string) string {
+	if text == "" || len(text) <= maxNameBytes && (table.Key{Partition: text, Sort: text}).Check() == nil {
+		return text
+	}
+	sum := sha256.Sum256([]byte(text))
+	return "sha256#" + hex.EncodeToString(sum[:])
+}
 
 // groupNameKey is where it stands whose a name is.
 func groupNameKey(name string) table.Key {
-	folded := directory.FoldName(name)
-	if len(folded) > maxNameBytes {
-		sum := sha256.Sum256([]byte(folded))
-		folded = "sha256#" + hex.EncodeToString(sum[:])
-	}
-	return table.Key{Partition: "GN#" + folded, Sort: "name"}
+	return table.Key{Partition: "GN#" + keyText(directory.FoldName(name)), Sort: "name"}
 }
 
 // memberName is how a sort key names a member.

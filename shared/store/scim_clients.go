@@ -355,7 +355,8 @@ func (s *ScimClients) NoteWrongToken(ctx context.Context, c directory.ScimClient
 	return fail("wrong token of SCIM client", err)
 }
 
-// scimTallyKey is where it is counted whom a client suspends and deletes in one hour.
+// scimTallyKey is where it is counted whom a client has suspended, and deleted, last in one
+// hour.
 func scimTallyKey(c directory.ScimClientID, hour time.Time) table.Key {
 	return table.Key{Partition: scimClientKey(c).Partition, Sort: "tally#" + itoa(hour.Unix())}
 }
@@ -367,17 +368,52 @@ const (
 	numDeleted   = "deleted"
 )
 
-// TallyScimRequest counts a request that has suspended or deleted a user. It is a write of
-// its own: within a transaction those that come at the same time would refuse each other.
+// talliedKey is where it stands in which hour somebody counts as suspended, or as deleted.
+func talliedKey(c directory.ScimClientID, count string, u directory.UserID) table.Key {
+	return table.Key{Partition: scimClientKey(c).Partition, Sort: "tallied#" + count + "#" + string(u)}
+}
+
+// TallyScimRequest counts a user whom a request has suspended or deleted, in the last hour in
+// which that was done to them. Each of its writes is one of its own: within a transaction
+// those of others that come at the same time would be refused. A crash between them leaves
+// the count of a day one too low.
 func (s *ScimClients) TallyScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest) error {
 	hour := r.At.UTC().Truncate(time.Hour)
-	until := hour.Add((tallyHours + 1) * time.Hour)
 	count := numSuspended
 	if r.Deleted {
 		count = numDeleted
 	}
-	err := s.db.table.Write(ctx, table.Write{Update: &table.Update{Key: scimTallyKey(c, hour), AddNumbers: map[string]int64{count: 1}, SetExpires: &until}})
-	return fail("tally of a SCIM client", err)
+	k := talliedKey(c, count, r.UserID)
+	was, found, err := s.db.find(ctx, k)
+	if err != nil {
+		return fail("tally of a SCIM client", err)
+	}
+	last, as := was.Numbers[numAt], table.Condition{Absent: true}
+	if found {
+		as = table.When(table.NumberIs(numAt, table.Equal, last))
+	}
+	if last >= millis(hour) {
+		return nil
+	}
+	until := hour.Add((tallyHours + 1) * time.Hour)
+	err = s.db.table.Write(ctx, table.Write{Update: &table.Update{Key: k, SetNumbers: map[string]int64{numAt: millis(hour)}, SetExpires: &until}, If: as})
+	if refused(err) {
+		return nil // who does the same at this moment counts it
+	}
+	if err != nil {
+		return fail("tally of a SCIM client", err)
+	}
+	if before := fromMillis(last); found && hour.Sub(before) < tallyHours*time.Hour {
+		err = s.addToTally(ctx, c, before, count, -1)
+	}
+	return errors.Join(err, s.addToTally(ctx, c, hour, count, 1))
+}
+
+func (s *ScimClients) addToTally(ctx context.Context, c directory.ScimClientID, hour time.Time, count string, n int64) error {
+	until := hour.Add((tallyHours + 1) * time.Hour)
+	return fail("tally of a SCIM client", s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{Key: scimTallyKey(c, hour), AddNumbers: map[string]int64{count: n}, SetExpires: &until},
+	}))
 }
 
 // ScimTally is how many users a client has suspended and deleted in the last 24 hours.

@@ -118,7 +118,7 @@ func (s *Users) createUsers(ctx context.Context, act directory.AuditEvent, pushe
 	}
 	external := -1
 	if pushed != nil {
-		docs, at, err := s.db.documentWrites(ctx, pushed, users[0].Updated, false, true)
+		docs, at, err := s.db.documentWrites(ctx, pushed, users[0].Updated, true, false, true)
 		if err != nil {
 			return err
 		}

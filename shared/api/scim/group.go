@@ -38,8 +38,11 @@ type memberEdit struct {
 	all         bool // whoever is not added leaves
 	add, remove []directory.UserID
 
+	// stay are those whom a request names who stay if they are in, though they are not added.
+	stay []directory.UserID
+
 	// now are the members before the request, once they were read.
-	now    []people.Member
+	now    []directory.UserID
 	shown  []*object // as a filter looks at them
 	read   bool
 	tested int
@@ -148,24 +151,24 @@ func (c groupCall) seen(ctx context.Context, edit *memberEdit) error {
 	if err != nil {
 		return err
 	}
-	n := len(edit.add)
-	edit.add = slices.DeleteFunc(edit.add, func(id directory.UserID) bool { _, there := names[id]; return !there })
-	c.notes.strangers += n - len(edit.add)
+	named := edit.add
+	edit.add = slices.DeleteFunc(slices.Clone(named), func(id directory.UserID) bool { _, there := names[id]; return !there })
+	edit.stay = without(slices.Clone(named), edit.add)
+	c.notes.strangers += len(edit.stay)
 	return nil
 }
 
 func (c groupCall) create(ctx context.Context, body *object) (resource, error) {
-	doc, edit, said, err := c.groupBody(ctx, body)
+	doc, edit, _, err := c.groupBody(ctx, body)
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId"), Members: len(edit.add) > 0})
+	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId"), Members: slices.Concat(edit.add, edit.stay)})
 	if err != nil {
 		return nil, err
 	}
 	if r.Resumed {
 		c.notes.tell("the group was there, made by a request that was cut off before all members were in it; this one goes on with it")
-		edit.all = said
 	}
 	return c.changed(ctx, r, edit)
 }
@@ -205,16 +208,16 @@ func (c groupCall) changed(ctx context.Context, r people.GroupResult, edit membe
 		if err := c.changeMembers(ctx, &r.Group, edit); err != nil {
 			return nil, c.cutOff(ctx, err)
 		}
+		var err error
+		if g.PushedGroup, err = c.Pushes.GetGroup(ctx, &c.client, id); err != nil {
+			return nil, c.cutOff(ctx, err)
+		}
 	}
+	// All is done that the client asked for: that this could not be noted is nothing to it.
 	if err := c.Pushes.FinishGroup(ctx, &c.client, &g.PushedGroup); err != nil {
-		return nil, c.cutOff(ctx, err)
+		c.Log.WarnContext(ctx, "it was not noted that a group has all members that it was made with", "groupId", id, "error", err)
 	}
-	if edit.empty() {
-		return g, nil
-	}
-	var err error
-	g.PushedGroup, err = c.Pushes.GetGroup(ctx, &c.client, id)
-	return g, err
+	return g, nil
 }
 
 // cutOff is the error of a request of which a part may be done already.
@@ -229,21 +232,12 @@ func (c groupCall) cutOff(ctx context.Context, err error) error {
 }
 
 func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit memberEdit) error {
-	if edit.all {
-		now, err := c.Pushes.Members(ctx, g.ID)
+	if edit.all { // whoever is deleted, too, or they would be in again once they return
+		now, err := c.Pushes.Enrolled(ctx, g.ID)
 		if err != nil {
 			return err
 		}
-		stays := make(map[directory.UserID]bool, len(edit.add))
-		for _, u := range edit.add {
-			stays[u] = true
-		}
-		edit.remove = nil
-		for _, m := range now {
-			if !stays[m.User()] {
-				edit.remove = append(edit.remove, m.User())
-			}
-		}
+		edit.remove = without(slices.Clone(now), slices.Concat(edit.add, edit.stay))
 		if len(edit.add) == 0 && len(now) > 0 {
 			c.notes.tell("all %d members were taken out", len(now))
 		}
@@ -412,12 +406,12 @@ func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *membe
 	}
 	if !edit.read {
 		var err error
-		if edit.now, err = c.Pushes.Members(ctx, id); err != nil {
+		if edit.now, err = c.Pushes.Enrolled(ctx, id); err != nil {
 			return nil, err
 		}
 		edit.shown, edit.read = make([]*object, len(edit.now)), true
 		for i := range edit.now {
-			edit.shown[i] = c.member(&edit.now[i])
+			edit.shown[i] = c.member(&people.Member{MemberRef: directory.UserMember(edit.now[i])})
 		}
 	}
 	if edit.tested += len(edit.now) * len(attributesOf(e, nil)); edit.tested > maxTested {
@@ -426,7 +420,7 @@ func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *membe
 	var ids []directory.UserID
 	for i := range edit.now {
 		if e.holds(edit.shown[i]) {
-			ids = append(ids, edit.now[i].User())
+			ids = append(ids, edit.now[i])
 		}
 	}
 	return ids, nil

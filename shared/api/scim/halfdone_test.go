@@ -114,26 +114,110 @@ func TestHalfDoneGroups(t *testing.T) {
 	}
 }
 
-// What finishes a group has the members that it names, and no others.
-func TestHalfDoneGroupOfOtherMembers(t *testing.T) {
+// A group that was cut off is gone on with by the very request that made it, for an hour, and
+// while nobody else has edited it: another request of the name is refused, takes over nothing
+// and takes nobody out.
+func TestHalfDoneGroupOfOthers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, provision.ClientEdit{})
-	var values []string
-	for i := range 30 {
-		values = append(values, `{"value":"`+w.make(fmt.Sprintf("u%d@x.example", i))+`"}`)
+	for name, tc := range map[string]struct {
+		between func(w *world, group, admins string)
+		others  bool // the second request names other members
+		want    int
+	}{
+		"the same":           {func(*world, string, string) {}, false, 201},
+		"other members":      {func(*world, string, string) {}, true, 409},
+		"the same, too late": {func(w *world, _, _ string) { w.Advance(2 * time.Hour) }, false, 409},
+		"edited by another": {func(w *world, group, admins string) {
+			groups := people.NewGroups(people.UsersConfig{Stores: people.StoresOf(w.Store), Wake: noWaker{}, Now: w.Now})
+			_, err := groups.AddMembers(w.Context(), ada, directory.GroupID(group), []directory.MemberRef{directory.UserMember(directory.UserID(admins))}, 0)
+			w.Must(err)
+		}, false, 409},
+		"edited by the client": {func(w *world, group, _ string) {
+			w.want(200, "PATCH", "/Groups/"+group, patchOf(`{"op":"replace","path":"displayName","value":"crew"}`))
+		}, false, 409},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, provision.ClientEdit{})
+			var values []string
+			for i := range 30 {
+				values = append(values, `{"value":"`+w.make(fmt.Sprintf("u%d@x.example", i))+`"}`)
+			}
+			admins := w.make("adm@x.example")
+			down := &throttled{w.Table, 1}
+			w.over(down, w.Now)
+			body := func(members []string) string {
+				return `{"displayName":"Crew","members":[` + strings.Join(members, ",") + `]}`
+			}
+			w.want(503, "POST", "/Groups", body(values))
+			down.members = 1000
+			_, list := results(w.want(200, "GET", "/Groups", nil))
+			group := list[0].text("id")
+			tc.between(w, group, admins)
+			in := len(w.in(group))
+			if tc.others {
+				values = values[20:]
+			}
+			w.want(tc.want, "POST", "/Groups", body(values))
+			if tc.want == 201 {
+				in = len(values)
+				if notes := w.lastRequest().Notes; !strings.Contains(strings.Join(notes, " "), "cut off") {
+					t.Errorf("told: %v", notes)
+				}
+			}
+			if got := len(w.in(group)); got != in {
+				t.Errorf("%d members, want %d", got, in)
+			}
+		})
 	}
-	down := &throttled{w.Table, 1}
-	w.over(down, w.Now)
-	post := func(status int, members string) reply {
-		return w.want(status, "POST", "/Groups", `{"displayName":"Crew"`+members+`}`)
+}
+
+// unlucky is a table that fails its n-th write, after doing it or without, and all behind it.
+type unlucky struct {
+	table.Table
+	n    int
+	done bool
+	dead bool
+}
+
+func (u *unlucky) Write(ctx context.Context, writes ...table.Write) error {
+	if u.n--; u.n == 0 && u.done {
+		if err := u.Table.Write(ctx, writes...); err != nil {
+			return err
+		}
 	}
-	post(503, `,"members":[`+strings.Join(values, ",")+`]`)
-	down.members = 1000
-	r := post(201, `,"members":[`+strings.Join(values[10:], ",")+`]`)
-	if got := w.in(r.body.text("id")); len(got) != 20 {
-		t.Errorf("%d members, want 20", len(got))
+	if u.dead = u.dead || u.n == 0; u.dead {
+		return fmt.Errorf("away: %w", directory.ErrBusy)
 	}
-	if notes := w.lastRequest().Notes; !strings.Contains(strings.Join(notes, " "), "cut off") {
-		t.Errorf("told: %v", notes)
+	return u.Table.Write(ctx, writes...)
+}
+
+// A POST of a group that is cut off at any of its writes is finished by the same POST: at
+// none is the client told to repeat what is refused then.
+func TestGroupCutOffAnywhere(t *testing.T) {
+	t.Parallel()
+	for _, done := range []bool{false, true} {
+		for n := 1; ; n++ {
+			w := newWorld(t, provision.ClientEdit{})
+			var values []string
+			for i := range 60 {
+				values = append(values, `{"value":"`+w.make(fmt.Sprintf("u%d@x.example", i))+`"}`)
+			}
+			body := `{"displayName":"Crew","externalId":"g1","members":[` + strings.Join(values, ",") + `]}`
+			away := &unlucky{Table: w.Table, n: n, done: done}
+			w.over(away, w.Now)
+			r := w.send("POST", "/Groups", body)
+			hit := away.dead
+			away.n, away.dead = 0, false
+			if r.Code != 201 {
+				r = w.want(201, "POST", "/Groups", body)
+			}
+			if got := len(w.in(r.body.text("id"))); got != 60 {
+				t.Errorf("write %d, done %t: %d members", n, done, got)
+			}
+			if !hit {
+				break
+			}
+		}
 	}
 }

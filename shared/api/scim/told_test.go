@@ -20,6 +20,10 @@ func TestEndsAreCounted(t *testing.T) {
 	w.want(200, "PATCH", "/Users/"+ann, patchOf(`{"op":"replace","path":"title","value":"CTO"}`))
 	w.want(204, "DELETE", "/Users/"+ben, nil)
 	w.want(404, "DELETE", "/Users/"+ben, nil)
+	for range 4 {
+		w.want(200, "PATCH", "/Users/"+ann, patchOf(`{"op":"replace","path":"active","value":true}`))
+		w.want(200, "PATCH", "/Users/"+ann, off)
+	}
 	tally, err := w.Store.ScimClients.ScimTally(t.Context(), w.client.ID)
 	w.Must(err)
 	if tally.Suspended != 1 || tally.Deleted != 1 {

@@ -10,9 +10,11 @@ import (
 
 // A client that is deleted leaves what it has pushed, and nobody is left who could edit it
 // as its source. So what the source scim owns of a user or a group is anybody's, once all
-// clients that have pushed it are deleted: the first edit that is refused for the sake of
-// that source takes it away, and is made again. Until then it is shown as owned. Where
-// nobody has pushed, the source has written by a token of the API, which may write again.
+// clients that have pushed it are deleted: an edit that is refused for the sake of that
+// source takes from it what the edit names, and is made again. Until then it is shown as
+// owned. Where nobody has pushed, the source has written by a token of the API, which may
+// write again; where it has written beside a client, or after it, that is not known of each
+// attribute, so that no more is taken from it than somebody wants to write.
 //
 // A file that is loaded takes nothing away: the function that reads strangers' files sees
 // neither clients nor what they have pushed.
@@ -22,14 +24,20 @@ type orphans interface {
 	Orphaned(ctx context.Context, of directory.MemberRef) (bool, error)
 }
 
-// released are the owners that a user or a group has without the source scim, when an edit
-// of it was refused for the sake of an owner, and that source has no client left there.
+// released are the owners that a user or a group has without the source scim as one of what
+// an edit names, when that was refused for the sake of an owner, and that source has no
+// client left there.
 func released(ctx context.Context, o orphans, of directory.MemberRef, owners map[string]directory.Source, refusal error) (left map[string]directory.Source, is bool, err error) {
-	if r, refused := errors.AsType[*directory.Refusal](refusal); !refused || r.Code != directory.CodeOwnedElsewhere {
+	r, refused := errors.AsType[*directory.Refusal](refusal)
+	if !refused || r.Code != directory.CodeOwnedElsewhere {
 		return nil, false, nil
 	}
 	left = maps.Clone(owners)
-	maps.DeleteFunc(left, func(_ string, src directory.Source) bool { return src == directory.SourceSCIM })
+	for _, f := range r.Fields {
+		if left[f.Field] == directory.SourceSCIM {
+			delete(left, f.Field)
+		}
+	}
 	if len(left) == len(owners) {
 		return nil, false, nil
 	}

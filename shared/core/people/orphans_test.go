@@ -49,7 +49,7 @@ func TestWhatADeletedClientOwned(t *testing.T) {
 	p.must(err)
 	p.must(patch(ann, ad))
 	u := p.userNow(ann)
-	if u.Department != "Sales" || u.State != directory.StateActive || len(u.Owners) != 1 || u.Owners["department"] != directory.SourceAD {
+	if u.Department != "Sales" || u.State != directory.StateActive || u.Owners["department"] != directory.SourceAD || u.Owners["state"] != "" || u.Owners["email"] != directory.SourceSCIM {
 		t.Errorf("ann is %+v, of %v", u.Profile, u.Owners)
 	}
 	p.must(rename())

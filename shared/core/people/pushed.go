@@ -190,9 +190,6 @@ func (s *Pushes) push(ctx context.Context, by directory.Caller, c *directory.Sci
 	if p.ExternalID != now.Document.ExternalID && (u.ExternalID == "" || u.ExternalID == now.Document.ExternalID) {
 		want["externalId"] = p.ExternalID
 	}
-	if _, said := want["userName"]; !said && want["email"] != "" {
-		want["userName"] = u.UserName // which is the client's to say: it does not follow the address
-	}
 	taken, err := s.take(ctx, c, &u, want, by.WritesAs())
 	if err != nil {
 		return PushResult{}, err
@@ -204,12 +201,18 @@ func (s *Pushes) push(ctx context.Context, by directory.Caller, c *directory.Sci
 	if _, err := taken.edit.apply(&u, by.WritesAs()); err != nil {
 		return PushResult{}, err
 	}
+	if _, said := want["userName"]; !said {
+		u.UserName = now.User.UserName // which is the client's to say: it does not follow the address
+	}
 	for _, path := range now.Document.Kept {
 		if _, said := want[path]; !said && !slices.Contains(taken.kept, path) {
 			taken.kept = append(taken.kept, path)
 		}
 	}
 	slices.Sort(taken.kept)
+	if _, owned := read.User.Owners["state"]; !owned && read.User.State == directory.StateSuspended && u.State == directory.StateActive {
+		taken.notes = append(taken.notes, "state: the user is active again, whom no source had suspended: it was done by hand, or by an import")
+	}
 	changed := changedPaths(&read.User.Profile, &u.Profile)
 	e := &store.DocumentEdit{Old: &now.Document, New: newDocument(c, directory.UserMember(u.ID), p.ExternalID, p.Body, taken.kept)}
 	e.New.Addresses = p.Addresses
@@ -298,6 +301,8 @@ func (s *Pushes) take(ctx context.Context, client *directory.ScimClient, u *dire
 			}
 			t.notes = append(t.notes, fmt.Sprintf("%s: not taken, owned by %s", path, owner))
 			continue
+		case path != "state" && c.text != "" && value(&u.Profile, path) == c.text:
+			continue // it is no change, and makes nobody its owner; a state is decided even so
 		case path == "managerId" && c.text != "":
 			there, err := s.living(ctx, client, directory.UserID(c.text))
 			if err != nil {
@@ -562,7 +567,7 @@ func pushTaken(err error) error {
 }
 
 func externalIDTaken() error {
-	return directory.Refuse(directory.ErrConflict, directory.CodeExternalIDTaken, "The externalId is that of a user or group whom this source has pushed already, and who is active.", "Look it up by the externalId and edit that one.")
+	return directory.Refuse(directory.ErrConflict, directory.CodeExternalIDTaken, "The externalId is that of a user or group whom this source has pushed already.", "Look it up by the externalId and edit that one.")
 }
 
 // stateElsewhere refuses a client what another source decides about.

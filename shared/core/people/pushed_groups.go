@@ -2,6 +2,8 @@ package people
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -28,9 +30,23 @@ type PushedGroup struct {
 type GroupPush struct {
 	Name       string // "" leaves it
 	ExternalID string
-	// Members says of a group that is to be made that members are to follow. Until
-	// FinishGroup, the same group is made again by going on with it.
-	Members bool
+	// Members are those who are to follow into a group that is to be made. Until FinishGroup,
+	// the same group is made again by going on with it.
+	Members []directory.UserID
+}
+
+// unfinishedFor is how long a group that was cut off is gone on with: who tries again does
+// so by then, and whoever comes later means another one.
+const unfinishedFor = time.Hour
+
+// making names what a group is made with; "" where no members follow.
+func (p *GroupPush) making() string {
+	if len(p.Members) == 0 {
+		return ""
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q", p.Name, p.ExternalID, slices.Compact(slices.Sorted(slices.Values(p.Members))))
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // GroupResult is what became of it.
@@ -45,9 +61,9 @@ type GroupResult struct {
 var groupDocument = []byte("{}")
 
 // CreateGroup makes a group. A group of the same externalId that is deleted stays so: its
-// members would come back, of whom the client says nothing. One that the client has made,
-// and of which not all members were put in yet, is gone on with: the client was told to try
-// again, or told nothing.
+// members would come back, of whom the client says nothing. One that the client has made a
+// moment ago with the very same members, not all of whom were put in yet, is gone on with:
+// the client was told to try again, or told nothing.
 func (s *Pushes) CreateGroup(ctx context.Context, by directory.Caller, c *directory.ScimClient, p GroupPush) (GroupResult, error) {
 	of, known, err := s.documents.ByExternalID(ctx, c.ID, directory.MemberGroup, p.ExternalID)
 	if err != nil {
@@ -71,7 +87,7 @@ func (s *Pushes) CreateGroup(ctx context.Context, by directory.Caller, c *direct
 	}
 	g.EditedBy(by.Subject, s.groups.now())
 	doc := &store.DocumentEdit{Old: &store.Document{}, New: newDocument(c, directory.GroupMember(g.ID), p.ExternalID, groupDocument, nil), Freed: of}
-	doc.New.Unfinished = p.Members
+	doc.New.Unfinished = p.making()
 	err = s.writeTo.CreatePushed(ctx, by.AuditEvent(directory.AuditCreateGroup), &g, doc)
 	if taken, is := errors.AsType[*store.GroupNameTaken](err); is {
 		return s.goOn(ctx, by, c, taken.Owner, p, pushTaken(err))
@@ -82,11 +98,13 @@ func (s *Pushes) CreateGroup(ctx context.Context, by directory.Caller, c *direct
 	return GroupResult{PushedGroup: PushedGroup{g, *doc.New}, Changed: groupPaths(&g.GroupProfile)}, nil
 }
 
-// goOn makes a group that the client has made already, as long as it is unfinished; else
-// it is refused. One of another externalId is another one.
+// goOn makes a group that the client has made already, as long as it is unfinished and
+// nobody else has edited it; else it is refused.
 func (s *Pushes) goOn(ctx context.Context, by directory.Caller, c *directory.ScimClient, id directory.GroupID, p GroupPush, refusal error) (GroupResult, error) {
 	r, err := s.EditGroup(ctx, by, c, id, func(now *PushedGroup) (GroupPush, error) {
-		if !now.Document.Unfinished || now.Document.ExternalID != p.ExternalID {
+		others := slices.ContainsFunc(now.Group.EditorsSince(time.Time{}), func(editor string) bool { return editor != by.Subject })
+		old := s.groups.now().After(now.Document.Created.Add(unfinishedFor))
+		if now.Document.Unfinished == "" || now.Document.Unfinished != p.making() || old || others {
 			return GroupPush{}, refusal
 		}
 		return p, nil
@@ -98,9 +116,10 @@ func (s *Pushes) goOn(ctx context.Context, by directory.Caller, c *directory.Sci
 	return r, err
 }
 
-// FinishGroup notes that a group has the members that it was made with.
+// FinishGroup notes that a group has the members that it was made with. Without the note
+// the same POST goes on with it for a while, and finds nothing to do.
 func (s *Pushes) FinishGroup(ctx context.Context, c *directory.ScimClient, g *PushedGroup) error {
-	for try := 0; g.Document.Unfinished; try++ {
+	for try := 0; g.Document.Unfinished != ""; try++ {
 		err := s.documents.FinishDocument(ctx, &g.Document)
 		if !errors.Is(err, directory.ErrStale) || try == maxTries {
 			return err
@@ -403,6 +422,24 @@ func (s *Pushes) Members(ctx context.Context, id directory.GroupID) ([]Member, e
 			return all, nil
 		}
 		cursor = p.Next
+	}
+}
+
+// Enrolled are the users who are directly in a group, also those who are deleted: their
+// memberships return with them, so that whoever empties the group means these as well.
+func (s *Pushes) Enrolled(ctx context.Context, id directory.GroupID) ([]directory.UserID, error) {
+	var all []directory.UserID
+	for q := (store.MembersQuery{Group: id, Type: directory.MemberUser}); ; {
+		list, next, err := s.groups.groups.Members(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for i := range list {
+			all = append(all, list[i].Member.User())
+		}
+		if q.After = next; next == (directory.MemberRef{}) {
+			return all, nil
+		}
 	}
 }
 

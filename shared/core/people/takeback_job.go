@@ -667,12 +667,8 @@ func (w *takeBackWorker) madeByClient(ctx context.Context, g *directory.Group) (
 func (w *takeBackWorker) memberPasts(ctx context.Context, a *store.Act, id directory.GroupID) ([]*memberPast, error) {
 	var list []*memberPast
 	for _, m := range membersOf(a) {
-		ref := directory.AccountOf(m.User())
-		if m.Type == directory.MemberGroup {
-			ref = directory.GroupRef(m.Group())
-		}
 		p := &memberPast{taker: w.taker(), group: id, member: m}
-		if err := w.eachAct(ctx, ref, func(a *store.Act) bool {
+		if err := w.eachAct(ctx, refOfMember(m), func(a *store.Act) bool {
 			p.add(a)
 			return true
 		}); err != nil {
@@ -683,6 +679,28 @@ func (w *takeBackWorker) memberPasts(ctx context.Context, a *store.Act, id direc
 		}
 	}
 	return list, nil
+}
+
+func refOfMember(m directory.MemberRef) directory.Ref {
+	if g := m.Group(); g != "" {
+		return directory.GroupRef(g)
+	}
+	return directory.AccountOf(m.User())
+}
+
+// willBeThere reports whether a user or a group lives once everything is put back.
+func (w *takeBackWorker) willBeThere(ctx context.Context, ref directory.Ref) (bool, error) {
+	o, err := w.read(ctx, ref)
+	if o == nil || err != nil {
+		return false, err
+	}
+	now := o.standing()
+	p, err := w.pastOf(ctx, ref)
+	if err != nil || p.unsure || p.first == "" {
+		return !now.deleted, err
+	}
+	b := p.decide(now)
+	return b.restore || !now.deleted && !b.remove, nil
 }
 
 // memberCounts are the names under which memberships are counted.
@@ -762,10 +780,7 @@ func (d *memberDealing) do(ctx context.Context, kind directory.AuditKind, versio
 		return version, nil
 	}
 	if d.w.check {
-		for _, m := range members {
-			d.outcome[m] = memberCounts[kind]
-		}
-		return version, nil
+		return version, d.foresee(ctx, kind)
 	}
 	done, err := d.w.editMembers(ctx, d.group.ID, kind, members, version)
 	if r, is := errors.AsType[*directory.Refusal](err); is && r.Code == directory.CodeGroupDeleted {
@@ -785,6 +800,25 @@ func (d *memberDealing) do(ctx context.Context, kind directory.AuditKind, versio
 		d.refuse(memberOfItem(&r), r.Code, r.Detail)
 	}
 	return max(version, done.Version), nil
+}
+
+// foresee counts what do would do, as it will be once everybody is put back, or deleted, who
+// is to be: nobody who is deleted then becomes a member.
+func (d *memberDealing) foresee(ctx context.Context, kind directory.AuditKind) error {
+	for _, m := range d.todo[kind] {
+		if kind == directory.AuditAddMembers {
+			there, err := d.w.willBeThere(ctx, refOfMember(m))
+			if err != nil {
+				return err
+			}
+			if !there {
+				d.refuse(m, directory.CodeUserDeleted, "The member is deleted, or will be.")
+				continue
+			}
+		}
+		d.outcome[m] = memberCounts[kind]
+	}
+	return nil
 }
 
 func memberOfItem(r *directory.RefusedItem) directory.MemberRef {

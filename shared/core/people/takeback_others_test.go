@@ -1,6 +1,7 @@
 package people
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -148,5 +149,67 @@ func TestTakeBackOfADeletedClient(t *testing.T) {
 	p.must(err)
 	if last := acts[len(acts)-1]; !strings.Contains(last.Reason, `"Okta"`) {
 		t.Errorf("the reason is %q", last.Reason)
+	}
+}
+
+// Whom somebody has deleted before the client brought them back is deleted again, whether or
+// not the client had made them since.
+func TestTakeBackOfWhomItBroughtBackFromADeletionByHand(t *testing.T) {
+	t.Parallel()
+	for _, edited := range []bool{false, true} {
+		p := newPushing(t)
+		ctx := t.Context()
+		since := p.now()
+		ann := p.made("ann", map[string]string{"department": "Works"})
+		bob := p.made("bob", nil)
+		if edited {
+			_, err := p.Patch(ctx, admin, ann, []byte(`{"location":"Here"}`), 0)
+			p.must(err)
+		}
+		p.must(p.Delete(ctx, admin, ann, 0))
+		if back := p.made("ann", nil); back != ann {
+			t.Fatalf("%s came back", back)
+		}
+		_, err := p.Patch(ctx, admin, bob, []byte(`{"location":"There"}`), 0)
+		p.must(err)
+		p.must(p.dismiss(bob)) // whom the client itself brings back, it has brought back to the others
+		p.made("bob", nil)
+		check, done := p.takeBack(since)
+		if u := p.userNow(ann); u.Deleted == nil {
+			t.Errorf("she stays: %v", p.refusals(done.ID))
+		}
+		if u := p.userNow(bob); u.Deleted != nil {
+			t.Error("he goes")
+		}
+		want := map[string]int{"deleted": 1, "edited": 1, "kept": 1} // of him, whose the state is
+		if !maps.Equal(check.Counts, want) || !maps.Equal(done.Counts, want) {
+			t.Errorf("counted %v and %v, want %v", check.Counts, done.Counts, want)
+		}
+	}
+}
+
+// Whom the client has taken out of a group and somebody has deleted since is not put back
+// into it, which a dry run knows; whom the client has deleted as well is put back, and in.
+func TestTakeBackOfMembershipsOfTheDeleted(t *testing.T) {
+	t.Parallel()
+	p := newPushing(t)
+	ctx := t.Context()
+	ann, bob := p.made("ann", nil), p.made("bob", nil)
+	g, err := p.groups.Create(ctx, admin, []byte(`{"name":"Crew"}`))
+	p.must(err)
+	_, err = p.groups.AddMembers(ctx, admin, g.Group.ID, []directory.MemberRef{directory.UserMember(ann), directory.UserMember(bob)}, 0)
+	p.must(err)
+	since := p.now()
+	_, _, err = p.pushes.ChangeMembers(ctx, p.by, g.Group.ID, nil, []directory.UserID{ann, bob}, nil)
+	p.must(err)
+	p.must(p.Delete(ctx, admin, ann, 0))
+	p.must(p.dismiss(bob))
+	check, done := p.takeBack(since)
+	want := map[string]int{"restored": 1, "membersAdded": 1, "kept": 1}
+	if !maps.Equal(check.Counts, want) || !maps.Equal(done.Counts, want) {
+		t.Errorf("counted %v and %v, want %v", check.Counts, done.Counts, want)
+	}
+	if a, b := p.refusals(check.ID), p.refusals(done.ID); len(a) != 1 || len(b) != 1 || a[0].Code != b[0].Code {
+		t.Errorf("told %+v and %+v", a, b)
 	}
 }

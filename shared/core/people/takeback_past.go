@@ -146,7 +146,8 @@ func (p *past) note(a *store.Act, mine bool) {
 	case directory.AuditCreateUser, directory.AuditCreateGroup:
 		p.made, p.after = true, ""
 	case directory.AuditRestoreUser, directory.AuditRestoreGroup:
-		if !p.made {
+		byHand := p.gone.by != "" && !p.gone.held // somebody else's word, after whatever they had done to it before
+		if !p.made || byHand {
 			p.after = ""
 		}
 	}

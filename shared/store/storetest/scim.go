@@ -338,7 +338,7 @@ func (s *suite) requests() {
 	}
 }
 
-// testScimTally: whom a client has suspended and deleted is counted over the last 24 hours,
+// testScimTally: whom a client has suspended and deleted is counted once over the last 24 hours,
 // and a wrong token is noted of a client that is there, whoever else writes it.
 func testScimTally(s *suite) {
 	ctx := s.Context()
@@ -352,10 +352,17 @@ func testScimTally(s *suite) {
 		}
 		return sum.Suspended, sum.Deleted
 	}
-	for i := range 3 {
-		s.must(s.ScimClients.TallyScimRequest(ctx, okta, &directory.ScimRequest{At: s.Now().Add(-time.Duration(i) * time.Hour), Suspended: true}))
+	suspend := func(name string, ago time.Duration) {
+		s.must(s.ScimClients.TallyScimRequest(ctx, okta, &directory.ScimRequest{At: s.Now().Add(-ago), UserID: directory.UserID("usr_" + name), Suspended: true}))
 	}
-	s.must(s.ScimClients.TallyScimRequest(ctx, okta, &directory.ScimRequest{At: s.Now(), Deleted: true}))
+	for range 3 {
+		suspend("ann", 2*time.Hour)
+	}
+	suspend("bob", time.Hour)
+	suspend("cy", 5*time.Hour)
+	suspend("cy", 0)           // counts in the hour of the last time
+	suspend("cy", 5*time.Hour) // told late
+	s.must(s.ScimClients.TallyScimRequest(ctx, okta, &directory.ScimRequest{At: s.Now(), UserID: "usr_cy", Deleted: true}))
 	if a, b := tally(); a != 3 || b != 1 {
 		s.Errorf("%d suspended, %d deleted; want 3, 1", a, b)
 	}
@@ -366,6 +373,10 @@ func testScimTally(s *suite) {
 	s.pass(3 * time.Hour)
 	if a, b := tally(); a != 0 || b != 0 {
 		s.Errorf("a day later: %d, %d", a, b)
+	}
+	suspend("ann", 0)
+	if a, b := tally(); a != 1 || b != 0 {
+		s.Errorf("once more: %d, %d", a, b)
 	}
 
 	s.must(s.ScimClients.NoteWrongToken(ctx, okta))
