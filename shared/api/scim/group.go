@@ -38,8 +38,11 @@ type memberEdit struct {
 	all         bool // whoever is not added leaves
 	add, remove []directory.UserID
 
+	// stay are those whom a request names who stay if they are in, though they are not added.
+	stay []directory.UserID
+
 	// now are the members before the request, once they were read.
-	now    []people.Member
+	now    []directory.UserID
 	shown  []*object // as a filter looks at them
 	read   bool
 	tested int
@@ -148,9 +151,10 @@ func (c groupCall) seen(ctx context.Context, edit *memberEdit) error {
 	if err != nil {
 		return err
 	}
-	n := len(edit.add)
-	edit.add = slices.DeleteFunc(edit.add, func(id directory.UserID) bool { _, there := names[id]; return !there })
-	c.notes.strangers += n - len(edit.add)
+	named := edit.add
+	edit.add = slices.DeleteFunc(slices.Clone(named), func(id directory.UserID) bool { _, there := names[id]; return !there })
+	edit.stay = without(slices.Clone(named), edit.add)
+	c.notes.strangers += len(edit.stay)
 	return nil
 }
 
@@ -229,21 +233,12 @@ func (c groupCall) cutOff(ctx context.Context, err error) error {
 }
 
 func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit memberEdit) error {
-	if edit.all {
-		now, err := c.Pushes.Members(ctx, g.ID)
+	if edit.all { // whoever is deleted, too, or they would be in again once they return
+		now, err := c.Pushes.Enrolled(ctx, g.ID)
 		if err != nil {
 			return err
 		}
-		stays := make(map[directory.UserID]bool, len(edit.add))
-		for _, u := range edit.add {
-			stays[u] = true
-		}
-		edit.remove = nil
-		for _, m := range now {
-			if !stays[m.User()] {
-				edit.remove = append(edit.remove, m.User())
-			}
-		}
+		edit.remove = without(slices.Clone(now), slices.Concat(edit.add, edit.stay))
 		if len(edit.add) == 0 && len(now) > 0 {
 			c.notes.tell("all %d members were taken out", len(now))
 		}
@@ -412,12 +407,12 @@ func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *membe
 	}
 	if !edit.read {
 		var err error
-		if edit.now, err = c.Pushes.Members(ctx, id); err != nil {
+		if edit.now, err = c.Pushes.Enrolled(ctx, id); err != nil {
 			return nil, err
 		}
 		edit.shown, edit.read = make([]*object, len(edit.now)), true
 		for i := range edit.now {
-			edit.shown[i] = c.member(&edit.now[i])
+			edit.shown[i] = c.member(&people.Member{MemberRef: directory.UserMember(edit.now[i])})
 		}
 	}
 	if edit.tested += len(edit.now) * len(attributesOf(e, nil)); edit.tested > maxTested {
@@ -426,7 +421,7 @@ func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *membe
 	var ids []directory.UserID
 	for i := range edit.now {
 		if e.holds(edit.shown[i]) {
-			ids = append(ids, edit.now[i].User())
+			ids = append(ids, edit.now[i])
 		}
 	}
 	return ids, nil

@@ -406,6 +406,24 @@ func (s *Pushes) Members(ctx context.Context, id directory.GroupID) ([]Member, e
 	}
 }
 
+// Enrolled are the users who are directly in a group, also those who are deleted: their
+// memberships return with them, so that whoever empties the group means these as well.
+func (s *Pushes) Enrolled(ctx context.Context, id directory.GroupID) ([]directory.UserID, error) {
+	var all []directory.UserID
+	for q := (store.MembersQuery{Group: id, Type: directory.MemberUser}); ; {
+		list, next, err := s.groups.groups.Members(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for i := range list {
+			all = append(all, list[i].Member.User())
+		}
+		if q.After = next; next == (directory.MemberRef{}) {
+			return all, nil
+		}
+	}
+}
+
 // AreMembers says who of some users is directly in a group.
 func (s *Pushes) AreMembers(ctx context.Context, id directory.GroupID, users []directory.UserID) (map[directory.UserID]bool, error) {
 	refs := make([]directory.MemberRef, 0, len(users))
