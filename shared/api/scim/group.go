@@ -29,8 +29,6 @@ const (
 	// maxListed is how many members the groups of one page have together, at least of one
 	// group.
 	maxListed = 10_000
-	// maxTested is how many comparisons the filters of one PATCH make with members.
-	maxTested = 5_000_000
 )
 
 // memberEdit is what a request wants of the members of a group.
@@ -41,29 +39,46 @@ type memberEdit struct {
 	// stay are those whom a request names who stay if they are in, though they are not added.
 	stay []directory.UserID
 
+	// said is of whom a PATCH says last that they are in, or are not; order is in which
+	// order it has named them. Once all is read they are added and removed (settle).
+	said  map[directory.UserID]bool
+	order []directory.UserID
+
 	// now are the members before the request, once they were read.
-	now    []directory.UserID
-	shown  []*object // as a filter looks at them
-	read   bool
-	tested int
+	now   []directory.UserID
+	shown []*object // as a filter looks at them
+	read  bool
 	// left are those whom a strict client takes out, who must be among them.
 	left []directory.UserID
 }
 
 func (e *memberEdit) empty() bool { return !e.all && len(e.add) == 0 && len(e.remove) == 0 }
 
-func (e *memberEdit) put(ids ...directory.UserID) {
-	e.remove = without(e.remove, ids)
-	e.add = append(e.add, ids...)
+// say notes of some that they are to be in, or out, whatever was said of them before.
+func (e *memberEdit) say(in bool, ids []directory.UserID) {
+	if e.said == nil {
+		e.said = make(map[directory.UserID]bool, len(ids))
+	}
+	for _, id := range ids {
+		if _, named := e.said[id]; !named {
+			e.order = append(e.order, id)
+		}
+		e.said[id] = in
+	}
 }
 
-func (e *memberEdit) take(ids ...directory.UserID) {
-	e.add = without(e.add, ids)
-	e.remove = append(e.remove, ids...)
+// settle makes of what a PATCH says who is added and who is removed.
+func (e *memberEdit) settle() {
+	for _, id := range e.order {
+		if e.said[id] {
+			e.add = append(e.add, id)
+		} else {
+			e.remove = append(e.remove, id)
+		}
+	}
 }
 
-// without is a list without some. It is asked for each operation of a PATCH, so that one
-// of nothing costs nothing.
+// without is a list without some.
 func without(list, ids []directory.UserID) []directory.UserID {
 	if len(list) == 0 || len(ids) == 0 {
 		return list
@@ -77,7 +92,7 @@ func without(list, ids []directory.UserID) []directory.UserID {
 
 // clear has everybody leave who is not put in from here on.
 func (e *memberEdit) clear() {
-	e.all, e.add, e.remove = true, nil, nil
+	e.all, e.said, e.order = true, nil, nil
 }
 
 // likeID is what is told of a member as it was sent: of anything else, such as an address,
@@ -302,8 +317,12 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.Pushes.GetGroup(ctx, &c.client, directory.GroupID(id)); err != nil {
+	g, err := c.Pushes.GetGroup(ctx, &c.client, directory.GroupID(id))
+	if err != nil {
 		return nil, err // of a group that the client does not see it learns nothing by its members
+	}
+	if err := c.tests(&g.Group, steps); err != nil {
+		return nil, err
 	}
 	var edit memberEdit
 	var others []step
@@ -316,6 +335,7 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 			return nil, err
 		}
 	}
+	edit.settle()
 	if err := c.areIn(ctx, directory.GroupID(id), edit.left); err != nil {
 		return nil, err
 	}
@@ -368,9 +388,9 @@ func (c groupCall) memberStep(ctx context.Context, id directory.GroupID, edit *m
 		edit.clear()
 	case s.op == "replace" && s.where == nil:
 		edit.clear()
-		edit.put(sent...)
+		edit.say(true, sent)
 	default:
-		edit.put(append(named, sent...)...)
+		edit.say(true, append(named, sent...))
 	}
 	return nil
 }
@@ -378,9 +398,49 @@ func (c groupCall) memberStep(ctx context.Context, id directory.GroupID, edit *m
 // take takes members out. Of one who is none a strict client is told, by members.
 func (c groupCall) take(edit *memberEdit, ids []directory.UserID) {
 	if c.notes.strict {
-		edit.left = append(edit.left, without(slices.Clone(ids), edit.add)...)
+		for _, id := range ids {
+			if !edit.said[id] {
+				edit.left = append(edit.left, id)
+			}
+		}
 	}
-	edit.take(ids...)
+	edit.say(false, ids)
+}
+
+// tests refuses filters that would look at the members too often, before anything is read.
+func (c groupCall) tests(g *directory.Group, steps []step) error {
+	total := 0
+	for _, s := range steps {
+		if s.whole == nil && s.attr.name == "members" && s.where != nil {
+			if _, few := usersNamed(s.where); !few {
+				total += g.Members * comparisons(s.where)
+			}
+		}
+	}
+	if total > maxTested {
+		return tooMuch()
+	}
+	return nil
+}
+
+// usersNamed are those of whom alone a filter of members can hold, where it says so.
+func usersNamed(e expr) (ids []directory.UserID, few bool) {
+	switch e := e.(type) {
+	case both:
+		if ids, few = usersNamed(e.a); !few {
+			ids, few = usersNamed(e.b)
+		}
+		return ids, few
+	case either:
+		a, few := usersNamed(e.a)
+		b, too := usersNamed(e.b)
+		return append(a, b...), few && too
+	case compare:
+		if id := directory.UserID(plain(e.value)); e.op == "eq" && e.of.attr.name == "value" && id != "" {
+			return []directory.UserID{id}, true
+		}
+	}
+	return nil, false
 }
 
 // areIn refuses to take out of a group who is not in it.
@@ -402,8 +462,8 @@ func (c groupCall) areIn(ctx context.Context, id directory.GroupID, ids []direct
 
 // chosen are the members that a filter within brackets names, of those before the request.
 func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *memberEdit, e expr) ([]directory.UserID, error) {
-	if v, is := e.(compare); is && v.op == "eq" && v.of.attr.name == "value" {
-		return []directory.UserID{directory.UserID(plain(v.value))}, nil
+	if named, few := usersNamed(e); few {
+		return slices.DeleteFunc(named, func(id directory.UserID) bool { return !e.holds(c.userMember(id)) }), nil
 	}
 	if !edit.read {
 		var err error
@@ -412,11 +472,11 @@ func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *membe
 		}
 		edit.shown, edit.read = make([]*object, len(edit.now)), true
 		for i := range edit.now {
-			edit.shown[i] = c.member(&people.Member{MemberRef: directory.UserMember(edit.now[i])})
+			edit.shown[i] = c.userMember(edit.now[i])
 		}
 	}
-	if edit.tested += len(edit.now) * len(attributesOf(e, nil)); edit.tested > maxTested {
-		return nil, badRequest(typeTooMany, "The filters of the request would look at the members more than %d times. Name them by members[value eq \"…\"], or send fewer operations at once.", maxTested)
+	if err := c.notes.test(len(edit.now) * comparisons(e)); err != nil {
+		return nil, err
 	}
 	var ids []directory.UserID
 	for i := range edit.now {
@@ -434,6 +494,10 @@ func (c groupCall) remove(ctx context.Context, id string, fits fits) error {
 
 func (c groupCall) member(m *people.Member) *object {
 	return obj("value", m.ID, "$ref", c.base+"/Users/"+m.ID, "type", "User")
+}
+
+func (c groupCall) userMember(id directory.UserID) *object {
+	return c.member(&people.Member{MemberRef: directory.UserMember(id)})
 }
 
 // bare is a group without its members.

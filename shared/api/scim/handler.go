@@ -494,6 +494,12 @@ func (c *call) endEarly(q *question, p *page) error {
 // object is the request's body as an object.
 func (c *call) object() (*object, error) {
 	o, err := readObject(c.body)
+	switch {
+	case errors.Is(err, errManyMembers):
+		return nil, badRequest(typeTooMany, "An object of the body has more than %d members. Send fewer attributes at once.", maxMembers)
+	case errors.Is(err, errManyValues):
+		return nil, badRequest(typeTooMany, "The body has more than %d values. Send fewer at once.", maxBodyValues)
+	}
 	if err != nil {
 		return nil, badRequest(typeInvalidSyntax, "The body is no JSON object: %v. Send one.", err)
 	}
