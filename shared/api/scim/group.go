@@ -99,12 +99,15 @@ func (e *memberEdit) clear() {
 // only that it was there.
 var likeID = directory.Pattern(`^[A-Za-z0-9_-]{1,64}$`)
 
-// members reads the members that a value names. Groups in groups are left out.
-func (c groupCall) members(v any) ([]directory.UserID, error) {
+// members reads the members that a value names; one says that it may be an object, since it
+// stands for what a filter has chosen. Groups in groups are left out.
+func (c groupCall) members(v any, one bool) ([]directory.UserID, error) {
 	list, is := v.([]any)
 	if !is && v != nil && v != "" {
-		if err := c.notes.bend(typeInvalidValue, "members was not sent as a list"); err != nil {
-			return nil, err
+		if !one {
+			if err := c.notes.bend(typeInvalidValue, "members was not sent as a list"); err != nil {
+				return nil, err
+			}
 		}
 		list = []any{v}
 	}
@@ -201,7 +204,7 @@ func (c groupCall) groupBody(ctx context.Context, body *object) (doc *object, ed
 	if doc.text("displayName") == "" {
 		return nil, edit, said, badRequest(typeInvalidValue, "displayName is required. Send the name of the group.")
 	}
-	if edit.add, err = c.members(members); err == nil {
+	if edit.add, err = c.members(members, false); err == nil {
 		err = c.known(ctx, edit.add)
 	}
 	if err == nil {
@@ -367,8 +370,14 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 	return c.changed(ctx, r, edit)
 }
 
-// memberStep is a step of a PATCH at the members.
+// memberStep is a step of a PATCH at the members. Whoever is replaced by a filter leaves, and
+// those of the value take their place (RFC 7644, 3.5.2.3). A remove with a value takes out
+// whom that names, be it nobody: all go only by one without a value.
 func (c groupCall) memberStep(ctx context.Context, id directory.GroupID, edit *memberEdit, s step) error {
+	everybody := s.op == "remove" && s.where == nil && !s.has
+	if s.sub != nil && (s.sub.name != "value" || everybody || c.notes.strict) { // what a member is made of is immutable (RFC 7643, 4.2)
+		return c.notes.bend(typeMutability, "%s is not the client's to write and was ignored", s)
+	}
 	var named []directory.UserID
 	if s.where != nil {
 		var err error
@@ -376,18 +385,29 @@ func (c groupCall) memberStep(ctx context.Context, id directory.GroupID, edit *m
 			return err
 		}
 	}
-	sent, err := c.members(s.value)
+	sent, err := c.members(s.value, s.where != nil)
 	switch {
 	case err != nil:
 		return err
+	case everybody:
+		edit.clear()
 	case s.op == "remove" && s.where != nil:
 		c.take(edit, named)
-	case s.op == "remove" && len(sent) > 0: // Entra names those who leave in the value: never all
-		c.take(edit, sent)
 	case s.op == "remove":
-		edit.clear()
+		if len(sent) == 0 {
+			c.notes.tell("the value of the operation remove names no member, and nobody was taken out")
+		}
+		c.take(edit, sent)
 	case s.op == "replace" && s.where == nil:
 		edit.clear()
+		edit.say(true, sent)
+	case s.op == "replace" && s.has:
+		if len(named) == 0 {
+			if err := c.notes.bend(typeNoTarget, "nothing was at %s, so it was added", s); err != nil {
+				return err
+			}
+		}
+		c.take(edit, named)
 		edit.say(true, sent)
 	default:
 		edit.say(true, append(named, sent...))

@@ -888,3 +888,75 @@ func TestWhoDecidesAboutTheState(t *testing.T) {
 		w.want(status, "DELETE", "/Users/"+string(u.User.ID), nil)
 	}
 }
+
+// Nobody leaves a group but whom an operation names, or everybody by a remove without a
+// value; whom a filter names is replaced by whom the value names.
+func TestWhoLeaves(t *testing.T) {
+	t.Parallel()
+	for what, tt := range map[string]struct {
+		op      string
+		want    string
+		refused string // to a strict client
+	}{
+		"remove none":                   {`{"op":"remove","path":"members","value":[]}`, "AB", ""},
+		"remove null":                   {`{"op":"remove","path":"members","value":null}`, "AB", ""},
+		"remove an empty text":          {`{"op":"remove","path":"members","value":""}`, "AB", ""},
+		"remove those":                  {`{"op":"remove","path":"members","value":[{"value":"A"}]}`, "B", ""},
+		"remove all":                    {`{"op":"remove","path":"members"}`, "", ""},
+		"remove by a filter":            {`{"op":"remove","path":"members[value eq \"A\"]","value":null}`, "B", ""},
+		"remove by two":                 {`{"op":"remove","path":"members[value eq \"A\" or value eq \"B\"]"}`, "", ""},
+		"remove by value and type":      {`{"op":"remove","path":"members[value eq \"A\" and type eq \"User\"]"}`, "B", ""},
+		"remove by another type":        {`{"op":"remove","path":"members[value eq \"A\" and type eq \"Group\"]"}`, "AB", ""},
+		"remove the type of one":        {`{"op":"remove","path":"members[value eq \"A\"].type"}`, "AB", typeMutability},
+		"remove the type of all":        {`{"op":"remove","path":"members.type"}`, "AB", typeMutability},
+		"remove the value of all":       {`{"op":"remove","path":"members.value"}`, "AB", typeMutability},
+		"remove the value of one":       {`{"op":"remove","path":"members[value eq \"A\"].value"}`, "B", typeMutability},
+		"replace one":                   {`{"op":"replace","path":"members[value eq \"A\"]","value":{"value":"D"}}`, "BD", ""},
+		"replace one by a list":         {`{"op":"replace","path":"members[value eq \"A\"]","value":[{"value":"D"},{"value":"C"}]}`, "BCD", ""},
+		"replace one by a text":         {`{"op":"replace","path":"members[value eq \"A\"]","value":"D"}`, "BD", typeInvalidValue},
+		"replace the value of one":      {`{"op":"replace","path":"members[value eq \"A\"].value","value":"D"}`, "BD", typeMutability},
+		"replace the type of one":       {`{"op":"replace","path":"members[value eq \"A\"].type","value":"User"}`, "AB", typeMutability},
+		"replace one by itself":         {`{"op":"replace","path":"members[value eq \"A\"]","value":{"value":"A","type":"User"}}`, "AB", ""},
+		"replace one by nothing":        {`{"op":"replace","path":"members[value eq \"A\"]","value":null}`, "B", ""},
+		"replace all by type":           {`{"op":"replace","path":"members[type eq \"User\"]","value":{"value":"D"}}`, "D", ""},
+		"replace one who is not in":     {`{"op":"replace","path":"members[value eq \"C\"]","value":{"value":"D"}}`, "ABD", typeNoTarget},
+		"replace none of another type":  {`{"op":"replace","path":"members[type eq \"Group\"]","value":{"value":"D"}}`, "ABD", typeNoTarget},
+		"replace the list":              {`{"op":"replace","path":"members","value":[{"value":"D"}]}`, "D", ""},
+		"replace the list by none":      {`{"op":"replace","path":"members","value":[]}`, "", ""},
+		"add one by a filter":           {`{"op":"add","path":"members[value eq \"D\"]"}`, "ABD", ""},
+		"add none":                      {`{"op":"add","path":"members","value":[]}`, "AB", ""},
+		"remove all, then put one back": {`{"op":"remove","path":"members"},{"op":"add","path":"members","value":[{"value":"A"}]}`, "A", ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			for _, strict := range []bool{false, true} {
+				w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+				ids := map[string]string{}
+				op := tt.op
+				for _, l := range []string{"A", "B", "C", "D"} {
+					ids[l] = w.make(l+"@x.example", `,"emails":[{"value":"`+l+`@x.example","type":"work"}]`)
+					op = strings.ReplaceAll(op, `"`+l+`"`, `"`+ids[l]+`"`)
+					op = strings.ReplaceAll(op, `"`+l+`\`, `"`+ids[l]+`\`)
+				}
+				g := w.group("G", ids["A"], ids["B"])
+				want, status := tt.want, 200
+				if strict && tt.refused != "" {
+					want, status = "AB", 400
+				}
+				r := w.want(status, "PATCH", "/Groups/"+g, patchOf(op))
+				if status == 400 && r.body.text("scimType") != tt.refused {
+					t.Errorf("%s, want %s", r.Body, tt.refused)
+				}
+				got := ""
+				for _, l := range []string{"A", "B", "C", "D"} {
+					if slices.Contains(w.in(g), ids[l]) {
+						got += l
+					}
+				}
+				if got != want {
+					t.Errorf("strict %v: %s, want %s: %s", strict, got, want, r.Body)
+				}
+			}
+		})
+	}
+}

@@ -286,9 +286,9 @@ func manyWhole(list []any, s step, n *notes) ([]any, error) {
 	switch s.op {
 	case "replace":
 		return sent, nil
-	case "remove": // Entra names those that go in the value
+	case "remove": // Entra names those that go in the value: it may be none
 		if v == nil {
-			return nil, nil
+			n.tell("the value of the operation remove names none of %s, and none was taken away", s.attr.name)
 		}
 		return slices.DeleteFunc(list, func(v any) bool {
 			return slices.ContainsFunc(sent, func(w any) bool { return sameValue(s.attr, v, w) })
@@ -340,7 +340,7 @@ func sameValue(a *attribute, v, w any) bool {
 // manyChosen is a step at those values that a filter holds of, or at a part of all. Where
 // it holds of none, one is made that it holds of: replace is add where nothing is.
 func manyChosen(list []any, s step, n *notes) ([]any, error) {
-	if err := n.test(len(list) * comparisons(s.where)); err != nil {
+	if err := n.test(len(list) * (1 + comparisons(s.where))); err != nil {
 		return nil, err
 	}
 	var chosen []int
@@ -364,6 +364,12 @@ func manyChosen(list []any, s step, n *notes) ([]any, error) {
 		}
 		chosen, list = []int{len(list)}, append(list, made)
 	}
+	if s.op == "replace" && s.sub == nil && s.has { // all that are chosen become the one that is sent
+		for _, i := range slices.Backward(chosen[1:]) {
+			list = slices.Delete(list, i, i+1)
+		}
+		chosen = chosen[:1]
+	}
 	var last *object
 	for _, i := range slices.Backward(chosen) {
 		o, err := chosenValue(list[i].(*object).clone(), s, n)
@@ -374,12 +380,29 @@ func manyChosen(list []any, s step, n *notes) ([]any, error) {
 			list = slices.Delete(list, i, i+1)
 		}
 	}
+	if says(last) {
+		list = oneOfAKind(list, last, s.attr)
+	}
 	if isPrimary(last) && says(last) {
 		list = clone(list).([]any)
 		i := slices.IndexFunc(list, func(v any) bool { return equal(v, last) })
 		onePrimary(list, list[i].(*object))
 	}
 	return list, nil
+}
+
+// oneOfAKind leaves a value once that has become what another one is.
+func oneOfAKind(list []any, v *object, a *attribute) []any {
+	return slices.DeleteFunc(list, func(w any) bool {
+		other, is := w.(*object)
+		if !is || other == v || !sameTwice(a, w, v) {
+			return false
+		}
+		if isPrimary(other) {
+			v.set("primary", true)
+		}
+		return true
+	})
 }
 
 // removeChosen takes values away, or a part of each; what says nothing then goes as well.
@@ -412,7 +435,17 @@ func chosenValue(o *object, s step, n *notes) (*object, error) {
 	if !s.has {
 		return o, nil // members[value eq "…"] says all that there is to say
 	}
-	v, err := n.element(s.String(), s.attr, s.value)
+	value := s.value
+	if list, is := value.([]any); is && len(list) == 1 {
+		if err := n.bend(typeInvalidValue, "%s was sent as a list", s); err != nil {
+			return nil, err
+		}
+		value = list[0]
+	}
+	if value == nil || value == "" {
+		return &object{}, nil // which says nothing, and goes
+	}
+	v, err := n.element(s.String(), s.attr, value)
 	if err != nil {
 		return nil, err
 	}
