@@ -163,6 +163,11 @@ func (o *object) set(name string, v any) {
 	}
 }
 
+// drop takes a member away, be it null.
+func (o *object) drop(name string) {
+	o.members = slices.DeleteFunc(o.members, func(m member) bool { return strings.EqualFold(m.name, name) })
+}
+
 // clone is a copy that shares nothing that can be changed.
 func clone(v any) any {
 	switch v := v.(type) {

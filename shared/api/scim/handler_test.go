@@ -217,20 +217,90 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// Active can be removed, which changes no user, and is shown once it is sent again.
-func TestActiveRemoved(t *testing.T) {
+// Active can be unassigned, which changes no user, is told, and hides nobody from a filter. A
+// strict client is shown nothing of it until it sends it again (RFC 7644, 3.5.2.2).
+func TestActiveUnassigned(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, provision.ClientEdit{})
-	id := w.make("ann@x.example", `,"active":true`)
-	for range 2 {
-		r := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"remove","path":"active"}`))
-		if u := w.user(id); u.State != directory.StateActive || u.Version != 1 || r.body.index("active") >= 0 {
-			t.Errorf("%s: %s", u.State, r.Body)
+	for _, op := range []string{`{"op":"remove","path":"active"}`, `{"op":"replace","path":"active","value":null}`, `{"op":"replace","path":"active","value":""}`,
+		`{"op":"replace","value":{"active":null}}`, `{"op":"add","path":"active","value":[]}`} {
+		for _, strict := range []bool{false, true} {
+			for _, active := range []bool{true, false} {
+				w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+				id := w.make("ann@x.example", fmt.Sprintf(`,"active":%v,"emails":[{"value":"ann@x.example","type":"work"}]`, active))
+				was := w.user(id)
+				for range 2 {
+					r := w.want(200, "PATCH", "/Users/"+id, patchOf(op))
+					if u := w.user(id); u.State != was.State || u.Version != 1 {
+						t.Errorf("%s: %s", op, u.State)
+					}
+					if strict == (r.body.index("active") >= 0) || !strict && r.body.get("active") != active {
+						t.Errorf("strict %v: %s: %s", strict, op, r.Body)
+					}
+				}
+				if notes := w.lastRequest().Notes; !strict && (len(notes) != 1 || !strings.Contains(notes[0], "stays as it is")) {
+					t.Errorf("%s: %q", op, notes)
+				}
+				if total, _ := results(w.want(200, "GET", fmt.Sprintf("/Users?filter=active+eq+%v", active), nil)); !strict && total != "1" {
+					t.Errorf("%s: %s found", op, total)
+				}
+				r := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"active","value":false}`))
+				if u := w.user(id); u.State != directory.StateSuspended || r.body.get("active") != false {
+					t.Errorf("%s: %s", u.State, r.Body)
+				}
+			}
 		}
 	}
-	r := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"active","value":false}`))
-	if u := w.user(id); u.State != directory.StateSuspended || r.body.get("active") != false {
-		t.Errorf("%s: %s", u.State, r.Body)
+	// Who has not started yet is not suspended by it.
+	w := newWorld(t, provision.ClientEdit{})
+	u, err := w.users.Create(t.Context(), ada, []byte(`{"email":"new@x.example","state":"staged"}`))
+	w.Must(err)
+	w.want(200, "PATCH", "/Users/"+string(u.ID), patchOf(`{"op":"remove","path":"active"}`))
+	if u := w.user(string(u.ID)); u.State != directory.StateStaged {
+		t.Error(u.State)
+	}
+}
+
+// What a user or a group cannot be without is not emptied: by PUT and by PATCH, whatever says
+// that there is no value.
+func TestRequiredWithoutValue(t *testing.T) {
+	t.Parallel()
+	for _, strict := range []bool{false, true} {
+		w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+		id := w.make("ann@x.example", `,"emails":[{"value":"ann@x.example","type":"work"}]`)
+		g := w.group("G", id)
+		for _, none := range []string{`null`, `""`, `[]`} {
+			for _, op := range []string{"add", "replace"} {
+				for path, name := range map[string]string{"/Users/" + id: "userName", "/Groups/" + g: "displayName"} {
+					for _, body := range []string{`{"op":"` + op + `","path":"` + name + `","value":` + none + `}`, `{"op":"` + op + `","value":{"` + name + `":` + none + `}}`} {
+						if r := w.want(400, "PATCH", path, patchOf(body)); r.body.text("scimType") != typeMutability {
+							t.Errorf("%s: %s", body, r.Body)
+						}
+					}
+				}
+			}
+			w.want(400, "PUT", "/Users/"+id, `{"schemas":["`+schemaUser+`"],"userName":`+none+`,"emails":[{"value":"ann@x.example","type":"work"}]}`)
+			w.want(400, "PUT", "/Groups/"+g, `{"schemas":["`+schemaGroup+`"],"displayName":`+none+`}`)
+			for _, tt := range []struct{ method, body string }{
+				{"PATCH", patchOf(`{"op":"replace","path":"emails","value":` + none + `}`)}, {"PATCH", patchOf(`{"op":"replace","path":"emails[type eq \"work\"].value","value":` + none + `}`)},
+				{"PUT", `{"schemas":["` + schemaUser + `"],"userName":"ann@x.example","emails":` + none + `}`},
+			} {
+				status := 200
+				if strict {
+					status = 400
+				}
+				w.want(status, tt.method, "/Users/"+id, tt.body)
+				if notes := w.lastRequest().Notes; !strict && (len(notes) == 0 || !strings.Contains(notes[0], "own address")) {
+					t.Errorf("%s: %q", tt.body, notes)
+				}
+			}
+		}
+		r := w.want(200, "GET", "/Users/"+id, nil)
+		if u := w.user(id); u.UserName != "ann@x.example" || u.Email != "ann@x.example" || r.body.text("userName") != "ann@x.example" || len(elements(r.body.get("emails"))) != 1 {
+			t.Errorf("%+v, %s", u, r.Body)
+		}
+		if r := w.want(200, "GET", "/Groups/"+g, nil); r.body.text("displayName") != "G" || len(w.in(g)) != 1 {
+			t.Errorf("%s", r.Body)
+		}
 	}
 }
 

@@ -368,8 +368,8 @@ func overlay(rows []mapped, doc *object, p *directory.Profile, kept []string, cl
 	return doc
 }
 
-// unassigned reports whether the client has removed active, which a document has as null
-// then: until it sends it again, nothing is shown of it (RFC 7644, 3.5.2.2).
+// unassigned reports whether a strict client has removed active, which a document has as
+// null then: until it sends it again, nothing is shown of it (RFC 7644, 3.5.2.2).
 func unassigned(doc *object) bool { return doc.index("active") >= 0 && doc.get("active") == nil }
 
 // textOf is a user's text at a path.

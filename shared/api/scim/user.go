@@ -34,6 +34,9 @@ func (c *call) asShown(u *people.PushedUser) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
+	if unassigned(doc) && !c.client.Strict {
+		doc.drop("active") // of a client that was strict then
+	}
 	doc = overlay(c.mapping, doc, &u.User.Profile, u.Document.Kept, people.CleanText)
 	if u.Document.ExternalID != "" {
 		doc.set("externalId", u.Document.ExternalID)
@@ -279,8 +282,8 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 		if err := c.users.patch(after, steps, &c.notes); err != nil {
 			return people.UserPush{}, err
 		}
-		if before.index("active") >= 0 && after.index("active") < 0 {
-			after.members = append(after.members, member{"active", nil})
+		if before.index("active") >= 0 && after.get("active") == nil {
+			c.unassignActive(after)
 		}
 		if after.text("userName") == "" {
 			return people.UserPush{}, badRequest(typeMutability, "userName is required and cannot be removed. Send another one instead.")
@@ -306,6 +309,16 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 		}
 		return p, nil
 	}))
+}
+
+// unassignActive is what becomes of a document without active: whether the user may sign in
+// stays as it is, which is told. It is shown all the same, but to a strict client, to whom it
+// is unassigned until it sends it again (RFC 7644, 3.5.2.2).
+func (c userCall) unassignActive(doc *object) {
+	c.notes.tell("active was sent without a value: whether the user is active stays as it is")
+	if c.client.Strict && !unassigned(doc) {
+		doc.members = append(doc.members, member{"active", nil})
+	}
 }
 
 func (c userCall) remove(ctx context.Context, id string, fits fits) error {
