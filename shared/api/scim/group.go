@@ -570,8 +570,11 @@ func memberValues(e expr, ids []directory.UserID) ([]directory.UserID, error) {
 		if e.of.attr.name != "members" {
 			return ids, nil
 		}
-		if e.op != "eq" || e.of.where != nil || e.of.leaf().name != "value" || e.value == nil {
-			return nil, badRequest(typeInvalidFilter, "Of members a filter takes only members eq, with the id of a user.")
+		if named, few := usersNamed(e.of.where); few {
+			return append(ids, named...), nil
+		}
+		if e.op != "eq" || e.of.leaf().name != "value" || e.value == nil {
+			return nil, badRequest(typeInvalidFilter, "Of members a filter takes only members eq, or members[value eq …], with the id of a user.")
 		}
 		ids = append(ids, directory.UserID(plain(e.value)))
 	}
@@ -595,7 +598,7 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 			}
 			var members []any
 			for id := range in {
-				members = append(members, obj("value", string(id)))
+				members = append(members, c.userMember(id))
 			}
 			o.set("members", members)
 		}

@@ -1030,3 +1030,69 @@ func TestWhoLeaves(t *testing.T) {
 		})
 	}
 }
+
+// A filter in brackets asks for what one with a dot does, and finds it by the same look.
+func TestFiltersInBrackets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	ann := w.make("ann@x.example", `,"emails":[{"value":"ann@x.example","type":"work"},{"value":"ann@home.example","type":"home"}]`)
+	ben := w.make("ben@x.example")
+	for i := range 5 {
+		w.group(fmt.Sprintf("G%d", i), ben)
+	}
+	w.group("A", ann, ben)
+	w.group("B", ann)
+	cost := func(query string, want int) int64 {
+		t.Helper()
+		before := w.counted.calls.Load()
+		total, list := results(w.want(200, "GET", query, nil))
+		if total != fmt.Sprint(want) || len(list) != want {
+			t.Errorf("%s: %s, %d, want %d", query, total, len(list), want)
+		}
+		return w.counted.calls.Load() - before
+	}
+	for filter, want := range map[string]int{
+		`members[value eq "$A"]`:                                         2,
+		`members[value eq "$A" and type eq "User"]`:                      2,
+		`members[type eq "user" and value eq "$A"]`:                      2,
+		`members[type eq "User"].value eq "$A"`:                          2,
+		`members[value eq "$A"].type eq "User"`:                          2,
+		`members[value eq "$A"] and displayName eq "B"`:                  1,
+		`members[value eq "$A" and type eq "Group"]`:                     0,
+		`members[value eq "$A"].type eq "Group"`:                         0,
+		`members[value eq "nobody"]`:                                     0,
+		`members[value eq "$A"] and not (displayName eq "A")`:            1,
+		`members[value eq "$A"] and members[value eq "$B"]`:              1,
+		`members[value eq "$A"] and not (members[value eq "$B"])`:        1,
+		`members[value eq "$A" or value eq "$B"] and displayName eq "A"`: 1,
+	} {
+		cost("/Groups?filter="+esc(strings.NewReplacer("$A", ann, "$B", ben).Replace(filter)), want)
+	}
+	if dot, brackets := cost("/Groups?filter="+esc(`members.value eq "`+ann+`"`), 2), cost("/Groups?filter="+esc(`members[value eq "`+ann+`"]`), 2); brackets != dot {
+		t.Errorf("%d calls in brackets, %d with a dot", brackets, dot)
+	}
+	if dot, brackets := cost("/Users?filter="+esc(`emails.value eq "ann@x.example"`), 1), cost("/Users?filter="+esc(`emails[value eq "ANN@x.example" and type eq "work"]`), 1); brackets != dot {
+		t.Errorf("%d calls in brackets, %d with a dot", brackets, dot)
+	}
+	for filter, want := range map[string]int{
+		`emails[value eq "ANN@x.example"]`:                                      1,
+		`emails[value eq "ann@x.example" and type eq "work"]`:                   1,
+		`emails[type eq "work" and value eq "ann@x.example"]`:                   1,
+		`emails[value eq "ann@x.example"].type eq "work"`:                       1,
+		`emails[value eq "ann@x.example" and type eq "home"]`:                   0,
+		`emails[value eq "ann@home.example"]`:                                   1,
+		`emails[value eq "ann@home.example" and type eq "home"] and title pr`:   0,
+		`emails[value eq "ann@x.example"] or emails[value eq "ben@x.example"]`:  2,
+		`emails[value eq "ann@x.example" or value eq "ben@x.example"]`:          2,
+		`not (emails[value eq "ann@x.example"])`:                                1,
+		`emails[value eq "ann@x.example"].type ne "work"`:                       1,
+		`emails[value eq "nobody@x.example" or not (value eq "ann@x.example")]`: 2,
+	} {
+		cost("/Users?filter="+esc(filter), want)
+	}
+	for _, filter := range []string{`members[type eq "User"]`, `members[value co "a"]`, `members[not (value eq "a")]`, `members[value eq "a" or type eq "User"]`} {
+		if r := w.want(400, "GET", "/Groups?filter="+esc(filter), nil); r.body.text("scimType") != typeInvalidFilter {
+			t.Errorf("%s: %s", filter, r.Body)
+		}
+	}
+}
