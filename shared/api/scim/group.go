@@ -17,6 +17,8 @@ type groupCall struct{ *call }
 // pushedGroup is a group as a resource.
 type pushedGroup struct{ people.PushedGroup }
 
+func (g *pushedGroup) id() string { return string(g.Group.ID) }
+
 func (g *pushedGroup) tag() string {
 	return tagOf(g.Group.Version, g.Group.MembersVersion, g.Document.Version)
 }
@@ -30,6 +32,10 @@ const (
 	// group.
 	maxListed = 10_000
 )
+
+// lookedForMembers is by how many a group counts more that is looked at for a filter which
+// asks who is in it: that is a read of its own.
+const lookedForMembers = 9
 
 // memberEdit is what a request wants of the members of a group.
 type memberEdit struct {
@@ -590,8 +596,10 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 		if q.filter == nil {
 			return true, nil
 		}
+		q.looked++
 		o := c.bare(g)
 		if len(asked) > 0 {
+			q.looked += lookedForMembers
 			in, err := c.Pushes.AreMembers(ctx, g.Group.ID, asked)
 			if err != nil {
 				return false, err

@@ -26,6 +26,12 @@ type question struct {
 	cursor     string
 	byCursor   bool
 	projection projection
+	// behind is how many of what a filter finds are before the page, and known how many there
+	// are at least, by the page before.
+	behind, known int
+	// looked is how many users or groups were looked at for the filter; a large one counts as
+	// several.
+	looked int
 	// key tells the question from others, whose pages are not its own.
 	key string
 }

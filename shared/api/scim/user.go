@@ -18,6 +18,8 @@ type userCall struct{ *call }
 // pushedUser is a user as a resource.
 type pushedUser struct{ people.PushedUser }
 
+func (u *pushedUser) id() string { return string(u.User.ID) }
+
 func (u *pushedUser) tag() string { return tagOf(u.User.Version, u.Document.Version) }
 
 // documentOf is what the client has sent of a user.
@@ -445,6 +447,7 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 		if q.filter == nil {
 			return true, nil
 		}
+		q.looked += 1 + len(u.Document.Body)/lookedBytes
 		o, err := c.whole(u)
 		return err == nil && q.filter.holds(o), err
 	}
@@ -517,6 +520,10 @@ func those(found []people.PushedUser, exact bool, holds func(*people.PushedUser)
 	}
 	return list, nil
 }
+
+// lookedBytes is by how many bytes of what a client has sent of a user it counts once more
+// that they are looked at for a filter.
+const lookedBytes = 2 << 10
 
 // mostLookedThrough is how many users a directory may have whose further addresses are
 // looked through for one that no key has.
