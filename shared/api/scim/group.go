@@ -242,6 +242,9 @@ func (c groupCall) changed(ctx context.Context, r people.GroupResult, edit membe
 	}
 	var err error
 	g.PushedGroup, err = c.Pushes.GetGroup(ctx, &c.client, id)
+	if before := r.Group.Members; before > 0 && g.Group.Members == 0 && err == nil {
+		c.notes.tell("all %d members were taken out", before) // by whatever operation, and of those who could be
+	}
 	return g, err
 }
 
@@ -263,9 +266,6 @@ func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit m
 			return err
 		}
 		edit.remove = without(slices.Clone(now), slices.Concat(edit.add, edit.stay))
-		if len(edit.add) == 0 && len(now) > 0 {
-			c.notes.tell("all %d members were taken out", len(now))
-		}
 	}
 	var seen *int64
 	if match := c.request.Header.Get("If-Match"); match != "" && strings.TrimSpace(match) != "*" {

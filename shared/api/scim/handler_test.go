@@ -971,6 +971,10 @@ func TestWhoLeaves(t *testing.T) {
 		"remove none":                   {`{"op":"remove","path":"members","value":[]}`, "AB", ""},
 		"remove null":                   {`{"op":"remove","path":"members","value":null}`, "AB", ""},
 		"remove an empty text":          {`{"op":"remove","path":"members","value":""}`, "AB", ""},
+		"remove an address":             {`{"op":"remove","path":"members","value":[{"value":"ann@x.example"}]}`, "AB", typeNoTarget},
+		"remove a group":                {`{"op":"remove","path":"members","value":[{"value":"grp_06eavhmtg800003c23qc563vj8","type":"Group"}]}`, "AB", ""},
+		"remove a list of null":         {`{"op":"remove","path":"members","value":[null]}`, "AB", ""},
+		"remove a list of empty texts":  {`{"op":"remove","path":"members","value":[""]}`, "AB", ""},
 		"remove those":                  {`{"op":"remove","path":"members","value":[{"value":"A"}]}`, "B", ""},
 		"remove all":                    {`{"op":"remove","path":"members"}`, "", ""},
 		"remove by a filter":            {`{"op":"remove","path":"members[value eq \"A\"]","value":null}`, "B", ""},
@@ -1093,6 +1097,35 @@ func TestFiltersInBrackets(t *testing.T) {
 	for _, filter := range []string{`members[type eq "User"]`, `members[value co "a"]`, `members[not (value eq "a")]`, `members[value eq "a" or type eq "User"]`} {
 		if r := w.want(400, "GET", "/Groups?filter="+esc(filter), nil); r.body.text("scimType") != typeInvalidFilter {
 			t.Errorf("%s: %s", filter, r.Body)
+		}
+	}
+}
+
+// That a group has nobody any more is told, by whatever operation, and only if it is so.
+func TestEmptiedIsTold(t *testing.T) {
+	t.Parallel()
+	for op, want := range map[string]bool{
+		`{"op":"remove","path":"members"}`:                          true,
+		`{"op":"replace","path":"members","value":[]}`:              true,
+		`{"op":"remove","path":"members[type eq \"User\"]"}`:        true,
+		`{"op":"remove","path":"members","value":[]}`:               false,
+		`{"op":"remove","path":"members[value eq \"usr_nobody\"]"}`: false,
+	} {
+		for _, owned := range []bool{false, true} {
+			w := newWorld(t, provision.ClientEdit{})
+			id := w.make("ann@x.example")
+			g := w.group("G")
+			by := directory.Caller{Subject: "ad", Source: directory.SourceSCIM}
+			if owned {
+				by.Source = directory.SourceAD
+			}
+			_, _, err := w.pushes.ChangeMembers(t.Context(), by, directory.GroupID(g), []directory.UserID{directory.UserID(id)}, nil, nil)
+			w.Must(err)
+			w.want(200, "PATCH", "/Groups/"+g, patchOf(op))
+			notes := strings.Join(w.lastRequest().Notes, "; ")
+			if emptied := len(w.in(g)) == 0; emptied != (want && !owned) || strings.Contains(notes, "all 1 members were taken out") != emptied {
+				t.Errorf("%s, owned %v: emptied %v: %s", op, owned, emptied, notes)
+			}
 		}
 	}
 }
