@@ -1129,3 +1129,58 @@ func TestEmptiedIsTold(t *testing.T) {
 		}
 	}
 }
+
+// What feeds nothing, or is no value at all, is read back as it was sent: whatever the user
+// has, and with each further edit. What another source owns is shown as that has it.
+func TestReadBackAsSent(t *testing.T) {
+	t.Parallel()
+	for _, strict := range []bool{false, true} {
+		w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+		id := w.make("ann@x.example", `,"emails":[{"value":"ann@x.example","type":"work"},{"value":"ann@home.example","type":"other"}],"preferredLanguage":"de-DE","`+schemaBindery+`":{"usageLocation":"DE"}`)
+		was := w.user(id)
+		sent := map[string]string{
+			"preferredLanguage": "en-us,en;q=0.5", schemaBindery + ":usageLocation": "Absurdistan", `emails[type eq \"other\"].value`: "no address",
+			"locale": "en_us rubbish", "timezone": "Mars", "nickName": " A ", "profileUrl": "x y", "name.honorificPrefix": "Dr.",
+		}
+		check := func(what string, r reply) {
+			t.Helper()
+			for path, text := range sent {
+				path, _ = strings.CutPrefix(strings.ReplaceAll(path, `\`, ""), schemaUser+":")
+				at, err := newUserType(nil).parsePath(path)
+				w.Must(err)
+				if got := at.values(r.body); len(got) != 1 || got[0] != text {
+					t.Errorf("%s: %s is %v, want %q: %s", what, path, got, text, r.Body)
+				}
+			}
+			if u := w.user(id); u.PreferredLanguage != was.PreferredLanguage || u.UsageLocation != was.UsageLocation || u.AlternateEmail != was.AlternateEmail {
+				t.Errorf("%s: %+v", what, u.Profile)
+			}
+		}
+		for path, text := range sent {
+			w.want(200, "PATCH", "/Users/"+id, patchOf(fmt.Sprintf(`{"op":"replace","path":"%s","value":"%s"}`, path, text)))
+			if notes := strings.Join(w.lastRequest().Notes, " "); path == "preferredLanguage" && !strings.Contains(notes, "preferredLanguage") {
+				t.Errorf("%s: %s", path, notes)
+			}
+		}
+		check("read", w.want(200, "GET", "/Users/"+id, nil))
+		check("edited", w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"title","value":"CTO"}`)))
+		r := w.want(200, "GET", "/Users/"+id, nil)
+		check("put back", w.want(200, "PUT", "/Users/"+id, r.Body.String()))
+		version := w.want(200, "GET", "/Users/"+id, nil).Header().Get("ETag")
+		if again := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"preferredLanguage","value":"en-us,en;q=0.5"}`)).Header().Get("ETag"); again != version {
+			t.Errorf("sent again it is another version: %s, %s", again, version)
+		}
+		// A value is taken, and so is that there is none.
+		w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"preferredLanguage","value":"fr-FR"},{"op":"remove","path":"`+schemaBindery+`:usageLocation"}`))
+		if u := w.user(id); u.PreferredLanguage != "fr-FR" || u.UsageLocation != "" {
+			t.Errorf("%+v", u.Profile)
+		}
+	}
+	w := newWorld(t, provision.ClientEdit{})
+	u, err := w.users.Create(t.Context(), directory.Caller{Subject: "ad", Source: directory.SourceAD}, []byte(`{"email":"ad@x.example","preferredLanguage":"de-DE"}`))
+	w.Must(err)
+	r := w.want(200, "PATCH", "/Users/"+string(u.ID), patchOf(`{"op":"replace","path":"preferredLanguage","value":"en-us,en;q=0.5"}`))
+	if got := r.body.text("preferredLanguage"); got != "de-DE" {
+		t.Errorf("what AD owns is shown as %s", got)
+	}
+}

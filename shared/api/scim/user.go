@@ -39,7 +39,7 @@ func (c *call) asShown(u *people.PushedUser) (*object, error) {
 	if unassigned(doc) && !c.client.Strict {
 		doc.drop("active") // of a client that was strict then
 	}
-	doc = overlay(c.mapping, doc, &u.User.Profile, u.Document.Kept, people.CleanText)
+	doc = overlay(c.mapping, doc, &u.User.Profile, keptOf(u), people.CleanText)
 	if u.Document.ExternalID != "" {
 		doc.set("externalId", u.Document.ExternalID)
 	}
