@@ -187,7 +187,8 @@ func (c groupCall) create(ctx context.Context, body *object) (resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId"), Members: len(edit.add) > 0})
+	c.tried.group = people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId"), Members: len(edit.add) > 0}
+	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, c.tried.group)
 	if err != nil {
 		return nil, err
 	}
@@ -312,7 +313,8 @@ func (c groupCall) replace(ctx context.Context, id string, body *object, fits fi
 	}
 	edit.all = said
 	r, err := c.Pushes.EditGroup(ctx, c.by, &c.client, directory.GroupID(id), func(now *people.PushedGroup) (people.GroupPush, error) {
-		return people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}, fits((&pushedGroup{*now}).tag())
+		c.tried.group = people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}
+		return c.tried.group, fits((&pushedGroup{*now}).tag())
 	})
 	if err != nil {
 		return nil, err
@@ -368,7 +370,8 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 		if doc.text("displayName") == "" {
 			return people.GroupPush{}, badRequest(typeMutability, "displayName is required and cannot be removed. Send another one instead.")
 		}
-		return people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}, nil
+		c.tried.group = people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}
+		return c.tried.group, nil
 	})
 	if err != nil {
 		return nil, err

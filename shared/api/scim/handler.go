@@ -115,6 +115,14 @@ type call struct {
 	request       *http.Request
 	path          string // below the client's base address
 	body          []byte
+	// sent is the userName, or the displayName of a group, that the request has, and tried
+	// what was last to be stored for it: should it be refused, the log says of whom it was, and
+	// who has what is taken.
+	sent  string
+	tried struct {
+		user  people.UserPush
+		group people.GroupPush
+	}
 }
 
 // answer is what a request is answered with: an object, or nothing.
@@ -142,6 +150,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.status = p.Status
 		if c != nil {
 			c.log.ScimType, c.log.Detail = p.Type, logged(p.text())
+			c.log.Sent, c.log.HolderID = cut(directory.TidyText(c.sent), maxSent), c.holder(r.Context(), err)
 		}
 	} else {
 		h.write(w, a)
@@ -164,6 +173,63 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.Clients.Log(r.Context(), &c.client, &c.log, c.counted) {
 		h.counts.back(c.client.ID, c.counted)
 	}
+}
+
+// maxSent is how much the log has of a name that was sent.
+const maxSent = 256
+
+// nameSent is the name by which people know whom a body, or the operations of a PATCH, are
+// about: of a user the userName, of a group the displayName. "" when it has none.
+func (t *resourceType) nameSent(body *object, ops []operation) string {
+	name := "userName"
+	if t.core.urn == schemaGroup {
+		name = "displayName"
+	}
+	v := body.get(name)
+	for _, op := range ops {
+		if o, is := op.value.(*object); op.path == "" && is && o.index(name) >= 0 {
+			v = o.get(name)
+		} else if p, err := t.parsePath(op.path); err == nil && p.whole == nil && p.attr.name == name && op.op != "remove" {
+			v = op.value
+		}
+	}
+	if list, is := v.([]any); is && len(list) == 1 {
+		v = list[0]
+	}
+	text, _ := v.(string)
+	return text
+}
+
+// holder is the ID of the user, or the group, who has what a request was refused as taken,
+// where the client sees them.
+func (c *call) holder(ctx context.Context, err error) string {
+	r, is := errors.AsType[*directory.Refusal](err)
+	if !is {
+		return ""
+	}
+	var user people.UserKey
+	var group people.GroupKey
+	switch r.Code {
+	case directory.CodeEmailTaken:
+		user.Email = c.tried.user.Edit["email"]
+	case directory.CodeUserNameTaken:
+		user.UserName = c.tried.user.Edit["userName"]
+	case directory.CodeGroupNameTaken:
+		group.Name = c.tried.group.Name
+	case directory.CodeExternalIDTaken:
+		user.ExternalID, group.ExternalID = c.tried.user.ExternalID, c.tried.group.ExternalID
+	}
+	if user != (people.UserKey{}) {
+		if found, err := c.Pushes.Find(ctx, &c.client, user); err == nil && len(found) == 1 {
+			return string(found[0].User.ID)
+		}
+	}
+	if group != (people.GroupKey{}) {
+		if found, err := c.Pushes.FindGroups(ctx, &c.client, group); err == nil && len(found) == 1 {
+			return string(found[0].Group.ID)
+		}
+	}
+	return "" // whom the client does not see, or who was let go of meanwhile
 }
 
 // open finds out whose a request is. What nobody is known for leaves no trace but in the
@@ -394,6 +460,7 @@ func (c *call) resource(t *resourceType, of resources, id string, single bool, q
 			if err != nil {
 				return answer{}, err
 			}
+			c.sent = t.nameSent(body, nil)
 			r, err := of.create(ctx, body)
 			return c.show(t, of, query, http.StatusCreated, r, err)
 		}
@@ -411,6 +478,7 @@ func (c *call) resource(t *resourceType, of resources, id string, single bool, q
 		if err != nil {
 			return answer{}, err
 		}
+		c.sent = t.nameSent(body, nil)
 		r, err := of.replace(ctx, id, body, c.ifMatch)
 		return c.show(t, of, query, http.StatusOK, r, err)
 	case http.MethodPatch:
@@ -422,6 +490,7 @@ func (c *call) resource(t *resourceType, of resources, id string, single bool, q
 		if err != nil {
 			return answer{}, err
 		}
+		c.sent = t.nameSent(nil, ops)
 		r, err := of.patch(ctx, id, ops, c.ifMatch)
 		if g, is := r.(*pushedGroup); err == nil && is && g.Group.Members > maxAnswered && !query.Has("attributes") && !query.Has("excludedAttributes") {
 			return answer{status: http.StatusNoContent, etag: r.tag()}, nil

@@ -86,6 +86,7 @@ func (c userCall) create(ctx context.Context, body *object) (resource, error) {
 		return nil, err
 	}
 	p.Edit = texts(c.mapping, doc)
+	c.tried.user = p
 	r, err := c.Pushes.Create(ctx, c.by, &c.client, p, func(now *people.PushedUser) (people.UserPush, error) {
 		c.notes.tell("the user was there, and came back")
 		back, err := c.replaced(now, doc)
@@ -131,6 +132,7 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 		}
 	}
 	again(p.Edit, after, now)
+	c.tried.user = p
 	return p, nil
 }
 
@@ -306,6 +308,7 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 		if now.User.State == directory.StateStaged && deactivates(steps) {
 			p.Edit["state"] = string(directory.StateSuspended) // else whoever starts the day's newcomers would start this one
 		}
+		c.tried.user = p
 		if equal(before, after) {
 			p.Body, p.Addresses = now.Document.Body, now.Document.Addresses // nothing was asked: what others have set is not the client's by that
 		}
