@@ -122,10 +122,13 @@ func TestPatch(t *testing.T) {
 // A remove takes away what its value names, be it nothing: all go by one that has no value.
 func TestRemoveOfNothing(t *testing.T) {
 	t.Parallel()
-	for _, value := range []string{`[]`, `null`, `""`, `[null]`, `[""]`} {
+	for _, value := range []string{`[]`, `null`, `""`, `[null]`, `[""]`, `[{"value":null}]`, `[{"type":"work"}]`, `[{"unknown":"x"}]`, `{}`} {
 		for _, strict := range []bool{false, true} {
 			doc, n, err := patched(t, `{"op":"remove","path":"emails","value":`+value+`}`, strict)
-			if err != nil || !equal(doc, document(t, base)) || len(n.list) != 1 {
+			if p, is := errors.AsType[*Problem](err); strict && is && p.Status == 400 && (strings.Contains(value, "unknown") || value == `{}`) {
+				continue
+			}
+			if err != nil || !equal(doc, document(t, base)) || len(n.list) == 0 {
 				t.Errorf("%s: %v, %v, %q", value, err, printed(t, doc), n.list)
 			}
 		}
