@@ -168,6 +168,9 @@ func (c *call) keepAddress(now *people.PushedUser, before, after *object, keywor
 			return after, nil
 		}
 	}
+	if successor(was, before, after) {
+		return after, nil
+	}
 	if err := c.notes.bend(keyword, "emails would be without the user's own address, which stays, since a user needs one: send another one as that of work, or as the primary one"); err != nil {
 		return nil, err
 	}
@@ -187,6 +190,25 @@ func (c *call) keepAddress(now *people.PushedUser, before, after *object, keywor
 	}
 	after.set("emails", list)
 	return after, nil
+}
+
+// successor makes a new address the primary one that is sent as the user's own, where one that
+// was there beside it stands before it, and none is primary: what replaces the own address by
+// a filter may have no type any more. It reports whether there is one.
+func successor(was, before, after *object) bool {
+	emails, _ := clone(after.get("emails")).([]any)
+	if was == nil || primary(elements(emails)) != nil {
+		return false
+	}
+	for _, o := range elements(emails) {
+		known := slices.ContainsFunc(elements(before.get("emails")), func(b *object) bool { return sameAddress(o, b) })
+		if !known && o.text("value") != "" && meansOwn(was, o) {
+			o.set("primary", true)
+			after.set("emails", emails)
+			return true
+		}
+	}
+	return false
 }
 
 // meansOwn reports whether an address is sent as the user's own one, where that was another
