@@ -131,8 +131,8 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 			p.Edit[path] = text
 		}
 	}
-	again(p.Edit, after, now)
 	c.tried.user = p
+	again(p.Edit, after, now)
 	return p, nil
 }
 
