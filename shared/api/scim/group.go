@@ -187,8 +187,7 @@ func (c groupCall) create(ctx context.Context, body *object) (resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.tried.group = people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId"), Members: len(edit.add) > 0}
-	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, c.tried.group)
+	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId"), Members: len(edit.add) > 0})
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +210,7 @@ func (c groupCall) groupBody(ctx context.Context, body *object) (doc *object, ed
 	if doc.text("displayName") == "" {
 		return nil, edit, said, badRequest(typeInvalidValue, "displayName is required. Send the name of the group.")
 	}
+	c.tried.group = people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}
 	if edit.add, err = c.members(members, false); err == nil {
 		err = c.known(ctx, edit.add)
 	}
@@ -243,9 +243,6 @@ func (c groupCall) changed(ctx context.Context, r people.GroupResult, edit membe
 	}
 	var err error
 	g.PushedGroup, err = c.Pushes.GetGroup(ctx, &c.client, id)
-	if before := r.Group.Members; before > 0 && g.Group.Members == 0 && err == nil {
-		c.notes.tell("all %d members were taken out", before) // by whatever operation, and of those who could be
-	}
 	return g, err
 }
 
@@ -313,13 +310,14 @@ func (c groupCall) replace(ctx context.Context, id string, body *object, fits fi
 	}
 	edit.all = said
 	r, err := c.Pushes.EditGroup(ctx, c.by, &c.client, directory.GroupID(id), func(now *people.PushedGroup) (people.GroupPush, error) {
-		c.tried.group = people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}
-		return c.tried.group, fits((&pushedGroup{*now}).tag())
+		return people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}, fits((&pushedGroup{*now}).tag())
 	})
 	if err != nil {
 		return nil, err
 	}
-	return c.changed(ctx, r, edit)
+	now, err := c.changed(ctx, r, edit)
+	c.tellEmptied(&r.Group, now, err)
+	return now, err
 }
 
 func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits fits) (resource, error) {
@@ -376,7 +374,17 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 	if err != nil {
 		return nil, err
 	}
-	return c.changed(ctx, r, edit)
+	now, err := c.changed(ctx, r, edit)
+	c.tellEmptied(&r.Group, now, err)
+	return now, err
+}
+
+// tellEmptied tells that nobody is in a group any more who was, by whatever operation: it may
+// have been meant.
+func (c groupCall) tellEmptied(before *directory.Group, now resource, err error) {
+	if g, is := now.(*pushedGroup); err == nil && is && before.Members > 0 && g.Group.Members == 0 {
+		c.notes.tell("all %d members were taken out", before.Members)
+	}
 }
 
 // memberStep is a step of a PATCH at the members. Whoever is replaced by a filter leaves, and
