@@ -150,7 +150,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.status = p.Status
 		if c != nil {
 			c.log.ScimType, c.log.Detail = p.Type, logged(p.text())
-			c.log.Sent, c.log.HolderID = cut(directory.TidyText(c.sent), maxSent), c.holder(r.Context(), err)
+			c.log.Sent, c.log.HolderID = logged(directory.TidyText(c.sent)), c.holder(r.Context(), err)
 		}
 	} else {
 		h.write(w, a)
@@ -174,9 +174,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.counts.back(c.client.ID, c.counted)
 	}
 }
-
-// maxSent is how much the log has of a name that was sent.
-const maxSent = 256
 
 // nameSent is the name by which people know whom a body, or the operations of a PATCH, are
 // about: of a user the userName, of a group the displayName. "" when it has none.
