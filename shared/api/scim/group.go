@@ -322,6 +322,7 @@ func (c groupCall) replace(ctx context.Context, id string, body *object, fits fi
 
 func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits fits) (resource, error) {
 	c.log.GroupID = loggedGroup(id)
+	c.sent = c.groups.nameSent(nil, ops)
 	steps, err := c.groups.steps(ops, &c.notes)
 	if err != nil {
 		return nil, err

@@ -487,7 +487,6 @@ func (c *call) resource(t *resourceType, of resources, id string, single bool, q
 		if err != nil {
 			return answer{}, err
 		}
-		c.sent = t.nameSent(nil, ops)
 		r, err := of.patch(ctx, id, ops, c.ifMatch)
 		if g, is := r.(*pushedGroup); err == nil && is && g.Group.Members > maxAnswered && !query.Has("attributes") && !query.Has("excludedAttributes") {
 			return answer{status: http.StatusNoContent, etag: r.tag()}, nil
@@ -563,16 +562,21 @@ func (c *call) endEarly(q *question, p *page) error {
 // object is the request's body as an object.
 func (c *call) object() (*object, error) {
 	o, err := readObject(c.body)
-	switch {
-	case errors.Is(err, errManyMembers):
-		return nil, badRequest(typeTooMany, "An object of the body has more than %d members. Send fewer attributes at once.", maxMembers)
-	case errors.Is(err, errManyValues):
-		return nil, badRequest(typeTooMany, "The body has more than %d values. Send fewer at once.", maxBodyValues)
-	}
 	if err != nil {
-		return nil, badRequest(typeInvalidSyntax, "The body is no JSON object: %v. Send one.", err)
+		return nil, noObject(err)
 	}
 	return o, nil
+}
+
+// noObject is why a body was not read.
+func noObject(err error) *Problem {
+	switch {
+	case errors.Is(err, errManyMembers):
+		return badRequest(typeTooMany, "An object of the body has more than %d members. Send fewer attributes at once.", maxMembers)
+	case errors.Is(err, errManyValues):
+		return badRequest(typeTooMany, "The body has more than %d values. Send fewer at once.", maxBodyValues)
+	}
+	return badRequest(typeInvalidSyntax, "The body is no JSON object: %v. Send one.", err)
 }
 
 // ifMatch refuses an edit of another version than the client names.

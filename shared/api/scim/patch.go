@@ -90,6 +90,12 @@ type stepReader struct {
 }
 
 func (r *stepReader) operation(op operation) error {
+	if sc, rest := r.schemaAt(strings.TrimSpace(op.path)); sc == r.core && rest == "" {
+		if err := r.n.bend(typeInvalidPath, "the path %s names the resource itself and was ignored", sc.urn); err != nil {
+			return err
+		}
+		op.path = ""
+	}
 	if op.path != "" {
 		if !wellFormed(op.path) {
 			return badRequest(typeInvalidPath, "The path %q is none. Send one such as emails[type eq \"work\"].value.", shortened(op.path))

@@ -26,6 +26,7 @@ var patches = []struct {
 	{"dotted and URN keys", `{"op":"replace","value":{"displayName":"B","name.givenName":"K","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber":"A"}}`,
 		`{"displayName":"B","name":{"givenName":"K","familyName":"F"},` + ent + `:{"department":"d","manager":{"value":"usr_9"},"employeeNumber":"A"}}`, ""},
 	{"extension object", `{"op":"add","value":{` + ent + `:{"employeeNumber":7}}}`, `{` + ent + `:{"department":"d","manager":{"value":"usr_9"},"employeeNumber":"7"}}`, typeInvalidValue},
+	{"core URN as path", `{"op":"replace","path":"urn:ietf:params:scim:schemas:core:2.0:User","value":{"active":false}}`, `{"active":false}`, typeInvalidPath},
 	{"core URN key", `{"op":"replace","value":{"urn:ietf:params:scim:schemas:core:2.0:User:active":false}}`, `{"active":false}`, ""},
 	{"manager as text", `{"op":"Add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":"usr_1"}`, `{` + ent + `:{"department":"d","manager":{"value":"usr_1"}}}`, typeInvalidValue},
 	{"manager as list", `{"op":"Add","path":"manager","value":[{"$ref":"http://x/Users/usr_1","value":"usr_1"}]}`, `{` + ent + `:{"department":"d","manager":{"value":"usr_1"}}}`, typeInvalidValue},

@@ -292,6 +292,7 @@ func (c userCall) replace(ctx context.Context, id string, body *object, fits fit
 
 func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fits) (resource, error) {
 	c.log.UserID = loggedID(directory.UserID(id))
+	c.sent = c.users.nameSent(nil, ops)
 	steps, err := c.users.steps(ops, &c.notes)
 	if err != nil {
 		return nil, err
