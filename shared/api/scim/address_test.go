@@ -132,3 +132,31 @@ func TestDeactivatesStaged(t *testing.T) {
 		}
 	}
 }
+
+// A filter that chooses the user's own address replaces it, wherever it stands and in whatever
+// form the new one is sent.
+func TestOwnAddressReplaced(t *testing.T) {
+	t.Parallel()
+	const own, home = `{"value":"ann@x.example","type":"work","primary":true}`, `{"value":"ann@home.example","type":"home"}`
+	for _, emails := range []string{own + "," + home, home + "," + own, own} {
+		for _, op := range []string{
+			`{"op":"replace","path":"emails[value eq \"ann@x.example\"]","value":{"value":"new@x.example"}}`,
+			`{"op":"replace","path":"emails[value eq \"ann@x.example\"]","value":{"value":"new@x.example","type":"work"}}`,
+			`{"op":"replace","path":"emails[value eq \"ann@x.example\"].value","value":"new@x.example"}`,
+			`{"op":"replace","path":"emails[type eq \"work\"]","value":{"value":"new@x.example"}}`,
+			`{"op":"replace","path":"emails[primary eq true]","value":{"value":"new@x.example","type":"other"}}`,
+		} {
+			for _, strict := range []bool{false, true} {
+				w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+				id := w.want(201, "POST", "/Users", `{"schemas":["`+schemaUser+`"],"userName":"ann","emails":[`+emails+`]}`).body.text("id")
+				r := w.want(200, "PATCH", "/Users/"+id, patchOf(op))
+				if u := w.user(id); u.Email != "new@x.example" || strings.Contains(r.Body.String(), "ann@x.example") || strings.Contains(emails, home) != strings.Contains(r.Body.String(), "ann@home.example") {
+					t.Errorf("%s of %s: %s, %s", op, emails, u.Email, r.Body)
+				}
+				if notes := w.lastRequest().Notes; len(notes) != 0 {
+					t.Errorf("%s: %q", op, notes)
+				}
+			}
+		}
+	}
+}

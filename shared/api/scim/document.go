@@ -23,17 +23,30 @@ type member struct {
 	value any
 }
 
-// maxDepth is how deep objects and lists may be in each other. SCIM needs five.
-const maxDepth = 32
+const (
+	// maxDepth is how deep objects and lists may be in each other. SCIM needs five.
+	maxDepth = 32
+	// maxMembers is how many members an object may have. SCIM has some forty attributes, and
+	// a client's mapping a hundred at most.
+	maxMembers = 1000
+	// maxBodyValues is how many values a body may have, those in others counted as well: a
+	// megabyte of a group's members, which no more fit in, has some 55,000.
+	maxBodyValues = 100_000
+)
+
+var (
+	errManyMembers = fmt.Errorf("an object of it has more than %d members", maxMembers)
+	errManyValues  = fmt.Errorf("it has more than %d values", maxBodyValues)
+)
 
 // readObject reads one object and nothing behind it.
 func readObject(data []byte) (*object, error) {
 	if !utf8.Valid(data) {
 		return nil, errNotUTF8
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
+	dec := &reader{Decoder: json.NewDecoder(bytes.NewReader(data))}
 	dec.UseNumber()
-	v, err := readValue(dec, 0)
+	v, err := dec.value(0)
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil, errors.New("it is empty, or ends too early")
@@ -50,9 +63,18 @@ func readObject(data []byte) (*object, error) {
 	return o, nil
 }
 
-func readValue(dec *json.Decoder, depth int) (any, error) {
+// reader reads values one in the other.
+type reader struct {
+	*json.Decoder
+	parts int // that were read
+}
+
+func (dec *reader) value(depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("it is more than %d levels deep", maxDepth)
+	}
+	if dec.parts++; dec.parts > maxBodyValues {
+		return nil, errManyValues
 	}
 	t, err := dec.Token()
 	if err != nil {
@@ -60,11 +82,11 @@ func readValue(dec *json.Decoder, depth int) (any, error) {
 	}
 	switch t {
 	case json.Delim('{'):
-		return readMembers(dec, depth)
+		return dec.members(depth)
 	case json.Delim('['):
 		list := []any{}
 		for dec.More() {
-			v, err := readValue(dec, depth+1)
+			v, err := dec.value(depth + 1)
 			if err != nil {
 				return nil, err
 			}
@@ -76,7 +98,7 @@ func readValue(dec *json.Decoder, depth int) (any, error) {
 	return t, nil
 }
 
-func readMembers(dec *json.Decoder, depth int) (*object, error) {
+func (dec *reader) members(depth int) (*object, error) {
 	o := &object{}
 	seen := map[string]bool{}
 	for dec.More() {
@@ -93,7 +115,10 @@ func readMembers(dec *json.Decoder, depth int) (*object, error) {
 		} else {
 			seen[fold] = true
 		}
-		v, err := readValue(dec, depth+1)
+		if len(o.members) == maxMembers {
+			return nil, errManyMembers
+		}
+		v, err := dec.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
@@ -136,6 +161,11 @@ func (o *object) set(name string, v any) {
 	default:
 		o.members = append(o.members, member{name, v})
 	}
+}
+
+// drop takes a member away, be it null.
+func (o *object) drop(name string) {
+	o.members = slices.DeleteFunc(o.members, func(m member) bool { return strings.EqualFold(m.name, name) })
 }
 
 // clone is a copy that shares nothing that can be changed.

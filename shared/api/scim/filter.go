@@ -36,6 +36,21 @@ func (e both) holds(o *object) bool   { return e.a.holds(o) && e.b.holds(o) }
 func (e either) holds(o *object) bool { return e.a.holds(o) || e.b.holds(o) }
 func (e not) holds(o *object) bool    { return !e.of.holds(o) }
 
+// comparisons is how many a filter makes of one object; of none, 0.
+func comparisons(e expr) int {
+	switch e := e.(type) {
+	case both:
+		return comparisons(e.a) + comparisons(e.b)
+	case either:
+		return comparisons(e.a) + comparisons(e.b)
+	case not:
+		return comparisons(e.of)
+	case compare:
+		return 1 + comparisons(e.of.where)
+	}
+	return 0
+}
+
 func (e both) String() string   { return "(" + e.a.String() + " and " + e.b.String() + ")" }
 func (e either) String() string { return "(" + e.a.String() + " or " + e.b.String() + ")" }
 func (e not) String() string    { return "not (" + e.of.String() + ")" }

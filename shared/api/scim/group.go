@@ -17,6 +17,8 @@ type groupCall struct{ *call }
 // pushedGroup is a group as a resource.
 type pushedGroup struct{ people.PushedGroup }
 
+func (g *pushedGroup) id() string { return string(g.Group.ID) }
+
 func (g *pushedGroup) tag() string {
 	return tagOf(g.Group.Version, g.Group.MembersVersion, g.Document.Version)
 }
@@ -29,9 +31,11 @@ const (
 	// maxListed is how many members the groups of one page have together, at least of one
 	// group.
 	maxListed = 10_000
-	// maxTested is how many comparisons the filters of one PATCH make with members.
-	maxTested = 5_000_000
 )
+
+// lookedForMembers is by how many a group counts more that is looked at for a filter which
+// asks who is in it: that is a read of its own.
+const lookedForMembers = 9
 
 // memberEdit is what a request wants of the members of a group.
 type memberEdit struct {
@@ -41,29 +45,46 @@ type memberEdit struct {
 	// stay are those whom a request names who stay if they are in, though they are not added.
 	stay []directory.UserID
 
+	// said is of whom a PATCH says last that they are in, or are not; order is in which
+	// order it has named them. Once all is read they are added and removed (settle).
+	said  map[directory.UserID]bool
+	order []directory.UserID
+
 	// now are the members before the request, once they were read.
-	now    []directory.UserID
-	shown  []*object // as a filter looks at them
-	read   bool
-	tested int
+	now   []directory.UserID
+	shown []*object // as a filter looks at them
+	read  bool
 	// left are those whom a strict client takes out, who must be among them.
 	left []directory.UserID
 }
 
 func (e *memberEdit) empty() bool { return !e.all && len(e.add) == 0 && len(e.remove) == 0 }
 
-func (e *memberEdit) put(ids ...directory.UserID) {
-	e.remove = without(e.remove, ids)
-	e.add = append(e.add, ids...)
+// say notes of some that they are to be in, or out, whatever was said of them before.
+func (e *memberEdit) say(in bool, ids []directory.UserID) {
+	if e.said == nil {
+		e.said = make(map[directory.UserID]bool, len(ids))
+	}
+	for _, id := range ids {
+		if _, named := e.said[id]; !named {
+			e.order = append(e.order, id)
+		}
+		e.said[id] = in
+	}
 }
 
-func (e *memberEdit) take(ids ...directory.UserID) {
-	e.add = without(e.add, ids)
-	e.remove = append(e.remove, ids...)
+// settle makes of what a PATCH says who is added and who is removed.
+func (e *memberEdit) settle() {
+	for _, id := range e.order {
+		if e.said[id] {
+			e.add = append(e.add, id)
+		} else {
+			e.remove = append(e.remove, id)
+		}
+	}
 }
 
-// without is a list without some. It is asked for each operation of a PATCH, so that one
-// of nothing costs nothing.
+// without is a list without some.
 func without(list, ids []directory.UserID) []directory.UserID {
 	if len(list) == 0 || len(ids) == 0 {
 		return list
@@ -77,19 +98,22 @@ func without(list, ids []directory.UserID) []directory.UserID {
 
 // clear has everybody leave who is not put in from here on.
 func (e *memberEdit) clear() {
-	e.all, e.add, e.remove = true, nil, nil
+	e.all, e.said, e.order = true, nil, nil
 }
 
 // likeID is what is told of a member as it was sent: of anything else, such as an address,
 // only that it was there.
 var likeID = directory.Pattern(`^[A-Za-z0-9_-]{1,64}$`)
 
-// members reads the members that a value names. Groups in groups are left out.
-func (c groupCall) members(v any) ([]directory.UserID, error) {
+// members reads the members that a value names; one says that it may be an object, since it
+// stands for what a filter has chosen. Groups in groups are left out.
+func (c groupCall) members(v any, one bool) ([]directory.UserID, error) {
 	list, is := v.([]any)
 	if !is && v != nil && v != "" {
-		if err := c.notes.bend(typeInvalidValue, "members was not sent as a list"); err != nil {
-			return nil, err
+		if !one {
+			if err := c.notes.bend(typeInvalidValue, "members was not sent as a list"); err != nil {
+				return nil, err
+			}
 		}
 		list = []any{v}
 	}
@@ -185,7 +209,8 @@ func (c groupCall) groupBody(ctx context.Context, body *object) (doc *object, ed
 	if doc.text("displayName") == "" {
 		return nil, edit, said, badRequest(typeInvalidValue, "displayName is required. Send the name of the group.")
 	}
-	if edit.add, err = c.members(members); err == nil {
+	c.tried.group = people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}
+	if edit.add, err = c.members(members, false); err == nil {
 		err = c.known(ctx, edit.add)
 	}
 	if err == nil {
@@ -238,9 +263,6 @@ func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit m
 			return err
 		}
 		edit.remove = without(slices.Clone(now), slices.Concat(edit.add, edit.stay))
-		if len(edit.add) == 0 && len(now) > 0 {
-			c.notes.tell("all %d members were taken out", len(now))
-		}
 	}
 	var seen *int64
 	if match := c.request.Header.Get("If-Match"); match != "" && strings.TrimSpace(match) != "*" {
@@ -292,17 +314,24 @@ func (c groupCall) replace(ctx context.Context, id string, body *object, fits fi
 	if err != nil {
 		return nil, err
 	}
-	return c.changed(ctx, r, edit)
+	now, err := c.changed(ctx, r, edit)
+	c.tellEmptied(&r.Group, now, err)
+	return now, err
 }
 
 func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits fits) (resource, error) {
 	c.log.GroupID = loggedGroup(id)
+	c.sent = c.groups.nameSent(nil, ops)
 	steps, err := c.groups.steps(ops, &c.notes)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.Pushes.GetGroup(ctx, &c.client, directory.GroupID(id)); err != nil {
+	g, err := c.Pushes.GetGroup(ctx, &c.client, directory.GroupID(id))
+	if err != nil {
 		return nil, err // of a group that the client does not see it learns nothing by its members
+	}
+	if err := c.tests(&g.Group, steps); err != nil {
+		return nil, err
 	}
 	var edit memberEdit
 	var others []step
@@ -315,6 +344,7 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 			return nil, err
 		}
 	}
+	edit.settle()
 	if err := c.areIn(ctx, directory.GroupID(id), edit.left); err != nil {
 		return nil, err
 	}
@@ -338,16 +368,33 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 		if doc.text("displayName") == "" {
 			return people.GroupPush{}, badRequest(typeMutability, "displayName is required and cannot be removed. Send another one instead.")
 		}
-		return people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}, nil
+		c.tried.group = people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId")}
+		return c.tried.group, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return c.changed(ctx, r, edit)
+	now, err := c.changed(ctx, r, edit)
+	c.tellEmptied(&r.Group, now, err)
+	return now, err
 }
 
-// memberStep is a step of a PATCH at the members.
+// tellEmptied tells that nobody is in a group any more who was, by whatever operation: it may
+// have been meant.
+func (c groupCall) tellEmptied(before *directory.Group, now resource, err error) {
+	if g, is := now.(*pushedGroup); err == nil && is && before.Members > 0 && g.Group.Members == 0 {
+		c.notes.tell("all %d members were taken out", before.Members)
+	}
+}
+
+// memberStep is a step of a PATCH at the members. Whoever is replaced by a filter leaves, and
+// those of the value take their place (RFC 7644, 3.5.2.3). A remove with a value takes out
+// whom that names, be it nobody: all go only by one without a value.
 func (c groupCall) memberStep(ctx context.Context, id directory.GroupID, edit *memberEdit, s step) error {
+	everybody := s.op == "remove" && s.where == nil && !s.has
+	if s.sub != nil && (s.sub.name != "value" || everybody || c.notes.strict) { // what a member is made of is immutable (RFC 7643, 4.2)
+		return c.notes.bend(typeMutability, "%s is not the client's to write and was ignored", s)
+	}
 	var named []directory.UserID
 	if s.where != nil {
 		var err error
@@ -355,21 +402,32 @@ func (c groupCall) memberStep(ctx context.Context, id directory.GroupID, edit *m
 			return err
 		}
 	}
-	sent, err := c.members(s.value)
+	sent, err := c.members(s.value, s.where != nil)
 	switch {
 	case err != nil:
 		return err
+	case everybody:
+		edit.clear()
 	case s.op == "remove" && s.where != nil:
 		c.take(edit, named)
-	case s.op == "remove" && len(sent) > 0: // Entra names those who leave in the value: never all
-		c.take(edit, sent)
 	case s.op == "remove":
-		edit.clear()
+		if len(sent) == 0 {
+			c.notes.tell("the value of the operation remove names no member, and nobody was taken out")
+		}
+		c.take(edit, sent)
 	case s.op == "replace" && s.where == nil:
 		edit.clear()
-		edit.put(sent...)
+		edit.say(true, sent)
+	case s.op == "replace" && s.has:
+		if len(named) == 0 {
+			if err := c.notes.bend(typeNoTarget, "nothing was at %s, so it was added", s); err != nil {
+				return err
+			}
+		}
+		c.take(edit, named)
+		edit.say(true, sent)
 	default:
-		edit.put(append(named, sent...)...)
+		edit.say(true, append(named, sent...))
 	}
 	return nil
 }
@@ -377,9 +435,49 @@ func (c groupCall) memberStep(ctx context.Context, id directory.GroupID, edit *m
 // take takes members out. Of one who is none a strict client is told, by members.
 func (c groupCall) take(edit *memberEdit, ids []directory.UserID) {
 	if c.notes.strict {
-		edit.left = append(edit.left, without(slices.Clone(ids), edit.add)...)
+		for _, id := range ids {
+			if !edit.said[id] {
+				edit.left = append(edit.left, id)
+			}
+		}
 	}
-	edit.take(ids...)
+	edit.say(false, ids)
+}
+
+// tests refuses filters that would look at the members too often, before anything is read.
+func (c groupCall) tests(g *directory.Group, steps []step) error {
+	total := 0
+	for _, s := range steps {
+		if s.whole == nil && s.attr.name == "members" && s.where != nil {
+			if _, few := usersNamed(s.where); !few {
+				total += g.Members * comparisons(s.where)
+			}
+		}
+	}
+	if total > maxTested {
+		return tooMuch()
+	}
+	return nil
+}
+
+// usersNamed are those of whom alone a filter of members can hold, where it says so.
+func usersNamed(e expr) (ids []directory.UserID, few bool) {
+	switch e := e.(type) {
+	case both:
+		if ids, few = usersNamed(e.a); !few {
+			ids, few = usersNamed(e.b)
+		}
+		return ids, few
+	case either:
+		a, few := usersNamed(e.a)
+		b, too := usersNamed(e.b)
+		return append(a, b...), few && too
+	case compare:
+		if id := directory.UserID(plain(e.value)); e.op == "eq" && e.of.attr.name == "value" && id != "" {
+			return []directory.UserID{id}, true
+		}
+	}
+	return nil, false
 }
 
 // areIn refuses to take out of a group who is not in it.
@@ -401,8 +499,8 @@ func (c groupCall) areIn(ctx context.Context, id directory.GroupID, ids []direct
 
 // chosen are the members that a filter within brackets names, of those before the request.
 func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *memberEdit, e expr) ([]directory.UserID, error) {
-	if v, is := e.(compare); is && v.op == "eq" && v.of.attr.name == "value" {
-		return []directory.UserID{directory.UserID(plain(v.value))}, nil
+	if named, few := usersNamed(e); few {
+		return slices.DeleteFunc(named, func(id directory.UserID) bool { return !e.holds(c.userMember(id)) }), nil
 	}
 	if !edit.read {
 		var err error
@@ -411,11 +509,11 @@ func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *membe
 		}
 		edit.shown, edit.read = make([]*object, len(edit.now)), true
 		for i := range edit.now {
-			edit.shown[i] = c.member(&people.Member{MemberRef: directory.UserMember(edit.now[i])})
+			edit.shown[i] = c.userMember(edit.now[i])
 		}
 	}
-	if edit.tested += len(edit.now) * len(attributesOf(e, nil)); edit.tested > maxTested {
-		return nil, badRequest(typeTooMany, "The filters of the request would look at the members more than %d times. Name them by members[value eq \"…\"], or send fewer operations at once.", maxTested)
+	if err := c.notes.test(len(edit.now) * comparisons(e)); err != nil {
+		return nil, err
 	}
 	var ids []directory.UserID
 	for i := range edit.now {
@@ -433,6 +531,10 @@ func (c groupCall) remove(ctx context.Context, id string, fits fits) error {
 
 func (c groupCall) member(m *people.Member) *object {
 	return obj("value", m.ID, "$ref", c.base+"/Users/"+m.ID, "type", "User")
+}
+
+func (c groupCall) userMember(id directory.UserID) *object {
+	return c.member(&people.Member{MemberRef: directory.UserMember(id)})
 }
 
 // bare is a group without its members.
@@ -485,8 +587,11 @@ func memberValues(e expr, ids []directory.UserID) ([]directory.UserID, error) {
 		if e.of.attr.name != "members" {
 			return ids, nil
 		}
-		if e.op != "eq" || e.of.where != nil || e.of.leaf().name != "value" || e.value == nil {
-			return nil, badRequest(typeInvalidFilter, "Of members a filter takes only members eq, with the id of a user.")
+		if named, few := usersNamed(e.of.where); few {
+			return append(ids, named...), nil
+		}
+		if e.op != "eq" || e.of.leaf().name != "value" || e.value == nil {
+			return nil, badRequest(typeInvalidFilter, "Of members a filter takes only members eq, or members[value eq …], with the id of a user.")
 		}
 		ids = append(ids, directory.UserID(plain(e.value)))
 	}
@@ -502,15 +607,17 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 		if q.filter == nil {
 			return true, nil
 		}
+		q.looked++
 		o := c.bare(g)
 		if len(asked) > 0 {
+			q.looked += lookedForMembers
 			in, err := c.Pushes.AreMembers(ctx, g.Group.ID, asked)
 			if err != nil {
 				return false, err
 			}
 			var members []any
 			for id := range in {
-				members = append(members, obj("value", string(id)))
+				members = append(members, c.userMember(id))
 			}
 			o.set("members", members)
 		}

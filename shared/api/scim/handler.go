@@ -115,6 +115,14 @@ type call struct {
 	request       *http.Request
 	path          string // below the client's base address
 	body          []byte
+	// sent is the userName, or the displayName of a group, that the request has, and tried
+	// what was last to be stored for it: should it be refused, the log says of whom it was, and
+	// who has what is taken.
+	sent  string
+	tried struct {
+		user  people.UserPush
+		group people.GroupPush
+	}
 }
 
 // answer is what a request is answered with: an object, or nothing.
@@ -142,6 +150,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.status = p.Status
 		if c != nil {
 			c.log.ScimType, c.log.Detail = p.Type, logged(p.text())
+			c.log.Sent, c.log.HolderID = logged(directory.TidyText(c.sent)), c.holder(r.Context(), err)
 		}
 	} else {
 		h.write(w, a)
@@ -164,6 +173,60 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.Clients.Log(r.Context(), &c.client, &c.log, c.counted) {
 		h.counts.back(c.client.ID, c.counted)
 	}
+}
+
+// nameSent is the name by which people know whom a body, or the operations of a PATCH, are
+// about: of a user the userName, of a group the displayName. "" when it has none.
+func (t *resourceType) nameSent(body *object, ops []operation) string {
+	name := "userName"
+	if t.core.urn == schemaGroup {
+		name = "displayName"
+	}
+	v := body.get(name)
+	for _, op := range ops {
+		if o, is := op.value.(*object); op.path == "" && is && o.index(name) >= 0 {
+			v = o.get(name)
+		} else if p, err := t.parsePath(op.path); err == nil && p.whole == nil && p.attr.name == name && op.op != "remove" {
+			v = op.value
+		}
+	}
+	if list, is := v.([]any); is && len(list) == 1 {
+		v = list[0]
+	}
+	text, _ := v.(string)
+	return text
+}
+
+// holder is the ID of the user, or the group, who has what a request was refused as taken,
+// where the client sees them.
+func (c *call) holder(ctx context.Context, err error) string {
+	r, is := errors.AsType[*directory.Refusal](err)
+	if !is {
+		return ""
+	}
+	var user people.UserKey
+	var group people.GroupKey
+	switch r.Code {
+	case directory.CodeEmailTaken:
+		user.Email = c.tried.user.Edit["email"]
+	case directory.CodeUserNameTaken:
+		user.UserName = c.tried.user.Edit["userName"]
+	case directory.CodeGroupNameTaken:
+		group.Name = c.tried.group.Name
+	case directory.CodeExternalIDTaken:
+		user.ExternalID, group.ExternalID = c.tried.user.ExternalID, c.tried.group.ExternalID
+	}
+	if user != (people.UserKey{}) {
+		if found, err := c.Pushes.Find(ctx, &c.client, user); err == nil && len(found) == 1 {
+			return string(found[0].User.ID)
+		}
+	}
+	if group != (people.GroupKey{}) {
+		if found, err := c.Pushes.FindGroups(ctx, &c.client, group); err == nil && len(found) == 1 {
+			return string(found[0].Group.ID)
+		}
+	}
+	return "" // whom the client does not see, or who was let go of meanwhile
 }
 
 // open finds out whose a request is. What nobody is known for leaves no trace but in the
@@ -361,7 +424,10 @@ type resources interface {
 }
 
 // resource is a user or a group as it was read or left.
-type resource interface{ tag() string }
+type resource interface {
+	id() string
+	tag() string
+}
 
 // fits refuses an edit of another version than the client has seen (If-Match).
 type fits func(tag string) error
@@ -391,6 +457,7 @@ func (c *call) resource(t *resourceType, of resources, id string, single bool, q
 			if err != nil {
 				return answer{}, err
 			}
+			c.sent = t.nameSent(body, nil)
 			r, err := of.create(ctx, body)
 			return c.show(t, of, query, http.StatusCreated, r, err)
 		}
@@ -408,6 +475,7 @@ func (c *call) resource(t *resourceType, of resources, id string, single bool, q
 		if err != nil {
 			return answer{}, err
 		}
+		c.sent = t.nameSent(body, nil)
 		r, err := of.replace(ctx, id, body, c.ifMatch)
 		return c.show(t, of, query, http.StatusOK, r, err)
 	case http.MethodPatch:
@@ -485,7 +553,7 @@ func (c *call) endEarly(q *question, p *page) error {
 		return nil
 	case q.byCursor:
 		var err error
-		p.next, err = c.seal(p.of, q, people.CursorBehind(last))
+		p.next, err = c.seal(p.of, q, people.CursorBehind(last), len(p.resources), p.total)
 		return err
 	}
 	return c.Clients.Mark(c.request.Context(), c.client.ID, p.of+q.key, q.start+len(p.resources), people.CursorBehind(last), cursorLife)
@@ -495,9 +563,20 @@ func (c *call) endEarly(q *question, p *page) error {
 func (c *call) object() (*object, error) {
 	o, err := readObject(c.body)
 	if err != nil {
-		return nil, badRequest(typeInvalidSyntax, "The body is no JSON object: %v. Send one.", err)
+		return nil, noObject(err)
 	}
 	return o, nil
+}
+
+// noObject is why a body was not read.
+func noObject(err error) *Problem {
+	switch {
+	case errors.Is(err, errManyMembers):
+		return badRequest(typeTooMany, "An object of the body has more than %d members. Send fewer attributes at once.", maxMembers)
+	case errors.Is(err, errManyValues):
+		return badRequest(typeTooMany, "The body has more than %d values. Send fewer at once.", maxBodyValues)
+	}
+	return badRequest(typeInvalidSyntax, "The body is no JSON object: %v. Send one.", err)
 }
 
 // ifMatch refuses an edit of another version than the client names.
@@ -649,68 +728,97 @@ type cursorText struct {
 	Place    string `json:"p"`
 	Question string `json:"q"`
 	Until    int64  `json:"u"`
+	// Behind is how many were answered before, and Total how many there are, of a filter.
+	Behind int `json:"b,omitempty"`
+	Total  int `json:"t,omitempty"`
 }
 
+// reading reads on in a listing from a place, up to a limit.
+type reading func(cursor string, limit int) (list []resource, next string, err error)
+
 // walk pages through a listing: by the client's cursor, or by numbers, for which it is
-// remembered where they are. some reads on from a place, up to a limit; total says how
-// many there are without a filter.
-func (c *call) walk(ctx context.Context, kind string, q *question, some func(cursor string, limit int) (list []resource, next string, err error), total func() (int, error)) ([]resource, page, error) {
+// remembered where they are. total says how many there are without a filter.
+func (c *call) walk(ctx context.Context, kind string, q *question, some reading, total func() (int, error)) ([]resource, page, error) {
 	p := page{of: kind}
 	if q.filter == nil {
 		n, err := total()
-		if err != nil {
+		if p.total = n; err != nil || q.count == 0 || !q.byCursor && q.start > n {
 			return nil, p, err
 		}
-		p.total = n
 	}
-	if q.count == 0 && q.filter == nil {
-		return nil, p, nil
-	}
-	if q.count == 0 { // nothing is asked for but how many there are
-		list, next, err := some("", maxCount)
-		if p.total = len(list); next != "" {
-			p.total++
+	cursor := ""
+	if q.count > 0 { // else nothing is asked for but how many there are
+		var err error
+		if cursor, err = c.placeOf(ctx, kind, q, some); err != nil {
+			return nil, p, err
 		}
-		if err == nil && next != "" && len(list) < maxCount {
-			err = tooFar()
-		}
-		return nil, p, err
 	}
-	cursor, behind, err := c.placeOf(ctx, kind, q, some)
-	if err != nil {
-		return nil, p, err
-	}
-	if q.filter != nil {
-		p.total = behind
+	if q.filter != nil && (!q.byCursor || cursor == "") {
+		return c.filtered(ctx, kind, q, cursor, some)
 	}
 	var list []resource
 	for range maxParts {
 		var part []resource
+		var err error
 		part, cursor, err = some(cursor, q.count-len(list))
 		if err != nil {
 			return nil, p, err
 		}
-		if list = append(list, part...); cursor == "" || len(list) >= q.count || q.filter != nil || q.byCursor {
+		if list = append(list, part...); cursor == "" || len(list) >= q.count || q.byCursor {
 			break
 		}
 	}
-	if q.filter != nil {
-		p.total += len(list)
-		if cursor != "" {
-			p.total++ // there is more; how much, nobody has looked
-		}
-		if cursor != "" && len(list) < q.count && !q.byCursor {
-			return nil, p, tooFar()
+	if q.filter != nil { // a further page by cursor
+		if p.total = q.behind + len(list); cursor != "" {
+			p.total = max(p.total+1, q.known)
 		}
 	}
-	if cursor == "" {
+	return list, p, c.goOn(ctx, q, &p, len(list), cursor)
+}
+
+// filtered is a page of those for whom a filter holds, with how many there are: behind the
+// page the others are counted, as far as one request may look. Where that is not to the end
+// the total is one more than was found, whatever number was asked for.
+func (c *call) filtered(ctx context.Context, kind string, q *question, cursor string, some reading) ([]resource, page, error) {
+	p := page{of: kind}
+	var list []resource
+	q.looked = 0
+	found, end := 0, false
+	for range maxLooks {
+		part, next, err := some(cursor, lookedAtOnce)
+		if err != nil {
+			return nil, p, err
+		}
+		found += len(part)
+		list = append(list, part[:min(len(part), q.count-len(list))]...)
+		if cursor, end = next, next == ""; end || q.looked >= maxLooked {
+			break
+		}
+	}
+	if p.total = q.behind + found; !end {
+		p.total++
+	}
+	switch {
+	case q.count == 0 && (end || found > 0), end && found == len(list):
 		return list, p, nil
+	case found < max(1, q.count) && !q.byCursor:
+		return nil, p, tooFar()
+	case found > len(list), len(list) == q.count && len(list) > 0:
+		cursor = people.CursorBehind(list[len(list)-1].id())
 	}
-	if q.byCursor {
-		p.next, err = c.seal(kind, q, cursor)
-		return list, p, err
+	return list, p, c.goOn(ctx, q, &p, len(list), cursor)
+}
+
+// goOn remembers, or tells, where a page of so many goes on; nowhere by "".
+func (c *call) goOn(ctx context.Context, q *question, p *page, n int, cursor string) (err error) {
+	switch {
+	case cursor == "":
+		return nil
+	case q.byCursor:
+		p.next, err = c.seal(p.of, q, cursor, n, p.total)
+		return err
 	}
-	return list, p, c.Clients.Mark(ctx, c.client.ID, kind+q.key, q.start+len(list), cursor, cursorLife)
+	return c.Clients.Mark(ctx, c.client.ID, p.of+q.key, q.start+n, cursor, cursorLife)
 }
 
 func tooFar() *Problem {
@@ -723,41 +831,46 @@ const (
 	// maxSkipped is how many are skipped on the way to a startIndex that nobody has come
 	// to by pages.
 	maxSkipped = 20_000
-	// maxFilteredSkips is how many reads that may be where each looks at many to find few.
-	maxFilteredSkips = 2
+	// A request with a filter looks at maxLooked users, or groups, on the way to its page, and
+	// at as many from there on; lookedAtOnce is how many are read at once, and maxLooks how
+	// often.
+	maxLooked    = 4000
+	lookedAtOnce = 200
+	maxLooks     = 25
 )
 
-// placeOf is where a question's page begins, and how many of what it finds are before it:
-// where it begins behind them all, that is all.
-func (c *call) placeOf(ctx context.Context, kind string, q *question, some func(cursor string, limit int) ([]resource, string, error)) (cursor string, behind int, err error) {
+// placeOf is where a question's page begins; how many of what it finds are before it is in
+// the question: where it begins behind them all, that is all.
+func (c *call) placeOf(ctx context.Context, kind string, q *question, some reading) (cursor string, err error) {
 	if q.byCursor {
-		cursor, err = c.openCursor(kind, q)
-		return cursor, 0, err
+		return c.openCursor(kind, q)
 	}
 	if q.start == 1 {
-		return "", 0, nil
+		return "", nil
 	}
 	at, cursor, err := c.Clients.MarkBelow(ctx, c.client.ID, kind+q.key, q.start)
 	if err != nil {
-		return "", 0, err
+		return "", err
 	}
 	at = max(1, at)
-	if q.start-at > maxSkipped {
-		return "", 0, badRequest(typeTooMany, "No page of this listing was asked for that ends before %d. Page from the start, or by cursor.", q.start)
+	if q.filter == nil && q.start-at > maxSkipped {
+		return "", badRequest(typeTooMany, "No page of this listing was asked for that ends before %d. Page from the start, or by cursor.", q.start)
 	}
 	for n := 0; at < q.start; n++ {
-		if q.filter != nil && n == maxFilteredSkips {
-			return "", 0, tooFar()
+		if q.filter != nil && (n == maxLooks || q.looked >= maxLooked) {
+			return "", tooFar()
 		}
 		list, next, err := some(cursor, min(maxCount, q.start-at))
 		if err != nil {
-			return "", 0, err
+			return "", err
 		}
 		if at, cursor = at+len(list), next; next == "" {
-			return beyond, at - 1, nil
+			cursor = beyond
+			break
 		}
 	}
-	return cursor, at - 1, nil
+	q.behind = at - 1
+	return cursor, nil
 }
 
 const foreignCursor = "The cursor was not given out for this listing. Start it without one."
@@ -765,8 +878,13 @@ const foreignCursor = "The cursor was not given out for this listing. Start it w
 // beyond is the place behind all others.
 const beyond = "end"
 
-func (c *call) seal(kind string, q *question, cursor string) (string, error) {
-	data, err := json.Marshal(cursorText{cursor, kind + q.key, c.Now().Add(cursorLife).Unix()})
+// seal makes a place in a listing, behind a page of so many, a cursor.
+func (c *call) seal(kind string, q *question, cursor string, n, total int) (string, error) {
+	t := cursorText{Place: cursor, Question: kind + q.key, Until: c.Now().Add(cursorLife).Unix()}
+	if q.filter != nil {
+		t.Behind, t.Total = q.behind+n, total
+	}
+	data, err := json.Marshal(t)
 	return encoded(data), err
 }
 
@@ -785,5 +903,6 @@ func (c *call) openCursor(kind string, q *question) (string, error) {
 	case c.Now().Unix() > t.Until:
 		return "", badRequest(typeExpiredCursor, "The cursor is too old. Start the listing without one.")
 	}
+	q.behind, q.known = max(0, t.Behind), max(0, t.Total)
 	return t.Place, nil
 }

@@ -217,20 +217,90 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// Active can be removed, which changes no user, and is shown once it is sent again.
-func TestActiveRemoved(t *testing.T) {
+// Active can be unassigned, which changes no user, is told, and hides nobody from a filter. A
+// strict client is shown nothing of it until it sends it again (RFC 7644, 3.5.2.2).
+func TestActiveUnassigned(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, provision.ClientEdit{})
-	id := w.make("ann@x.example", `,"active":true`)
-	for range 2 {
-		r := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"remove","path":"active"}`))
-		if u := w.user(id); u.State != directory.StateActive || u.Version != 1 || r.body.index("active") >= 0 {
-			t.Errorf("%s: %s", u.State, r.Body)
+	for _, op := range []string{`{"op":"remove","path":"active"}`, `{"op":"replace","path":"active","value":null}`, `{"op":"replace","path":"active","value":""}`,
+		`{"op":"replace","value":{"active":null}}`, `{"op":"add","path":"active","value":[]}`} {
+		for _, strict := range []bool{false, true} {
+			for _, active := range []bool{true, false} {
+				w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+				id := w.make("ann@x.example", fmt.Sprintf(`,"active":%v,"emails":[{"value":"ann@x.example","type":"work"}]`, active))
+				was := w.user(id)
+				for range 2 {
+					r := w.want(200, "PATCH", "/Users/"+id, patchOf(op))
+					if u := w.user(id); u.State != was.State || u.Version != 1 {
+						t.Errorf("%s: %s", op, u.State)
+					}
+					if strict == (r.body.index("active") >= 0) || !strict && r.body.get("active") != active {
+						t.Errorf("strict %v: %s: %s", strict, op, r.Body)
+					}
+				}
+				if notes := w.lastRequest().Notes; !strict && (len(notes) != 1 || !strings.Contains(notes[0], "stays as it is")) {
+					t.Errorf("%s: %q", op, notes)
+				}
+				if total, _ := results(w.want(200, "GET", fmt.Sprintf("/Users?filter=active+eq+%v", active), nil)); !strict && total != "1" {
+					t.Errorf("%s: %s found", op, total)
+				}
+				r := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"active","value":false}`))
+				if u := w.user(id); u.State != directory.StateSuspended || r.body.get("active") != false {
+					t.Errorf("%s: %s", u.State, r.Body)
+				}
+			}
 		}
 	}
-	r := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"active","value":false}`))
-	if u := w.user(id); u.State != directory.StateSuspended || r.body.get("active") != false {
-		t.Errorf("%s: %s", u.State, r.Body)
+	// Who has not started yet is not suspended by it.
+	w := newWorld(t, provision.ClientEdit{})
+	u, err := w.users.Create(t.Context(), ada, []byte(`{"email":"new@x.example","state":"staged"}`))
+	w.Must(err)
+	w.want(200, "PATCH", "/Users/"+string(u.ID), patchOf(`{"op":"remove","path":"active"}`))
+	if u := w.user(string(u.ID)); u.State != directory.StateStaged {
+		t.Error(u.State)
+	}
+}
+
+// What a user or a group cannot be without is not emptied: by PUT and by PATCH, whatever says
+// that there is no value.
+func TestRequiredWithoutValue(t *testing.T) {
+	t.Parallel()
+	for _, strict := range []bool{false, true} {
+		w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+		id := w.make("ann@x.example", `,"emails":[{"value":"ann@x.example","type":"work"}]`)
+		g := w.group("G", id)
+		for _, none := range []string{`null`, `""`, `[]`} {
+			for _, op := range []string{"add", "replace"} {
+				for path, name := range map[string]string{"/Users/" + id: "userName", "/Groups/" + g: "displayName"} {
+					for _, body := range []string{`{"op":"` + op + `","path":"` + name + `","value":` + none + `}`, `{"op":"` + op + `","value":{"` + name + `":` + none + `}}`} {
+						if r := w.want(400, "PATCH", path, patchOf(body)); r.body.text("scimType") != typeMutability {
+							t.Errorf("%s: %s", body, r.Body)
+						}
+					}
+				}
+			}
+			w.want(400, "PUT", "/Users/"+id, `{"schemas":["`+schemaUser+`"],"userName":`+none+`,"emails":[{"value":"ann@x.example","type":"work"}]}`)
+			w.want(400, "PUT", "/Groups/"+g, `{"schemas":["`+schemaGroup+`"],"displayName":`+none+`}`)
+			for _, tt := range []struct{ method, body string }{
+				{"PATCH", patchOf(`{"op":"replace","path":"emails","value":` + none + `}`)}, {"PATCH", patchOf(`{"op":"replace","path":"emails[type eq \"work\"].value","value":` + none + `}`)},
+				{"PUT", `{"schemas":["` + schemaUser + `"],"userName":"ann@x.example","emails":` + none + `}`},
+			} {
+				status := 200
+				if strict {
+					status = 400
+				}
+				w.want(status, tt.method, "/Users/"+id, tt.body)
+				if notes := w.lastRequest().Notes; !strict && (len(notes) == 0 || !strings.Contains(notes[0], "own address")) {
+					t.Errorf("%s: %q", tt.body, notes)
+				}
+			}
+		}
+		r := w.want(200, "GET", "/Users/"+id, nil)
+		if u := w.user(id); u.UserName != "ann@x.example" || u.Email != "ann@x.example" || r.body.text("userName") != "ann@x.example" || len(elements(r.body.get("emails"))) != 1 {
+			t.Errorf("%+v, %s", u, r.Body)
+		}
+		if r := w.want(200, "GET", "/Groups/"+g, nil); r.body.text("displayName") != "G" || len(w.in(g)) != 1 {
+			t.Errorf("%s", r.Body)
+		}
 	}
 }
 
@@ -886,5 +956,231 @@ func TestWhoDecidesAboutTheState(t *testing.T) {
 			status = 204
 		}
 		w.want(status, "DELETE", "/Users/"+string(u.User.ID), nil)
+	}
+}
+
+// Nobody leaves a group but whom an operation names, or everybody by a remove without a
+// value; whom a filter names is replaced by whom the value names.
+func TestWhoLeaves(t *testing.T) {
+	t.Parallel()
+	for what, tt := range map[string]struct {
+		op      string
+		want    string
+		refused string // to a strict client
+	}{
+		"remove none":                   {`{"op":"remove","path":"members","value":[]}`, "AB", ""},
+		"remove null":                   {`{"op":"remove","path":"members","value":null}`, "AB", ""},
+		"remove an empty text":          {`{"op":"remove","path":"members","value":""}`, "AB", ""},
+		"remove an address":             {`{"op":"remove","path":"members","value":[{"value":"ann@x.example"}]}`, "AB", typeNoTarget},
+		"remove a list of null":         {`{"op":"remove","path":"members","value":[null]}`, "AB", ""},
+		"remove a list of empty texts":  {`{"op":"remove","path":"members","value":[""]}`, "AB", ""},
+		"remove those":                  {`{"op":"remove","path":"members","value":[{"value":"A"}]}`, "B", ""},
+		"remove all":                    {`{"op":"remove","path":"members"}`, "", ""},
+		"remove by a filter":            {`{"op":"remove","path":"members[value eq \"A\"]","value":null}`, "B", ""},
+		"remove by two":                 {`{"op":"remove","path":"members[value eq \"A\" or value eq \"B\"]"}`, "", ""},
+		"remove by value and type":      {`{"op":"remove","path":"members[value eq \"A\" and type eq \"User\"]"}`, "B", ""},
+		"remove by another type":        {`{"op":"remove","path":"members[value eq \"A\" and type eq \"Group\"]"}`, "AB", ""},
+		"remove the type of one":        {`{"op":"remove","path":"members[value eq \"A\"].type"}`, "AB", typeMutability},
+		"remove the type of all":        {`{"op":"remove","path":"members.type"}`, "AB", typeMutability},
+		"remove the value of all":       {`{"op":"remove","path":"members.value"}`, "AB", typeMutability},
+		"remove the value of one":       {`{"op":"remove","path":"members[value eq \"A\"].value"}`, "B", typeMutability},
+		"replace one":                   {`{"op":"replace","path":"members[value eq \"A\"]","value":{"value":"D"}}`, "BD", ""},
+		"replace one by a list":         {`{"op":"replace","path":"members[value eq \"A\"]","value":[{"value":"D"},{"value":"C"}]}`, "BCD", ""},
+		"replace one by a text":         {`{"op":"replace","path":"members[value eq \"A\"]","value":"D"}`, "BD", typeInvalidValue},
+		"replace the value of one":      {`{"op":"replace","path":"members[value eq \"A\"].value","value":"D"}`, "BD", typeMutability},
+		"replace the type of one":       {`{"op":"replace","path":"members[value eq \"A\"].type","value":"User"}`, "AB", typeMutability},
+		"replace one by itself":         {`{"op":"replace","path":"members[value eq \"A\"]","value":{"value":"A","type":"User"}}`, "AB", ""},
+		"replace one by nothing":        {`{"op":"replace","path":"members[value eq \"A\"]","value":null}`, "B", ""},
+		"replace all by type":           {`{"op":"replace","path":"members[type eq \"User\"]","value":{"value":"D"}}`, "D", ""},
+		"replace one who is not in":     {`{"op":"replace","path":"members[value eq \"C\"]","value":{"value":"D"}}`, "ABD", typeNoTarget},
+		"replace none of another type":  {`{"op":"replace","path":"members[type eq \"Group\"]","value":{"value":"D"}}`, "ABD", typeNoTarget},
+		"replace the list":              {`{"op":"replace","path":"members","value":[{"value":"D"}]}`, "D", ""},
+		"replace the list by none":      {`{"op":"replace","path":"members","value":[]}`, "", ""},
+		"add one by a filter":           {`{"op":"add","path":"members[value eq \"D\"]"}`, "ABD", ""},
+		"add none":                      {`{"op":"add","path":"members","value":[]}`, "AB", ""},
+		"remove all, then put one back": {`{"op":"remove","path":"members"},{"op":"add","path":"members","value":[{"value":"A"}]}`, "A", ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			for _, strict := range []bool{false, true} {
+				w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+				ids := map[string]string{}
+				op := tt.op
+				for _, l := range []string{"A", "B", "C", "D"} {
+					ids[l] = w.make(l+"@x.example", `,"emails":[{"value":"`+l+`@x.example","type":"work"}]`)
+					op = strings.ReplaceAll(op, `"`+l+`"`, `"`+ids[l]+`"`)
+					op = strings.ReplaceAll(op, `"`+l+`\`, `"`+ids[l]+`\`)
+				}
+				g := w.group("G", ids["A"], ids["B"])
+				want, status := tt.want, 200
+				if strict && tt.refused != "" {
+					want, status = "AB", 400
+				}
+				r := w.want(status, "PATCH", "/Groups/"+g, patchOf(op))
+				if status == 400 && r.body.text("scimType") != tt.refused {
+					t.Errorf("%s, want %s", r.Body, tt.refused)
+				}
+				got := ""
+				for _, l := range []string{"A", "B", "C", "D"} {
+					if slices.Contains(w.in(g), ids[l]) {
+						got += l
+					}
+				}
+				if got != want {
+					t.Errorf("strict %v: %s, want %s: %s", strict, got, want, r.Body)
+				}
+			}
+		})
+	}
+}
+
+// A filter in brackets asks for what one with a dot does, and finds it by the same look.
+func TestFiltersInBrackets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	ann := w.make("ann@x.example", `,"emails":[{"value":"ann@x.example","type":"work"},{"value":"ann@home.example","type":"home"}]`)
+	ben := w.make("ben@x.example")
+	for i := range 5 {
+		w.group(fmt.Sprintf("G%d", i), ben)
+	}
+	w.group("A", ann, ben)
+	w.group("B", ann)
+	cost := func(query string, want int) int64 {
+		t.Helper()
+		before := w.counted.calls.Load()
+		total, list := results(w.want(200, "GET", query, nil))
+		if total != fmt.Sprint(want) || len(list) != want {
+			t.Errorf("%s: %s, %d, want %d", query, total, len(list), want)
+		}
+		return w.counted.calls.Load() - before
+	}
+	for filter, want := range map[string]int{
+		`members[value eq "$A"]`:                                         2,
+		`members[value eq "$A" and type eq "User"]`:                      2,
+		`members[type eq "user" and value eq "$A"]`:                      2,
+		`members[type eq "User"].value eq "$A"`:                          2,
+		`members[value eq "$A"].type eq "User"`:                          2,
+		`members[value eq "$A"] and displayName eq "B"`:                  1,
+		`members[value eq "$A" and type eq "Group"]`:                     0,
+		`members[value eq "$A"].type eq "Group"`:                         0,
+		`members[value eq "nobody"]`:                                     0,
+		`members[value eq "$A"] and not (displayName eq "A")`:            1,
+		`members[value eq "$A"] and members[value eq "$B"]`:              1,
+		`members[value eq "$A"] and not (members[value eq "$B"])`:        1,
+		`members[value eq "$A" or value eq "$B"] and displayName eq "A"`: 1,
+	} {
+		cost("/Groups?filter="+esc(strings.NewReplacer("$A", ann, "$B", ben).Replace(filter)), want)
+	}
+	if dot, brackets := cost("/Groups?filter="+esc(`members.value eq "`+ann+`"`), 2), cost("/Groups?filter="+esc(`members[value eq "`+ann+`"]`), 2); brackets != dot {
+		t.Errorf("%d calls in brackets, %d with a dot", brackets, dot)
+	}
+	if dot, brackets := cost("/Users?filter="+esc(`emails.value eq "ann@x.example"`), 1), cost("/Users?filter="+esc(`emails[value eq "ANN@x.example" and type eq "work"]`), 1); brackets != dot {
+		t.Errorf("%d calls in brackets, %d with a dot", brackets, dot)
+	}
+	for filter, want := range map[string]int{
+		`emails[value eq "ANN@x.example"]`:                                      1,
+		`emails[value eq "ann@x.example" and type eq "work"]`:                   1,
+		`emails[type eq "work" and value eq "ann@x.example"]`:                   1,
+		`emails[value eq "ann@x.example"].type eq "work"`:                       1,
+		`emails[value eq "ann@x.example" and type eq "home"]`:                   0,
+		`emails[value eq "ann@home.example"]`:                                   1,
+		`emails[value eq "ann@home.example" and type eq "home"] and title pr`:   0,
+		`emails[value eq "ann@x.example"] or emails[value eq "ben@x.example"]`:  2,
+		`emails[value eq "ann@x.example" or value eq "ben@x.example"]`:          2,
+		`not (emails[value eq "ann@x.example"])`:                                1,
+		`emails[value eq "ann@x.example"].type ne "work"`:                       1,
+		`emails[value eq "nobody@x.example" or not (value eq "ann@x.example")]`: 2,
+	} {
+		cost("/Users?filter="+esc(filter), want)
+	}
+	for _, filter := range []string{`members[type eq "User"]`, `members[value co "a"]`, `members[not (value eq "a")]`, `members[value eq "a" or type eq "User"]`} {
+		if r := w.want(400, "GET", "/Groups?filter="+esc(filter), nil); r.body.text("scimType") != typeInvalidFilter {
+			t.Errorf("%s: %s", filter, r.Body)
+		}
+	}
+}
+
+// That a group has nobody any more is told, by whatever operation, and only if it is so.
+func TestEmptiedIsTold(t *testing.T) {
+	t.Parallel()
+	for op, want := range map[string]bool{
+		`{"op":"remove","path":"members"}`:                                                                     true,
+		`{"op":"replace","path":"members","value":[]}`:                                                         true,
+		`{"op":"remove","path":"members[type eq \"User\"]"}`:                                                   true,
+		`{"op":"remove","path":"members","value":[{"value":"grp_06eavhmtg800003c23qc563vj8","type":"Group"}]}`: false,
+		`{"op":"remove","path":"members","value":[]}`:                                                          false,
+		`{"op":"remove","path":"members[value eq \"usr_nobody\"]"}`:                                            false,
+	} {
+		for _, owned := range []bool{false, true} {
+			w := newWorld(t, provision.ClientEdit{})
+			id := w.make("ann@x.example")
+			g := w.group("G")
+			by := directory.Caller{Subject: "ad", Source: directory.SourceSCIM}
+			if owned {
+				by.Source = directory.SourceAD
+			}
+			_, _, err := w.pushes.ChangeMembers(t.Context(), by, directory.GroupID(g), []directory.UserID{directory.UserID(id)}, nil, nil)
+			w.Must(err)
+			w.want(200, "PATCH", "/Groups/"+g, patchOf(op))
+			notes := strings.Join(w.lastRequest().Notes, "; ")
+			if emptied := len(w.in(g)) == 0; emptied != (want && !owned) || strings.Contains(notes, "all 1 members were taken out") != emptied {
+				t.Errorf("%s, owned %v: emptied %v: %s", op, owned, emptied, notes)
+			}
+		}
+	}
+}
+
+// What feeds nothing, or is no value at all, is read back as it was sent: whatever the user
+// has, and with each further edit. What another source owns is shown as that has it.
+func TestReadBackAsSent(t *testing.T) {
+	t.Parallel()
+	for _, strict := range []bool{false, true} {
+		w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+		id := w.make("ann@x.example", `,"emails":[{"value":"ann@x.example","type":"work"},{"value":"ann@home.example","type":"other"}],"preferredLanguage":"de-DE","`+schemaBindery+`":{"usageLocation":"DE"}`)
+		was := w.user(id)
+		sent := map[string]string{
+			"preferredLanguage": "en-us,en;q=0.5", schemaBindery + ":usageLocation": "Absurdistan", `emails[type eq \"other\"].value`: "no address",
+			"locale": "en_us rubbish", "timezone": "Mars", "nickName": " A ", "profileUrl": "x y", "name.honorificPrefix": "Dr.",
+		}
+		check := func(what string, r reply) {
+			t.Helper()
+			for path, text := range sent {
+				path, _ = strings.CutPrefix(strings.ReplaceAll(path, `\`, ""), schemaUser+":")
+				at, err := newUserType(nil).parsePath(path)
+				w.Must(err)
+				if got := at.values(r.body); len(got) != 1 || got[0] != text {
+					t.Errorf("%s: %s is %v, want %q: %s", what, path, got, text, r.Body)
+				}
+			}
+			if u := w.user(id); u.PreferredLanguage != was.PreferredLanguage || u.UsageLocation != was.UsageLocation || u.AlternateEmail != was.AlternateEmail {
+				t.Errorf("%s: %+v", what, u.Profile)
+			}
+		}
+		for path, text := range sent {
+			w.want(200, "PATCH", "/Users/"+id, patchOf(fmt.Sprintf(`{"op":"replace","path":"%s","value":"%s"}`, path, text)))
+			if notes := strings.Join(w.lastRequest().Notes, " "); path == "preferredLanguage" && !strings.Contains(notes, "preferredLanguage") {
+				t.Errorf("%s: %s", path, notes)
+			}
+		}
+		check("read", w.want(200, "GET", "/Users/"+id, nil))
+		check("edited", w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"title","value":"CTO"}`)))
+		r := w.want(200, "GET", "/Users/"+id, nil)
+		check("put back", w.want(200, "PUT", "/Users/"+id, r.Body.String()))
+		version := w.want(200, "GET", "/Users/"+id, nil).Header().Get("ETag")
+		if again := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"preferredLanguage","value":"en-us,en;q=0.5"}`)).Header().Get("ETag"); again != version {
+			t.Errorf("sent again it is another version: %s, %s", again, version)
+		}
+		// A value is taken, and so is that there is none.
+		w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"preferredLanguage","value":"fr-FR"},{"op":"remove","path":"`+schemaBindery+`:usageLocation"}`))
+		if u := w.user(id); u.PreferredLanguage != "fr-FR" || u.UsageLocation != "" {
+			t.Errorf("%+v", u.Profile)
+		}
+	}
+	w := newWorld(t, provision.ClientEdit{})
+	u, err := w.users.Create(t.Context(), directory.Caller{Subject: "ad", Source: directory.SourceAD}, []byte(`{"email":"ad@x.example","preferredLanguage":"de-DE"}`))
+	w.Must(err)
+	r := w.want(200, "PATCH", "/Users/"+string(u.ID), patchOf(`{"op":"replace","path":"preferredLanguage","value":"en-us,en;q=0.5"}`))
+	if got := r.body.text("preferredLanguage"); got != "de-DE" {
+		t.Errorf("what AD owns is shown as %s", got)
 	}
 }

@@ -26,6 +26,12 @@ type question struct {
 	cursor     string
 	byCursor   bool
 	projection projection
+	// behind is how many of what a filter finds are before the page, and known how many there
+	// are at least, by the page before.
+	behind, known int
+	// looked is how many users or groups were looked at for the filter; a large one counts as
+	// several.
+	looked int
 	// key tells the question from others, whose pages are not its own.
 	key string
 }
@@ -114,14 +120,22 @@ func readSearch(body *object, n *notes) (url.Values, error) {
 	return values, nil
 }
 
-// conjuncts are the comparisons for equality without which a filter cannot hold.
+// conjuncts are the comparisons for equality without which a filter cannot hold: those within
+// brackets as well, as of the attribute before them.
 func conjuncts(e expr, list []compare) []compare {
 	switch e := e.(type) {
 	case both:
 		return conjuncts(e.b, conjuncts(e.a, list))
 	case compare:
-		if e.op == "eq" && e.value != nil && e.value != "" {
-			return append(list, e)
+		none := e.value == nil || e.value == ""
+		if e.op == "eq" && !none {
+			list = append(list, e)
+		}
+		if e.of.where == nil || e.op == "ne" || none && e.op != "pr" {
+			return list
+		}
+		for _, c := range conjuncts(e.of.where, nil) {
+			list = append(list, compare{target{extension: e.of.extension, attr: e.of.attr, where: e.of.where, sub: c.of.attr}, "eq", c.value})
 		}
 	}
 	return list

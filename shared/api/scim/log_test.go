@@ -110,3 +110,53 @@ func TestBrokenPath(t *testing.T) {
 		}
 	}
 }
+
+// Of a refused request the log has whom it was about, by the name that it sent, and who has the
+// value that it was refused for, if the client sees them; of others it has neither.
+func TestRefusedIsMended(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	ann := w.make("ann@x.example", `,"externalId":"e1","emails":[{"value":"ann@mail.example","type":"work"}]`)
+	ben := w.make("ben@x.example")
+	eng := w.want(201, "POST", "/Groups", `{"displayName":"Eng","externalId":"g1"}`).body.text("id")
+	ops := w.group("Ops")
+	type asked struct {
+		status             int
+		method, path, body string
+		sent, holder       string
+	}
+	check := func(tt asked) {
+		t.Helper()
+		w.want(tt.status, tt.method, tt.path, tt.body)
+		if r := w.lastRequest(); r.Sent != tt.sent || r.HolderID != tt.holder {
+			t.Errorf("%s %s %s: sent %q, holder %q", tt.method, tt.path, tt.body, r.Sent, r.HolderID)
+		}
+	}
+	for _, tt := range []asked{
+		{409, "POST", "/Users", `{"userName":"Ann@x.example","emails":[{"value":"new@x.example"}]}`, "Ann@x.example", ann},
+		{409, "POST", "/Users", `{"userName":"new","emails":[{"value":"ann@mail.example"}]}`, "new", ann},
+		{409, "POST", "/Users", `{"userName":"new@x.example","externalId":"e1"}`, "new@x.example", ann},
+		{409, "PUT", "/Users/" + ben, `{"userName":"ben@x.example","emails":[{"value":"ann@mail.example","type":"work"}]}`, "ben@x.example", ann},
+		{409, "PATCH", "/Users/" + ben, patchOf(`{"op":"replace","path":"userName","value":"ann@x.example"}`), "ann@x.example", ann},
+		{409, "PATCH", "/Users/" + ben, patchOf(`{"op":"replace","value":{"userName":["ann@x.example"]}}`), "ann@x.example", ann},
+		{409, "PATCH", "/Users/" + ben, patchOf(`{"op":"replace","path":"emails[type eq \"work\"].value","value":"ann@mail.example"}`), "", ann},
+		{409, "PATCH", "/Users/" + ben, patchOf(`{"op":"add","path":"externalId","value":"e1"}`), "", ann},
+		{409, "POST", "/Groups", `{"displayName":"eng"}`, "eng", eng},
+		{409, "POST", "/Groups", `{"displayName":"New","externalId":"g1"}`, "New", eng},
+		{409, "PATCH", "/Groups/" + ops, patchOf(`{"op":"replace","path":"displayName","value":"ENG"}`), "ENG", eng},
+		{400, "POST", "/Users", `{"userName":"new@x.example","emails":[{"value":"none"}]}`, "new@x.example", ""},
+		{400, "POST", "/Groups", `{"members":[]}`, "", ""},
+		{201, "POST", "/Users", `{"userName":"cy@x.example"}`, "", ""},
+		{200, "PATCH", "/Users/" + ben, patchOf(`{"op":"replace","path":"userName","value":"b@x.example"}`), "", ""},
+		{404, "PUT", "/Users/nobody", `{"userName":"d@x.example"}`, "d@x.example", ""},
+	} {
+		check(tt)
+	}
+	w.want(400, "POST", "/Users", `{"userName":"`+strings.Repeat("long ", 1000)+`"}`)
+	if r := w.lastRequest(); r.Sent == "" || len(r.Sent) > maxNote+3 {
+		t.Errorf("%d bytes of a long name", len(r.Sent))
+	}
+	w.client, w.token = w.newClient(provision.ClientEdit{Name: ptr("B"), OwnOnly: ptr(true)})
+	check(asked{409, "POST", "/Users", `{"userName":"ann@x.example"}`, "ann@x.example", ""})
+	check(asked{409, "POST", "/Groups", `{"displayName":"eng"}`, "eng", ""})
+}

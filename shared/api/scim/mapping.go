@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"bindery/shared/core/people"
 	"bindery/shared/directory"
 )
 
@@ -348,16 +349,18 @@ func differences(before, after map[string]string) map[string]string {
 
 // overlay shows what others have set of a user in the place of what the client sent. kept
 // are the paths whose texts in the document were not taken: as long as the user has none,
-// the document's stays. clean is the form in which a text is kept of a user.
-func overlay(rows []mapped, doc *object, p *directory.Profile, kept []string, clean func(path, text string) string) *object {
+// the document's stays, and where it says so (true) whatever the user has. clean is the form
+// in which a text is kept of a user.
+func overlay(rows []mapped, doc *object, p *directory.Profile, kept map[string]bool, clean func(path, text string) string) *object {
 	doc = doc.clone()
 	for i := range rows {
 		m := &rows[i]
 		living, sent := textOf(p, m.path), m.read(doc)
+		whatever, left := kept[m.path]
 		if m.path == "email" && sent == "" && p.AlternateEmail == "" { // beside another one it must be there
 			sent = doc.text("userName")
 		}
-		if living == "" && slices.Contains(kept, m.path) || living == clean(m.path, sent) {
+		if left && (living == "" || whatever && sent != "") || living == clean(m.path, sent) {
 			continue
 		}
 		m.write(doc, living)
@@ -368,8 +371,21 @@ func overlay(rows []mapped, doc *object, p *directory.Profile, kept []string, cl
 	return doc
 }
 
-// unassigned reports whether the client has removed active, which a document has as null
-// then: until it sends it again, nothing is shown of it (RFC 7644, 3.5.2.2).
+// keptOf are the paths whose texts a client has sent that were not taken of a user. What is no
+// value at all is shown as it was sent, whatever the user has: a client that is shown
+// something else sends it for ever. What another source owns is shown as that has it, and so is
+// a manager whom somebody else has set meanwhile.
+func keptOf(u *people.PushedUser) map[string]bool {
+	kept := make(map[string]bool, len(u.Document.Kept))
+	for _, path := range u.Document.Kept {
+		owner, owned := u.User.Owners[path]
+		kept[path] = path != "managerId" && (!owned || owner == directory.SourceSCIM)
+	}
+	return kept
+}
+
+// unassigned reports whether a strict client has removed active, which a document has as
+// null then: until it sends it again, nothing is shown of it (RFC 7644, 3.5.2.2).
 func unassigned(doc *object) bool { return doc.index("active") >= 0 && doc.get("active") == nil }
 
 // textOf is a user's text at a path.

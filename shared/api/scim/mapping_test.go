@@ -69,7 +69,7 @@ func TestOverlayKeepsWhatWasSent(t *testing.T) {
 	t.Parallel()
 	doc := document(t, `{"userName":"a@x.example","phoneNumbers":[{"type":"work","value":"tel:+49 30"}],"preferredLanguage":"klingon","nickName":"A","active":true}`)
 	p := directory.Profile{UserName: "a@x.example", Email: "a@x.example", Phones: directory.Phones{Work: "+49 30"}, State: directory.StateActive}
-	if shown := overlay(userMapping, doc, &p, []string{"preferredLanguage"}, same); !equal(shown, doc) {
+	if shown := overlay(userMapping, doc, &p, map[string]bool{"preferredLanguage": false}, same); !equal(shown, doc) {
 		t.Errorf("shown as %s", printed(t, shown))
 	}
 	p.Phones.Work, p.State = "+49 31", directory.StateStaged

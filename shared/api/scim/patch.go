@@ -16,8 +16,13 @@ type operation struct {
 	has   bool // there is a value, be it null
 }
 
-// maxOperations bounds how many operations one PATCH has.
+// maxOperations bounds how many operations one PATCH has: of one without a path each
+// attribute that it names is one.
 const maxOperations = 1000
+
+func tooManyOperations() *Problem {
+	return badRequest(typeTooMany, "There are more than %d operations; of one without a path, each attribute of its value counts. Send fewer at once.", maxOperations)
+}
 
 // readOperations reads the body of a PATCH.
 func readOperations(body *object, n *notes) ([]operation, error) {
@@ -34,7 +39,7 @@ func readOperations(body *object, n *notes) ([]operation, error) {
 	case len(raw) == 0:
 		return nil, n.bend(typeInvalidSyntax, "there are no Operations")
 	case len(raw) > maxOperations:
-		return nil, badRequest(typeInvalidSyntax, "There are %d Operations; send at most %d at once.", len(raw), maxOperations)
+		return nil, tooManyOperations()
 	}
 	ops := make([]operation, 0, len(raw))
 	for _, r := range raw {
@@ -67,62 +72,95 @@ type step struct {
 // steps are those of all operations, in order: every path is read before anything is
 // done.
 func (t *resourceType) steps(ops []operation, n *notes) ([]step, error) {
-	var steps []step
+	r := stepReader{resourceType: t, n: n}
 	for _, op := range ops {
-		if op.path != "" {
-			if !wellFormed(op.path) {
-				return nil, badRequest(typeInvalidPath, "The path %q is none. Send one such as emails[type eq \"work\"].value.", shortened(op.path))
-			}
-			s, err := t.step(op.op, op.path, op.value, op.has, n)
-			if err != nil {
-				return nil, err
-			}
-			steps = append(steps, s...)
-			continue
-		}
-		o, is := op.value.(*object)
-		if op.op == "remove" {
-			return nil, badRequest(typeNoTarget, "A remove needs a path. Send that of the attribute which is to go.")
-		}
-		if !is {
-			return nil, badRequest(typeInvalidValue, "An operation without a path needs an object as its value.")
-		}
-		for _, m := range o.members {
-			if strings.EqualFold(m.name, "schemas") || ignored(m.name, n) {
-				continue
-			}
-			s, err := t.step(op.op, m.name, m.value, true, n)
-			if err != nil {
-				return nil, err
-			}
-			steps = append(steps, s...)
+		if err := r.operation(op); err != nil {
+			return nil, err
 		}
 	}
-	return steps, nil
+	return r.steps, nil
+}
+
+// stepReader makes steps of operations.
+type stepReader struct {
+	*resourceType
+	n     *notes
+	steps []step
+	read  int // how many there were, with those that are none
+}
+
+func (r *stepReader) operation(op operation) error {
+	if sc, rest := r.schemaAt(strings.TrimSpace(op.path)); sc == r.core && rest == "" {
+		if err := r.n.bend(typeInvalidPath, "the path %s names the resource itself and was ignored", sc.urn); err != nil {
+			return err
+		}
+		op.path = ""
+	}
+	if op.path != "" {
+		if !wellFormed(op.path) {
+			return badRequest(typeInvalidPath, "The path %q is none. Send one such as emails[type eq \"work\"].value.", shortened(op.path))
+		}
+		return r.step(op.op, op.path, op.value, op.has)
+	}
+	o, is := op.value.(*object)
+	if op.op == "remove" {
+		return badRequest(typeNoTarget, "A remove needs a path. Send that of the attribute which is to go.")
+	}
+	if !is {
+		return badRequest(typeInvalidValue, "An operation without a path needs an object as its value.")
+	}
+	return r.members(op.op, "", o)
+}
+
+// members reads each member of an object as a step at the path that it names.
+func (r *stepReader) members(op, before string, o *object) error {
+	if r.read+len(o.members) > maxOperations {
+		return tooManyOperations()
+	}
+	for _, m := range o.members {
+		if strings.EqualFold(m.name, "schemas") || ignored(m.name, r.n) {
+			continue
+		}
+		if err := r.step(op, before+m.name, m.value, true); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // step reads a path; what is not known, or not the client's to write, is no step.
-func (t *resourceType) step(op, path string, value any, has bool, n *notes) ([]step, error) {
-	p, err := t.parsePath(path)
+func (r *stepReader) step(op, path string, value any, has bool) error {
+	if r.read++; r.read > maxOperations {
+		return tooManyOperations()
+	}
+	p, err := r.parsePath(path)
 	if unknown, is := errors.AsType[*errUnknown](err); is {
-		if ignored(path, n) {
-			return nil, nil
+		if ignored(path, r.n) {
+			return nil
 		}
-		return nil, n.bend(typeInvalidPath, "the attribute %s is not known and was ignored", attributeText(unknown.name))
+		return r.n.bend(typeInvalidPath, "the attribute %s is not known and was ignored", attributeText(unknown.name))
 	}
 	if err != nil {
-		return nil, badRequest(typeInvalidPath, "The path %q cannot be followed: %v. Send one such as emails[type eq \"work\"].value.", shortened(path), err)
+		return badRequest(typeInvalidPath, "The path %q cannot be followed: %v. Send one such as emails[type eq \"work\"].value.", shortened(path), err)
+	}
+	if p.whole != nil && op != "remove" {
+		o, is := value.(*object)
+		if !is {
+			return badRequest(typeInvalidValue, "The value of %s must be an object.", p.whole.urn)
+		}
+		return r.members(op, p.whole.urn+":", o)
 	}
 	if p.whole == nil && (p.attr.readOnly() || p.sub != nil && p.sub.readOnly()) {
-		return nil, n.bend(typeMutability, "%s is not the client's to write and was ignored", p)
+		return r.n.bend(typeMutability, "%s is not the client's to write and was ignored", p)
 	}
 	if p.whole == nil && p.attr.name == "schemas" {
-		return nil, nil
+		return nil
 	}
 	if !has && op != "remove" && p.where == nil {
-		return nil, badRequest(typeInvalidValue, "The operation %s of %s has no value. Send one, or remove.", op, p)
+		return badRequest(typeInvalidValue, "The operation %s of %s has no value. Send one, or remove.", op, p)
 	}
-	return []step{{op, p, value, has}}, nil
+	r.steps = append(r.steps, step{op, p, value, has})
+	return nil
 }
 
 // patch does the steps on a document, which is as it was after an error only for whoever
@@ -137,27 +175,8 @@ func (t *resourceType) patch(doc *object, steps []step, n *notes) error {
 }
 
 func (t *resourceType) do(doc *object, s step, n *notes) error {
-	if s.whole != nil {
-		if s.op == "remove" {
-			doc.set(s.whole.urn, nil)
-			return nil
-		}
-		o, is := s.value.(*object)
-		if !is {
-			return badRequest(typeInvalidValue, "The value of %s must be an object.", s.whole.urn)
-		}
-		for _, m := range o.members {
-			if strings.EqualFold(m.name, "schemas") {
-				continue
-			}
-			inner, err := t.step(s.op, s.whole.urn+":"+m.name, m.value, true, n)
-			if err == nil {
-				err = t.patch(doc, inner, n)
-			}
-			if err != nil {
-				return err
-			}
-		}
+	if s.whole != nil { // which goes: what stands in one is a step for each attribute
+		doc.set(s.whole.urn, nil)
 		return nil
 	}
 	if s.attr.multi {
@@ -265,12 +284,17 @@ func manyWhole(list []any, s step, n *notes) ([]any, error) {
 		return nil, err
 	}
 	sent, _ := v.([]any)
+	if s.op != "replace" {
+		if err := n.test(len(list) * len(sent)); err != nil {
+			return nil, err
+		}
+	}
 	switch s.op {
 	case "replace":
 		return sent, nil
-	case "remove": // Entra names those that go in the value
+	case "remove": // Entra names those that go in the value: it may be none
 		if v == nil {
-			return nil, nil
+			n.tell("the value of the operation remove names none of %s, and none was taken away", s.attr.name)
 		}
 		return slices.DeleteFunc(list, func(v any) bool {
 			return slices.ContainsFunc(sent, func(w any) bool { return sameValue(s.attr, v, w) })
@@ -322,6 +346,9 @@ func sameValue(a *attribute, v, w any) bool {
 // manyChosen is a step at those values that a filter holds of, or at a part of all. Where
 // it holds of none, one is made that it holds of: replace is add where nothing is.
 func manyChosen(list []any, s step, n *notes) ([]any, error) {
+	if err := n.test(len(list) * (1 + comparisons(s.where))); err != nil {
+		return nil, err
+	}
 	var chosen []int
 	for i, v := range list {
 		if o, is := v.(*object); is && (s.where == nil || s.where.holds(o)) {
@@ -343,6 +370,12 @@ func manyChosen(list []any, s step, n *notes) ([]any, error) {
 		}
 		chosen, list = []int{len(list)}, append(list, made)
 	}
+	if s.op == "replace" && s.sub == nil && s.has { // all that are chosen become the one that is sent
+		for _, i := range slices.Backward(chosen[1:]) {
+			list = slices.Delete(list, i, i+1)
+		}
+		chosen = chosen[:1]
+	}
 	var last *object
 	for _, i := range slices.Backward(chosen) {
 		o, err := chosenValue(list[i].(*object).clone(), s, n)
@@ -353,12 +386,29 @@ func manyChosen(list []any, s step, n *notes) ([]any, error) {
 			list = slices.Delete(list, i, i+1)
 		}
 	}
+	if says(last) {
+		list = oneOfAKind(list, last, s.attr)
+	}
 	if isPrimary(last) && says(last) {
 		list = clone(list).([]any)
 		i := slices.IndexFunc(list, func(v any) bool { return equal(v, last) })
 		onePrimary(list, list[i].(*object))
 	}
 	return list, nil
+}
+
+// oneOfAKind leaves a value once that has become what another one is.
+func oneOfAKind(list []any, v *object, a *attribute) []any {
+	return slices.DeleteFunc(list, func(w any) bool {
+		other, is := w.(*object)
+		if !is || other == v || !sameTwice(a, w, v) {
+			return false
+		}
+		if isPrimary(other) {
+			v.set("primary", true)
+		}
+		return true
+	})
 }
 
 // removeChosen takes values away, or a part of each; what says nothing then goes as well.
@@ -391,7 +441,17 @@ func chosenValue(o *object, s step, n *notes) (*object, error) {
 	if !s.has {
 		return o, nil // members[value eq "…"] says all that there is to say
 	}
-	v, err := n.element(s.String(), s.attr, s.value)
+	value := s.value
+	if list, is := value.([]any); is && len(list) == 1 {
+		if err := n.bend(typeInvalidValue, "%s was sent as a list", s); err != nil {
+			return nil, err
+		}
+		value = list[0]
+	}
+	if value == nil || value == "" {
+		return &object{}, nil // which says nothing, and goes
+	}
+	v, err := n.element(s.String(), s.attr, value)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ var patches = []struct {
 	{"dotted and URN keys", `{"op":"replace","value":{"displayName":"B","name.givenName":"K","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber":"A"}}`,
 		`{"displayName":"B","name":{"givenName":"K","familyName":"F"},` + ent + `:{"department":"d","manager":{"value":"usr_9"},"employeeNumber":"A"}}`, ""},
 	{"extension object", `{"op":"add","value":{` + ent + `:{"employeeNumber":7}}}`, `{` + ent + `:{"department":"d","manager":{"value":"usr_9"},"employeeNumber":"7"}}`, typeInvalidValue},
+	{"core URN as path", `{"op":"replace","path":"urn:ietf:params:scim:schemas:core:2.0:User","value":{"active":false}}`, `{"active":false}`, typeInvalidPath},
 	{"core URN key", `{"op":"replace","value":{"urn:ietf:params:scim:schemas:core:2.0:User:active":false}}`, `{"active":false}`, ""},
 	{"manager as text", `{"op":"Add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":"usr_1"}`, `{` + ent + `:{"department":"d","manager":{"value":"usr_1"}}}`, typeInvalidValue},
 	{"manager as list", `{"op":"Add","path":"manager","value":[{"$ref":"http://x/Users/usr_1","value":"usr_1"}]}`, `{` + ent + `:{"department":"d","manager":{"value":"usr_1"}}}`, typeInvalidValue},
@@ -50,6 +51,16 @@ var patches = []struct {
 	{"an element's only value removed", `{"op":"remove","path":"emails[type eq \"home\"].value"}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true}]}`, ""},
 	{"some removed by value", `{"op":"Remove","path":"emails","value":[{"value":"h@x.example"}]}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true}]}`, ""},
 	{"all removed", `{"op":"remove","path":"emails"}`, `{"emails":null}`, ""},
+	{"an element replaced by value", `{"op":"replace","path":"emails[value eq \"h@x.example\"]","value":{"value":"n@x.example","type":"home"}}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true},{"type":"home","value":"n@x.example"}]}`, ""},
+	{"its value replaced", `{"op":"replace","path":"emails[value eq \"h@x.example\"].value","value":"n@x.example"}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true},{"type":"home","value":"n@x.example"}]}`, ""},
+	{"an element replaced by type", `{"op":"replace","path":"emails[type eq \"home\"]","value":{"value":"n@x.example"}}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true},{"type":"home","value":"n@x.example"}]}`, ""},
+	{"an element replaced by a list", `{"op":"replace","path":"emails[type eq \"home\"]","value":[{"value":"n@x.example","type":"other"}]}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true},{"type":"other","value":"n@x.example"}]}`, typeInvalidValue},
+	{"several replaced by one", `{"op":"replace","path":"emails[value ew \"x.example\"]","value":{"value":"n@x.example","type":"work"}}`, `{"emails":[{"type":"work","value":"n@x.example"}]}`, ""},
+	{"an element becomes another", `{"op":"replace","path":"emails[type eq \"home\"]","value":{"value":"U@x.example","type":"work"}}`, `{"emails":[{"type":"work","value":"U@x.example","primary":true}]}`, ""},
+	{"an element that is not there replaced", `{"op":"replace","path":"emails[value eq \"z@x.example\"]","value":{"value":"n@x.example","type":"other"}}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true},{"type":"home","value":"h@x.example"},{"type":"other","value":"n@x.example"}]}`, typeNoTarget},
+	{"an element replaced by nothing", `{"op":"replace","path":"emails[type eq \"home\"]","value":null}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true}]}`, ""},
+	{"an address replaced", `{"op":"add","path":"addresses","value":[{"type":"work","locality":"Bonn","country":"DE"}]},{"op":"replace","path":"addresses[type eq \"work\"]","value":{"type":"work","locality":"Ulm"}}`, `{"addresses":[{"type":"work","locality":"Ulm"}]}`, ""},
+	{"a phone replaced by value", `{"op":"add","path":"phoneNumbers","value":[{"type":"work","value":"1"},{"type":"mobile","value":"2"}]},{"op":"replace","path":"phoneNumbers[value eq \"2\"]","value":{"value":"3","type":"mobile"}}`, `{"phoneNumbers":[{"type":"work","value":"1"},{"type":"mobile","value":"3"}]}`, ""},
 	{"a complex attribute is merged", `{"op":"replace","path":"name","value":{"givenName":"K"}}`, `{"name":{"givenName":"K","familyName":"F"}}`, ""},
 	{"empty texts", `{"op":"replace","value":{"title":"","nickName":""}}`, `{"title":null}`, ""},
 	{"odd case", `{"op":"REPLACE","path":"Name.GivenName","value":"Zoë"}`, `{"name":{"givenName":"Zoë","familyName":"F"}}`, ""},
@@ -106,6 +117,22 @@ func TestPatch(t *testing.T) {
 				t.Errorf("strict: %v, want %s", err, tt.refused)
 			}
 		})
+	}
+}
+
+// A remove takes away what its value names, be it nothing: all go by one that has no value.
+func TestRemoveOfNothing(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{`[]`, `null`, `""`, `[null]`, `[""]`, `[{"value":null}]`, `[{"type":"work"}]`, `[{"unknown":"x"}]`, `{}`} {
+		for _, strict := range []bool{false, true} {
+			doc, n, err := patched(t, `{"op":"remove","path":"emails","value":`+value+`}`, strict)
+			if p, is := errors.AsType[*Problem](err); strict && is && p.Status == 400 && (strings.Contains(value, "unknown") || value == `{}`) {
+				continue
+			}
+			if err != nil || !equal(doc, document(t, base)) || len(n.list) == 0 {
+				t.Errorf("%s: %v, %v, %q", value, err, printed(t, doc), n.list)
+			}
+		}
 	}
 }
 

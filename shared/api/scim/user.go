@@ -18,6 +18,8 @@ type userCall struct{ *call }
 // pushedUser is a user as a resource.
 type pushedUser struct{ people.PushedUser }
 
+func (u *pushedUser) id() string { return string(u.User.ID) }
+
 func (u *pushedUser) tag() string { return tagOf(u.User.Version, u.Document.Version) }
 
 // documentOf is what the client has sent of a user.
@@ -34,7 +36,10 @@ func (c *call) asShown(u *people.PushedUser) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc = overlay(c.mapping, doc, &u.User.Profile, u.Document.Kept, people.CleanText)
+	if unassigned(doc) && !c.client.Strict {
+		doc.drop("active") // of a client that was strict then
+	}
+	doc = overlay(c.mapping, doc, &u.User.Profile, keptOf(u), people.CleanText)
 	if u.Document.ExternalID != "" {
 		doc.set("externalId", u.Document.ExternalID)
 	}
@@ -81,6 +86,7 @@ func (c userCall) create(ctx context.Context, body *object) (resource, error) {
 		return nil, err
 	}
 	p.Edit = texts(c.mapping, doc)
+	c.tried.user = p
 	r, err := c.Pushes.Create(ctx, c.by, &c.client, p, func(now *people.PushedUser) (people.UserPush, error) {
 		c.notes.tell("the user was there, and came back")
 		back, err := c.replaced(now, doc)
@@ -125,6 +131,7 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 			p.Edit[path] = text
 		}
 	}
+	c.tried.user = p
 	again(p.Edit, after, now)
 	return p, nil
 }
@@ -161,6 +168,9 @@ func (c *call) keepAddress(now *people.PushedUser, before, after *object, keywor
 			return after, nil
 		}
 	}
+	if successor(was, before, after) {
+		return after, nil
+	}
 	if err := c.notes.bend(keyword, "emails would be without the user's own address, which stays, since a user needs one: send another one as that of work, or as the primary one"); err != nil {
 		return nil, err
 	}
@@ -180,6 +190,25 @@ func (c *call) keepAddress(now *people.PushedUser, before, after *object, keywor
 	}
 	after.set("emails", list)
 	return after, nil
+}
+
+// successor makes a new address the primary one that is sent as the user's own, where one that
+// was there beside it stands before it, and none is primary: what replaces the own address by
+// a filter may have no type any more. It reports whether there is one.
+func successor(was, before, after *object) bool {
+	emails, _ := clone(after.get("emails")).([]any)
+	if was == nil || primary(elements(emails)) != nil {
+		return false
+	}
+	for _, o := range elements(emails) {
+		known := slices.ContainsFunc(elements(before.get("emails")), func(b *object) bool { return sameAddress(o, b) })
+		if !known && o.text("value") != "" && meansOwn(was, o) {
+			o.set("primary", true)
+			after.set("emails", emails)
+			return true
+		}
+	}
+	return false
 }
 
 // meansOwn reports whether an address is sent as the user's own one, where that was another
@@ -263,6 +292,7 @@ func (c userCall) replace(ctx context.Context, id string, body *object, fits fit
 
 func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fits) (resource, error) {
 	c.log.UserID = loggedID(directory.UserID(id))
+	c.sent = c.users.nameSent(nil, ops)
 	steps, err := c.users.steps(ops, &c.notes)
 	if err != nil {
 		return nil, err
@@ -279,8 +309,8 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 		if err := c.users.patch(after, steps, &c.notes); err != nil {
 			return people.UserPush{}, err
 		}
-		if before.index("active") >= 0 && after.index("active") < 0 {
-			after.members = append(after.members, member{"active", nil})
+		if before.index("active") >= 0 && after.get("active") == nil {
+			c.unassignActive(after)
 		}
 		if after.text("userName") == "" {
 			return people.UserPush{}, badRequest(typeMutability, "userName is required and cannot be removed. Send another one instead.")
@@ -301,11 +331,22 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 		if now.User.State == directory.StateStaged && deactivates(steps) {
 			p.Edit["state"] = string(directory.StateSuspended) // else whoever starts the day's newcomers would start this one
 		}
+		c.tried.user = p
 		if equal(before, after) {
 			p.Body, p.Addresses = now.Document.Body, now.Document.Addresses // nothing was asked: what others have set is not the client's by that
 		}
 		return p, nil
 	}))
+}
+
+// unassignActive is what becomes of a document without active: whether the user may sign in
+// stays as it is, which is told. It is shown all the same, but to a strict client, to whom it
+// is unassigned until it sends it again (RFC 7644, 3.5.2.2).
+func (c userCall) unassignActive(doc *object) {
+	c.notes.tell("active was sent without a value: whether the user is active stays as it is")
+	if c.client.Strict && !unassigned(doc) {
+		doc.members = append(doc.members, member{"active", nil})
+	}
 }
 
 func (c userCall) remove(ctx context.Context, id string, fits fits) error {
@@ -432,6 +473,7 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 		if q.filter == nil {
 			return true, nil
 		}
+		q.looked += 1 + len(u.Document.Body)/lookedBytes
 		o, err := c.whole(u)
 		return err == nil && q.filter.holds(o), err
 	}
@@ -504,6 +546,10 @@ func those(found []people.PushedUser, exact bool, holds func(*people.PushedUser)
 	}
 	return list, nil
 }
+
+// lookedBytes is by how many bytes of what a client has sent of a user it counts once more
+// that they are looked at for a filter.
+const lookedBytes = 2 << 10
 
 // mostLookedThrough is how many users a directory may have whose further addresses are
 // looked through for one that no key has.

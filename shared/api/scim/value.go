@@ -16,6 +16,11 @@ type notes struct {
 	strict bool
 	list   []string
 	more   int // that are not in the list
+	// told are notes as they came, with whether the list has them: a request may bend the
+	// same a thousand times.
+	told map[string]bool
+	// tested is how many comparisons were made for the request, see test.
+	tested int
 	// strangers are how many members were sent that no user's ID could be.
 	strangers int
 }
@@ -24,7 +29,24 @@ const (
 	// maxNotes bounds how much one request has in the log, maxNote each of them in bytes.
 	maxNotes = 50
 	maxNote  = 300
+	// maxTold is how many different ones are looked at for that.
+	maxTold = 1000
+	// maxTested is how many comparisons one request may make with the values of an
+	// attribute, or the members of a group. What clients send makes some hundreds.
+	maxTested = 200_000
 )
+
+// test counts comparisons that are about to be made, and refuses those beyond maxTested.
+func (n *notes) test(comparisons int) error {
+	if n.tested += comparisons; n.tested > maxTested {
+		return tooMuch()
+	}
+	return nil
+}
+
+func tooMuch() *Problem {
+	return badRequest(typeTooMany, "The request would compare values more than %d times. Nothing was changed: send fewer operations at once, and name a member by members[value eq \"…\"].", maxTested)
+}
 
 // bend notes that something was taken for what it means. The error, to a strict client,
 // is a *Problem with the keyword.
@@ -43,12 +65,19 @@ func (n *notes) bend(keyword, format string, args ...any) error {
 // tell notes what strict clients may do as well. Values are not kept: whatever stands in
 // quotation marks is one.
 func (n *notes) tell(format string, args ...any) {
-	s := logged(fmt.Sprintf(format, args...))
-	switch {
-	case slices.Contains(n.list, s):
-	case len(n.list) < maxNotes:
-		n.list = append(n.list, s)
-	default:
+	raw := fmt.Sprintf(format, args...)
+	listed, known := n.told[raw]
+	if !known && len(n.told) < maxTold {
+		s := logged(raw)
+		if listed = slices.Contains(n.list, s); !listed && len(n.list) < maxNotes {
+			n.list, listed = append(n.list, s), true
+		}
+		if n.told == nil {
+			n.told = map[string]bool{}
+		}
+		n.told[raw] = listed
+	}
+	if !listed {
 		n.more++
 	}
 }
@@ -275,6 +304,9 @@ func (n *notes) values(path string, a *attribute, v any) (any, error) {
 	}
 	if len(list) > maxValues {
 		return nil, badRequest(typeInvalidValue, "%s has %d values; at most %d are kept. Send fewer.", path, len(list), maxValues)
+	}
+	if err := n.test(len(list) * len(list) / 2); err != nil {
+		return nil, err
 	}
 	var out []any
 	for _, v := range list {
