@@ -127,6 +127,13 @@ type ScimRequest struct {
 	Detail   string      `json:"detail,omitempty"` // why it was refused
 	UserID   UserID      `json:"userId,omitempty"`
 	GroupID  GroupID     `json:"groupId,omitempty"`
+	// Sent is the userName of the user, or the displayName of the group, that a refused
+	// request has sent: the one value that is kept of it, so that it is known whom it was
+	// about.
+	Sent string `json:"sent,omitempty"`
+	// HolderID is the user, or the group, who has the value for which a request was refused
+	// as taken (409), where the client sees them.
+	HolderID string `json:"holderId,omitempty"`
 	// Changed are the attributes of the user, or of the group, that it changed.
 	Changed []string `json:"changed,omitempty"`
 	// Notes tell what was bent, ignored or not taken.
