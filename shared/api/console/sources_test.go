@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,26 @@ func TestTakeBackJobInWords(t *testing.T) {
 	if a.has("Users put back", "What it waits for"); strings.Contains(a.body, "Why it failed") || strings.Contains(a.body, "<code>edited</code>") {
 		t.Error("the counts are no words, or it failed")
 	}
+}
+
+// The page of all sources tells the newest edit by hand, of whatever kind, however much
+// sources have pushed since; all of them are one filter of the activity.
+func TestLastEditByHand(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.tell(map[string]any{"GET /v1/activity": func(r *http.Request) any {
+		all := page[entry]{Items: []entry{{At: w.now.Add(-time.Minute), Kind: "delete-user", UserID: "usr_1", By: "ben"}}}
+		if r.URL.Query().Get("byHand") != "true" {
+			all.Items = append(slices.Repeat([]entry{{At: w.now, Kind: "edit-user", UserID: "usr_2", By: "scl_1", Source: directory.SourceSCIM}}, 50), all.Items...)
+		}
+		return all
+	}})
+	w.get("/console/sources").has("user deleted", "ben", `href="/console/users/usr_1"`, `href="/console/activity?byHand=true"`)
+	a := w.get("/console/activity?byHand=true")
+	if a.has(`name="byHand" value="true" checked`, "/console/activity.csv?byHand=true"); strings.Contains(a.body, "usr_2") {
+		t.Error("what a source has pushed is among what was done by hand")
+	}
+	w.get("/console/activity?byHand=x").has("usr_2")
 }
 
 // In the history a state is the user's, and what became whose is told in words.
