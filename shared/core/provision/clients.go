@@ -387,7 +387,7 @@ func (s *Clients) RevokeToken(ctx context.Context, by directory.Caller, c direct
 const (
 	OnlyRefused = "refused" // answered with an error
 	OnlyNoted   = "noted"   // bent to what they mean, or not taken as a whole
-	OnlyChanged = "changed" // changed a user or a group
+	OnlyChanged = "changed" // changed or deleted a user or a group
 )
 
 // Requests lists the requests of a client, the newest first: all, or with only those of
@@ -403,7 +403,7 @@ func (s *Clients) Requests(ctx context.Context, id directory.ScimClientID, only,
 	case OnlyNoted:
 		keep = func(r *directory.ScimRequest) bool { return len(r.Notes) > 0 }
 	case OnlyChanged:
-		keep = func(r *directory.ScimRequest) bool { return len(r.Changed) > 0 }
+		keep = (*directory.ScimRequest).Changes
 	}
 	return s.records.FindScimRequests(ctx, id, keep, cursor, limit)
 }
