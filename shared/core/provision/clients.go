@@ -371,7 +371,13 @@ func (s *Clients) Tokens(ctx context.Context, id directory.ScimClientID) ([]dire
 	if _, err := s.Get(ctx, id); err != nil {
 		return nil, err
 	}
-	return s.records.ScimTokens(ctx, id)
+	list, err := s.records.ScimTokens(ctx, id)
+	for i := range list { // to the hour, which may have begun before there was the token
+		if t := &list[i]; !t.LastUsed.IsZero() && t.LastUsed.Before(t.Created) {
+			t.LastUsed = t.Created
+		}
+	}
+	return list, err
 }
 
 // RevokeToken ends a token at once.
