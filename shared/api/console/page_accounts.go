@@ -666,7 +666,7 @@ func problemsPage(v *visit) (answer, error) {
 			return h.Section(h.Class("box warn"), h.H2(v.count(countUsers, x.Users), g.Text(" "), v.sentence(x.Message)),
 				g.If(len(some) > 0, h.P(dotted(g.Map(some, func(r directory.Ref) g.Node { return v.object(r, known) })), g.If(x.Users > len(some), g.Group([]g.Node{g.Text(" "), v.count(countMoreParts, x.Users-len(some))})))), g.If(x.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(x.Next))),
 				g.If(len(x.Holders) > 0, h.P(v.say(textHeldBy), g.Text(" "), data(strings.Join(x.Holders, ", ")))),
-				h.P(h.Class("faint"), code(x.Code), g.If(!x.FirstSince.IsZero(), g.Group([]g.Node{g.Text(" "), v.say(textSince), g.Text(" "), v.ago(x.FirstSince)}))),
+				h.P(h.Class("faint"), code(x.Code), g.If(!x.FirstSince.IsZero(), g.Group([]g.Node{g.Text(" "), v.say(textSince), g.Text(" "), v.moment(x.FirstSince)}))),
 				h.Div(h.Class("row"), link(below(at, "problems", x.Code), h.Class("button"), v.say(textWhoHasIt)), v.act(scopeWrite, below(at, "problems", x.Code, "retry"), textRetryAll, "")))
 		})...)
 	}), v.asCall("GET", apiPath("connections", id, "problems"))), nil

@@ -185,6 +185,7 @@ func (v *visit) sourceLately(c *scimClient) g.Node {
 			acts = append(acts, link(here("runs", string(r.RunID)), h.Class("button"), v.say(textHeldRunOf, clean(r.ConnectionName))))
 		}
 	}
+	acts = append(acts, link(query("/console/activity", "effect", string(directory.EffectBlock), "since", c.Lately.Since.UTC().Format(time.RFC3339)), h.Class("button quiet"), v.say(textBlockedSince)))
 	return v.box(tone, v.say(textSourceLately), g.If(len(did) > 0, h.P(h.Strong(dotted(did)), g.Text(" "), v.say(textByInLastDay, clean(c.Name)))), h.P(v.say(then)), g.Group(more), h.Div(h.Class("row"), g.Group(acts)))
 }
 
@@ -277,7 +278,7 @@ func (v *visit) lately(at string, p page[directory.ScimRequest]) g.Node {
 		}
 		return h.Li(link(query(at+"/requests", "only", s.only), h.Class("chip "+string(class)), v.count(s.count, n)))
 	})
-	return h.Div(h.P(told, g.Text(" "), v.say(textSince), g.Text(" "), v.ago(p.Items[len(p.Items)-1].At)), h.Ul(h.Class("chips"), v.label(textRequests), g.Group(chips)),
+	return h.Div(h.P(told, g.Text(" "), v.say(textSince), g.Text(" "), v.moment(p.Items[len(p.Items)-1].At)), h.Ul(h.Class("chips"), v.label(textRequests), g.Group(chips)),
 		v.requestTable(p.Items[:min(len(p.Items), requestsShown)]), h.P(link(at+"/requests", v.say(textAllRequests))))
 }
 
@@ -292,7 +293,7 @@ func (v *visit) requestTable(list []directory.ScimRequest) g.Node {
 	names := v.nameThem(about).get()
 	when, what, answer, whom, came := column{head: textWhen}, column{head: textRequest}, column{head: textAnswer}, column{head: textWhom}, column{head: textCameOfIt}
 	return v.table(textRequests, []column{when, what, answer, whom, came}, g.Map(list, func(r directory.ScimRequest) g.Node {
-		return h.Tr(v.cell(when, v.ago(r.At)), v.cell(what, code(r.Method+" "+r.Path), g.If(len(r.Filter) > 0, h.Small(v.say(textFilteredBy), g.Text(" "), code(strings.Join(r.Filter, ", ")))), h.Small(v.count(countMilliseconds, int(r.Milliseconds)))),
+		return h.Tr(v.cell(when, v.ago(r.At)), v.cell(what, h.Span(h.Class("asked"), code(r.Method+" "+r.Path)), g.If(len(r.Filter) > 0, h.Small(v.say(textFilteredBy), g.Text(" "), code(strings.Join(r.Filter, ", ")))), h.Small(v.count(countMilliseconds, int(r.Milliseconds)))),
 			v.cell(answer, v.answeredWith(&r), g.If(r.ScimType != "", h.Small(code(r.ScimType))), g.If(r.Detail != "", h.Small(v.sentence(r.Detail)))), v.cell(whom, v.requestOf(&r, names)...), v.cell(came, v.cameOf(&r)...))
 	}))
 }
@@ -336,11 +337,11 @@ func (v *visit) cameOf(r *directory.ScimRequest) []g.Node {
 	var came []g.Node
 	changed := slices.Clone(r.Changed)
 	if became, told := cameOf(r); told {
-		came = append(came, h.P(h.Strong(v.say(became))))
+		came = append(came, h.Div(h.Strong(v.say(became))))
 		changed = slices.DeleteFunc(changed, func(path string) bool { return path == "state" && r.Method != http.MethodPost }) // which this says
 	}
 	if len(changed) > 0 {
-		came = append(came, h.P(v.say(textItChanged), g.Text(" "), dotted(g.Map(changed, v.changedAttribute))))
+		came = append(came, h.Div(v.say(textItChanged), g.Text(" "), dotted(g.Map(changed, v.changedAttribute))))
 	}
 	for _, note := range r.Notes {
 		came = append(came, h.Small(v.sentence(note)))

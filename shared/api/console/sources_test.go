@@ -97,7 +97,7 @@ func TestWrongScopeIsTold(t *testing.T) {
 	t.Parallel()
 	w := runWorld(t, directory.RunDone)
 	w.tell(suspending(w))
-	w.get("/console/sources/scl_1").has("412 users suspended", "1 user deleted", "by Okta in the last 24 hours", "/console/runs/run_1", "Held run of Contoso", "/console/sources/scl_1/take-back", "without a valid token")
+	w.get("/console/sources/scl_1").has("412 users suspended", "1 user deleted", "by Okta in the last 24 hours", "/console/runs/run_1", "Held run of Contoso", "/console/sources/scl_1/take-back", "without a valid token", "/console/activity?effect=block&amp;since=2026-11-27T10%3A42%3A00Z")
 	w.tell(silent(w))
 	c := suspending(w)["GET /v1/scim-clients/scl_1"].(scimClient)
 	c.LastRequest = &directory.ScimRequest{At: w.now.Add(-time.Minute)}

@@ -1298,6 +1298,7 @@ var (
 	textSourceLately       = text{"What it did to people lately", "Was sie zuletzt mit Personen gemacht hat"}
 	textSourceHolds        = text{"A run is held because of it. Nothing that it holds is written until somebody decides. What came before, within the guard's limits, was written, and the directory has all that was pushed: taking back and the run after it undo both.", "Ein Lauf wartet ihretwegen auf Genehmigung. Nichts davon wird geschrieben, bis jemand entscheidet. Was davor kam, innerhalb der Grenzen des Wächters, wurde geschrieben, und im Verzeichnis steht alles Übertragene: Zurücknehmen und der Lauf danach machen beides rückgängig."}
 	textSourceHoldsNone    = text{"No run is held because of it. What the runs have written follows the directory; a run of each connection says what.", "Kein Lauf wartet ihretwegen. Was die Läufe geschrieben haben, folgt dem Verzeichnis; was, sagt der Lauf jeder Verbindung."}
+	textBlockedSince       = text{"Accounts blocked since", "Seither gesperrte Konten"}
 	textIfWrongScope       = text{"If that is a mistake at the provider, as a wrong scope: pause the source, take back what it changed, and decline the run.", "Ist das ein Versehen beim Anbieter, etwa ein falscher Umfang: die Quelle pausieren, zurücknehmen, was sie änderte, und den Lauf ablehnen."}
 	textHeldRunOf          = text{"Held run of %s", "Wartender Lauf von %s"}
 	textWrongToken         = text{"Somebody came without a valid token, last", "Jemand kam ohne gültiges Token, zuletzt"}
