@@ -638,7 +638,7 @@ var (
 	textJobCheckGroups     = text{"Check of a file of groups", "Prüfen einer Datei von Gruppen"}
 	textJobVerify          = text{"Verification of the activity", "Prüfen des Verlaufs"}
 	textJobLicences        = text{"Count of licences", "Zählen von Lizenzen"}
-	textJobTakeBack        = text{"Taking back of a SCIM client's changes", "Rücknahme der Änderungen einer SCIM-Quelle"}
+	textJobTakeBack        = text{"Taking back of a SCIM source's changes", "Rücknahme der Änderungen einer SCIM-Quelle"}
 	textJobCheckTakeBack   = text{"Count of what would be taken back", "Zählung, was zurückgenommen würde"}
 	textJobPhotos          = text{"Reading of pictures", "Lesen von Bildern"}
 	textJobAddresses       = text{"Renewal of addresses", "Erneuern von Adressen"}
@@ -1615,19 +1615,19 @@ func kindWord(k directory.AuditKind) (text, bool) {
 	case directory.AuditDeleteGroup:
 		return text{"group deleted", "Gruppe gelöscht"}, true
 	case directory.AuditCreateScimClient:
-		return text{"SCIM client set up", "SCIM-Quelle eingerichtet"}, true
+		return text{"SCIM source set up", "SCIM-Quelle eingerichtet"}, true
 	case directory.AuditEditScimClient:
-		return text{"SCIM client edited", "SCIM-Quelle geändert"}, true
+		return text{"SCIM source edited", "SCIM-Quelle geändert"}, true
 	case directory.AuditDeleteScimClient:
-		return text{"SCIM client deleted", "SCIM-Quelle gelöscht"}, true
+		return text{"SCIM source deleted", "SCIM-Quelle gelöscht"}, true
 	case directory.AuditCreateScimToken:
-		return text{"token of a SCIM client made", "Token einer SCIM-Quelle erstellt"}, true
+		return text{"token of a SCIM source made", "Token einer SCIM-Quelle erstellt"}, true
 	case directory.AuditRevokeScimToken:
-		return text{"token of a SCIM client revoked", "Token einer SCIM-Quelle widerrufen"}, true
+		return text{"token of a SCIM source revoked", "Token einer SCIM-Quelle widerrufen"}, true
 	case directory.AuditTakeBack:
-		return text{"taking back of a SCIM client's changes asked for", "Rücknahme der Änderungen einer SCIM-Quelle veranlasst"}, true
+		return text{"taking back of a SCIM source's changes asked for", "Rücknahme der Änderungen einer SCIM-Quelle veranlasst"}, true
 	case directory.AuditEndTakeBack:
-		return text{"taking back of a SCIM client's changes ended", "Rücknahme der Änderungen einer SCIM-Quelle beendet"}, true
+		return text{"taking back of a SCIM source's changes ended", "Rücknahme der Änderungen einer SCIM-Quelle beendet"}, true
 	case directory.AuditRestoreGroup:
 		return text{"group restored", "Gruppe wiederhergestellt"}, true
 	case directory.AuditAddMembers:
