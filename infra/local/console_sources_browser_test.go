@@ -53,13 +53,22 @@ func TestBrowserSources(t *testing.T) {
 
 	push(http.MethodPost, "/Users", `{"userName":"eve@corp.example","externalId":"E1","active":"True","name":{"givenName":"Eve"}}`)
 	push(http.MethodPost, "/Users", `{"userName":"eve@corp.example"}`)
-	b.press(".crumbs a", "Identity providers (SCIM)")
+	push(http.MethodPost, "/Groups", `{"displayName":"Sales"}`)
+	push(http.MethodPost, "/Groups", `{"displayName":"Sales"}`)
+	eve := "/Users/" + o.Get("/v1/users").List("items")[0].Text("id")
+	push(http.MethodPatch, eve, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"active","value":"False"}]}`)
+	push(http.MethodDelete, "/Groups/"+o.Get("/v1/groups").List("items")[0].Text("id"), "")
+	// What is done by hand is told beside all that a source pushes.
+	ben := o.Post("/v1/users", map[string]any{"email": "ben@corp.example", "givenName": "Ben", "familyName": "Example"}).Text("id")
+	o.Post("/v1/users/"+ben+"/suspend", nil)
+	b.press(".crumbs a", "user suspended")
 	b.look("sources-one")
-	b.press("main td a.who", "2 refused")
+	b.press("main td a.who", "3 refused")
 	if strings.Contains(b.text(), token) {
 		t.Error("the token is on another page")
 	}
 	b.look("source")
+	b.see("1 user suspended")
 	at := strings.TrimPrefix(b.at(), base)
 	for _, tail := range []string{"/requests", "/requests?only=refused", "/setup", "/settings", "/delete"} {
 		b.open(at + tail)
@@ -71,7 +80,9 @@ func TestBrowserSources(t *testing.T) {
 	b.look("source-taken-back")
 	b.do("type", chromedp.SendKeys("#typed", "Okta"))
 	b.press("main button.danger", "The source is paused")
-	o.Wait("what it made is there still", func() bool { return len(o.Get("/v1/users").List("items")) == 0 })
+	o.Wait("what it made is there still", func() bool { return len(o.Get("/v1/users").List("items")) == 1 })
+	b.open(strings.TrimPrefix(b.at(), base))
+	b.look("source-job")
 
 	// The same without script.
 	b.script(false)

@@ -37,6 +37,17 @@ type AuditEvent struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// ByHand reports whether it is an edit of users that somebody has made, in the console or by
+// a token that names no source: none of a source that feeds the directory, of a job, or of
+// Bindery itself.
+func (e *AuditEvent) ByHand() bool {
+	switch e.Kind {
+	case AuditCreateUser, AuditEditUser, AuditDeleteUser, AuditSuspendUser, AuditActivateUser, AuditRestoreUser:
+		return e.Source == "" && e.JobID == "" && e.By != BySystem
+	}
+	return false
+}
+
 // Explained is a sentence with the reason that somebody gave behind it.
 func Explained(sentence, reason string) string {
 	if reason == "" {

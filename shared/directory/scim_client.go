@@ -103,6 +103,12 @@ func ScimTokenInUse(tokens []ScimToken, now time.Time) (ScimToken, bool) {
 // Refused reports whether the request was answered with an error.
 func (r *ScimRequest) Refused() bool { return r.Status >= 400 }
 
+// Changes reports whether the request has changed a user or a group. Of what it deleted
+// no attribute is named.
+func (r *ScimRequest) Changes() bool {
+	return len(r.Changed) > 0 || r.Method == "DELETE" && !r.Refused()
+}
+
 // ScimWindow is how long the requests of a client are counted together.
 const ScimWindow = 20 * time.Second
 

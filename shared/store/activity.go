@@ -50,16 +50,21 @@ func hintWrites(refs []directory.Ref, place string, expires time.Time) []table.W
 			continue
 		}
 		seen[r] = true
-		writes = append(writes, table.Write{Put: &table.Item{Key: table.Key{Partition: objectActivity(r), Sort: place}, Expires: expires}})
+		writes = append(writes, hintWrite(objectActivity(r), place, expires))
 	}
 	return writes
 }
 
-// ActivityQuery selects records of activity. At most one of Connection and Object
-// is used, the object first.
+func hintWrite(partition, place string, expires time.Time) table.Write {
+	return table.Write{Put: &table.Item{Key: table.Key{Partition: partition, Sort: place}, Expires: expires}}
+}
+
+// ActivityQuery selects records of activity. At most one of ByHand, Object and Connection
+// is used, in this order.
 type ActivityQuery struct {
 	Connection directory.ConnectionID
 	Object     directory.Ref // a user's account, or what is of another kind
+	ByHand     bool          // edits of users that were made by hand
 	Since      time.Time     // inclusive; zero: from the beginning
 	Until      time.Time     // exclusive; zero: to the end
 	After      string        // the Place of the record before; "" begins
@@ -72,6 +77,8 @@ type ActivityQuery struct {
 func (q *ActivityQuery) query() (tq table.Query, first, last string) {
 	tq = table.Query{Index: 2, Partition: activityPartition, Limit: q.Limit, Backward: !q.Forward, After: q.After}
 	switch {
+	case q.ByHand:
+		tq.Index, tq.Partition = 0, handActivity
 	case !q.Object.IsZero():
 		tq.Index, tq.Partition = 0, objectActivity(q.Object.Concerns())
 	case q.Connection != "":

@@ -74,7 +74,11 @@ func (d *db) record(act directory.AuditEvent, sub subject) []table.Write {
 	for _, g := range act.GroupIDs {
 		concerned = append(concerned, directory.GroupRef(g))
 	}
-	return append(writes, hintWrites(concerned, at, item.Expires)...)
+	writes = append(writes, hintWrites(concerned, at, item.Expires)...)
+	if act.ByHand() {
+		writes = append(writes, hintWrite(handActivity, at, item.Expires))
+	}
+	return writes
 }
 
 // AuditRecord is an audit event as it stands in the table.

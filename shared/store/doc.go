@@ -174,6 +174,7 @@
 //	  state
 //	user's hint   ACTIVITY#<user>        <ms>#a#<act>, <ms>#r#<run>#<chunk>#<seq>
 //	  other kinds ACTIVITY#<kind>#<id>
+//	edits by hand ACTIVITY#by-hand       <ms>#a#<act>
 //
 // The bound counter counts bindings, and those with an account; an hour's counts
 // have, beside what the guard counts, how many bindings got an account.

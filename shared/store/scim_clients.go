@@ -161,7 +161,8 @@ func (s *ScimClients) DeleteScimClient(ctx context.Context, act directory.AuditE
 		app := scimAppKey(c.OAuthClientID)
 		writes = append(writes, table.Write{Delete: &app})
 	}
-	err := s.db.table.Write(ctx, append(writes, s.db.record(act, subject{detail: c.Name})...)...)
+	// with the ID, by which what it has changed can still be taken back
+	err := s.db.table.Write(ctx, append(writes, s.db.record(act, subject{detail: fmt.Sprintf("%s (%s)", c.Name, c.ID)})...)...)
 	if refused(err) {
 		return fmt.Errorf("delete SCIM client: %w", directory.ErrStale)
 	}

@@ -69,6 +69,12 @@ func TestActsOfTheAPI(t *testing.T) {
 	if got := w.kinds("effect=create-user"); !slices.Equal(got, []string{"create-user by admin", "create-user by bridge"}) {
 		t.Errorf("of a kind = %q", got)
 	}
+	if got, want := w.kinds("byHand=true"), []string{"create-user by admin", "edit-user by admin", "suspend-user by admin"}; !slices.Equal(got, want) {
+		t.Errorf("by hand = %q, want %q", got, want)
+	}
+	if got := w.kinds("byHand=true&effect=edit-user&userId=" + ann); !slices.Equal(got, []string{"edit-user by admin"}) {
+		t.Errorf("edits by hand of the user = %q", got)
+	}
 	edit := w.want(200, "", "GET", "/v1/activity?effect=edit-connection", "").body["items"].([]any)[0].(map[string]any)
 	change := edit["properties"].([]any)[0].(map[string]any)
 	if change["name"] != "settings.interval" || change["before"] != nil || change["after"] != `"1h0m0s"` {

@@ -47,7 +47,7 @@ func (a *API) jobs() {
 
 func (a *API) listJobs(ctx context.Context, _ Caller, in *struct {
 	Paging
-	Kind         string `query:"kind" enum:"import,import-groups,bind,load,check,load-groups,check-groups,photos,verify-activity,count-licences,renew-addresses" doc:"Only jobs of this kind"`
+	Kind         string `query:"kind" enum:"import,import-groups,bind,load,check,load-groups,check-groups,photos,verify-activity,count-licences,renew-addresses,take-back,check-take-back" doc:"Only jobs of this kind"`
 	State        string `query:"state" enum:"queued,running,done,failed" doc:"Only jobs in this state"`
 	ConnectionID string `query:"connectionId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only jobs of this connection"`
 }) (*listOutput[Job], error) {

@@ -101,6 +101,9 @@ func TestListJobs(t *testing.T) {
 		t.Errorf("the total of a job that has not begun is told: %s", a.raw)
 	}
 	w.want(422, "invalid-parameter", "GET", "/v1/jobs?kind=mow", "")
+	for _, kind := range []directory.JobKind{directory.JobTakeBack, directory.JobCheckTakeBack} { // which the console's list of jobs offers
+		w.want(200, "", "GET", "/v1/jobs?kind="+string(kind), "")
+	}
 	w.want(422, "invalid-parameter", "GET", "/v1/jobs?state=lost", "")
 	w.want(422, "invalid-cursor", "GET", "/v1/jobs?next=x", "")
 	next := w.want(200, "", "GET", "/v1/jobs?limit=1", "").text("next")

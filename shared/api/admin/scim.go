@@ -247,7 +247,7 @@ func (a *API) revokeScimToken(ctx context.Context, by Caller, in *struct {
 func (a *API) listScimRequests(ctx context.Context, _ Caller, in *struct {
 	ScimClientPath
 	Paging
-	Only string `query:"only" enum:"refused,noted,changed" doc:"Those that were refused, or bent or not taken as a whole, or that changed something"`
+	Only string `query:"only" enum:"refused,noted,changed" doc:"Those that were refused, or bent or not taken as a whole, or that changed or deleted something"`
 }) (*listOutput[directory.ScimRequest], error) {
 	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.ScimRequest, string, error) {
 		return a.ScimClients.Requests(ctx, directory.ScimClientID(in.ID), in.Only, in.Next, limit)

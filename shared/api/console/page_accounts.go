@@ -279,11 +279,32 @@ func jobPage(v *visit) (answer, error) {
 		h.Section(h.Class("status"), progress, facts(v.fact(textStarted, v.ago(j.Created)), g.If(!j.Ended.IsZero(), v.fact(textTook, g.Text(v.lang.length(j.Ended.Sub(j.Created).Round(time.Second))))), g.If(j.AskedBy != "", v.fact(textAskedBy, data(j.AskedBy))), g.Group(counts)),
 			g.If(len(next) > 0, h.Div(h.Class("row"), g.Group(next)))),
 		v.jobTrouble(&j), v.loadChecked(&j), v.fileRead(&j),
-		g.If(j.RefusedCount > 0, h.Section(h.H2(v.count(countRefused, j.RefusedCount)), h.P(link(here("jobs", v.id(), "refused.csv"), h.Class("button"), v.say(textRefusedFile)), g.Text(" "), h.Span(h.Class("faint"), v.say(textRefusedMend))), v.table(textRefusedItems, []column{what, why}, rows), g.If(j.RefusedUnlisted > 0, h.P(v.count(countUnlisted, j.RefusedUnlisted))), v.pager(j.Next))),
+		g.Iff(j.RefusedCount > 0, func() g.Node {
+			say := refusedWordsOf(j.Kind)
+			return h.Section(h.H2(v.count(say.count, j.RefusedCount)), h.P(link(here("jobs", v.id(), "refused.csv"), h.Class("button"), v.say(say.file)), g.Text(" "), h.Span(h.Class("faint"), v.say(say.then))), v.table(say.table, []column{what, why}, rows), g.If(j.RefusedUnlisted > 0, h.P(v.count(say.unlisted, j.RefusedUnlisted))), v.pager(j.Next))
+		}),
 		g.If(len(j.Notes) > 0, h.Section(h.H2(v.say(textNotes)), h.Ul(g.Map(j.Notes, func(n directory.JobNote) g.Node {
 			return h.Li(g.If(n.Line > 0, g.Group([]g.Node{v.say(textLine, v.lang.number(n.Line)), g.Text(" ")})), g.If(n.Name != "", g.Group([]g.Node{data(n.Name), g.Text(": ")})), v.sentence(n.Detail))
 		})...), g.If(j.NotesCount > len(j.Notes), h.P(h.Class("faint"), v.say(textAndMore))))),
 		v.asCall("GET", apiPath("jobs", v.id()))}}, nil
+}
+
+// refusedWords are what is said of what a job did not do.
+type refusedWords struct {
+	count, unlisted   number
+	file, then, table text
+}
+
+// refusedWordsOf are those of a kind of job: lines of a file are mended and sent again, what a
+// take-back leaves stays, and all else can be tried again.
+func refusedWordsOf(k directory.JobKind) refusedWords {
+	switch k {
+	case directory.JobLoad, directory.JobCheck, directory.JobLoadGroups, directory.JobCheckGroups:
+		return refusedWords{countRefused, countUnlisted, textRefusedFile, textRefusedMend, textRefusedItems}
+	case directory.JobTakeBack, directory.JobCheckTakeBack:
+		return refusedWords{countStays, countStaysUnlisted, textStaysFile, textStaysThen, textStays}
+	}
+	return refusedWords{countRefused, countUnlisted, textRefusedList, textRefusedThen, textRefusedItems}
 }
 
 // refusedAs is what something that a job refused is called.
@@ -309,7 +330,7 @@ func (v *visit) jobTable(list []job) g.Node {
 		if j.Total != nil && *j.Total > 0 {
 			sum = v.say(textDoneOf, v.lang.number(j.Done), v.lang.number(*j.Total))
 		}
-		return h.Tr(v.cell(when, link(here("jobs", string(j.ID)), h.Class("who"), v.ago(j.Created))), v.cell(what, v.say(jobKind(j.Kind))), v.cell(state, v.badge(t, word)), v.cell(progress, sum, g.If(j.RefusedCount > 0, h.Small(v.count(countRefused, j.RefusedCount)))))
+		return h.Tr(v.cell(when, link(here("jobs", string(j.ID)), h.Class("who"), v.ago(j.Created))), v.cell(what, v.say(jobKind(j.Kind))), v.cell(state, v.badge(t, word)), v.cell(progress, sum, g.If(j.RefusedCount > 0, h.Small(v.count(refusedWordsOf(j.Kind).count, j.RefusedCount)))))
 	})
 	return v.table(textJobs, []column{when, what, state, progress}, rows)
 }
@@ -645,7 +666,7 @@ func problemsPage(v *visit) (answer, error) {
 			return h.Section(h.Class("box warn"), h.H2(v.count(countUsers, x.Users), g.Text(" "), v.sentence(x.Message)),
 				g.If(len(some) > 0, h.P(dotted(g.Map(some, func(r directory.Ref) g.Node { return v.object(r, known) })), g.If(x.Users > len(some), g.Group([]g.Node{g.Text(" "), v.count(countMoreParts, x.Users-len(some))})))), g.If(x.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(x.Next))),
 				g.If(len(x.Holders) > 0, h.P(v.say(textHeldBy), g.Text(" "), data(strings.Join(x.Holders, ", ")))),
-				h.P(h.Class("faint"), code(x.Code), g.If(!x.FirstSince.IsZero(), g.Group([]g.Node{g.Text(" "), v.say(textSince), g.Text(" "), v.ago(x.FirstSince)}))),
+				h.P(h.Class("faint"), code(x.Code), g.If(!x.FirstSince.IsZero(), g.Group([]g.Node{g.Text(" "), v.say(textSince), g.Text(" "), v.moment(x.FirstSince)}))),
 				h.Div(h.Class("row"), link(below(at, "problems", x.Code), h.Class("button"), v.say(textWhoHasIt)), v.act(scopeWrite, below(at, "problems", x.Code, "retry"), textRetryAll, "")))
 		})...)
 	}), v.asCall("GET", apiPath("connections", id, "problems"))), nil

@@ -281,7 +281,7 @@ func (v *visit) causeList(list causes) g.Node {
 	}
 	return h.Ul(h.Class("bare"), g.Map(list.Items, func(p cause) g.Node {
 		return h.Li(h.Class("line"), h.Strong(v.count(countUsers, p.Users)), g.Text(" "), v.sentence(p.Message), g.Text(" "), code(p.Code),
-			g.If(p.Next != "", h.P(v.sentence(p.Next))), g.If(!p.FirstSince.IsZero(), h.P(h.Class("faint"), v.say(textSince), g.Text(" "), v.ago(p.FirstSince))))
+			g.If(p.Next != "", h.P(v.sentence(p.Next))), g.If(!p.FirstSince.IsZero(), h.P(h.Class("faint"), v.say(textSince), g.Text(" "), v.moment(p.FirstSince))))
 	}), g.If(list.More, h.Li(h.Class("faint"), v.say(textAndMore))))
 }
 

@@ -989,7 +989,7 @@ func licencesPage(v *visit) (answer, error) {
 		table := v.table(textLicences, columns, g.Map(x.Products, func(p product) g.Node {
 			if len(p.Waiting.Line) > 0 {
 				lines = append(lines, h.Section(h.H3(v.say(textWaitFor, clean(p.Name))), h.Ol(h.Class("names"), g.Group(g.Map(p.Waiting.Line, func(w waitsForOne) g.Node {
-					return h.Li(link(here("users", string(w.UserID)), data(orID(w.Name, string(w.UserID)))), g.If(!w.Since.IsZero(), h.Small(g.Text(" "), v.say(textSince), g.Text(" "), v.ago(w.Since))))
+					return h.Li(link(here("users", string(w.UserID)), data(orID(w.Name, string(w.UserID)))), g.If(!w.Since.IsZero(), h.Small(g.Text(" "), v.say(textSince), g.Text(" "), v.moment(w.Since))))
 				}))), g.If(p.Waiting.Users > len(p.Waiting.Line), h.P(link(here("connections", id, "problems", directory.CodeWaitingForSeat), v.say(textSeeAll))))))
 			}
 			tally := directory.LicenceTally{}

@@ -284,17 +284,20 @@ func (v *visit) loadChecked(j *job) g.Node {
 // refusedPages is how many pages of what a job refused one file has: a load lists 10,000.
 const refusedPages = 120
 
-// refusedCSV is what a job refused, to mend it by: the line in the file that was loaded, whom
-// it is about, and why. What else stood in the line nobody has kept.
+// refusedCSV is what a job refused, or left as it was: the line in the file that was loaded,
+// whom it is about, and why. What else stood in the line nobody has kept.
 func refusedCSV(v *visit) (answer, error) {
 	var b strings.Builder
 	out := csv.NewWriter(&b)
 	_ = out.Write([]string{"line", "what", "code", "why"}) // into memory
-	next := ""
+	next, name := "", "refused.csv"
 	for range refusedPages {
 		var j job
 		if _, err := v.call(v.ctx, http.MethodGet, query(apiPath("jobs", v.id()), "next", next), nil, &j); err != nil {
 			return nil, err
+		}
+		if j.Kind == directory.JobTakeBack || j.Kind == directory.JobCheckTakeBack {
+			name = "stays.csv"
 		}
 		for _, r := range j.Refused {
 			line := ""
@@ -308,7 +311,7 @@ func refusedCSV(v *visit) (answer, error) {
 		}
 	}
 	out.Flush()
-	return file{"text/csv; charset=utf-8", "refused.csv", b.String()}, nil
+	return file{"text/csv; charset=utf-8", name, b.String()}, nil
 }
 
 // noFormula keeps a spreadsheet from computing what others wrote.

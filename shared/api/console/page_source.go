@@ -185,6 +185,7 @@ func (v *visit) sourceLately(c *scimClient) g.Node {
 			acts = append(acts, link(here("runs", string(r.RunID)), h.Class("button"), v.say(textHeldRunOf, clean(r.ConnectionName))))
 		}
 	}
+	acts = append(acts, link(query("/console/activity", "effect", string(directory.EffectBlock), "since", c.Lately.Since.UTC().Format(time.RFC3339)), h.Class("button quiet"), v.say(textBlockedSince)))
 	return v.box(tone, v.say(textSourceLately), g.If(len(did) > 0, h.P(h.Strong(dotted(did)), g.Text(" "), v.say(textByInLastDay, clean(c.Name)))), h.P(v.say(then)), g.Group(more), h.Div(h.Class("row"), g.Group(acts)))
 }
 
@@ -252,7 +253,7 @@ type requestSort struct {
 var requestSorts = []requestSort{
 	{"refused", textOnlyRefused, countRequestsRefused, toneBad, (*directory.ScimRequest).Refused},
 	{"noted", textOnlyNoted, countRequestsNoted, toneWarn, func(r *directory.ScimRequest) bool { return len(r.Notes) > 0 }},
-	{"changed", textOnlyChanged, countRequestsChanged, toneInfo, func(r *directory.ScimRequest) bool { return len(r.Changed) > 0 }},
+	{"changed", textOnlyChanged, countRequestsChanged, toneInfo, (*directory.ScimRequest).Changes},
 }
 
 // lately counts the newest requests of a client by their sorts, and shows the first of them.
@@ -277,40 +278,100 @@ func (v *visit) lately(at string, p page[directory.ScimRequest]) g.Node {
 		}
 		return h.Li(link(query(at+"/requests", "only", s.only), h.Class("chip "+string(class)), v.count(s.count, n)))
 	})
-	return h.Div(h.P(told, g.Text(" "), v.say(textSince), g.Text(" "), v.ago(p.Items[len(p.Items)-1].At)), h.Ul(h.Class("chips"), v.label(textRequests), g.Group(chips)),
+	return h.Div(h.P(told, g.Text(" "), v.say(textSince), g.Text(" "), v.moment(p.Items[len(p.Items)-1].At)), h.Ul(h.Class("chips"), v.label(textRequests), g.Group(chips)),
 		v.requestTable(p.Items[:min(len(p.Items), requestsShown)]), h.P(link(at+"/requests", v.say(textAllRequests))))
 }
 
 // requestTable lists requests, the newest first, each with whom it was about.
 func (v *visit) requestTable(list []directory.ScimRequest) g.Node {
-	var users []directory.UserID
-	var groups []directory.GroupID
+	var about []directory.Ref
 	for i := range list {
-		users, groups = append(users, list[i].UserID), append(groups, list[i].GroupID)
+		for _, id := range []string{string(list[i].UserID), string(list[i].GroupID), list[i].HolderID} {
+			about = append(about, directory.Ref{ID: id})
+		}
 	}
-	names := v.namesOf(users, groups)
+	names := v.nameThem(about).get()
 	when, what, answer, whom, came := column{head: textWhen}, column{head: textRequest}, column{head: textAnswer}, column{head: textWhom}, column{head: textCameOfIt}
 	return v.table(textRequests, []column{when, what, answer, whom, came}, g.Map(list, func(r directory.ScimRequest) g.Node {
-		of := dash()
-		switch {
-		case r.UserID != "":
-			of = link(here("users", string(r.UserID)), names.show(string(r.UserID)))
-		case r.GroupID != "":
-			of = link(here("groups", string(r.GroupID)), names.show(string(r.GroupID)))
-		}
-		var follows []g.Node
-		if len(r.Changed) > 0 {
-			follows = append(follows, h.P(v.say(textItChanged), g.Text(" "), dotted(g.Map(r.Changed, v.changedAttribute))))
-		}
-		for _, note := range r.Notes {
-			follows = append(follows, h.Small(v.sentence(note)))
-		}
-		if len(follows) == 0 {
-			follows = append(follows, dash())
-		}
-		return h.Tr(v.cell(when, v.ago(r.At)), v.cell(what, code(r.Method+" "+r.Path), g.If(len(r.Filter) > 0, h.Small(v.say(textFilteredBy), g.Text(" "), code(strings.Join(r.Filter, ", ")))), h.Small(v.count(countMilliseconds, int(r.Milliseconds)))),
-			v.cell(answer, v.answeredWith(&r), g.If(r.ScimType != "", h.Small(code(r.ScimType))), g.If(r.Detail != "", h.Small(v.sentence(r.Detail)))), v.cell(whom, of), v.cell(came, follows...))
+		return h.Tr(v.cell(when, v.ago(r.At)), v.cell(what, h.Span(h.Class("asked"), code(r.Method+" "+r.Path)), g.If(len(r.Filter) > 0, h.Small(v.say(textFilteredBy), g.Text(" "), code(strings.Join(r.Filter, ", ")))), h.Small(v.count(countMilliseconds, int(r.Milliseconds)))),
+			v.cell(answer, v.answeredWith(&r), g.If(r.ScimType != "", h.Small(code(r.ScimType))), g.If(r.Detail != "", h.Small(v.sentence(r.Detail)))), v.cell(whom, v.requestOf(&r, names)...), v.cell(came, v.cameOf(&r)...))
 	}))
+}
+
+// requestOf is whom a request was about: the user or the group that it named or made, the
+// name that it sent where it was refused, and who has the value that it was refused for.
+func (v *visit) requestOf(r *directory.ScimRequest, names names) []g.Node {
+	var of []g.Node
+	for _, id := range []string{string(r.UserID), string(r.GroupID)} {
+		if id != "" {
+			of = append(of, v.pushedOne(id, names))
+		}
+	}
+	switch {
+	case r.Sent != "" && len(of) == 0:
+		of = append(of, data(r.Sent))
+	case r.Sent != "":
+		of = append(of, h.Small(v.say(textItSent), g.Text(" "), data(r.Sent)))
+	}
+	if r.HolderID != "" {
+		of = append(of, h.Small(v.say(textHolder), g.Text(" "), v.pushedOne(r.HolderID, names)))
+	}
+	if len(of) == 0 {
+		return []g.Node{dash()}
+	}
+	return of
+}
+
+// pushedOne leads to a user or a group by its ID.
+func (v *visit) pushedOne(id string, names names) g.Node {
+	of := "users"
+	if strings.HasPrefix(id, "grp_") {
+		of = "groups"
+	}
+	return link(here(of, id), names.show(id))
+}
+
+// cameOf is what came of a request: what became of whom it was about, what it changed of
+// them, and how it was bent.
+func (v *visit) cameOf(r *directory.ScimRequest) []g.Node {
+	var came []g.Node
+	changed := slices.Clone(r.Changed)
+	if became, told := cameOf(r); told {
+		came = append(came, h.Div(h.Strong(v.say(became))))
+		changed = slices.DeleteFunc(changed, func(path string) bool { return path == "state" && r.Method != http.MethodPost }) // which this says
+	}
+	if len(changed) > 0 {
+		came = append(came, h.Div(v.say(textItChanged), g.Text(" "), dotted(g.Map(changed, v.changedAttribute))))
+	}
+	for _, note := range r.Notes {
+		came = append(came, h.Small(v.sentence(note)))
+	}
+	if len(came) == 0 {
+		return []g.Node{dash()}
+	}
+	return came
+}
+
+// cameOf is what became of the user or the group whom a request was about, if that is more
+// than that something of them was changed.
+func cameOf(r *directory.ScimRequest) (text, bool) {
+	of := func(user, group text) (text, bool) {
+		if r.GroupID != "" {
+			return group, true
+		}
+		return user, r.UserID != ""
+	}
+	switch {
+	case r.Refused():
+		return text{}, false
+	case r.Method == http.MethodDelete:
+		return of(textCameUserDeleted, textCameGroupDeleted)
+	case r.Method == http.MethodPost:
+		return of(textCameUserThere, textCameGroupThere)
+	case r.Suspended:
+		return textCameSuspended, true
+	}
+	return textCameActivated, r.UserID != "" && slices.Contains(r.Changed, "state")
 }
 
 // changedAttribute is what people call an attribute of a user or a group.
@@ -522,7 +583,7 @@ func (v *visit) deleteSourceView(fault bool) (answer, error) {
 		form = h.Form(h.Class("decide"), h.Method("post"), h.Action(at+"/delete"), h.Data("busy", ""), hidden("version", itoa(int(c.Version))), v.typeTheName(&c, fault),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textDeleteSource)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
-	page := v.ofSource(&c, "/delete", h.P(h.Class("lead"), v.say(textDeleteSourceLead)), h.Ul(h.Li(v.say(textDeleteSourceTokens)), h.Li(v.say(textDeleteSourceUsers)), h.Li(v.say(textDeleteSourceOwned)), h.Li(v.say(textDeleteSourceBack)), h.Li(v.say(textDeleteSourceAgain))), form, v.asCall(http.MethodDelete, apiPath("scim-clients", v.id())))
+	page := v.ofSource(&c, "/delete", h.P(h.Class("lead"), v.say(textDeleteSourceLead)), h.Ul(h.Li(v.say(textDeleteSourceTokens)), h.Li(v.say(textDeleteSourceUsers)), h.Li(v.say(textDeleteSourceOwned)), h.Li(v.say(textDeleteSourceBack, string(c.ID))), h.Li(v.say(textDeleteSourceAgain))), form, v.asCall(http.MethodDelete, apiPath("scim-clients", v.id())))
 	if fault {
 		page.status = http.StatusUnprocessableEntity
 	}
@@ -544,5 +605,5 @@ func deleteSource(v *visit) (answer, error) {
 		}
 		return nil, err
 	}
-	return v.done("/console/sources", v.lang.say(textSourceDeleted)), nil
+	return v.done("/console/sources", v.lang.say(textSourceDeleted, string(c.ID))), nil
 }

@@ -300,6 +300,9 @@ func issueToken(v *visit) (answer, error) {
 		return nil, err
 	}
 	token := directory.NewSecret(out.Token)
+	if c.Tokens.Alive++; out.Expires.After(c.Tokens.Expires) { // it was read before there was this one
+		c.Tokens.Expires = out.Expires
+	}
 	page := v.ofSource(&c, "", v.box(toneGood, v.say(textTokenShown), h.Pre(h.Code(g.Text(token.Reveal()))), h.P(h.Button(h.Type("button"), h.Class("scripted-only"), h.Data("copy", token.Reveal()), v.say(textCopy))), h.P(v.say(textTokenOnce), g.Text(" "), v.say(textUntil), g.Text(" "), v.moment(out.Expires))),
 		v.setUp(&c, token), v.firstRequest(&c, out.ID, nil))
 	page.title = v.lang.say(textOfConnection, c.Name, v.lang.say(textToken))

@@ -16,7 +16,7 @@ const lastJobs = 5
 // else.
 func sourcesPage(v *visit) (answer, error) {
 	jobs := ask[page[job]](v, "/v1/jobs?limit=100")
-	edits := ask[page[entry]](v, query("/v1/activity", "effect", string(directory.AuditEditUser), "limit", "50"))
+	edits := ask[page[entry]](v, query("/v1/activity", "byHand", "true", "limit", "1"))
 	ad := ask[page[directory.User]](v, query("/v1/users", "source", string(directory.SourceAD), "limit", "100"))
 	clients := ask[page[scimClient]](v, query("/v1/scim-clients", "limit", "50", "next", v.r.URL.Query().Get("next")))
 	list, err := jobs.get()
@@ -37,20 +37,27 @@ func sourcesPage(v *visit) (answer, error) {
 			if len(p.Items) == 0 {
 				return v.empty(textNoEdits)
 			}
-			// those of sources, and of what takes a source's edits back, are in the activity as well
-			i := slices.IndexFunc(p.Items, func(e entry) bool { return e.Source == "" || e.Source == directory.SourceManual })
-			if i < 0 {
-				return v.empty(textNoEditsLately)
-			}
-			e := p.Items[i]
-			return facts(v.fact(textLastEdit, v.ago(e.At), g.If(e.By != "", g.Group([]g.Node{g.Text(" · "), data(e.By)})), g.If(e.UserID != "", h.Small(link(here("users", string(e.UserID)), v.say(textLook))))))
-		}), h.P(link(query("/console/activity", "effect", string(directory.AuditEditUser)), v.say(textSeeAll)))),
+			return v.lastByHand(&p.Items[0])
+		}), h.P(link(query("/console/activity", "byHand", "true"), v.say(textSeeAll)))),
 		h.Section(h.H2(v.say(textSourceFiles)), of(textNoLoads, directory.JobLoad, directory.JobLoadGroups, directory.JobCheck, directory.JobCheckGroups), h.Div(h.Class("row"), v.linkButton(scopeWrite, "/console/users/load", textLoadFile, ""))),
 		h.Section(h.H2(v.say(textSourceImports)), h.P(v.say(textSourceImportsMeans)), of(textNoImports, directory.JobImport, directory.JobImportGroups), h.P(link("/console/connections", v.say(textConnections)))),
 		h.Section(h.H2(v.say(textSourceAD)), h.P(v.say(textSourceADMeans)), partly(v, ad, func(p page[directory.User]) g.Node {
 			return v.bringsUsers(p, directory.SourceAD, textNoADUsers)
 		})),
 		v.asCall("GET", "/v1/scim-clients"), v.asCall("GET", "/v1/jobs")}}, nil
+}
+
+// lastByHand is the newest edit of a user that somebody has made by hand.
+func (v *visit) lastByHand(e *entry) g.Node {
+	what := code(e.Kind)
+	if word, known := kindWord(directory.AuditKind(e.Kind)); known {
+		what = v.say(word)
+	}
+	did := []g.Node{v.ago(e.At), what}
+	if e.By != "" {
+		did = append(did, data(e.By))
+	}
+	return facts(v.fact(textLastEdit, dotted(did), g.If(e.UserID != "", h.Small(link(here("users", string(e.UserID)), v.say(textLook))))))
 }
 
 // bringsUsers says whether a source has brought anybody, and leads to them. A call of /v1

@@ -92,7 +92,7 @@ func (v *visit) takeBackView(p *problem, untyped bool) (answer, error) {
 	page := v.ofSource(&c, "/take-back",
 		h.Section(h.Class("status dry"), h.P(h.Class("first"), v.say(textTakeBackCounted)), facts(v.fact(textTakeBackSince, v.moment(since)), v.fact(textStatus, v.badge(t, word)), v.fact(textAskedBy, data(j.AskedBy)), g.Group(counts)), h.P(link(here("jobs", counted), v.say(textTheJobItself)))),
 		v.jobTrouble(&j),
-		g.If(len(few) > 0, h.Section(h.H2(v.say(textStays)), v.table(textStays, []column{what, why}, g.Map(few, func(r directory.RefusedItem) g.Node {
+		g.If(len(few) > 0, h.Section(h.H2(v.count(countStays, j.RefusedCount)), h.P(h.Class("faint"), v.say(textStaysThen)), v.table(textStays, []column{what, why}, g.Map(few, func(r directory.RefusedItem) g.Node {
 			return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
 		})), g.If(j.RefusedCount > len(few), h.P(h.Class("faint"), v.say(textAndMore))))),
 		then, h.Details(h.Summary(v.say(textTakeBackOther)), v.takeBackForm(at, since)), v.asCall(http.MethodGet, apiPath("jobs", counted)))

@@ -1001,10 +1001,14 @@ func (v *visit) actor(by string, names names) g.Node {
 // activityFilter is which entries are looked at, as /v1 names the parameters.
 type activityFilter map[string]string
 
-var activityParameters = []string{"connectionId", "userId", "groupId", "runId", "effect", "since", "until"}
+var activityParameters = []string{"connectionId", "userId", "groupId", "runId", "effect", "byHand", "since", "until"}
 
 func (v *visit) activityFilter() (activityFilter, error) {
-	return parameters(v.r.URL.Query(), activityParameters...)
+	by, err := parameters(v.r.URL.Query(), activityParameters...)
+	if err == nil {
+		by["byHand"] = asked(by["byHand"], "", "true")
+	}
+	return by, err
 }
 
 // pairs are the parameters of a page of ours.
@@ -1105,7 +1109,7 @@ func (v *visit) activityForm(by activityFilter, cons []connection) g.Node {
 		effects = append(effects, h.Option(h.Value(now("effect")), h.Selected(), name))
 	}
 	open, rest := false, []g.Node{}
-	for _, name := range []string{"connectionId", "userId", "groupId", "runId", "effect", "since", "until"} {
+	for _, name := range activityParameters {
 		open = open || now(name) != ""
 		if (name == "groupId" || name == "runId") && now(name) != "" {
 			rest = append(rest, hidden(name, now(name)))
@@ -1113,7 +1117,8 @@ func (v *visit) activityForm(by activityFilter, cons []connection) g.Node {
 	}
 	return h.Details(h.Class("filter"), g.If(open, g.Attr("open")), h.Summary(v.say(textFilter)), h.Form(h.Method("get"), h.Action("/console/activity"), h.Class("row"), g.Group(rest),
 		h.Label(v.say(textConnection), h.Select(h.Name("connectionId"), g.Group(of))), h.Label(v.say(textWhat), h.Select(h.Name("effect"), g.Group(effects))),
-		field("userId", textUserID, "text"), field("since", textFrom, "date"), field("until", textTo, "date"), h.Button(h.Type("submit"), v.say(textShow)), link("/console/activity", v.say(textShowAll))))
+		field("userId", textUserID, "text"), field("since", textFrom, "date"), field("until", textTo, "date"),
+		h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("byHand"), h.Value("true"), g.If(now("byHand") != "", h.Checked())), h.Span(v.say(textOnlyByHand))), h.Button(h.Type("submit"), v.say(textShow)), link("/console/activity", v.say(textShowAll))))
 }
 
 // managerIn is the user whom a value of a change names; "" for any other value.

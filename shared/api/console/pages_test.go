@@ -1529,7 +1529,7 @@ func TestHostileNames(t *testing.T) {
 			"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": name, "reason": name}}}})
 		source := okta(w.now)
 		source.Name, source.BasePath, source.Provider, source.Mapping = name, name, directory.ScimProvider(name), []directory.ScimMapping{{Schema: name, Attribute: name, Path: name}}
-		pushed := directory.ScimRequest{At: w.now, TokenID: directory.ScimTokenID(name), Method: name, Path: name, Filter: []string{name}, Status: 400, ScimType: name, Detail: name, UserID: directory.UserID(name), GroupID: directory.GroupID(name), Changed: []string{name}, Notes: []string{name}}
+		pushed := directory.ScimRequest{At: w.now, TokenID: directory.ScimTokenID(name), Method: name, Path: name, Filter: []string{name}, Status: 400, ScimType: name, Detail: name, UserID: directory.UserID(name), GroupID: directory.GroupID(name), Sent: name, HolderID: name, Changed: []string{name}, Notes: []string{name}}
 		source.LastRequest = &pushed
 		w.tell(counting(directory.JobDone)(w))
 		r.Held.Facts = append(r.Held.Facts, directory.HeldFact{Code: directory.HeldPushed, Name: name, ScimClientID: directory.ScimClientID("scl_" + name)}, directory.HeldFact{Code: directory.HeldPushed, Name: name})

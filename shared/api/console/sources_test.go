@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,9 +29,11 @@ func okta(now time.Time) scimClient {
 func oktaRequests(now time.Time) page[directory.ScimRequest] {
 	return page[directory.ScimRequest]{Items: []directory.ScimRequest{
 		{At: now.Add(-2 * time.Second), TokenID: "sct_1", Method: "GET", Path: "/Users", Filter: []string{"userName"}, Status: 200, Milliseconds: 4},
-		{At: now.Add(-time.Minute), TokenID: "sct_1", Method: "PATCH", Path: "/Users/usr_1", Status: 200, UserID: "usr_1", Changed: []string{"department", "state"}, Notes: []string{"active was sent as text", "jobTitle: not taken, owned by ad"}, Milliseconds: 12},
-		{At: now.Add(-time.Hour), TokenID: "sct_1", Method: "POST", Path: "/Groups", Status: 409, ScimType: "uniqueness", Detail: "Another group has the name.", Milliseconds: 3},
+		{At: now.Add(-time.Minute), TokenID: "sct_1", Method: "PATCH", Path: "/Users/usr_1", Status: 200, UserID: "usr_1", Changed: []string{"department", "state"}, Suspended: true, Notes: []string{"active was sent as text", "jobTitle: not taken, owned by ad"}, Milliseconds: 12},
+		{At: now.Add(-time.Hour), TokenID: "sct_1", Method: "POST", Path: "/Groups", Status: 409, ScimType: "uniqueness", Detail: "Another group has the name.", Sent: "Sales", HolderID: "grp_1", Milliseconds: 3},
 		{At: now.Add(-2 * time.Hour), TokenID: "sct_1", Method: "PATCH", Path: "/Groups/grp_1", Status: 200, GroupID: "grp_1", Changed: []string{"members"}},
+		{At: now.Add(-3 * time.Hour), TokenID: "sct_1", Method: "DELETE", Path: "/Users/usr_9", Status: 204, UserID: "usr_9", Deleted: true},
+		{At: now.Add(-4 * time.Hour), TokenID: "sct_1", Method: "PUT", Path: "/Users/usr_2", Status: 200, UserID: "usr_2", Changed: []string{"state"}},
 	}}
 }
 
@@ -94,7 +97,7 @@ func TestWrongScopeIsTold(t *testing.T) {
 	t.Parallel()
 	w := runWorld(t, directory.RunDone)
 	w.tell(suspending(w))
-	w.get("/console/sources/scl_1").has("412 users suspended", "1 user deleted", "by Okta in the last 24 hours", "/console/runs/run_1", "Held run of Contoso", "/console/sources/scl_1/take-back", "without a valid token")
+	w.get("/console/sources/scl_1").has("412 users suspended", "1 user deleted", "by Okta in the last 24 hours", "/console/runs/run_1", "Held run of Contoso", "/console/sources/scl_1/take-back", "without a valid token", "/console/activity?effect=block&amp;since=2026-11-27T10%3A42%3A00Z")
 	w.tell(silent(w))
 	c := suspending(w)["GET /v1/scim-clients/scl_1"].(scimClient)
 	c.LastRequest = &directory.ScimRequest{At: w.now.Add(-time.Minute)}
@@ -112,6 +115,47 @@ func TestWrongScopeIsTold(t *testing.T) {
 	w.get("/console").has(`href="/console/sources/scl_1"`, "Okta")
 }
 
+// The row of a request says what became of whom it was about: suspended is another thing
+// than activated, and who was deleted is among what was changed. Of one that was refused it
+// says whom it meant, and who stands in the way.
+func TestWhatCameOfRequests(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	const at = "/console/sources/scl_1/requests"
+	for name, tt := range map[string]struct {
+		r         directory.ScimRequest
+		says, not []string
+	}{
+		"suspended":       {directory.ScimRequest{Method: "PATCH", Status: 200, UserID: "usr_1", Changed: []string{"state"}, Suspended: true}, []string{"User suspended"}, []string{"Changed:", "activated"}},
+		"activated":       {directory.ScimRequest{Method: "PATCH", Status: 200, UserID: "usr_1", Changed: []string{"department", "state"}}, []string{"User activated", "Changed: Department<"}, []string{"suspended"}},
+		"edited":          {directory.ScimRequest{Method: "PUT", Status: 200, UserID: "usr_1", Changed: []string{"department"}}, []string{"Changed: Department<"}, []string{"activated"}},
+		"made":            {directory.ScimRequest{Method: "POST", Status: 201, UserID: "usr_1", Changed: []string{"email", "state"}}, []string{"User made", "Changed:"}, []string{"activated"}},
+		"deleted":         {directory.ScimRequest{Method: "DELETE", Status: 204, UserID: "usr_1", Deleted: true}, []string{"User deleted"}, []string{">–<"}},
+		"a group deleted": {directory.ScimRequest{Method: "DELETE", Status: 204, GroupID: "grp_1"}, []string{"Group deleted"}, []string{">–<"}},
+		"not deleted":     {directory.ScimRequest{Method: "DELETE", Status: 404}, []string{">–<"}, []string{"deleted"}},
+		"taken":           {directory.ScimRequest{Method: "POST", Status: 409, Sent: "eve@corp.example", HolderID: "usr_2"}, []string{"eve@corp.example", "The value belongs to", `href="/console/users/usr_2"`}, []string{"made"}},
+		"a name taken":    {directory.ScimRequest{Method: "PUT", Status: 409, GroupID: "grp_2", Sent: "Sales", HolderID: "grp_1"}, []string{"It sent", "Sales", `href="/console/groups/grp_1"`, `href="/console/groups/grp_2"`}, nil},
+	} {
+		tt.r.At, tt.r.Path = w.now, "/x"
+		w.tell(map[string]any{"GET /v1/scim-clients/scl_1/requests": page[directory.ScimRequest]{Items: []directory.ScimRequest{tt.r}}})
+		body := strings.NewReplacer("<bdi>", "", "</bdi>", "").Replace(w.get(at).body)
+		_, body, _ = strings.Cut(body, "<tbody>")
+		for _, s := range tt.says {
+			if !strings.Contains(body, s) {
+				t.Errorf("%s: not said: %s\n%s", name, s, body)
+			}
+		}
+		for _, s := range tt.not {
+			if strings.Contains(body, s) {
+				t.Errorf("%s: said: %s\n%s", name, s, body)
+			}
+		}
+	}
+	w.tell(sources(w.now))
+	w.get("/console/sources/scl_1").has("4 changed something")
+	w.get(at + "?only=changed").has("User deleted")
+}
+
 // What a job counts is told in words while it waits as well, and what it waits for is no
 // failure.
 func TestTakeBackJobInWords(t *testing.T) {
@@ -125,6 +169,37 @@ func TestTakeBackJobInWords(t *testing.T) {
 	if a.has("Users put back", "What it waits for"); strings.Contains(a.body, "Why it failed") || strings.Contains(a.body, "<code>edited</code>") {
 		t.Error("the counts are no words, or it failed")
 	}
+	// What stays is no line of a file, which could be mended and sent again.
+	for _, kind := range []directory.JobKind{directory.JobCheckTakeBack, directory.JobTakeBack, directory.JobBind, directory.JobLoad} {
+		j.Kind = kind
+		w.tell(map[string]any{"GET /v1/jobs/job_2": j})
+		a := w.get("/console/jobs/job_2")
+		if stays, lines := strings.Contains(a.body, "What stays, as CSV"), strings.Contains(a.body, "in your file"); stays != strings.Contains(string(kind), "take-back") || lines != (kind == directory.JobLoad) {
+			t.Errorf("%s: stays: %v, lines: %v", kind, stays, lines)
+		}
+	}
+	w.tell(counting(directory.JobDone)(w))
+	w.get("/console/sources/scl_1/take-back?since=2026-11-28T08:00:00Z&job=job_2").has("2 stay as they are")
+}
+
+// The page of all sources tells the newest edit by hand, of whatever kind, however much
+// sources have pushed since; all of them are one filter of the activity.
+func TestLastEditByHand(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.tell(map[string]any{"GET /v1/activity": func(r *http.Request) any {
+		all := page[entry]{Items: []entry{{At: w.now.Add(-time.Minute), Kind: "delete-user", UserID: "usr_1", By: "ben"}}}
+		if r.URL.Query().Get("byHand") != "true" {
+			all.Items = append(slices.Repeat([]entry{{At: w.now, Kind: "edit-user", UserID: "usr_2", By: "scl_1", Source: directory.SourceSCIM}}, 50), all.Items...)
+		}
+		return all
+	}})
+	w.get("/console/sources").has("user deleted", "ben", `href="/console/users/usr_1"`, `href="/console/activity?byHand=true"`)
+	a := w.get("/console/activity?byHand=true")
+	if a.has(`name="byHand" value="true" checked`, "/console/activity.csv?byHand=true"); strings.Contains(a.body, "usr_2") {
+		t.Error("what a source has pushed is among what was done by hand")
+	}
+	w.get("/console/activity?byHand=x").has("usr_2")
 }
 
 // In the history a state is the user's, and what became whose is told in words.
@@ -203,8 +278,10 @@ func TestTokenIsShownOnce(t *testing.T) {
 	t.Parallel()
 	const at, token = "/console/sources/scl_1", "bsc_sct_9_TopSecretOfTheToken"
 	w := runWorld(t, directory.RunDone)
-	made := false
+	made, fresh := false, okta(w.now)
+	fresh.Tokens.Alive, fresh.Tokens.Expires = 0, time.Time{}
 	w.tell(map[string]any{
+		"GET /v1/scim-clients/scl_1": fresh,
 		"GET /v1/scim-clients/scl_1/tokens": func(*http.Request) any {
 			if made {
 				return page[directory.ScimToken]{Items: []directory.ScimToken{{ID: "sct_9", Expires: w.now.Add(time.Hour)}}}
@@ -221,7 +298,10 @@ func TestTokenIsShownOnce(t *testing.T) {
 	if got := strings.Join(w.told(), "; "); a.code != http.StatusOK || got != `POST /v1/scim-clients/scl_1/tokens {"days":90}` {
 		t.Fatalf("%d, %s", a.code, got)
 	}
-	a.has(token, "SCIM connector base URL", publicURL+"/scim/scl_1/v2", `data-from="/console/sources/scl_1/check?token=sct_9"`, "Waiting for the first request")
+	if strings.Contains(a.body, "no token") {
+		t.Error("the page that shows a token says that there is none")
+	}
+	a.has(token, "takes requests", "SCIM connector base URL", publicURL+"/scim/scl_1/v2", `data-from="/console/sources/scl_1/check?token=sct_9"`, "Waiting for the first request")
 	a.sound("the token's page")
 	if a.header.Get("Cache-Control") != "no-store" || strings.Contains(strings.Join(a.header.Values("Set-Cookie"), " "), "flash") || a.to != "" {
 		t.Errorf("%v", a.header)

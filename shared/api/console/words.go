@@ -638,7 +638,7 @@ var (
 	textJobCheckGroups     = text{"Check of a file of groups", "Prüfen einer Datei von Gruppen"}
 	textJobVerify          = text{"Verification of the activity", "Prüfen des Verlaufs"}
 	textJobLicences        = text{"Count of licences", "Zählen von Lizenzen"}
-	textJobTakeBack        = text{"Taking back of a SCIM client's changes", "Rücknahme der Änderungen einer SCIM-Quelle"}
+	textJobTakeBack        = text{"Taking back of a SCIM source's changes", "Rücknahme der Änderungen einer SCIM-Quelle"}
 	textJobCheckTakeBack   = text{"Count of what would be taken back", "Zählung, was zurückgenommen würde"}
 	textJobPhotos          = text{"Reading of pictures", "Lesen von Bildern"}
 	textJobAddresses       = text{"Renewal of addresses", "Erneuern von Adressen"}
@@ -1212,6 +1212,8 @@ var (
 	textLoadThis       = text{"Load it", "Jetzt laden"}
 	textChooseOther    = text{"Choose another file", "Andere Datei wählen"}
 	textRefusedFile    = text{"Refused lines as CSV", "Abgewiesene Zeilen als CSV"}
+	textRefusedList    = text{"What was refused, as CSV", "Was abgewiesen wurde, als CSV"}
+	textRefusedThen    = text{"Mend what is said of each, and ask for it once more: what is done already stays as it is.", "Beheben Sie, was jeweils steht, und veranlassen Sie es noch einmal: Was schon getan ist, bleibt, wie es ist."}
 	textRefusedMend    = text{"Mend these lines in your file and send it again: what is loaded already stays as it is.", "Bessern Sie diese Zeilen in Ihrer Datei aus und senden Sie sie erneut: Was schon geladen ist, bleibt, wie es ist."}
 	countUnlisted      = number{text{"%s more was refused and is not listed.", "%s weitere wurde abgewiesen und steht nicht in der Liste."}, text{"%s more were refused and are not listed.", "%s weitere wurden abgewiesen und stehen nicht in der Liste."}}
 	textLoadWhat       = text{"It has", "Sie enthält"}
@@ -1241,7 +1243,8 @@ var (
 	textNoProviders        = text{"No identity provider pushes by SCIM yet. Okta, Entra ID, OneLogin, JumpCloud, Rippling, authentik and Ping do, and whatever else speaks SCIM 2.0: add it as a source.", "Noch überträgt kein Identitätsanbieter per SCIM. Okta, Entra ID, OneLogin, JumpCloud, Rippling, authentik und Ping können es, und was sonst SCIM 2.0 spricht: Fügen Sie ihn als Quelle hinzu."}
 	textSourceHand         = text{"By hand", "Von Hand"}
 	textSourceHandMeans    = text{"Edits in this console, and by tokens of the API that name no source.", "Änderungen in dieser Konsole und durch Token der API, die keine Quelle nennen."}
-	textNoEdits            = text{"Nobody has edited a user by hand yet.", "Noch hat niemand einen Benutzer von Hand bearbeitet."}
+	textNoEdits            = text{"No edit of a user by hand is on record.", "Keine Änderung eines Benutzers von Hand ist verzeichnet."}
+	textOnlyByHand         = text{"Edits of users by hand only", "Nur Änderungen von Benutzern von Hand"}
 	textLastEdit           = text{"Last edit of a user", "Letzte Änderung eines Benutzers"}
 	textSourceFiles        = text{"Files", "Dateien"}
 	textNoLoads            = text{"No file was loaded lately.", "In letzter Zeit wurde keine Datei geladen."}
@@ -1253,7 +1256,6 @@ var (
 	textBringsUsers        = text{"feeds the directory", "speist das Verzeichnis"}
 	textLookAtThem         = text{"Look at the users it brings", "Die Benutzer ansehen, die sie bringt"}
 	textLookAtSCIM         = text{"Look at the users they bring", "Die Benutzer ansehen, die sie bringen"}
-	textNoEditsLately      = text{"Nobody has edited a user by hand lately.", "In letzter Zeit hat niemand einen Benutzer von Hand bearbeitet."}
 )
 
 // The identity providers that push by SCIM.
@@ -1284,7 +1286,7 @@ var (
 	textSetUp              = text{"Set-up", "Einrichtung"}
 	textDeleteSource       = text{"Delete the source", "Quelle löschen"}
 	textTakesRequests      = text{"takes requests", "nimmt Anfragen an"}
-	textTakesRequestsMeans = text{"What this source pushes is in the directory at once; accounts follow by runs, which the guard watches.", "Was diese Quelle überträgt, steht sofort im Verzeichnis; Konten folgen durch Läufe, über die die Schranke wacht."}
+	textTakesRequestsMeans = text{"What this source pushes is in the directory at once; accounts follow by runs, which the guard watches.", "Was diese Quelle überträgt, steht sofort im Verzeichnis; Konten folgen durch Läufe, über die der Wächter wacht."}
 	textSourcePausedMeans  = text{"Every request is answered with 503 and changes nothing. The provider tries again later.", "Jede Anfrage wird mit 503 beantwortet und ändert nichts. Der Anbieter versucht es später wieder."}
 	textPauseSource        = text{"Pause the source", "Quelle pausieren"}
 	textSourcePausedNow    = text{"Paused: its requests change nothing until it is resumed.", "Pausiert: Bis zum Fortsetzen ändern ihre Anfragen nichts."}
@@ -1294,13 +1296,14 @@ var (
 	textNoRequestLately    = text{"none in seven days", "keine in sieben Tagen"}
 	textNoRequestYet       = text{"none yet", "noch keine"}
 	textSourceLately       = text{"What it did to people lately", "Was sie zuletzt mit Personen gemacht hat"}
-	textSourceHolds        = text{"A run is held because of it. None of its changes is written until somebody decides; the directory has what was pushed already.", "Ein Lauf ist ihretwegen angehalten. Keine seiner Änderungen wird geschrieben, bis jemand entscheidet; im Verzeichnis steht das Übertragene schon."}
-	textSourceHoldsNone    = text{"No run is held because of it. What the runs have written follows the directory; a run of each connection says what.", "Kein Lauf ist ihretwegen angehalten. Was die Läufe geschrieben haben, folgt dem Verzeichnis; was, sagt der Lauf jeder Verbindung."}
+	textSourceHolds        = text{"A run is held because of it. Nothing that it holds is written until somebody decides. What came before, within the guard's limits, was written, and the directory has all that was pushed: taking back and the run after it undo both.", "Ein Lauf wartet ihretwegen auf Genehmigung. Nichts davon wird geschrieben, bis jemand entscheidet. Was davor kam, innerhalb der Grenzen des Wächters, wurde geschrieben, und im Verzeichnis steht alles Übertragene: Zurücknehmen und der Lauf danach machen beides rückgängig."}
+	textSourceHoldsNone    = text{"No run is held because of it. What the runs have written follows the directory; a run of each connection says what.", "Kein Lauf wartet ihretwegen. Was die Läufe geschrieben haben, folgt dem Verzeichnis; was, sagt der Lauf jeder Verbindung."}
+	textBlockedSince       = text{"Accounts blocked since", "Seither gesperrte Konten"}
 	textIfWrongScope       = text{"If that is a mistake at the provider, as a wrong scope: pause the source, take back what it changed, and decline the run.", "Ist das ein Versehen beim Anbieter, etwa ein falscher Umfang: die Quelle pausieren, zurücknehmen, was sie änderte, und den Lauf ablehnen."}
-	textHeldRunOf          = text{"Held run of %s", "Angehaltener Lauf von %s"}
+	textHeldRunOf          = text{"Held run of %s", "Wartender Lauf von %s"}
 	textWrongToken         = text{"Somebody came without a valid token, last", "Jemand kam ohne gültiges Token, zuletzt"}
 	textWrongTokenMore     = text{"If that was the provider: its token is mistyped, ended, or another source's. Issue another one and paste it over. If it was not, there is nothing to do.", "War es der Anbieter: Sein Token ist vertippt, abgelaufen oder das einer anderen Quelle. Stellen Sie ein anderes aus und setzen Sie es dort ein. War er es nicht, ist nichts zu tun."}
-	countSuspendedLately   = number{text{"%s user suspended", "%s Benutzer gesperrt"}, text{"%s users suspended", "%s Benutzer gesperrt"}}
+	countSuspendedLately   = number{text{"%s user suspended", "%s Benutzer deaktiviert"}, text{"%s users suspended", "%s Benutzer deaktiviert"}}
 	countDeletedLately     = number{text{"%s user deleted", "%s Benutzer gelöscht"}, text{"%s users deleted", "%s Benutzer gelöscht"}}
 	textByInLastDay        = text{"by %s in the last 24 hours", "durch %s in den letzten 24 Stunden"}
 	textPushedBy           = text{"Pushed by", "Übertragen von"}
@@ -1340,7 +1343,7 @@ var (
 
 // What a source asked for.
 var (
-	textRequestsLead      = text{"What was asked for in the last seven days, the newest first, what it was answered, and what came of it. Values are not kept.", "Was in den letzten sieben Tagen angefragt wurde, das Neueste zuerst, was geantwortet wurde und was daraus wurde. Werte werden nicht aufbewahrt."}
+	textRequestsLead      = text{"What was asked for in the last seven days, the newest first, what it was answered, and what came of it. Values are not kept, but for the name that a refused request sent.", "Was in den letzten sieben Tagen angefragt wurde, das Neueste zuerst, was geantwortet wurde und was daraus wurde. Werte werden nicht aufbewahrt, außer dem Namen, den eine abgewiesene Anfrage sendete."}
 	textNoRequests        = text{"Nothing was asked for in the last seven days.", "In den letzten sieben Tagen wurde nichts angefragt."}
 	textNoneLookedAt      = text{"None is like that among those that were looked at.", "Unter den bisher durchgesehenen ist keine solche."}
 	textNoneOfSort        = text{"None of the last seven days is like that.", "Keine der letzten sieben Tage ist so."}
@@ -1352,6 +1355,14 @@ var (
 	textRequest           = text{"Request", "Anfrage"}
 	textAnswer            = text{"Answer", "Antwort"}
 	textCameOfIt          = text{"What came of it", "Was daraus wurde"}
+	textCameUserDeleted   = text{"User deleted", "Benutzer gelöscht"}
+	textCameGroupDeleted  = text{"Group deleted", "Gruppe gelöscht"}
+	textCameUserThere     = text{"User made or brought back", "Benutzer angelegt oder zurückgeholt"}
+	textCameGroupThere    = text{"Group made or brought back", "Gruppe angelegt oder zurückgeholt"}
+	textCameSuspended     = text{"User suspended", "Benutzer deaktiviert"}
+	textCameActivated     = text{"User activated", "Benutzer aktiviert"}
+	textItSent            = text{"It sent", "Gesendet:"}
+	textHolder            = text{"The value belongs to", "Der Wert gehört"}
 	textItChanged         = text{"Changed:", "Geändert:"}
 	textFilteredBy        = text{"filtered by", "gefiltert nach"}
 	textAnsweredWith      = text{"answered with", "beantwortet mit"}
@@ -1385,9 +1396,9 @@ var (
 	textDeleteSourceTokens = text{"Its tokens end at once.", "Ihre Token enden sofort."}
 	textDeleteSourceUsers  = text{"The users and groups that it has pushed stay as they are, and what they are bound to stays bound.", "Die Benutzer und Gruppen, die sie übertragen hat, bleiben, wie sie sind, und was gebunden ist, bleibt gebunden."}
 	textDeleteSourceOwned  = text{"What it owns can then be edited by hand and by other sources, as soon as no other source pushes the same person or group. Lines of a loaded file are refused as before.", "Was ihr gehört, lässt sich dann von Hand und durch andere Quellen bearbeiten, sobald keine andere Quelle dieselbe Person oder Gruppe überträgt. Zeilen einer geladenen Datei werden weiter abgewiesen."}
-	textDeleteSourceBack   = text{"If something that it has changed is to be taken back, do that first: once it is deleted, only the API does it, and this page is gone.", "Soll etwas zurückgenommen werden, was sie geändert hat, tun Sie das zuerst: Ist sie gelöscht, geht es nur noch über die API, und diese Seite gibt es nicht mehr."}
+	textDeleteSourceBack   = text{"If something that it has changed is to be taken back, do that first: once it is deleted, only POST /v1/scim-clients/%s/take-back does it, and this page is gone.", "Soll etwas zurückgenommen werden, was sie geändert hat, tun Sie das zuerst: Ist sie gelöscht, geht es nur noch durch POST /v1/scim-clients/%s/take-back, und diese Seite gibt es nicht mehr."}
 	textDeleteSourceAgain  = text{"A new source has another address, and knows nothing of what this one has pushed. To stop it for a while, pause it.", "Eine neue Quelle hat eine andere Adresse und weiß nichts von dem, was diese übertragen hat. Um sie eine Weile anzuhalten, pausieren Sie sie."}
-	textSourceDeleted      = text{"Deleted. Its tokens open nothing any more.", "Gelöscht. Ihre Token öffnen nichts mehr."}
+	textSourceDeleted      = text{"Deleted. Its tokens open nothing any more. It had the ID %s, by which the API still takes back what it has changed.", "Gelöscht. Ihre Token öffnen nichts mehr. Sie hatte die ID %s, unter der die API noch zurücknimmt, was sie geändert hat."}
 )
 
 // Taking back what a source has changed.
@@ -1395,7 +1406,7 @@ var (
 	textTakeBackTab        = text{"Take back", "Zurücknehmen"}
 	textTakeBackDots       = text{"Take back what it changed…", "Zurücknehmen, was sie änderte…"}
 	textTakeBackLead       = text{"What this source has changed in the directory since a time is put back, as one act. First it is counted: nothing is written by that.", "Was diese Quelle seit einem Zeitpunkt im Verzeichnis geändert hat, wird zurückgesetzt, in einem Zug. Zuerst wird gezählt: Dabei wird nichts geschrieben."}
-	textTakeBackFollows    = text{"What somebody else has changed since stays. Who was suspended is active again, whom it has made is deleted and can be restored for 30 days. Accounts follow by the next runs, which the guard watches.", "Was seither jemand anderes geändert hat, bleibt. Wer gesperrt wurde, ist wieder aktiv; wen sie angelegt hat, wird gelöscht und lässt sich 30 Tage wiederherstellen. Konten folgen mit den nächsten Läufen, über die die Schranke wacht."}
+	textTakeBackFollows    = text{"What somebody else has changed since stays. Who was suspended is active again, whom it has made is deleted and can be restored for 30 days. Accounts follow by the next runs, which the guard watches.", "Was seither jemand anderes geändert hat, bleibt. Wer deaktiviert wurde, ist wieder aktiv; wen sie angelegt hat, wird gelöscht und lässt sich 30 Tage wiederherstellen. Konten folgen mit den nächsten Läufen, über die der Wächter wacht."}
 	textTakeBackSince      = text{"Changes since", "Änderungen seit"}
 	textTakeBackSinceUTC   = text{"Changes since (UTC)", "Änderungen seit (UTC)"}
 	textTakeBackCount      = text{"Count what would be taken back", "Zählen, was zurückgenommen würde"}
@@ -1405,6 +1416,10 @@ var (
 	textTakeBackStarted    = text{"It is being taken back. The source is paused.", "Es wird zurückgenommen. Die Quelle ist pausiert."}
 	textNothingToTakeBack  = text{"There is nothing to take back since then.", "Seitdem gibt es nichts zurückzunehmen."}
 	textNoSince            = text{"The time since when cannot be read. Nothing was done.", "Der Zeitpunkt ist nicht lesbar. Nichts wurde ausgeführt."}
+	countStays             = number{text{"%s stays as it is, or a part of it", "%s bleibt, ganz oder zum Teil"}, text{"%s stay as they are, or a part of each", "%s bleiben, ganz oder zum Teil"}}
+	countStaysUnlisted     = number{text{"%s more stays and is not listed.", "%s weiteres bleibt und steht nicht in der Liste."}, text{"%s more stay and are not listed.", "%s weitere bleiben und stehen nicht in der Liste."}}
+	textStaysFile          = text{"What stays, as CSV", "Was bleibt, als CSV"}
+	textStaysThen          = text{"What it is, who changed it last, and why it is left to them. Where it should not stay, change it by hand.", "Was es ist, wer es zuletzt änderte und warum es dabei bleibt. Was nicht bleiben soll, ändern Sie von Hand."}
 	textBackEdited         = text{"Users put back", "Zurückgesetzte Benutzer"}
 	textBackRestored       = text{"Users restored", "Wiederhergestellte Benutzer"}
 	textBackDeleted        = text{"Users deleted", "Gelöschte Benutzer"}
@@ -1413,7 +1428,7 @@ var (
 	textBackGroupsDeleted  = text{"Groups deleted", "Gelöschte Gruppen"}
 	textBackMembersAdded   = text{"Members put back", "Zurückgekehrte Mitglieder"}
 	textBackMembersRemoved = text{"Members taken out", "Herausgenommene Mitglieder"}
-	textBackKept           = text{"Stay: changed since", "Bleiben: seither geändert"}
+	textBackKept           = text{"Stay as they are, or a part of each", "Bleiben, ganz oder zum Teil"}
 	textBackUnchanged      = text{"As before already", "Schon wie zuvor"}
 	countTakeBack          = number{text{"Take %s change back", "%s Änderung zurücknehmen"}, text{"Take %s changes back", "%s Änderungen zurücknehmen"}}
 )
@@ -1600,19 +1615,19 @@ func kindWord(k directory.AuditKind) (text, bool) {
 	case directory.AuditDeleteGroup:
 		return text{"group deleted", "Gruppe gelöscht"}, true
 	case directory.AuditCreateScimClient:
-		return text{"SCIM client set up", "SCIM-Quelle eingerichtet"}, true
+		return text{"SCIM source set up", "SCIM-Quelle eingerichtet"}, true
 	case directory.AuditEditScimClient:
-		return text{"SCIM client edited", "SCIM-Quelle geändert"}, true
+		return text{"SCIM source edited", "SCIM-Quelle geändert"}, true
 	case directory.AuditDeleteScimClient:
-		return text{"SCIM client deleted", "SCIM-Quelle gelöscht"}, true
+		return text{"SCIM source deleted", "SCIM-Quelle gelöscht"}, true
 	case directory.AuditCreateScimToken:
-		return text{"token of a SCIM client made", "Token einer SCIM-Quelle erstellt"}, true
+		return text{"token of a SCIM source made", "Token einer SCIM-Quelle erstellt"}, true
 	case directory.AuditRevokeScimToken:
-		return text{"token of a SCIM client revoked", "Token einer SCIM-Quelle widerrufen"}, true
+		return text{"token of a SCIM source revoked", "Token einer SCIM-Quelle widerrufen"}, true
 	case directory.AuditTakeBack:
-		return text{"taking back of a SCIM client's changes asked for", "Rücknahme der Änderungen einer SCIM-Quelle veranlasst"}, true
+		return text{"taking back of a SCIM source's changes asked for", "Rücknahme der Änderungen einer SCIM-Quelle veranlasst"}, true
 	case directory.AuditEndTakeBack:
-		return text{"taking back of a SCIM client's changes ended", "Rücknahme der Änderungen einer SCIM-Quelle beendet"}, true
+		return text{"taking back of a SCIM source's changes ended", "Rücknahme der Änderungen einer SCIM-Quelle beendet"}, true
 	case directory.AuditRestoreGroup:
 		return text{"group restored", "Gruppe wiederhergestellt"}, true
 	case directory.AuditAddMembers:

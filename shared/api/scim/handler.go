@@ -369,7 +369,7 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, badRequest(typeInvalidSyntax, "The body could not be read to its end. Send the request again.")
 	}
 	if len(data) > MaxBody {
-		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body has more than %d bytes. Send fewer operations at once.", MaxBody)}
+		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body has more than %d bytes. Send less at once: fewer operations, or fewer members.", MaxBody)}
 	}
 	return data, nil
 }

@@ -804,6 +804,10 @@ func TestCountryAsUsageLocation(t *testing.T) {
 		if got := w.user(w.make("u"+country+"@x.example", address(country))).UsageLocation; got != want {
 			t.Errorf("with the country %q: %q, want %q", country, got, want)
 		}
+		told := slices.ContainsFunc(w.lastRequest().Notes, func(s string) bool { return strings.Contains(s, "no code of two letters") })
+		if told != (country != "" && want == "") {
+			t.Errorf("with the country %q: told: %v", country, told)
+		}
 	}
 	both := w.make("both@x.example", address("FR"), fmt.Sprintf(`,"%s":{"usageLocation":"AT"}`, schemaBindery))
 	if got := w.user(both).UsageLocation; got != "AT" {

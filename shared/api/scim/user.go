@@ -256,6 +256,9 @@ func (c *call) pushed(r people.PushResult, err error) (resource, error) {
 		return nil, err
 	}
 	c.log.UserID, c.log.Changed = r.User.ID, r.Changed
+	if at := r.User.WorkAddress.Country; c.client.CountryAsUsageLocation && at != "" && r.User.UsageLocation == "" && slices.Contains(r.Changed, "workAddress.country") {
+		c.notes.tell("usageLocation: not taken of the country, which is no code of two letters as DE: without one nobody is given a licence")
+	}
 	c.log.Suspended = c.log.Method != http.MethodPost && r.User.State == directory.StateSuspended && slices.Contains(r.Changed, "state")
 	return &pushedUser{r.PushedUser}, nil
 }

@@ -130,6 +130,7 @@ type Query struct {
 	Object       directory.Ref // of another kind than accounts; a group also as one of our directory
 	RunID        directory.RunID
 	Effect       string // an effect of changes, or the kind of an audit event
+	ByHand       bool   // only edits of users that were made by hand
 	Since        time.Time
 	Until        time.Time
 }
@@ -141,11 +142,17 @@ func (q *Query) wants(e *Entry) bool {
 		!q.Object.IsZero() && e.Object != q.Object && !e.isOf(q.Object),
 		q.RunID != "" && e.RunID != q.RunID,
 		q.Effect != "" && string(e.Effect) != q.Effect && e.Kind != q.Effect,
+		q.ByHand && !e.byHand(),
 		!q.Since.IsZero() && e.At.Before(q.Since),
 		!q.Until.IsZero() && !e.At.Before(q.Until):
 		return false
 	}
 	return true
+}
+
+func (e *Entry) byHand() bool {
+	event := directory.AuditEvent{Kind: directory.AuditKind(e.Kind), By: e.By, Source: e.Source, JobID: e.JobID}
+	return event.ByHand()
 }
 
 // isOf reports whether the entry concerns a group of our directory.

@@ -37,7 +37,7 @@ func (r *Report) List(ctx context.Context, q Query, cursor string, limit int) ([
 	if err != nil {
 		return nil, "", err
 	}
-	sq := store.ActivityQuery{Connection: q.ConnectionID, Object: cmp.Or(q.Object, directory.AccountOf(q.UserID)), Since: q.Since, Until: q.Until}
+	sq := store.ActivityQuery{Connection: q.ConnectionID, Object: cmp.Or(q.Object, directory.AccountOf(q.UserID)), ByHand: q.ByHand, Since: q.Since, Until: q.Until}
 	if !q.Until.IsZero() {
 		sq.Until = q.Until.Add(recordLag)
 	}

@@ -235,7 +235,7 @@ func (f *ClientFacts) refused() []Finding {
 		Next:        "Look at the client's refused requests, on its page in the console or by GET /v1/scim-clients/{id}/requests, mend what they tell at the identity provider, and have it send them again."}
 	times := "requests of the last 24 hours"
 	if f.More {
-		times = "requests, the last ones"
+		times = "requests, the newest that there are,"
 	}
 	often := "most often with"
 	if len(count) == bad && bad > 1 {
@@ -243,7 +243,7 @@ func (f *ClientFacts) refused() []Finding {
 	}
 	is.Evidence = fmt.Sprintf("%d of %d %s were refused, %s %s: %s", bad, all, times, often, strings.TrimSpace(fmt.Sprint(most.status, " ", most.kind)), cmp.Or(most.detail, "no reason was given."))
 	if passing > 0 {
-		is.Evidence += fmt.Sprintf(" (Not counted: %d that say nothing of what is wrong, as about somebody who is not there, too fast, or while the client was paused.)", passing)
+		is.Evidence += fmt.Sprintf(" (%d more were refused and are not counted, since nothing is to be mended by that: they came too fast, while the client was paused, or asked for somebody who is not there.)", passing)
 	}
 	if bad == all && all >= allRefused {
 		is.Severity = Critical

@@ -29,7 +29,7 @@ func TestTakeBackOfWhomItMadeToday(t *testing.T) {
 	if done.Counts["edited"] != 1 || done.Counts["kept"] != 1 || check.Counts["edited"] != 1 {
 		t.Errorf("counted %v and %v", check.Counts, done.Counts)
 	}
-	if r := p.refusals(done.ID); len(r) != 1 || !strings.Contains(r[0].Detail, "made it") || !strings.Contains(r[0].Detail, "edit-user by admin") {
+	if r := p.refusals(done.ID); len(r) != 1 || !strings.Contains(r[0].Detail, "made it") || !strings.Contains(r[0].Detail, "edited by admin") {
 		t.Errorf("told: %+v", r)
 	}
 }

@@ -3,7 +3,6 @@ package people
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -137,7 +136,7 @@ func (p *past) note(a *store.Act, mine bool) {
 	case p.ours(a) && p.edits(a):
 		p.did = append(p.did, a.Kind)
 	case p.others(a):
-		p.after = fmt.Sprintf("%s by %s", a.Kind, a.By)
+		p.after = doneBy(a.Kind, a.By)
 	}
 	if !mine {
 		return

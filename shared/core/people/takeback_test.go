@@ -432,18 +432,18 @@ func TestDecideWhatToPutBack(t *testing.T) {
 		{"only somebody else", []store.Act{set(ada, "a", "b")}, "b", false, ""},
 		{"made", []store.Act{did(client, directory.AuditCreateUser), set(client, "a", "b")}, "b", false, "remove"},
 		{"made and gone", []store.Act{did(client, directory.AuditCreateUser), did(client, directory.AuditDeleteUser)}, "", true, ""},
-		{"made, and somebody edits", []store.Act{did(client, directory.AuditCreateUser), set(ada, "a", "b")}, "b", false, "stays edit-user by ada"},
-		{"made and bound", []store.Act{did(client, directory.AuditCreateUser), did(ada, directory.AuditBind)}, "", false, "stays bind by ada"},
-		{"made and bound, then changed", []store.Act{did(client, directory.AuditCreateUser), did(ada, directory.AuditBind), set(client, "a", "b")}, "b", false, "department=a stays bind by ada"},
+		{"made, and somebody edits", []store.Act{did(client, directory.AuditCreateUser), set(ada, "a", "b")}, "b", false, "stays edited by ada"},
+		{"made and bound", []store.Act{did(client, directory.AuditCreateUser), did(ada, directory.AuditBind)}, "", false, "stays bound by ada"},
+		{"made and bound, then changed", []store.Act{did(client, directory.AuditCreateUser), did(ada, directory.AuditBind), set(client, "a", "b")}, "b", false, "department=a stays bound by ada"},
 		{"made and bound, then deleted", []store.Act{did(client, directory.AuditCreateUser), did(ada, directory.AuditBind), did(client, directory.AuditDeleteUser)}, "", true, "restore"},
-		{"made and bound, deleted, and back", []store.Act{did(client, directory.AuditCreateUser), did(ada, directory.AuditBind), did(client, directory.AuditDeleteUser), did(client, directory.AuditRestoreUser)}, "", false, "stays bind by ada"},
+		{"made and bound, deleted, and back", []store.Act{did(client, directory.AuditCreateUser), did(ada, directory.AuditBind), did(client, directory.AuditDeleteUser), did(client, directory.AuditRestoreUser)}, "", false, "stays bound by ada"},
 		{"made and bound, deleted by somebody", []store.Act{did(client, directory.AuditCreateUser), did(ada, directory.AuditBind), did(ada, directory.AuditDeleteUser)}, "", true, ""},
 		{"made, and bound by itself", []store.Act{did(client, directory.AuditCreateUser), did(directory.BySystem, directory.AuditBind)}, "", false, "remove"},
 		{"deleted", []store.Act{set(client, "a", "b"), did(client, directory.AuditDeleteUser)}, "b", true, "department=a restore"},
 		{"deleted, restored by somebody", []store.Act{did(client, directory.AuditDeleteUser), did(ada, directory.AuditRestoreUser)}, "", false, ""},
 		{"deleted by somebody", []store.Act{set(client, "a", "b"), did(ada, directory.AuditDeleteUser)}, "b", true, "kept department (ada)"},
 		{"brought back", []store.Act{did(client, directory.AuditRestoreUser)}, "", false, "remove"},
-		{"brought back, and somebody edits", []store.Act{did(client, directory.AuditRestoreUser), set(ada, "a", "b")}, "b", false, "kept that it is there (edit-user by ada)"},
+		{"brought back, and somebody edits", []store.Act{did(client, directory.AuditRestoreUser), set(ada, "a", "b")}, "b", false, "kept that it is there (edited by ada)"},
 	} {
 		p := newPast(taker{client: client, job: "job_1"}, directory.AccountOf("usr_1"))
 		for i, a := range test.acts {

@@ -371,7 +371,13 @@ func (s *Clients) Tokens(ctx context.Context, id directory.ScimClientID) ([]dire
 	if _, err := s.Get(ctx, id); err != nil {
 		return nil, err
 	}
-	return s.records.ScimTokens(ctx, id)
+	list, err := s.records.ScimTokens(ctx, id)
+	for i := range list { // to the hour, which may have begun before there was the token
+		if t := &list[i]; !t.LastUsed.IsZero() && t.LastUsed.Before(t.Created) {
+			t.LastUsed = t.Created
+		}
+	}
+	return list, err
 }
 
 // RevokeToken ends a token at once.
@@ -387,7 +393,7 @@ func (s *Clients) RevokeToken(ctx context.Context, by directory.Caller, c direct
 const (
 	OnlyRefused = "refused" // answered with an error
 	OnlyNoted   = "noted"   // bent to what they mean, or not taken as a whole
-	OnlyChanged = "changed" // changed a user or a group
+	OnlyChanged = "changed" // changed or deleted a user or a group
 )
 
 // Requests lists the requests of a client, the newest first: all, or with only those of
@@ -403,7 +409,7 @@ func (s *Clients) Requests(ctx context.Context, id directory.ScimClientID, only,
 	case OnlyNoted:
 		keep = func(r *directory.ScimRequest) bool { return len(r.Notes) > 0 }
 	case OnlyChanged:
-		keep = func(r *directory.ScimRequest) bool { return len(r.Changed) > 0 }
+		keep = (*directory.ScimRequest).Changes
 	}
 	return s.records.FindScimRequests(ctx, id, keep, cursor, limit)
 }

@@ -335,6 +335,24 @@ func testActs(s *suite) {
 	if s.must(err); len(page) != 1 || page[0].AuditEvent.Kind != directory.AuditEditUser || after == "" {
 		s.Errorf("newest: %+v, then %q", page, after)
 	}
+	// Beside what sources, jobs and Bindery itself do, the newest by hand is the first record.
+	bySource, byJob := by.AuditEvent(directory.AuditEditUser), by.AuditEvent(directory.AuditEditUser)
+	bySource.Source, byJob.JobID = directory.SourceSCIM, "job_1"
+	for _, act := range []directory.AuditEvent{bySource, byJob, directory.SystemAuditEvent(directory.AuditActivateUser, ""), by.AuditEvent(directory.AuditEditConnection)} {
+		s.pass(time.Second)
+		old := next
+		next.GivenName += "!"
+		_, err := s.Users.UpdateUser(ctx, act, &old, &next)
+		s.must(err)
+	}
+	page, after, err = s.Audit.Activity(ctx, store.ActivityQuery{ByHand: true, Limit: 1})
+	if s.must(err); len(page) != 1 || page[0].AuditEvent.ID != list[1].AuditEvent.ID || after == "" {
+		s.Errorf("newest by hand: %+v, then %q", page, after)
+	}
+	page, after, err = s.Audit.Activity(ctx, store.ActivityQuery{ByHand: true, Limit: 5, After: after})
+	if s.must(err); len(page) != 1 || page[0].AuditEvent.ID != list[0].AuditEvent.ID || after != "" {
+		s.Errorf("before it: %+v, then %q", page, after)
+	}
 }
 
 // testActsWalked: acts are walked from a time on, oldest first, page by page, those of an
