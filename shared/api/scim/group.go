@@ -223,7 +223,7 @@ func (c groupCall) cutOff(ctx context.Context, err error) error {
 	if len(c.log.Changed) == 0 || !busy {
 		return err
 	}
-	c.Log.WarnContext(ctx, "a SCIM request was cut off", "groupId", c.log.GroupID, "error", err)
+	c.Log.WarnContext(ctx, "a SCIM request was cut off", "groupId", c.log.GroupID, "error", masked(err.Error()))
 	return &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 5, Cause: err,
 		Detail: "Others edit the same at this moment. A part of the request is done, and not all of it: send the same request again, which does the rest."}
 }
@@ -276,7 +276,7 @@ func (c groupCall) read(ctx context.Context, id string) (resource, error) {
 }
 
 func loggedGroup(id string) directory.GroupID {
-	if g := directory.GroupID(id); g.Valid() {
+	if g := directory.GroupID(id); g.Valid() && masked(id) == id {
 		return g
 	}
 	return ""

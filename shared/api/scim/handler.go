@@ -241,7 +241,7 @@ func (h *Handler) begin(r *http.Request, access *provision.Access, root, rest st
 		by:    directory.Caller{Subject: string(client.ID), Client: client.Name, Source: directory.SourceSCIM},
 		users: newUserType(client.Mapping), groups: newGroupType(), mapping: mappingWith(&client),
 		notes: notes{strict: client.Strict},
-		log:   directory.ScimRequest{At: h.Now().UTC(), TokenID: access.TokenID, Method: r.Method, Path: shortened(or(rest, "/"))},
+		log:   directory.ScimRequest{At: h.Now().UTC(), TokenID: access.TokenID, Method: r.Method, Path: shortened(masked(or(rest, "/")))},
 	}
 	if h.RequestID != nil {
 		c.by.RequestID = h.RequestID(r.Context())
@@ -269,10 +269,14 @@ func (h *Handler) noAccess(r *http.Request, client string) *Problem {
 	if wait := h.wrong.wait(from, h.Now()); wait > 0 {
 		return tooMany(wait)
 	}
-	h.Log.WarnContext(r.Context(), "a SCIM request without a valid token", "scimClientId", shortened(client))
+	id, is := directory.ScimClientOf(client)
+	if !is || masked(client) != client {
+		id = "" // whatever stands in its place, be it the token
+	}
+	h.Log.WarnContext(r.Context(), "a SCIM request without a valid token", "scimClientId", id)
 	h.wrong.take(from, h.Now())
-	if id := directory.UserID(client); id.Valid() {
-		h.Clients.WrongToken(r.Context(), directory.ScimClientID(id))
+	if id != "" {
+		h.Clients.WrongToken(r.Context(), id)
 	}
 	return &Problem{Status: http.StatusUnauthorized, Detail: "The request has no valid token of this client. Send one in the header Authorization: Bearer <token>."}
 }
@@ -579,7 +583,7 @@ func (h *Handler) problem(ctx context.Context, err error) *Problem {
 	}
 	switch {
 	case errors.Is(err, directory.ErrBusy), errors.Is(err, directory.ErrStale):
-		h.Log.WarnContext(ctx, "a SCIM request was busy", "error", err)
+		h.Log.WarnContext(ctx, "a SCIM request was busy", "error", masked(err.Error()))
 		return &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 5, Detail: "Others edit the same at this moment. Nothing was changed; try again.", Cause: err}
 	case errors.Is(err, directory.ErrTooLarge):
 		return &Problem{Status: http.StatusBadRequest, Type: typeInvalidValue, Detail: "The values are too large together. Send fewer attributes, or shorter ones.", Cause: err}
@@ -587,7 +591,7 @@ func (h *Handler) problem(ctx context.Context, err error) *Problem {
 	r, is := errors.AsType[*directory.Refusal](err)
 	if !is {
 		incident := directory.NewIncident()
-		h.Log.ErrorContext(ctx, "a SCIM request failed", "incident", incident, "error", err)
+		h.Log.ErrorContext(ctx, "a SCIM request failed", "incident", incident, "error", masked(err.Error()))
 		return &Problem{Status: http.StatusInternalServerError, Detail: "The request could not be answered, through no fault of its own. The log of Bindery says why, under " + incident + ".", Cause: err}
 	}
 	p := &Problem{Status: http.StatusBadRequest, Type: typeInvalidValue, Cause: err}

@@ -78,7 +78,7 @@ var codesOf = map[int]string{
 }
 
 // text is the detail with the code behind it, as those of the API have: that of a keyword
-// is spelt as they are.
+// is spelt as they are. A token that was sent in the place of something else is not told.
 func (p *Problem) text() string {
 	code := cmp.Or(p.Code, codesOf[p.Status])
 	if p.Code == "" && p.Type != "" {
@@ -91,5 +91,5 @@ func (p *Problem) text() string {
 		}
 		code = b.String()
 	}
-	return p.Detail + " [" + code + "]"
+	return untokened(p.Detail) + " [" + code + "]"
 }

@@ -238,7 +238,7 @@ func (c userCall) read(ctx context.Context, id string) (resource, error) {
 }
 
 func loggedID(id directory.UserID) directory.UserID {
-	if id.Valid() {
+	if id.Valid() && masked(string(id)) == string(id) {
 		return id
 	}
 	return ""

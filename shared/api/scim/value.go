@@ -70,18 +70,31 @@ var quotedText = directory.Pattern(`"(\\.|[^"\\])*("|$)`)
 // logged is a text as the log keeps it: short, and without what stands in quotation marks,
 // which are values that were sent.
 func logged(s string) string {
-	return cut(quotedText().ReplaceAllString(s, `"…"`), maxNote)
+	return cut(masked(quotedText().ReplaceAllString(s, `"…"`)), maxNote)
 }
+
+var (
+	tokenText = directory.Pattern(`(?i:bsc_)[A-Za-z0-9_~+=.-]*|\beyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_.-]*`)
+	longText  = directory.Pattern(`[A-Za-z0-9_~+=-]{41,}`)
+)
+
+// untokened is a text without what has the form of our tokens, or of a JWT: an admin pastes
+// one where an address or a name should be.
+func untokened(s string) string { return tokenText().ReplaceAllString(s, "…") }
+
+// masked is a text for a log: without tokens, and without what is longer than our IDs, those
+// of identity providers and any name, and may be a part of one, or somebody else's.
+func masked(s string) string { return longText().ReplaceAllString(untokened(s), "…") }
 
 // attributeText is the name of an attribute that is not known, as it is told: without what
 // no name has.
 func attributeText(s string) string {
-	return cut(strings.Map(func(r rune) rune {
+	return cut(masked(strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(".:_-$/", r)) {
 			return r
 		}
 		return '?'
-	}, s), 100)
+	}, s)), 100)
 }
 
 // normalise brings a body of POST or PUT to a document: members by the names that the
