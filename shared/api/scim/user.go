@@ -144,9 +144,8 @@ func deactivates(steps []step) bool {
 // keepAddress puts the user's own e-mail address back into a document that an edit has left
 // without it. A user needs one, and what only moves up because the first one is gone, a
 // private address or the user name, was never said to be it: Bindery would give the account
-// that address. Another address takes its place when the request says so: a new one that
-// stands where the own one was, or one that was there and is sent anew as the primary one, as
-// that of work or as the kind that the own one was.
+// that address. Another address takes its place when the request says so: one that is new,
+// or sent anew, as the primary one, as that of work or as the kind that the own one was.
 func (c *call) keepAddress(now *people.PushedUser, before, after *object, keyword string) (*object, error) {
 	was, is := mainEmail(elements(before.get("emails"))), mainEmail(elements(after.get("emails")))
 	living := now.User.Email
@@ -157,7 +156,7 @@ func (c *call) keepAddress(now *people.PushedUser, before, after *object, keywor
 		return after, nil // no address was ever sent: it is the user name, and follows it
 	case is != nil:
 		i := slices.IndexFunc(elements(before.get("emails")), func(o *object) bool { return o != was && sameAddress(o, is) })
-		if i < 0 && was != nil || meansOwn(was, is) && (i < 0 || !sameKind(elements(before.get("emails"))[i], is)) {
+		if meansOwn(was, is) && (i < 0 || !sameKind(elements(before.get("emails"))[i], is)) {
 			return after, nil
 		}
 	}
