@@ -41,8 +41,10 @@ func (c *call) asShown(u *people.PushedUser) (*object, error) {
 	return doc, nil
 }
 
-// pushOf is what a document means as an edit, without the edit.
-func pushOf(doc *object) (people.UserPush, error) {
+// pushOf is what a document means as an edit, without the edit. By more than
+// people.MostAddresses of its addresses, as the proxy addresses that Entra ID sends, nobody is
+// found; the document has them.
+func (c *call) pushOf(doc *object) (people.UserPush, error) {
 	doc = doc.clone()
 	p := people.UserPush{ExternalID: doc.text("externalId"), Edit: map[string]string{}}
 	doc.set("externalId", nil)
@@ -52,8 +54,9 @@ func pushOf(doc *object) (people.UserPush, error) {
 			p.Addresses = append(p.Addresses, address)
 		}
 	}
-	if len(p.Addresses) > people.MostAddresses {
-		return p, badRequest(typeInvalidValue, "The user has %d e-mail addresses beside the first; at most %d are taken. Send fewer.", len(p.Addresses), people.MostAddresses)
+	if n := len(p.Addresses); n > people.MostAddresses {
+		c.notes.tell("of %d e-mail addresses beside the first all are kept, and the user is found by %d of them", n, people.MostAddresses)
+		p.Addresses = p.Addresses[:people.MostAddresses]
 	}
 	var b bytes.Buffer
 	if err := writeValue(&b, doc); err != nil {
@@ -76,7 +79,7 @@ func (c userCall) create(ctx context.Context, body *object) (resource, error) {
 	if c.notes.strict && doc.get("emails") == nil {
 		return nil, badRequest(typeInvalidValue, "emails is required, and the request has none: send the user's address as that of work.")
 	}
-	p, err := pushOf(doc)
+	p, err := c.pushOf(doc)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +119,7 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 	if doc, err = c.keepAddress(now, shown, doc.clone(), typeInvalidValue); err != nil {
 		return p, err
 	}
-	if p, err = pushOf(doc); err != nil {
+	if p, err = c.pushOf(doc); err != nil {
 		return p, err
 	}
 	before, sent, after := c.textsOf(now, shown), texts(c.mapping, stored), texts(c.mapping, doc)
@@ -287,7 +290,7 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 		if after, err = c.keepAddress(now, before, after, typeMutability); err != nil {
 			return people.UserPush{}, err
 		}
-		p, err := pushOf(after)
+		p, err := c.pushOf(after)
 		if err != nil {
 			return p, err
 		}
