@@ -458,10 +458,15 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 	return p, err
 }
 
+// mostOfAddress is how many users are looked at who share the second addresses of a filter.
+const mostOfAddress = 500
+
 // keyed finds users by keys, where a filter, or each of those that it joins by or, has one.
-// elsewhere says that it asks for an address which others may have set as a second one.
+// elsewhere says that it asks for an address which others may have set as a second one. Users
+// of an address that more than mostOfAddress share are not found by it, but by a cursor.
 func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.PushedUser) (bool, error)) (list []*people.PushedUser, elsewhere, ok bool, err error) {
 	seen := map[directory.UserID]bool{}
+	left := mostOfAddress
 	for _, e := range alternatives(q.filter, nil) {
 		one := &question{filter: e, eq: conjuncts(e, nil)}
 		k, exact, ok := userKey(one)
@@ -475,7 +480,15 @@ func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.Pus
 		some, err := those(found, exact, holds)
 		if err == nil && len(some) == 0 && k.Email != "" {
 			elsewhere = elsewhere || !one.onlyFirst()
-			if found, err = c.Pushes.FindByAddress(ctx, &c.client, k.Email); err == nil {
+			var more bool
+			found, more, err = c.Pushes.FindByAddress(ctx, &c.client, k.Email, left)
+			switch {
+			case more && q.byCursor:
+				return nil, false, false, nil
+			case more:
+				return nil, false, true, badRequest(typeTooMany, "More than %d users share the e-mail addresses that the filter names. Ask by userName or externalId, or page by cursor.", mostOfAddress)
+			case err == nil:
+				left -= len(found)
 				some, err = those(found, false, holds)
 			}
 		}
