@@ -600,10 +600,10 @@ func (h *Handler) problem(ctx context.Context, err error) *Problem {
 		return &Problem{Status: p.Status, Type: typeInvalidCursor, Detail: foreignCursor, Cause: err}
 	case errors.Is(err, directory.ErrNotFound):
 		p.Status, p.Type = http.StatusNotFound, ""
+	case errors.Is(err, directory.ErrForbidden), r.Code == directory.CodeOwnedElsewhere: // which is no name taken: to look it up mends nothing
+		p.Status, p.Type = http.StatusForbidden, ""
 	case errors.Is(err, directory.ErrConflict):
 		p.Status, p.Type = http.StatusConflict, typeUniqueness
-	case errors.Is(err, directory.ErrForbidden):
-		p.Status, p.Type = http.StatusForbidden, ""
 	}
 	text := r.Detail
 	for _, f := range r.Fields {
