@@ -224,8 +224,18 @@ func (c groupCall) cutOff(ctx context.Context, err error) error {
 		return err
 	}
 	c.Log.WarnContext(ctx, "a SCIM request was cut off", "groupId", c.log.GroupID, "error", masked(err.Error()))
+	next := "send the same request again, which does the rest."
+	if c.namesVersion() {
+		next = "read the group again, and send the request with its new version (ETag), which does the rest."
+	}
 	return &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 5, Cause: err,
-		Detail: "Others edit the same at this moment. A part of the request is done, and not all of it: send the same request again, which does the rest."}
+		Detail: "Others edit the same at this moment. A part of the request is done, and not all of it: " + next}
+}
+
+// namesVersion reports whether the request is one of the version that it names alone.
+func (c groupCall) namesVersion() bool {
+	match := strings.TrimSpace(c.request.Header.Get("If-Match"))
+	return match != "" && match != "*"
 }
 
 func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit memberEdit) error {
@@ -249,7 +259,7 @@ func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit m
 		}
 	}
 	var seen *int64
-	if match := c.request.Header.Get("If-Match"); match != "" && strings.TrimSpace(match) != "*" {
+	if c.namesVersion() {
 		seen = &g.MembersVersion // as fits has seen it: nobody came between that and what is edited by now
 	}
 	moved, notes, err := c.Pushes.ChangeMembers(ctx, c.by, g.ID, edit.add, edit.remove, seen)
