@@ -154,6 +154,9 @@ func TestDeactivatesStaged(t *testing.T) {
 		if u := w.user(id); u.State != directory.StateStaged {
 			t.Fatalf("sent back: %s", u.State)
 		}
+		if notes := w.lastRequest().Notes; len(notes) != 1 || !strings.HasPrefix(notes[0], "active: the user has not started yet") {
+			t.Errorf("sent back: %q", notes)
+		}
 		w.want(200, "PATCH", "/Users/"+id, patchOf(ops))
 		if u := w.user(id); u.State != want || want != directory.StateStaged && u.Owners["state"] != directory.SourceSCIM {
 			t.Errorf("%s: %s of %q", ops, u.State, u.Owners["state"])

@@ -129,6 +129,9 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 		}
 	}
 	again(p.Edit, after, now)
+	if _, said := p.Edit["state"]; !said && now.User.State == directory.StateStaged && after["state"] != "" {
+		c.notes.tell("active: the user has not started yet, which is shown as false; sent back as it is shown it suspends nobody, a PATCH of active does")
+	}
 	return p, nil
 }
 
