@@ -332,6 +332,17 @@ func (c userCall) shown(ctx context.Context, r resource, p *projection) (*object
 func (c *call) shownAll(ctx context.Context, users []*people.PushedUser, p *projection) ([]*object, error) {
 	list := make([]*object, len(users))
 	var managers []directory.UserID
+	groups := map[directory.UserID][]people.PushedGroup{}
+	if p.asks("groups") {
+		ids := make([]directory.UserID, len(users))
+		for i, u := range users {
+			ids[i] = u.User.ID
+		}
+		var err error
+		if groups, err = c.Pushes.GroupsOfUsers(ctx, &c.client, ids); err != nil {
+			return nil, err
+		}
+	}
 	for i, u := range users {
 		o, err := c.whole(u)
 		if err != nil {
@@ -341,11 +352,7 @@ func (c *call) shownAll(ctx context.Context, users []*people.PushedUser, p *proj
 		if m := managerOf(o); m != nil && p.wants("manager") {
 			managers = append(managers, directory.UserID(m.text("value")))
 		}
-		if p.asks("groups") {
-			if err := c.addGroups(ctx, o, u.User.ID); err != nil {
-				return nil, err
-			}
-		}
+		c.addGroups(o, groups[u.User.ID])
 	}
 	names := map[directory.UserID]string{}
 	if managers != nil {
@@ -411,10 +418,9 @@ func (c *call) meta(t *resourceType, id string, created, updated, pushed time.Ti
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-func (c *call) addGroups(ctx context.Context, o *object, id directory.UserID) error {
-	groups, err := c.Pushes.FindGroups(ctx, &c.client, people.GroupKey{Member: id})
-	if err != nil || len(groups) == 0 {
-		return err
+func (c *call) addGroups(o *object, groups []people.PushedGroup) {
+	if len(groups) == 0 {
+		return
 	}
 	list := make([]any, len(groups))
 	for i := range groups {
@@ -422,7 +428,6 @@ func (c *call) addGroups(ctx context.Context, o *object, id directory.UserID) er
 		list[i] = obj("value", string(g.ID), "$ref", c.base+"/Groups/"+string(g.ID), "display", g.Name, "type", "direct")
 	}
 	o.set("groups", list)
-	return nil
 }
 
 // list lists users. A filter that must equal what one user at most has is a look-up; what
