@@ -33,3 +33,39 @@ func TestOwnIDIsNoWrite(t *testing.T) {
 		}
 	}
 }
+
+// Forms that say what is meant are taken of a tolerant client, with a note, and refused to a
+// strict one.
+func TestMoreForms(t *testing.T) {
+	t.Parallel()
+	for _, strict := range []bool{false, true} {
+		w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+		id := w.want(201, "POST", "/Users", `{"schemas":["`+schemaUser+`"],"userName":"ann","emails":[{"value":"ann@x.example","type":"work"}]}`).body.text("id")
+		g := w.group("Crew")
+		at := "https://b.example" + Prefix + string(w.client.ID) + root
+		for _, tt := range []struct{ path, op, shows string }{
+			{"/Users/" + id, `{"op":"replace","path":"` + schemaUser + `","value":{"title":"Cook"}}`, `"title":"Cook"`},
+			{"/Users/" + id, `{"op":"replace","path":"name","value":"Ann Bee"}`, `"formatted":"Ann Bee"`},
+			{"/Users/" + id, `{"op":"replace","value":{"addresses":"1 Main Street"}}`, `"formatted":"1 Main Street"`},
+			{"/Groups/" + g, `{"op":"add","path":"members","value":[{"$ref":"` + at + `/Users/` + id + `"}]}`, `"value":"` + id + `"`},
+		} {
+			if strict {
+				w.want(400, "PATCH", tt.path, patchOf(tt.op))
+				continue
+			}
+			if r := w.want(200, "PATCH", tt.path, patchOf(tt.op)); !strings.Contains(r.Body.String(), tt.shows) || len(w.lastRequest().Notes) == 0 {
+				t.Errorf("%s: %s, notes %q", tt.op, r.Body, w.lastRequest().Notes)
+			}
+		}
+		if !strict {
+			w.want(200, "PATCH", "/Groups/"+g, patchOf(`{"op":"add","path":"members","value":[{"$ref":"../Groups/`+g+`"}]}`))
+			if n := len(w.in(g)); n != 1 {
+				t.Errorf("%d members", n)
+			}
+		}
+		w.want(201, "POST", "/Users", "\xef\xbb\xbf"+`{"schemas":["`+schemaUser+`"],"userName":"ben","emails":[{"value":"ben@x.example","type":"work"}]}`)
+		if r := w.want(415, "POST", "/Users", "\x1f\x8b\x08", "Content-Encoding", "gzip"); !strings.HasSuffix(r.body.text("detail"), " [unsupported-media-type]") {
+			t.Errorf("%s", r.Body)
+		}
+	}
+}

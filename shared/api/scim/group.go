@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -105,6 +106,9 @@ func (c groupCall) members(v any) ([]directory.UserID, error) {
 			return nil, err
 		}
 		o, _ := e.(*object)
+		if err := c.byReference(o); err != nil {
+			return nil, err
+		}
 		switch id := o.text("value"); {
 		case id == "":
 			return nil, badRequest(typeInvalidValue, "A member has no value. Send the id of a user as one.")
@@ -117,6 +121,21 @@ func (c groupCall) members(v any) ([]directory.UserID, error) {
 		}
 	}
 	return ids, nil
+}
+
+// byReference gives a member without a value that of its address (RFC 7643, 4.2: both are
+// its id).
+func (c groupCall) byReference(o *object) error {
+	ref := o.text("$ref")
+	kind, id := path.Split(ref)
+	if o.text("value") != "" || id == "" {
+		return nil
+	}
+	o.set("value", id)
+	if strings.HasSuffix(strings.ToLower(kind), "/groups/") {
+		o.set("type", "Group")
+	}
+	return c.notes.bend(typeInvalidValue, "a member was sent by $ref alone")
 }
 
 // known has a strict client told of members who are not there; others are left out of

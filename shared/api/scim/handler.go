@@ -305,6 +305,9 @@ func tooMany(wait time.Duration) *Problem {
 }
 
 func readBody(r *http.Request) ([]byte, error) {
+	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") { // RFC 9110, 15.5.16
+		return nil, &Problem{Status: http.StatusUnsupportedMediaType, Detail: "The body is compressed, which is not taken here. Send it as it is, without Content-Encoding."}
+	}
 	data, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
 	if err != nil {
 		return nil, badRequest(typeInvalidSyntax, "The body could not be read to its end. Send the request again.")
@@ -495,9 +498,11 @@ func (c *call) endEarly(q *question, p *page) error {
 	return c.Clients.Mark(c.request.Context(), c.client.ID, p.of+q.key, q.start+len(p.resources), people.CursorBehind(last), cursorLife)
 }
 
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // object is the request's body as an object.
 func (c *call) object() (*object, error) {
-	o, err := readObject(c.body)
+	o, err := readObject(bytes.TrimPrefix(c.body, byteOrderMark)) // RFC 8259, 8.1
 	if err != nil {
 		return nil, badRequest(typeInvalidSyntax, "The body is no JSON object: %v. Send one.", err)
 	}

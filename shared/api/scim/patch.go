@@ -87,6 +87,12 @@ type step struct {
 func (t *resourceType) steps(ops []operation, n *notes) ([]step, error) {
 	var steps []step
 	for _, op := range ops {
+		if sc, rest := t.schemaAt(strings.TrimSpace(op.path)); sc == t.core && rest == "" {
+			if err := n.bend(typeInvalidPath, "the path %s names the resource itself and was ignored", sc.urn); err != nil {
+				return nil, err
+			}
+			op.path = ""
+		}
 		if op.path != "" {
 			if !wellFormed(op.path) {
 				return nil, badRequest(typeInvalidPath, "The path %q is none. Send one such as emails[type eq \"work\"].value.", shortened(op.path))

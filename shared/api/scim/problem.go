@@ -73,7 +73,7 @@ func (p *Problem) body() *object {
 var codesOf = map[int]string{
 	http.StatusUnauthorized: "unauthorized", http.StatusForbidden: directory.CodeForbidden, http.StatusNotFound: directory.CodeNotFound,
 	http.StatusMethodNotAllowed: directory.CodeMethodNotAllowed, http.StatusPreconditionFailed: directory.CodeVersionMismatch,
-	http.StatusRequestEntityTooLarge: directory.CodeTooLarge, http.StatusTooManyRequests: "too-many-requests",
+	http.StatusUnsupportedMediaType: directory.CodeUnsupportedMediaType, http.StatusRequestEntityTooLarge: directory.CodeTooLarge, http.StatusTooManyRequests: "too-many-requests",
 	http.StatusInternalServerError: "internal", http.StatusNotImplemented: "not-offered", http.StatusServiceUnavailable: directory.CodeBusy,
 }
 

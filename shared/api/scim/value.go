@@ -361,18 +361,21 @@ func onePrimary(list []any, that *object) {
 }
 
 // complex brings an object to the sub-attributes of an attribute. A plain value is that
-// of its sub-attribute value.
+// of its sub-attribute value, or of a name or an address the whole.
 func (n *notes) complex(path string, a *attribute, v any) (any, error) {
 	o, is := v.(*object)
 	if !is {
 		sub := a.child("value")
+		if sub == nil {
+			sub = a.child("formatted")
+		}
 		if sub == nil {
 			return nil, badRequest(typeInvalidValue, "%s must be an object.", path)
 		}
 		if err := n.bend(typeInvalidValue, "%s was sent as a plain value", path); err != nil {
 			return nil, err
 		}
-		o = &object{members: []member{{"value", v}}}
+		o = &object{members: []member{{sub.name, v}}}
 	}
 	out := &object{}
 	for _, m := range o.members {
