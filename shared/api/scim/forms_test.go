@@ -69,3 +69,16 @@ func TestMoreForms(t *testing.T) {
 		}
 	}
 }
+
+// HEAD is answered as GET, without a body.
+func TestHead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id := w.make("ann@x.example")
+	for path, status := range map[string]int{"/Users": 200, "/Users/" + id: 200, "/ServiceProviderConfig": 200, "/Users/usr_none": 404} {
+		got, want := w.send("HEAD", path, nil), w.want(status, "GET", path, nil)
+		if got.Code != status || got.Body.Len() != 0 || got.Header().Get("ETag") != want.Header().Get("ETag") {
+			t.Errorf("%s: %d, %s", path, got.Code, got.Body)
+		}
+	}
+}

@@ -125,8 +125,17 @@ type answer struct {
 	location string
 }
 
-// ServeHTTP answers a request.
+// headOnly is an answer without its body.
+type headOnly struct{ http.ResponseWriter }
+
+func (headOnly) Write(data []byte) (int, error) { return len(data), nil }
+
+// ServeHTTP answers a request. HEAD is GET but for the body (RFC 9110, 9.3.2).
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead {
+		w, r = headOnly{w}, r.Clone(r.Context())
+		r.Method = http.MethodGet
+	}
 	began := h.Now()
 	c, err := h.open(r)
 	var a answer
