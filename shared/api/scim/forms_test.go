@@ -82,3 +82,26 @@ func TestHead(t *testing.T) {
 		}
 	}
 }
+
+// What a strict client is refused of several primary values, and of groups as members, a
+// tolerant one is told of.
+func TestStrictLists(t *testing.T) {
+	t.Parallel()
+	for _, strict := range []bool{false, true} {
+		w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+		g := w.group("Crew")
+		for path, body := range map[string]string{
+			"/Users":  `{"schemas":["` + schemaUser + `"],"userName":"ann","emails":[{"value":"ann@x.example","primary":true},{"value":"b@x.example","primary":true}]}`,
+			"/Groups": `{"schemas":["` + schemaGroup + `"],"displayName":"All","members":[{"value":"` + g + `","type":"Group"}]}`,
+		} {
+			if strict {
+				w.want(400, "POST", path, body)
+				continue
+			}
+			w.want(201, "POST", path, body)
+			if notes := w.lastRequest().Notes; len(notes) != 1 {
+				t.Errorf("%s: %q", path, notes)
+			}
+		}
+	}
+}

@@ -113,7 +113,9 @@ func (c groupCall) members(v any) ([]directory.UserID, error) {
 		case id == "":
 			return nil, badRequest(typeInvalidValue, "A member has no value. Send the id of a user as one.")
 		case strings.EqualFold(o.text("type"), "Group"):
-			c.notes.tell("a member is a group and was left out: groups in groups are not taken")
+			if err := c.notes.bend(typeInvalidValue, "a member is a group, and groups in groups are not taken"); err != nil {
+				return nil, err
+			}
 		case !c.notes.strict && !likeID().MatchString(id):
 			c.notes.strangers++
 		default:

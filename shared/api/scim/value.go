@@ -313,6 +313,11 @@ func (n *notes) values(path string, a *attribute, v any) (any, error) {
 	if out == nil {
 		return nil, nil
 	}
+	if many := slices.DeleteFunc(slices.Clone(out), func(v any) bool { return !isPrimary(v) }); len(many) > 1 { // RFC 7643, 2.4
+		if err := n.bend(typeInvalidValue, "%s has %d primary values, and the first one counts", path, len(many)); err != nil {
+			return nil, err
+		}
+	}
 	onePrimary(out, nil)
 	return out, nil
 }
