@@ -43,7 +43,7 @@ func (s *Stack) gateway(cfg *Config) (http.Handler, error) {
 	if err := s.console(mux, cfg); err != nil {
 		return nil, err
 	}
-	s.scim(mux, cfg)
+	push := s.scim(cfg)
 	answer := lambda.Answer(api)
 	v1 := func(w http.ResponseWriter, r *http.Request) {
 		route := apigateway.Route{Key: r.Method + " /v1/{proxy+}", Invoke: answer}
@@ -70,6 +70,10 @@ func (s *Stack) gateway(cfg *Config) (http.Handler, error) {
 		}
 		if r.URL.Path == "/v1" || strings.HasPrefix(r.URL.Path, "/v1/") { // mux would send an odd path elsewhere, and API Gateway does not
 			v1(w, r)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, scim.Prefix) { // as with a base address that ends in a slash
+			push(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -117,13 +121,14 @@ func (s *Stack) console(mux *http.ServeMux, cfg *Config) error {
 }
 
 // scim serves the clients that push people and groups, which bring tokens of their own.
-func (s *Stack) scim(mux *http.ServeMux, cfg *Config) {
+func (s *Stack) scim(cfg *Config) http.HandlerFunc {
 	p := s.Core.Parts()
 	answer := lambda.Answer(scim.New(scim.Config{Pushes: s.Core.Pushes, Clients: s.Core.ScimClients, PublicURL: cfg.PublicURL, Claims: lambda.Gateway{}.Claims, RequestID: lambda.Gateway{}.RequestID, Now: p.Now, Log: p.Log}))
-	mux.HandleFunc(scim.Prefix, func(w http.ResponseWriter, r *http.Request) {
-		apigateway.Route{Key: "ANY /scim/{client}/v2/{proxy+}", Invoke: answer}.Serve(w, r)
-	})
-	mux.HandleFunc(scim.Prefix+"{client}/oauth/v2/{path...}", func(w http.ResponseWriter, r *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if _, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, scim.Prefix), "/"); !strings.HasPrefix(rest, "oauth/v2/") {
+			apigateway.Route{Key: "ANY /scim/{client}/v2/{proxy+}", Invoke: answer}.Serve(w, r)
+			return
+		}
 		claims, err := s.Tokens.Verify(bearer(r))
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
@@ -131,7 +136,7 @@ func (s *Stack) scim(mux *http.ServeMux, cfg *Config) {
 			return
 		}
 		apigateway.Route{Key: "ANY /scim/{client}/oauth/v2/{proxy+}", Claims: apigateway.Claims(claims), Invoke: answer}.Serve(w, r)
-	})
+	}
 }
 
 // front is the console and its provider under one host.

@@ -38,13 +38,14 @@ func TestScimFeedsTheDirectory(t *testing.T) {
 	if w := push(issued.Text("token")); w.Code != http.StatusCreated {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	byClaims := func(token string) int {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:8080/scim/"+client.Text("id")+"/oauth/v2/Users", nil)
+	get := func(path, token string) int {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:8080"+path, nil)
 		r.Header.Set("Authorization", "Bearer "+token)
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, r)
 		return w.Code
 	}
+	byClaims := func(token string) int { return get(client.Text("oauthBasePath")+"/Users", token) }
 	feeds, err := s.Tokens.Issue("okta", "bindery/source.scim")
 	if err != nil {
 		t.Fatal(err)
@@ -72,5 +73,8 @@ func TestScimFeedsTheDirectory(t *testing.T) {
 	log, err := c.Get(t.Context(), "/v1/scim-clients/"+client.Text("id")+"/requests")
 	if err != nil || len(log.List("items")) != 2 || log.List("items")[0].Text("path") != "/Users" {
 		t.Errorf("%v, %v", log, err)
+	}
+	if got := get(client.Text("basePath")+"//Users", issued.Text("token")); got != http.StatusOK { // a base address with a slash at its end
+		t.Errorf("behind two slashes: %d", got)
 	}
 }

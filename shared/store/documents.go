@@ -253,16 +253,18 @@ func addressWrites(old, next *Document) []table.Write {
 }
 
 // ByAddress finds the users whom a client has pushed with an address beside their own,
-// tombstones included.
-func (s *Documents) ByAddress(ctx context.Context, c directory.ScimClientID, address string) ([]directory.UserID, error) {
-	var users []directory.UserID
-	for it, err := range s.db.list(ctx, table.Query{Partition: addressKey(c, address, "").Partition}) {
+// tombstones included, up to most; more says that there are others.
+func (s *Documents) ByAddress(ctx context.Context, c directory.ScimClientID, address string, most int) (users []directory.UserID, more bool, err error) {
+	for it, err := range s.db.list(ctx, table.Query{Partition: addressKey(c, address, "").Partition, Limit: most + 1}) {
 		if err != nil {
-			return nil, fail("users by address", err)
+			return nil, false, fail("users by address", err)
+		}
+		if len(users) == most {
+			return users, true, nil
 		}
 		users = append(users, directory.UserID(it.Sort))
 	}
-	return users, nil
+	return users, false, nil
 }
 
 func pushedCountWrites(d *Document, was, is bool) []table.Write {

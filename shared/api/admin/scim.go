@@ -40,7 +40,9 @@ type ScimClientPath struct {
 // ScimClientView is a client as the API shows it.
 type ScimClientView struct {
 	directory.ScimClient
-	BasePath string `json:"basePath" doc:"Where the client pushes to, below the address of this API"`
+	BasePath string `json:"basePath" doc:"Where the client pushes to by a token of its own, below the address of this API"`
+	// OAuthBasePath is another one, since a gateway checks the token.
+	OAuthBasePath string `json:"oauthBasePath,omitempty" doc:"Where it pushes to by a JWT of the app that is its oauthClientId; a JWT opens nothing at basePath"`
 }
 
 // ListedScimClient is a client in the list of all, with how it stands with it.
@@ -93,7 +95,11 @@ type IssuedScimToken struct {
 }
 
 func viewScimClient(c directory.ScimClient) ScimClientView {
-	return ScimClientView{ScimClient: c, BasePath: "/scim/" + string(c.ID) + "/v2"}
+	v := ScimClientView{ScimClient: c, BasePath: "/scim/" + string(c.ID) + "/v2"}
+	if c.OAuthClientID != "" {
+		v.OAuthBasePath = "/scim/" + string(c.ID) + "/oauth/v2"
+	}
+	return v
 }
 
 const scimTokenText = "The answer alone has the token itself: of its secret a hash is kept. A client may have several that are alive, so that the next is put to use before the last is revoked."

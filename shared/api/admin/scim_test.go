@@ -25,6 +25,12 @@ func TestScimClients(t *testing.T) {
 		t.Errorf("%s", a.raw)
 	}
 	w.want(400, "invalid-body", "PATCH", path, `{"shoe":true}`)
+	for app, want := range map[string]string{`"app"`: "/scim/" + id + "/oauth/v2", `""`: ""} {
+		w.want(200, "", "PATCH", path, `{"oauthClientId":`+app+`}`)
+		if a := w.want(200, "", "GET", path, ""); a.text("oauthBasePath") != want || a.text("basePath") != "/scim/"+id+"/v2" {
+			t.Errorf("of the app %s: %s", app, a.raw)
+		}
+	}
 
 	issued := w.want(201, "", "POST", path+"/tokens", "")
 	token := issued.text("token")

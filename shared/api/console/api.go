@@ -183,6 +183,7 @@ func (n *selection) approved() written {
 type scimClient struct {
 	directory.ScimClient
 	BasePath    string                 `json:"basePath"`
+	OAuthPath   string                 `json:"oauthBasePath"`
 	Findings    []finding              `json:"findings"`
 	LastRequest *directory.ScimRequest `json:"lastRequest"`
 	Tokens      struct {

@@ -88,6 +88,8 @@ func (v *visit) answeredWith(r *directory.ScimRequest) g.Node {
 // tokensOf says in the list how long a client is let in.
 func (v *visit) tokensOf(c *scimClient) g.Node {
 	switch left := c.Tokens.Expires.Sub(v.now()); {
+	case c.byJWT():
+		return v.say(textJWT)
 	case c.Tokens.Alive == 0:
 		return v.badge(toneWarn, textNoTokenAlive)
 	case left < tokenEndsSoon:
@@ -120,10 +122,17 @@ func (v *visit) ofSource(c *scimClient, tab string, body ...g.Node) view {
 		body: append([]g.Node{h.Nav(h.Class("tabs"), v.label(textSourceTabs), h.Ul(items...))}, body...)}
 }
 
-// baseURL is where a client pushes to.
-func (v *visit) baseURL(c *scimClient) string {
-	return cleanTo(v.c.cfg.PublicURL+c.BasePath, longestCall)
+// baseURL is where a client pushes to: by an app's JWT, at another address than by a token.
+func (v *visit) baseURL(c *scimClient, byJWT bool) string {
+	path := c.BasePath
+	if byJWT {
+		path = c.OAuthPath
+	}
+	return cleanTo(v.c.cfg.PublicURL+path, longestCall)
 }
+
+// byJWT reports whether a client pushes by the JWT of an app, and by no token of its own.
+func (c *scimClient) byJWT() bool { return c.OAuthPath != "" && c.Tokens.Alive == 0 }
 
 // copied is a value with a button to copy it by.
 func (v *visit) copied(value string) g.Node {
@@ -152,12 +161,12 @@ func sourcePage(v *visit) (answer, error) {
 	}
 	return v.ofSource(&c, "",
 		h.Section(h.Class("status"), h.P(h.Class("first"), v.say(means)),
-			facts(v.fact(textBaseURL, v.copied(v.baseURL(&c))), v.fact(textProvider, v.providerName(c.Provider)), v.fact(textMode, v.say(strictWord(c.Strict))), v.fact(textSees, v.say(ownWord(c.OwnOnly))),
+			facts(v.fact(textBaseURL, v.copied(v.baseURL(&c, c.byJWT()))), g.Iff(c.OAuthPath != "" && !c.byJWT(), func() g.Node { return v.fact(textJWTURL, v.copied(v.baseURL(&c, true))) }), v.fact(textProvider, v.providerName(c.Provider)), v.fact(textMode, v.say(strictWord(c.Strict))), v.fact(textSees, v.say(ownWord(c.OwnOnly))),
 				v.fact(textCreated, v.moment(c.Created)), v.fact(textUpdated, v.ago(c.Updated)), v.fact(textID, code(string(c.ID)))),
 			h.Div(h.Class("row"), pause, link(query("/console/users", "source", string(directory.SourceSCIM)), h.Class("button quiet"), v.say(textLookAtThem)))),
 		v.sourceLately(&c), first,
 		g.Iff(len(c.Findings) > 0, func() g.Node { return h.Section(h.H2(v.say(textHealth)), v.findingList(c.Findings)) }),
-		h.Section(h.H2(v.say(textTokens)), partly(v, listed, func(p page[directory.ScimToken]) g.Node { return v.tokenTable(&c, p.Items) }), h.Div(h.Class("row"), v.linkButton(scopeAdmin, at+"/token", textIssueToken, ""))),
+		h.Section(h.H2(v.say(textTokens)), partly(v, listed, func(p page[directory.ScimToken]) g.Node { return v.tokenTable(&c, p.Items) }), g.If(!c.byJWT(), h.Div(h.Class("row"), v.linkButton(scopeAdmin, at+"/token", textIssueToken, "")))),
 		h.Section(h.H2(v.say(textRequests)), partly(v, requests, func(p page[directory.ScimRequest]) g.Node { return v.lately(at, p) })),
 		v.asCall("GET", apiPath("scim-clients", id))), nil
 }
@@ -204,7 +213,10 @@ func (v *visit) wrongToken(c *scimClient) g.Node {
 
 // tokenTable lists the tokens of a client, the newest first.
 func (v *visit) tokenTable(c *scimClient, list []directory.ScimToken) g.Node {
-	if len(list) == 0 {
+	switch {
+	case len(list) == 0 && c.byJWT():
+		return v.empty(textByJWT)
+	case len(list) == 0:
 		return v.empty(textNoTokens)
 	}
 	slices.Reverse(list)

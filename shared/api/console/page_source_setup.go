@@ -143,10 +143,14 @@ func (v *visit) setUp(c *scimClient, token directory.Secret) g.Node {
 	steps := func(list []text) g.Node {
 		return g.Group(g.Map(list, func(t text) g.Node { return h.Li(v.say(t)) }))
 	}
+	secret := token.Reveal()
+	byJWT := secret == "" && c.byJWT()
 	field, value := column{head: textFieldThere}, column{head: textValueHere}
 	rows := g.Map(s.paste, func(p pasted) g.Node {
-		shown := v.copied(strings.ReplaceAll(p.value, theBase, v.baseURL(c)))
-		switch secret := token.Reveal(); {
+		shown := v.copied(strings.ReplaceAll(p.value, theBase, v.baseURL(c, byJWT)))
+		switch {
+		case p.value == theToken && byJWT:
+			shown = v.say(textByJWT)
 		case p.value == theToken && secret == "":
 			shown = g.Group([]g.Node{v.say(textTokenGone), g.Text(" "), g.If(v.s.has(scopeAdmin), link(here("sources", string(c.ID), "token"), v.say(textIssueToken)))})
 		case p.value == theToken:

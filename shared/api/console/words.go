@@ -1292,6 +1292,7 @@ var (
 	textSourcePausedNow    = text{"Paused: its requests change nothing until it is resumed.", "Pausiert: Bis zum Fortsetzen ändern ihre Anfragen nichts."}
 	textSourceResumedNow   = text{"Resumed: its requests are taken again.", "Fortgesetzt: Ihre Anfragen werden wieder angenommen."}
 	textBaseURL            = text{"Base URL", "Basisadresse"}
+	textJWTURL             = text{"Base URL by JWT", "Basisadresse mit JWT"}
 	textLastRequest        = text{"Last request", "Letzte Anfrage"}
 	textNoRequestLately    = text{"none in seven days", "keine in sieben Tagen"}
 	textNoRequestYet       = text{"none yet", "noch keine"}
@@ -1332,6 +1333,8 @@ var (
 	textTokenLives     = text{"Valid for", "Gültig für"}
 	textTokenShown     = text{"The token", "Das Token"}
 	textTokenOnce      = text{"It is gone when you leave this page or load it again. Valid", "Es ist weg, wenn Sie diese Seite verlassen oder neu laden. Gültig"}
+	textJWT            = text{"by JWT", "mit JWT"}
+	textByJWT          = text{"The JWT that the sign-in service gives to the app of this source, by client credentials with the scope bindery/source.scim. Such a source needs no other token.", "Das JWT, das der Anmeldedienst der Anwendung dieser Quelle gibt, über Client Credentials mit der Berechtigung bindery/source.scim. Ein anderes Token braucht eine solche Quelle nicht."}
 	textTokenGone      = text{"The token, which was shown once.", "Das Token, das einmal gezeigt wurde."}
 	textTokenMadeSince = text{"A token was made since this form was opened, so none was made now. A token is shown once: if you have lost it, issue another one and revoke it.", "Seit dieses Formular geöffnet wurde, ist ein Token entstanden; jetzt wurde keines erstellt. Ein Token wird einmal gezeigt: Ist es verloren, stellen Sie ein anderes aus und widerrufen Sie es."}
 	textRevokeToken    = text{"Revoke the token", "Token widerrufen"}

@@ -29,7 +29,12 @@ func TestOwnAddressStays(t *testing.T) {
 		{"remove all", "PATCH", patchOf(`{"op":"remove","path":"emails"}`), "ann@x.example", "", typeMutability},
 		{"empty all", "PATCH", patchOf(`{"op":"replace","value":{"emails":[]}}`), "ann@x.example", "", typeMutability},
 		{"replace by the private", "PATCH", patchOf(`{"op":"replace","path":"emails","value":[` + home + `]}`), "ann@x.example", "ann@home.example", typeMutability},
-		{"replace by a new private one", "PATCH", patchOf(`{"op":"replace","path":"emails","value":[{"value":"new@home.example","type":"home"}]}`), "new@home.example", "", ""},
+		{"replace by a new private one", "PATCH", patchOf(`{"op":"replace","path":"emails","value":[{"value":"new@home.example","type":"home"}]}`), "ann@x.example", "new@home.example", typeMutability},
+		{"replace by a new other one", "PATCH", patchOf(`{"op":"replace","value":{"emails":[{"value":"new@home.example","type":"other"}]}}`), "ann@x.example", "new@home.example", typeMutability},
+		{"remove work and add a private one", "PATCH", patchOf(`{"op":"remove","path":"emails[type eq \"work\"]"},{"op":"remove","path":"emails[type eq \"home\"]"},{"op":"add","path":"emails","value":[{"value":"new@home.example","type":"home"}]}`), "ann@x.example", "new@home.example", typeMutability},
+		{"remove work and replace the private one", "PATCH", patchOf(`{"op":"remove","path":"emails[type eq \"work\"]"},{"op":"replace","path":"emails[type eq \"home\"].value","value":"new@home.example"}`), "ann@x.example", "new@home.example", typeMutability},
+		{"PUT of a new private one", "PUT", put(`{"value":"new@home.example","type":"home"}`), "ann@x.example", "new@home.example", typeInvalidValue},
+		{"PUT of a new private one as primary", "PUT", put(`{"value":"new@home.example","type":"home","primary":true}`), "new@home.example", "", ""},
 		{"PUT of the private", "PUT", put(home), "ann@x.example", "ann@home.example", typeInvalidValue},
 		{"PUT without", "PUT", `{"schemas":["` + schemaUser + `"],"userName":"ann@int.example"}`, "ann@x.example", "", typeInvalidValue},
 		{"another of work", "PATCH", patchOf(`{"op":"replace","path":"emails[type eq \"work\"].value","value":"new@x.example"}`), "new@x.example", "ann@home.example", ""},
@@ -49,6 +54,9 @@ func TestOwnAddressStays(t *testing.T) {
 						made, err := w.users.Create(t.Context(), ada, []byte(`{"email":"ann@x.example","userName":"ann@int.example","alternateEmail":"ann@home.example"}`))
 						w.Must(err)
 						id = string(made.User.ID)
+						if strings.Contains(tt.body, `remove","path":"emails[type eq \"home`) && strict {
+							return // it is shown as one of type other: there is nothing to remove
+						}
 						if tt.method == "PUT" && second == "" {
 							second = "ann@home.example" // what the client has not set stays
 						}
@@ -79,6 +87,26 @@ func TestOwnAddressStays(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// Who comes back is not given a private address either.
+func TestOwnAddressOfARehire(t *testing.T) {
+	t.Parallel()
+	post := func(emails string) string {
+		return `{"schemas":["` + schemaUser + `"],"userName":"ann@int.example","externalId":"7","emails":[` + emails + `]}`
+	}
+	for emails, want := range map[string]string{
+		`{"value":"new@home.example","type":"home"}`:                "ann@x.example",
+		`{"value":"new@x.example","type":"work"}`:                   "new@x.example",
+		`{"value":"new@home.example","type":"home","primary":true}`: "new@home.example",
+	} {
+		w := newWorld(t, provision.ClientEdit{})
+		id := w.want(201, "POST", "/Users", post(`{"value":"ann@x.example","type":"work"}`)).body.text("id")
+		w.want(204, "DELETE", "/Users/"+id, nil)
+		if back := w.want(201, "POST", "/Users", post(emails)).body.text("id"); back != id || w.user(id).Email != want {
+			t.Errorf("%s: %s, with %s", emails, back, w.user(id).Email)
 		}
 	}
 }
@@ -125,6 +153,9 @@ func TestDeactivatesStaged(t *testing.T) {
 		w.want(200, "PUT", "/Users/"+id, w.want(200, "GET", "/Users/"+id, nil).Body.String())
 		if u := w.user(id); u.State != directory.StateStaged {
 			t.Fatalf("sent back: %s", u.State)
+		}
+		if notes := w.lastRequest().Notes; len(notes) != 1 || !strings.HasPrefix(notes[0], "active: the user has not started yet") {
+			t.Errorf("sent back: %q", notes)
 		}
 		w.want(200, "PATCH", "/Users/"+id, patchOf(ops))
 		if u := w.user(id); u.State != want || want != directory.StateStaged && u.Owners["state"] != directory.SourceSCIM {

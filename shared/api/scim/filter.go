@@ -114,7 +114,7 @@ func (e compare) holds(o *object) bool {
 	case "ne":
 		return !compare{e.of, "eq", e.value}.holds(o)
 	}
-	if e.value == nil || e.value == "" {
+	if e.value == nil || e.value == "" && e.op == "eq" {
 		return e.op == "eq" && len(values) == 0
 	}
 	leaf := e.of.leaf()
@@ -124,6 +124,47 @@ func (e compare) holds(o *object) bool {
 		}
 	}
 	return false
+}
+
+// takes refuses a comparison that could be true of nobody, or says nothing: an answer to it,
+// empty or not, would be taken for one about users.
+func (t target) takes(op string, value any) error {
+	leaf := t.leaf()
+	orders := slices.Contains([]string{"gt", "ge", "lt", "le"}, op)
+	equals := op == "eq" || op == "ne"
+	switch {
+	case (leaf.kind == kindBoolean || leaf.kind == kindBinary) && orders:
+		return fmt.Errorf("%s has no order, so %s says nothing of it", t, op) // RFC 7644, 3.4.2.2
+	case leaf.kind == kindBoolean && !equals:
+		return fmt.Errorf("%s is true or false, so %s says nothing of it", t, op)
+	case value == nil && !equals:
+		return fmt.Errorf("null can only be asked for by eq and ne, and of %s it is %s", t, op)
+	case value == nil || value == "":
+		return nil
+	case leaf.kind == kindComplex:
+		return fmt.Errorf("%s is none of its parts: name one, such as %s.%s", t, t, leaf.sub[0].name)
+	}
+	switch leaf.kind {
+	case kindBoolean:
+		if _, ok := truth(plain(value)); !ok {
+			return fmt.Errorf("%s is true or false, and nothing else", t)
+		}
+	case kindDateTime:
+		if _, ok := moment(plain(value)); !ok && (orders || equals) {
+			return fmt.Errorf("%s is a time, such as 2026-01-31T08:00:00Z", t)
+		}
+	}
+	return nil
+}
+
+// moment reads a time, which may lack its zone, or be a day: then it is UTC, and its begin.
+func moment(s string) (time.Time, bool) {
+	for _, form := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly} {
+		if t, err := time.Parse(form, strings.ToUpper(s)); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // values are those of the target in an object that are there.
@@ -163,8 +204,8 @@ func matches(a *attribute, op string, have, want any) bool {
 	}
 	h, w := plain(have), plain(want)
 	if a.kind == kindDateTime {
-		if ht, err := time.Parse(time.RFC3339, h); err == nil {
-			if wt, err := time.Parse(time.RFC3339, w); err == nil {
+		if ht, ok := moment(h); ok && op != "co" && op != "sw" && op != "ew" {
+			if wt, ok := moment(w); ok {
 				return ordered(op, ht.Compare(wt))
 			}
 		}
@@ -374,8 +415,8 @@ func (p *parser) term() (expr, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w behind %s %s", err, of, o)
 		}
-		if kind := of.leaf().kind; (kind == kindBoolean || kind == kindBinary) && slices.Contains([]string{"gt", "ge", "lt", "le"}, o) {
-			return nil, fmt.Errorf("%s has no order, so %s says nothing of it", of, o) // RFC 7644, 3.4.2.2
+		if err := of.takes(o, v); err != nil {
+			return nil, err
 		}
 		return compare{of, o, v}, nil
 	}

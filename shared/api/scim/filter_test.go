@@ -62,6 +62,13 @@ var filters = []struct {
 	{`meta.lastModified lt "2026-11-29T12:00:00Z"`, false},
 	{`title ge "CTO" and title le "CTO" and not(title gt "CTO")`, true},
 	{`displayName eq "O\"Neill"`, false},
+	{`meta.lastModified gt "2026-11-29"`, true},
+	{`meta.lastModified le "2026-11-29t12:00:00"`, true},
+	{`meta.lastModified sw "2026-11-29T12"`, true},
+	{`title sw ""`, true},
+	{`nickName co ""`, false},
+	{`name eq null`, false},
+	{`active ne "False"`, true},
 }
 
 func TestFilter(t *testing.T) {
@@ -87,7 +94,9 @@ func TestFilterRefused(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{"", "userName", "userName eq", `userName eq "`, `userName is "x"`, `shoeSize eq "7"`, `email eq "x"`, `userName eq "x" and`, `(userName pr`,
 		`userName eq "x" y`, `emails[type eq "work"`, `emails[shoe eq "x"]`, `userName[type eq "x"]`, `emails[emails[type pr]]`, `not userName pr or`, `userName.x eq "y"`,
-		`urn:acme:User:badge eq "x"`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User eq "x"`, `userName eq )`, `userName eq "\q"`} {
+		`urn:acme:User:badge eq "x"`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User eq "x"`, `userName eq )`, `userName eq "\q"`,
+		`active eq "perhaps"`, `active ne 1`, `active co "tru"`, `active gt false`, `name eq "a"`, `addresses co "a"`, `meta eq "a"`, `emails[primary eq "yes"]`,
+		`meta.created lt "rubbish"`, `meta.lastModified eq 5`, `meta.created gt null`, `userName co null`, `not (active eq "perhaps")`} {
 		_, err := users.parseFilter(s)
 		p, is := errors.AsType[*Problem](err)
 		if !is || p.Status != 400 || p.Type != typeInvalidFilter {

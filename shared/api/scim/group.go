@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -132,11 +133,16 @@ func (c groupCall) members(v any, one bool) ([]directory.UserID, error) {
 			return nil, err
 		}
 		o, _ := e.(*object)
+		if err := c.byReference(o); err != nil {
+			return nil, err
+		}
 		switch id := o.text("value"); {
 		case id == "":
 			return nil, badRequest(typeInvalidValue, "A member has no value. Send the id of a user as one.")
 		case strings.EqualFold(o.text("type"), "Group"):
-			c.notes.tell("a member is a group and was left out: groups in groups are not taken")
+			if err := c.notes.bend(typeInvalidValue, "a member is a group, and groups in groups are not taken"); err != nil {
+				return nil, err
+			}
 		case !c.notes.strict && !likeID().MatchString(id):
 			c.notes.strangers++
 		default:
@@ -144,6 +150,21 @@ func (c groupCall) members(v any, one bool) ([]directory.UserID, error) {
 		}
 	}
 	return ids, nil
+}
+
+// byReference gives a member without a value that of its address (RFC 7643, 4.2: both are
+// its id).
+func (c groupCall) byReference(o *object) error {
+	ref := o.text("$ref")
+	kind, id := path.Split(ref)
+	if o.text("value") != "" || id == "" {
+		return nil
+	}
+	o.set("value", id)
+	if strings.HasSuffix(strings.ToLower(kind), "/groups/") {
+		o.set("type", "Group")
+	}
+	return c.notes.bend(typeInvalidValue, "a member was sent by $ref alone")
 }
 
 // known has a strict client told of members who are not there; others are left out of
@@ -251,9 +272,19 @@ func (c groupCall) cutOff(ctx context.Context, err error) error {
 	if len(c.log.Changed) == 0 || !busy {
 		return err
 	}
-	c.Log.WarnContext(ctx, "a SCIM request was cut off", "groupId", c.log.GroupID, "error", err)
+	c.Log.WarnContext(ctx, "a SCIM request was cut off", "groupId", c.log.GroupID, "error", masked(err.Error()))
+	next := "send the same request again, which does the rest."
+	if c.namesVersion() {
+		next = "read the group again, and send the request with its new version (ETag), which does the rest."
+	}
 	return &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 5, Cause: err,
-		Detail: "Others edit the same at this moment. A part of the request is done, and not all of it: send the same request again, which does the rest."}
+		Detail: "Others edit the same at this moment. A part of the request is done, and not all of it: " + next}
+}
+
+// namesVersion reports whether the request is one of the version that it names alone.
+func (c groupCall) namesVersion() bool {
+	match := strings.TrimSpace(c.request.Header.Get("If-Match"))
+	return match != "" && match != "*"
 }
 
 func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit memberEdit) error {
@@ -265,7 +296,7 @@ func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit m
 		edit.remove = without(slices.Clone(now), slices.Concat(edit.add, edit.stay))
 	}
 	var seen *int64
-	if match := c.request.Header.Get("If-Match"); match != "" && strings.TrimSpace(match) != "*" {
+	if c.namesVersion() {
 		seen = &g.MembersVersion // as fits has seen it: nobody came between that and what is edited by now
 	}
 	moved, notes, err := c.Pushes.ChangeMembers(ctx, c.by, g.ID, edit.add, edit.remove, seen)
@@ -292,7 +323,7 @@ func (c groupCall) read(ctx context.Context, id string) (resource, error) {
 }
 
 func loggedGroup(id string) directory.GroupID {
-	if g := directory.GroupID(id); g.Valid() {
+	if g := directory.GroupID(id); g.Valid() && masked(id) == id {
 		return g
 	}
 	return ""

@@ -221,3 +221,30 @@ func TestGroupCutOffAnywhere(t *testing.T) {
 		}
 	}
 }
+
+// Of a request that names a version the same one is refused once a part of it is done: its
+// error says to read that part first, and what then is sent does the rest.
+func TestHalfDoneWithVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	var values []string
+	for i := range 60 {
+		values = append(values, `{"value":"`+w.make(fmt.Sprintf("u%d@x.example", i))+`"}`)
+	}
+	path := "/Groups/" + w.group("Crew")
+	down := &throttled{w.Table, 1}
+	w.over(down, w.Now)
+	body := patchOf(`{"op":"add","path":"members","value":[` + strings.Join(values, ",") + `]}`)
+	tag := func() string { return w.want(200, "GET", path, nil).Header().Get("ETag") }
+	first := tag()
+	r := w.want(503, "PATCH", path, body, "If-Match", first)
+	if detail := r.body.text("detail"); strings.Contains(detail, "the same request") || !strings.Contains(detail, "read the group again") {
+		t.Errorf("%s", detail)
+	}
+	down.members = 1000
+	w.want(412, "PATCH", path, body, "If-Match", first)
+	w.want(200, "PATCH", path, body, "If-Match", tag())
+	if n := len(w.in(strings.TrimPrefix(path, "/Groups/"))); n != 60 {
+		t.Errorf("%d members", n)
+	}
+}

@@ -133,8 +133,17 @@ type answer struct {
 	location string
 }
 
-// ServeHTTP answers a request.
+// headOnly is an answer without its body.
+type headOnly struct{ http.ResponseWriter }
+
+func (headOnly) Write(data []byte) (int, error) { return len(data), nil }
+
+// ServeHTTP answers a request. HEAD is GET but for the body (RFC 9110, 9.3.2).
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead {
+		w, r = headOnly{w}, r.Clone(r.Context())
+		r.Method = http.MethodGet
+	}
 	began := h.Now()
 	c, err := h.open(r)
 	var a answer
@@ -304,7 +313,7 @@ func (h *Handler) begin(r *http.Request, access *provision.Access, root, rest st
 		by:    directory.Caller{Subject: string(client.ID), Client: client.Name, Source: directory.SourceSCIM},
 		users: newUserType(client.Mapping), groups: newGroupType(), mapping: mappingWith(&client),
 		notes: notes{strict: client.Strict},
-		log:   directory.ScimRequest{At: h.Now().UTC(), TokenID: access.TokenID, Method: r.Method, Path: shortened(or(rest, "/"))},
+		log:   directory.ScimRequest{At: h.Now().UTC(), TokenID: access.TokenID, Method: r.Method, Path: shortened(masked(or(rest, "/")))},
 	}
 	if h.RequestID != nil {
 		c.by.RequestID = h.RequestID(r.Context())
@@ -332,10 +341,14 @@ func (h *Handler) noAccess(r *http.Request, client string) *Problem {
 	if wait := h.wrong.wait(from, h.Now()); wait > 0 {
 		return tooMany(wait)
 	}
-	h.Log.WarnContext(r.Context(), "a SCIM request without a valid token", "scimClientId", shortened(client))
+	id, is := directory.ScimClientOf(client)
+	if !is || masked(client) != client {
+		id = "" // whatever stands in its place, be it the token
+	}
+	h.Log.WarnContext(r.Context(), "a SCIM request without a valid token", "scimClientId", id)
 	h.wrong.take(from, h.Now())
-	if id := directory.UserID(client); id.Valid() {
-		h.Clients.WrongToken(r.Context(), directory.ScimClientID(id))
+	if id != "" {
+		h.Clients.WrongToken(r.Context(), id)
 	}
 	return &Problem{Status: http.StatusUnauthorized, Detail: "The request has no valid token of this client. Send one in the header Authorization: Bearer <token>."}
 }
@@ -364,6 +377,9 @@ func tooMany(wait time.Duration) *Problem {
 }
 
 func readBody(r *http.Request) ([]byte, error) {
+	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") { // RFC 9110, 15.5.16
+		return nil, &Problem{Status: http.StatusUnsupportedMediaType, Detail: "The body is compressed, which is not taken here. Send it as it is, without Content-Encoding."}
+	}
 	data, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
 	if err != nil {
 		return nil, badRequest(typeInvalidSyntax, "The body could not be read to its end. Send the request again.")
@@ -487,7 +503,7 @@ func (c *call) resource(t *resourceType, of resources, id string, single bool, q
 		if err != nil {
 			return answer{}, err
 		}
-		r, err := of.patch(ctx, id, ops, c.ifMatch)
+		r, err := of.patch(ctx, id, withoutID(ops, id), c.ifMatch)
 		if g, is := r.(*pushedGroup); err == nil && is && g.Group.Members > maxAnswered && !query.Has("attributes") && !query.Has("excludedAttributes") {
 			return answer{status: http.StatusNoContent, etag: r.tag()}, nil
 		}
@@ -559,9 +575,11 @@ func (c *call) endEarly(q *question, p *page) error {
 	return c.Clients.Mark(c.request.Context(), c.client.ID, p.of+q.key, q.start+len(p.resources), people.CursorBehind(last), cursorLife)
 }
 
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // object is the request's body as an object.
 func (c *call) object() (*object, error) {
-	o, err := readObject(c.body)
+	o, err := readObject(bytes.TrimPrefix(c.body, byteOrderMark)) // RFC 8259, 8.1
 	if err != nil {
 		return nil, noObject(err)
 	}
@@ -658,7 +676,7 @@ func (h *Handler) problem(ctx context.Context, err error) *Problem {
 	}
 	switch {
 	case errors.Is(err, directory.ErrBusy), errors.Is(err, directory.ErrStale):
-		h.Log.WarnContext(ctx, "a SCIM request was busy", "error", err)
+		h.Log.WarnContext(ctx, "a SCIM request was busy", "error", masked(err.Error()))
 		return &Problem{Status: http.StatusServiceUnavailable, RetryAfter: 5, Detail: "Others edit the same at this moment. Nothing was changed; try again.", Cause: err}
 	case errors.Is(err, directory.ErrTooLarge):
 		return &Problem{Status: http.StatusBadRequest, Type: typeInvalidValue, Detail: "The values are too large together. Send fewer attributes, or shorter ones.", Cause: err}
@@ -666,7 +684,7 @@ func (h *Handler) problem(ctx context.Context, err error) *Problem {
 	r, is := errors.AsType[*directory.Refusal](err)
 	if !is {
 		incident := directory.NewIncident()
-		h.Log.ErrorContext(ctx, "a SCIM request failed", "incident", incident, "error", err)
+		h.Log.ErrorContext(ctx, "a SCIM request failed", "incident", incident, "error", masked(err.Error()))
 		return &Problem{Status: http.StatusInternalServerError, Detail: "The request could not be answered, through no fault of its own. The log of Bindery says why, under " + incident + ".", Cause: err}
 	}
 	p := &Problem{Status: http.StatusBadRequest, Type: typeInvalidValue, Cause: err}
@@ -675,10 +693,10 @@ func (h *Handler) problem(ctx context.Context, err error) *Problem {
 		return &Problem{Status: p.Status, Type: typeInvalidCursor, Detail: foreignCursor, Cause: err}
 	case errors.Is(err, directory.ErrNotFound):
 		p.Status, p.Type = http.StatusNotFound, ""
+	case errors.Is(err, directory.ErrForbidden), r.Code == directory.CodeOwnedElsewhere: // which is no name taken: to look it up mends nothing
+		p.Status, p.Type = http.StatusForbidden, ""
 	case errors.Is(err, directory.ErrConflict):
 		p.Status, p.Type = http.StatusConflict, typeUniqueness
-	case errors.Is(err, directory.ErrForbidden):
-		p.Status, p.Type = http.StatusForbidden, ""
 	}
 	text := r.Detail
 	for _, f := range r.Fields {

@@ -910,13 +910,41 @@ func TestFurtherAddresses(t *testing.T) {
 	finds(`emails[type eq "work" and primary eq true].value`, "hand@x.example")
 	finds("emails.value", "d@x.example", d)
 	finds("emails.value", "third@x.example", a)
+}
 
-	var many strings.Builder
-	for i := range people.MostAddresses {
-		fmt.Fprintf(&many, `{"value":"m%d@x.example","type":"other"},`, i)
+// TestProxyAddresses: Entra sends each proxy address as one of type other. All are kept and
+// shown; by the first ones the user is found, which the log tells of.
+func TestProxyAddresses(t *testing.T) {
+	t.Parallel()
+	for _, strict := range []bool{false, true} {
+		w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+		const n = 2 * people.MostAddresses
+		var list []any
+		for i := range n + 1 {
+			list = append(list, obj("value", fmt.Sprintf("ann%d@x.example", i), "type", map[bool]string{true: "work", false: "other"}[i == 0]))
+		}
+		body := obj("schemas", []any{schemaUser}, "userName", "ann", "emails", list)
+		told := func() {
+			t.Helper()
+			if notes := w.lastRequest().Notes; len(notes) != 1 || notes[0] != fmt.Sprintf("of %d e-mail addresses beside the first all are kept, and the user is found by %d of them", n, people.MostAddresses) {
+				t.Errorf("notes %q", notes)
+			}
+		}
+		id := w.want(201, "POST", "/Users", body).body.text("id")
+		told()
+		w.want(200, "PUT", "/Users/"+id, body)
+		told()
+		r := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"emails[value eq \"ann3@x.example\"].value","value":"new@x.example"}`))
+		told()
+		if shown := elements(r.body.get("emails")); len(shown) != n+1 || shown[3].text("value") != "new@x.example" {
+			t.Errorf("%d are shown: %s", len(shown), r.Body)
+		}
+		for address, found := range map[string]int{"ann0": 1, "ann1": 1, "new": 1, "ann3": 0, fmt.Sprintf("ann%d", people.MostAddresses): 1} {
+			if total, _ := results(w.want(200, "GET", "/Users?filter="+url.QueryEscape(`emails.value eq "`+address+`@x.example"`), nil)); total != fmt.Sprint(found) {
+				t.Errorf("%s finds %s", address, total)
+			}
+		}
 	}
-	many.WriteString(`{"value":"n@x.example"}`)
-	w.want(400, "POST", "/Users", `{"userName":"e@x.example"`+emails(many.String())+`}`)
 }
 
 // A starter who is staged is shown as not active; a client that says so, rather than sends

@@ -61,6 +61,24 @@ func readOperations(body *object, n *notes) ([]operation, error) {
 	return ops, nil
 }
 
+// withoutID are operations without what only repeats the id of the resource, as authentik does
+// in each: that writes nothing.
+func withoutID(ops []operation, id string) []operation {
+	var kept []operation
+	for _, op := range ops {
+		if strings.EqualFold(op.path, "id") && op.op != "remove" && op.value == id {
+			continue
+		}
+		if o, is := op.value.(*object); is && op.path == "" && o.get("id") == id {
+			o = o.clone()
+			o.set("id", nil)
+			op.value = o
+		}
+		kept = append(kept, op)
+	}
+	return kept
+}
+
 // step is what one operation does at one place; an operation without a path has several.
 type step struct {
 	op string

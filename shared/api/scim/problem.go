@@ -73,12 +73,12 @@ func (p *Problem) body() *object {
 var codesOf = map[int]string{
 	http.StatusUnauthorized: "unauthorized", http.StatusForbidden: directory.CodeForbidden, http.StatusNotFound: directory.CodeNotFound,
 	http.StatusMethodNotAllowed: directory.CodeMethodNotAllowed, http.StatusPreconditionFailed: directory.CodeVersionMismatch,
-	http.StatusRequestEntityTooLarge: directory.CodeTooLarge, http.StatusTooManyRequests: "too-many-requests",
+	http.StatusUnsupportedMediaType: directory.CodeUnsupportedMediaType, http.StatusRequestEntityTooLarge: directory.CodeTooLarge, http.StatusTooManyRequests: "too-many-requests",
 	http.StatusInternalServerError: "internal", http.StatusNotImplemented: "not-offered", http.StatusServiceUnavailable: directory.CodeBusy,
 }
 
 // text is the detail with the code behind it, as those of the API have: that of a keyword
-// is spelt as they are.
+// is spelt as they are. A token that was sent in the place of something else is not told.
 func (p *Problem) text() string {
 	code := cmp.Or(p.Code, codesOf[p.Status])
 	if p.Code == "" && p.Type != "" {
@@ -91,5 +91,5 @@ func (p *Problem) text() string {
 		}
 		code = b.String()
 	}
-	return p.Detail + " [" + code + "]"
+	return untokened(p.Detail) + " [" + code + "]"
 }

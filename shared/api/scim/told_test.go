@@ -68,3 +68,23 @@ func TestWrongTokensAreNoted(t *testing.T) {
 	}
 	w.client = there
 }
+
+// However many clients strangers make up, a wrong token of one that is there is noted.
+func TestMadeUpClientsHideNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	there := w.client
+	for range wrongPerMinute - 1 {
+		for range 3 { // from other addresses
+			w.handler.Clients.WrongToken(t.Context(), directory.NewScimClientID(w.Now()))
+		}
+		w.client.ID = directory.NewScimClientID(w.Now())
+		w.want(401, "GET", "/Users", nil)
+	}
+	w.client, w.token = there, "bsc_mistyped"
+	w.want(401, "GET", "/Users", nil)
+	c, err := w.clients.Get(t.Context(), there.ID)
+	if w.Must(err); c.WrongToken.IsZero() {
+		t.Error("it is not noted")
+	}
+}

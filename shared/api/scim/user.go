@@ -46,8 +46,10 @@ func (c *call) asShown(u *people.PushedUser) (*object, error) {
 	return doc, nil
 }
 
-// pushOf is what a document means as an edit, without the edit.
-func pushOf(doc *object) (people.UserPush, error) {
+// pushOf is what a document means as an edit, without the edit. By more than
+// people.MostAddresses of its addresses, as the proxy addresses that Entra ID sends, nobody is
+// found; the document has them.
+func (c *call) pushOf(doc *object) (people.UserPush, error) {
 	doc = doc.clone()
 	p := people.UserPush{ExternalID: doc.text("externalId"), Edit: map[string]string{}}
 	doc.set("externalId", nil)
@@ -57,8 +59,9 @@ func pushOf(doc *object) (people.UserPush, error) {
 			p.Addresses = append(p.Addresses, address)
 		}
 	}
-	if len(p.Addresses) > people.MostAddresses {
-		return p, badRequest(typeInvalidValue, "The user has %d e-mail addresses beside the first; at most %d are taken. Send fewer.", len(p.Addresses), people.MostAddresses)
+	if n := len(p.Addresses); n > people.MostAddresses {
+		c.notes.tell("of %d e-mail addresses beside the first all are kept, and the user is found by %d of them", n, people.MostAddresses)
+		p.Addresses = p.Addresses[:people.MostAddresses]
 	}
 	var b bytes.Buffer
 	if err := writeValue(&b, doc); err != nil {
@@ -81,7 +84,7 @@ func (c userCall) create(ctx context.Context, body *object) (resource, error) {
 	if c.notes.strict && doc.get("emails") == nil {
 		return nil, badRequest(typeInvalidValue, "emails is required, and the request has none: send the user's address as that of work.")
 	}
-	p, err := pushOf(doc)
+	p, err := c.pushOf(doc)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +125,7 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 	if doc, err = c.keepAddress(now, shown, doc.clone(), typeInvalidValue); err != nil {
 		return p, err
 	}
-	if p, err = pushOf(doc); err != nil {
+	if p, err = c.pushOf(doc); err != nil {
 		return p, err
 	}
 	before, sent, after := c.textsOf(now, shown), texts(c.mapping, stored), texts(c.mapping, doc)
@@ -133,6 +136,9 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 	}
 	c.tried.user = p
 	again(p.Edit, after, now)
+	if _, said := p.Edit["state"]; !said && now.User.State == directory.StateStaged && after["state"] != "" {
+		c.notes.tell("active: the user has not started yet, which is shown as false; sent back as it is shown it suspends nobody, a PATCH of active does")
+	}
 	return p, nil
 }
 
@@ -151,9 +157,8 @@ func deactivates(steps []step) bool {
 // keepAddress puts the user's own e-mail address back into a document that an edit has left
 // without it. A user needs one, and what only moves up because the first one is gone, a
 // private address or the user name, was never said to be it: Bindery would give the account
-// that address. Another address takes its place when the request says so: a new one that
-// stands where the own one was, or one that was there and is sent anew as the primary one, as
-// that of work or as the kind that the own one was.
+// that address. Another address takes its place when the request says so: one that is new,
+// or sent anew, as the primary one, as that of work or as the kind that the own one was.
 func (c *call) keepAddress(now *people.PushedUser, before, after *object, keyword string) (*object, error) {
 	was, is := mainEmail(elements(before.get("emails"))), mainEmail(elements(after.get("emails")))
 	living := now.User.Email
@@ -164,7 +169,7 @@ func (c *call) keepAddress(now *people.PushedUser, before, after *object, keywor
 		return after, nil // no address was ever sent: it is the user name, and follows it
 	case is != nil:
 		i := slices.IndexFunc(elements(before.get("emails")), func(o *object) bool { return o != was && sameAddress(o, is) })
-		if i < 0 && was != nil || meansOwn(was, is) && (i < 0 || !sameKind(elements(before.get("emails"))[i], is)) {
+		if meansOwn(was, is) && (i < 0 || !sameKind(elements(before.get("emails"))[i], is)) {
 			return after, nil
 		}
 	}
@@ -270,7 +275,7 @@ func (c userCall) read(ctx context.Context, id string) (resource, error) {
 }
 
 func loggedID(id directory.UserID) directory.UserID {
-	if id.Valid() {
+	if id.Valid() && masked(string(id)) == string(id) {
 		return id
 	}
 	return ""
@@ -321,7 +326,7 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 		if after, err = c.keepAddress(now, before, after, typeMutability); err != nil {
 			return people.UserPush{}, err
 		}
-		p, err := pushOf(after)
+		p, err := c.pushOf(after)
 		if err != nil {
 			return p, err
 		}
@@ -371,6 +376,17 @@ func (c userCall) shown(ctx context.Context, r resource, p *projection) (*object
 func (c *call) shownAll(ctx context.Context, users []*people.PushedUser, p *projection) ([]*object, error) {
 	list := make([]*object, len(users))
 	var managers []directory.UserID
+	groups := map[directory.UserID][]people.PushedGroup{}
+	if p.asks("groups") {
+		ids := make([]directory.UserID, len(users))
+		for i, u := range users {
+			ids[i] = u.User.ID
+		}
+		var err error
+		if groups, err = c.Pushes.GroupsOfUsers(ctx, &c.client, ids); err != nil {
+			return nil, err
+		}
+	}
 	for i, u := range users {
 		o, err := c.whole(u)
 		if err != nil {
@@ -380,11 +396,7 @@ func (c *call) shownAll(ctx context.Context, users []*people.PushedUser, p *proj
 		if m := managerOf(o); m != nil && p.wants("manager") {
 			managers = append(managers, directory.UserID(m.text("value")))
 		}
-		if p.asks("groups") {
-			if err := c.addGroups(ctx, o, u.User.ID); err != nil {
-				return nil, err
-			}
-		}
+		c.addGroups(o, groups[u.User.ID])
 	}
 	names := map[directory.UserID]string{}
 	if managers != nil {
@@ -450,10 +462,9 @@ func (c *call) meta(t *resourceType, id string, created, updated, pushed time.Ti
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-func (c *call) addGroups(ctx context.Context, o *object, id directory.UserID) error {
-	groups, err := c.Pushes.FindGroups(ctx, &c.client, people.GroupKey{Member: id})
-	if err != nil || len(groups) == 0 {
-		return err
+func (c *call) addGroups(o *object, groups []people.PushedGroup) {
+	if len(groups) == 0 {
+		return
 	}
 	list := make([]any, len(groups))
 	for i := range groups {
@@ -461,7 +472,6 @@ func (c *call) addGroups(ctx context.Context, o *object, id directory.UserID) er
 		list[i] = obj("value", string(g.ID), "$ref", c.base+"/Groups/"+string(g.ID), "display", g.Name, "type", "direct")
 	}
 	o.set("groups", list)
-	return nil
 }
 
 // list lists users. A filter that must equal what one user at most has is a look-up; what
@@ -501,10 +511,15 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 	return p, err
 }
 
+// mostOfAddress is how many users are looked at who share the second addresses of a filter.
+const mostOfAddress = 500
+
 // keyed finds users by keys, where a filter, or each of those that it joins by or, has one.
-// elsewhere says that it asks for an address which others may have set as a second one.
+// elsewhere says that it asks for an address which others may have set as a second one. Users
+// of an address that more than mostOfAddress share are not found by it, but by a cursor.
 func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.PushedUser) (bool, error)) (list []*people.PushedUser, elsewhere, ok bool, err error) {
 	seen := map[directory.UserID]bool{}
+	left := mostOfAddress
 	for _, e := range alternatives(q.filter, nil) {
 		one := &question{filter: e, eq: conjuncts(e, nil)}
 		k, exact, ok := userKey(one)
@@ -518,7 +533,15 @@ func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.Pus
 		some, err := those(found, exact, holds)
 		if err == nil && len(some) == 0 && k.Email != "" {
 			elsewhere = elsewhere || !one.onlyFirst()
-			if found, err = c.Pushes.FindByAddress(ctx, &c.client, k.Email); err == nil {
+			var more bool
+			found, more, err = c.Pushes.FindByAddress(ctx, &c.client, k.Email, left)
+			switch {
+			case more && q.byCursor:
+				return nil, false, false, nil
+			case more:
+				return nil, false, true, badRequest(typeTooMany, "More than %d users share the e-mail addresses that the filter names. Ask by userName or externalId, or page by cursor.", mostOfAddress)
+			case err == nil:
+				left -= len(found)
 				some, err = those(found, false, holds)
 			}
 		}

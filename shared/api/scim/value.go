@@ -99,18 +99,31 @@ var quotedText = directory.Pattern(`"(\\.|[^"\\])*("|$)`)
 // logged is a text as the log keeps it: short, and without what stands in quotation marks,
 // which are values that were sent.
 func logged(s string) string {
-	return cut(quotedText().ReplaceAllString(s, `"…"`), maxNote)
+	return cut(masked(quotedText().ReplaceAllString(s, `"…"`)), maxNote)
 }
+
+var (
+	tokenText = directory.Pattern(`(?i:bsc_)[A-Za-z0-9_~+=.-]*|\beyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_.-]*`)
+	longText  = directory.Pattern(`[A-Za-z0-9_~+=-]{41,}`)
+)
+
+// untokened is a text without what has the form of our tokens, or of a JWT: an admin pastes
+// one where an address or a name should be.
+func untokened(s string) string { return tokenText().ReplaceAllString(s, "…") }
+
+// masked is a text for a log: without tokens, and without what is longer than our IDs, those
+// of identity providers and any name, and may be a part of one, or somebody else's.
+func masked(s string) string { return longText().ReplaceAllString(untokened(s), "…") }
 
 // attributeText is the name of an attribute that is not known, as it is told: without what
 // no name has.
 func attributeText(s string) string {
-	return cut(strings.Map(func(r rune) rune {
+	return cut(masked(strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(".:_-$/", r)) {
 			return r
 		}
 		return '?'
-	}, s), 100)
+	}, s)), 100)
 }
 
 // normalise brings a body of POST or PUT to a document: members by the names that the
@@ -332,6 +345,11 @@ func (n *notes) values(path string, a *attribute, v any) (any, error) {
 	if out == nil {
 		return nil, nil
 	}
+	if many := slices.DeleteFunc(slices.Clone(out), func(v any) bool { return !isPrimary(v) }); len(many) > 1 { // RFC 7643, 2.4
+		if err := n.bend(typeInvalidValue, "%s has %d primary values, and the first one counts", path, len(many)); err != nil {
+			return nil, err
+		}
+	}
 	onePrimary(out, nil)
 	return out, nil
 }
@@ -380,18 +398,21 @@ func onePrimary(list []any, that *object) {
 }
 
 // complex brings an object to the sub-attributes of an attribute. A plain value is that
-// of its sub-attribute value.
+// of its sub-attribute value, or of a name or an address the whole.
 func (n *notes) complex(path string, a *attribute, v any) (any, error) {
 	o, is := v.(*object)
 	if !is {
 		sub := a.child("value")
+		if sub == nil {
+			sub = a.child("formatted")
+		}
 		if sub == nil {
 			return nil, badRequest(typeInvalidValue, "%s must be an object.", path)
 		}
 		if err := n.bend(typeInvalidValue, "%s was sent as a plain value", path); err != nil {
 			return nil, err
 		}
-		o = &object{members: []member{{"value", v}}}
+		o = &object{members: []member{{sub.name, v}}}
 	}
 	out := &object{}
 	for _, m := range o.members {

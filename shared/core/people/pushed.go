@@ -39,7 +39,7 @@ type documentStore interface {
 	UsersPushed(ctx context.Context, c directory.ScimClientID, ids []directory.UserID) (map[directory.UserID]directory.User, map[directory.UserID]store.Document, error)
 	DocumentsAmong(ctx context.Context, c directory.ScimClientID, of []directory.MemberRef) (map[directory.MemberRef]store.Document, error)
 	ByExternalID(ctx context.Context, c directory.ScimClientID, t directory.MemberType, id string) (directory.MemberRef, bool, error)
-	ByAddress(ctx context.Context, c directory.ScimClientID, address string) ([]directory.UserID, error)
+	ByAddress(ctx context.Context, c directory.ScimClientID, address string, most int) (users []directory.UserID, more bool, err error)
 	Pushed(ctx context.Context, c directory.ScimClientID, t directory.MemberType, cursor string, limit int) ([]store.Document, string, error)
 	CountPushed(ctx context.Context, c directory.ScimClientID, t directory.MemberType) (int, error)
 	SaveDocument(ctx context.Context, version int64, e *store.DocumentEdit) error
@@ -439,13 +439,14 @@ func (s *Pushes) Find(ctx context.Context, c *directory.ScimClient, k UserKey) (
 }
 
 // FindByAddress finds the users whom a client has pushed with an e-mail address beside
-// their own.
-func (s *Pushes) FindByAddress(ctx context.Context, c *directory.ScimClient, address string) ([]PushedUser, error) {
-	ids, err := s.documents.ByAddress(ctx, c.ID, address)
-	if err != nil || len(ids) == 0 {
-		return nil, err
+// their own, unless there are more than most.
+func (s *Pushes) FindByAddress(ctx context.Context, c *directory.ScimClient, address string, most int) (found []PushedUser, more bool, err error) {
+	ids, more, err := s.documents.ByAddress(ctx, c.ID, address, most)
+	if err != nil || more || len(ids) == 0 {
+		return nil, more, err
 	}
-	return s.byID(ctx, c, ids)
+	found, err = s.byID(ctx, c, ids)
+	return found, false, err
 }
 
 // MostAddresses is how many e-mail addresses a user may be pushed with beside the own one.

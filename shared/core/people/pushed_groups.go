@@ -229,8 +229,8 @@ func (s *Pushes) DeleteGroup(ctx context.Context, by directory.Caller, c *direct
 		if err := check(&now); err != nil {
 			return err
 		}
-		if err := mayDecideGroup(&now.Group, by.WritesAs()); err != nil {
-			return err
+		if mayDecideGroup(&now.Group, by.WritesAs()) != nil {
+			return directory.Refuse(directory.ErrForbidden, directory.CodeOwnedElsewhere, "Whether the group is there is decided by another source.", "Delete the group there, or leave it: its members can be edited here.")
 		}
 		g, at := now.Group, s.groups.now().UTC()
 		g.Deleted = &at

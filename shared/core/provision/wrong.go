@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"bindery/shared/directory"
@@ -9,7 +10,7 @@ import (
 
 // mostWrong is for how many clients a process notes in one minute that somebody came
 // without a token. Strangers write nothing else, whatever they send.
-const mostWrong = 20
+const mostWrong = MaxClients
 
 // wrongTokens are the clients of which this process has noted it in this minute.
 type wrongTokens struct {
@@ -18,29 +19,48 @@ type wrongTokens struct {
 	of     map[directory.ScimClientID]bool
 }
 
-// first reports whether a client is to be noted in a minute: it is not yet, and not too
-// many others are.
+// due reports whether a client is to be noted in a minute: it is not yet, and not too many
+// others are. first says so once.
+func (w *wrongTokens) due(id directory.ScimClientID, minute int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.open(id, minute)
+}
+
 func (w *wrongTokens) first(id directory.ScimClientID, minute int64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.of == nil || w.minute != minute {
-		w.minute, w.of = minute, map[directory.ScimClientID]bool{}
-	}
-	if w.of[id] || len(w.of) >= mostWrong {
+	if !w.open(id, minute) {
 		return false
 	}
 	w.of[id] = true
 	return true
 }
 
+func (w *wrongTokens) open(id directory.ScimClientID, minute int64) bool {
+	if w.of == nil || w.minute != minute {
+		w.minute, w.of = minute, map[directory.ScimClientID]bool{}
+	}
+	return !w.of[id] && len(w.of) < mostWrong
+}
+
 // WrongToken notes that somebody came to a client's address without a token that opens it:
 // an admin who has mistyped one sees no other trace. A process writes it once a minute for
-// a client, and for mostWrong clients at most.
+// a client that is there, and for mostWrong clients at most: those that strangers make up are
+// not counted, so that they hide none.
 func (s *Clients) WrongToken(ctx context.Context, id directory.ScimClientID) {
-	if !s.wrong.first(id, s.now().Unix()/60) {
+	minute := s.now().Unix() / 60
+	if !s.wrong.due(id, minute) {
 		return
 	}
-	if err := s.records.NoteWrongToken(ctx, id); err != nil {
+	_, err := s.records.ScimClient(ctx, id)
+	if errors.Is(err, directory.ErrNotFound) {
+		return
+	}
+	if err == nil && s.wrong.first(id, minute) {
+		err = s.records.NoteWrongToken(ctx, id)
+	}
+	if err != nil {
 		s.log.Warn("a wrong token was not noted", "scimClientId", id, "error", err)
 	}
 }

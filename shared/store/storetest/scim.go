@@ -56,12 +56,18 @@ func (s *suite) found(externalID string, want directory.UserID, pushed int) {
 // has demands whom the client has pushed with an address beside their own.
 func (s *suite) has(address string, want ...directory.UserID) {
 	s.Helper()
-	got, err := s.Documents.ByAddress(s.Context(), okta, address)
+	got, more, err := s.Documents.ByAddress(s.Context(), okta, address, len(want))
 	s.must(err)
 	slices.Sort(got)
 	slices.Sort(want)
-	if !slices.Equal(got, want) {
+	if !slices.Equal(got, want) || more {
 		s.Errorf("%.20q leads to %v, want %v", address, got, want)
+	}
+	if len(want) < 2 {
+		return
+	}
+	if got, more, err = s.Documents.ByAddress(s.Context(), okta, address, 1); err != nil || len(got) != 1 || !more {
+		s.Errorf("of %.20q the first is %v, more: %t, %v", address, got, more, err)
 	}
 }
 
