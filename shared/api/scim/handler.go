@@ -760,14 +760,14 @@ func (c *call) walk(ctx context.Context, kind string, q *question, some reading,
 	p := page{of: kind}
 	if q.filter == nil {
 		n, err := total()
-		if p.total = n; err != nil || q.count == 0 || !q.byCursor && q.start > n {
+		if p.total = n; err != nil || q.count == 0 {
 			return nil, p, err
 		}
 	}
 	cursor := ""
 	if q.count > 0 { // else nothing is asked for but how many there are
 		var err error
-		if cursor, err = c.placeOf(ctx, kind, q, some); err != nil {
+		if cursor, err = c.placeOf(ctx, kind, q, p.total, some); err != nil {
 			return nil, p, err
 		}
 	}
@@ -858,8 +858,10 @@ const (
 )
 
 // placeOf is where a question's page begins; how many of what it finds are before it is in
-// the question: where it begins behind them all, that is all.
-func (c *call) placeOf(ctx context.Context, kind string, q *question, some reading) (cursor string, err error) {
+// the question: where it begins behind them all, that is all. total is how many there are
+// without a filter: a page that another one has led to is read all the same, since whoever
+// has come or gone before it moves no place.
+func (c *call) placeOf(ctx context.Context, kind string, q *question, total int, some reading) (cursor string, err error) {
 	if q.byCursor {
 		return c.openCursor(kind, q)
 	}
@@ -871,6 +873,9 @@ func (c *call) placeOf(ctx context.Context, kind string, q *question, some readi
 		return "", err
 	}
 	at = max(1, at)
+	if q.filter == nil && at < q.start && q.start > total {
+		return beyond, nil
+	}
 	if q.filter == nil && q.start-at > maxSkipped {
 		return "", badRequest(typeTooMany, "No page of this listing was asked for that ends before %d. Page from the start, or by cursor.", q.start)
 	}

@@ -387,6 +387,23 @@ func TestTotalBeyondTheBound(t *testing.T) {
 	}
 }
 
+// Whoever pages is led on by their pages also where those who were before them have gone, so
+// that there are fewer than the page's number.
+func TestPagingWhileUsersGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	for i := range 12 {
+		w.make(fmt.Sprintf("u%d@x.example", i))
+	}
+	_, first := results(w.want(200, "GET", "/Users?count=8", nil))
+	for _, o := range first {
+		w.want(204, "DELETE", "/Users/"+o.text("id"), nil)
+	}
+	if total, rest := results(w.want(200, "GET", "/Users?count=8&startIndex=9", nil)); total != "4" || len(rest) != 4 {
+		t.Errorf("%d of %s", len(rest), total)
+	}
+}
+
 // Whoever pages while users come and go sees everybody who stays, once.
 func TestPagingWhileUsersChange(t *testing.T) {
 	t.Parallel()
