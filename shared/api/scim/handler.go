@@ -503,7 +503,10 @@ func (c *call) resource(t *resourceType, of resources, id string, single bool, q
 		if err != nil {
 			return answer{}, err
 		}
-		r, err := of.patch(ctx, id, withoutID(ops, id), c.ifMatch)
+		if ops, err = t.ofItself(withoutID(ops, id), &c.notes); err != nil {
+			return answer{}, err
+		}
+		r, err := of.patch(ctx, id, ops, c.ifMatch)
 		if g, is := r.(*pushedGroup); err == nil && is && g.Group.Members > maxAnswered && !query.Has("attributes") && !query.Has("excludedAttributes") {
 			return answer{status: http.StatusNoContent, etag: r.tag()}, nil
 		}

@@ -79,6 +79,19 @@ func withoutID(ops []operation, id string) []operation {
 	return kept
 }
 
+// ofItself takes a path that names the resource itself, by the URN of its schema, for none.
+func (t *resourceType) ofItself(ops []operation, n *notes) ([]operation, error) {
+	for i := range ops {
+		if s, rest := t.schemaAt(strings.TrimSpace(ops[i].path)); s == t.core && rest == "" {
+			if err := n.bend(typeInvalidPath, "the path %s names the resource itself and was ignored", s.urn); err != nil {
+				return nil, err
+			}
+			ops[i].path = ""
+		}
+	}
+	return ops, nil
+}
+
 // step is what one operation does at one place; an operation without a path has several.
 type step struct {
 	op string
@@ -108,12 +121,6 @@ type stepReader struct {
 }
 
 func (r *stepReader) operation(op operation) error {
-	if sc, rest := r.schemaAt(strings.TrimSpace(op.path)); sc == r.core && rest == "" {
-		if err := r.n.bend(typeInvalidPath, "the path %s names the resource itself and was ignored", sc.urn); err != nil {
-			return err
-		}
-		op.path = ""
-	}
 	if op.path != "" {
 		if !wellFormed(op.path) {
 			return badRequest(typeInvalidPath, "The path %q is none. Send one such as emails[type eq \"work\"].value.", shortened(op.path))
