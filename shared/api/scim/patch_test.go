@@ -81,6 +81,9 @@ func patched(t testing.TB, ops string, strict bool) (*object, *notes, error) {
 	if err != nil {
 		return nil, n, err
 	}
+	if list, err = users.ofItself(list, n); err != nil {
+		return nil, n, err
+	}
 	doc := document(t, base)
 	steps, err := users.steps(list, n)
 	if err == nil {
