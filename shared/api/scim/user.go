@@ -142,18 +142,6 @@ func (c *call) replaced(now *people.PushedUser, doc *object) (people.UserPush, e
 	return p, nil
 }
 
-// deactivates reports whether the last that a PATCH says of active is false. Of somebody
-// who has not started yet that is shown anyway, so that it is no difference.
-func deactivates(steps []step) bool {
-	for _, s := range slices.Backward(steps) {
-		if s.whole == nil && s.attr.name == "active" {
-			v, err := (&notes{}).value("active", s.attr, s.value)
-			return err == nil && s.op != "remove" && v == false
-		}
-	}
-	return false
-}
-
 // keepAddress puts the user's own e-mail address back into a document that an edit has left
 // without it. A user needs one, and what only moves up because the first one is gone, a
 // private address or the user name, was never said to be it: Bindery would give the account
@@ -333,12 +321,9 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 		meant := texts(c.mapping, after)
 		p.Edit = differences(c.textsOf(now, before), meant)
 		if meant["state"] != "" && now.User.State == directory.StateStaged && slices.ContainsFunc(steps, func(s step) bool { return s.whole == nil && s.attr.name == "active" }) {
-			p.Edit["state"] = meant["state"] // which is shown as not active, and yet is to begin one day
+			p.Edit["state"] = meant["state"] // which is shown as not active already; else whoever starts the day's newcomers would start this one
 		}
 		again(p.Edit, meant, now)
-		if now.User.State == directory.StateStaged && deactivates(steps) {
-			p.Edit["state"] = string(directory.StateSuspended) // else whoever starts the day's newcomers would start this one
-		}
 		c.tried.user = p
 		if equal(before, after) {
 			p.Body, p.Addresses = now.Document.Body, now.Document.Addresses // nothing was asked: what others have set is not the client's by that
