@@ -242,29 +242,34 @@ func checkPage(v *visit) (answer, error) {
 // tokenDays are how long a token may live, the first by default.
 var tokenDays = []string{"365", "90", "180", "730"}
 
-// tokenPage says what making a token comes to.
-func tokenPage(v *visit) (answer, error) {
+// tokensOfSource are the source that the address names, and its tokens, oldest first.
+func (v *visit) tokensOfSource() (c scimClient, tokens []directory.ScimToken, err error) {
 	clients := ask[scimClient](v, apiPath("scim-clients", v.id()))
 	listed := ask[page[directory.ScimToken]](v, apiPath("scim-clients", v.id(), "tokens"))
-	c, err := clients.get()
-	if err != nil {
-		return nil, err
+	if c, err = clients.get(); err != nil {
+		return c, nil, err
 	}
-	tokens, err := listed.get()
+	list, err := listed.get()
+	return c, list.Items, err
+}
+
+// tokenPage says what making a token comes to.
+func tokenPage(v *visit) (answer, error) {
+	c, tokens, err := v.tokensOfSource()
 	if err != nil {
 		return nil, err
 	}
 	at := here("sources", v.id())
 	form := v.signInFirst(at + "/token")
 	if v.s.fresh(v.now()) {
-		form = h.Form(h.Class("stack"), h.Method("post"), h.Action(at+"/token"), h.Data("busy", ""), hidden("after", newestToken(tokens.Items)),
+		form = h.Form(h.Class("stack"), h.Method("post"), h.Action(at+"/token"), h.Data("busy", ""), hidden("after", newestToken(tokens)),
 			h.Label(v.say(textTokenLives), h.Select(h.Name("days"), g.Group(g.Map(tokenDays, func(n string) g.Node {
 				days, _ := strconv.Atoi(n)
 				return h.Option(h.Value(n), v.count(textDays, days))
 			})))),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textMakeToken)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
-	page := v.ofSource(&c, "", h.P(h.Class("lead"), v.say(textTokenLead)), g.If(len(tokens.Items) > 0, h.P(v.say(textTokenRotate))), form, v.asCall(http.MethodPost, apiPath("scim-clients", v.id(), "tokens")))
+	page := v.ofSource(&c, "", h.P(h.Class("lead"), v.say(textTokenLead)), g.If(len(tokens) > 0, h.P(v.say(textTokenRotate))), form, v.asCall(http.MethodPost, apiPath("scim-clients", v.id(), "tokens")))
 	page.title = v.lang.say(textOfConnection, c.Name, v.lang.say(textIssueToken))
 	return page, nil
 }
@@ -282,17 +287,11 @@ func newestToken(list []directory.ScimToken) string {
 // no log. The form names the newest token that was there: sent a second time, as by loading
 // the page again, it makes none.
 func issueToken(v *visit) (answer, error) {
-	clients := ask[scimClient](v, apiPath("scim-clients", v.id()))
-	listed := ask[page[directory.ScimToken]](v, apiPath("scim-clients", v.id(), "tokens"))
-	c, err := clients.get()
+	c, tokens, err := v.tokensOfSource()
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := listed.get()
-	if err != nil {
-		return nil, err
-	}
-	if v.r.PostForm.Get("after") != newestToken(tokens.Items) {
+	if v.r.PostForm.Get("after") != newestToken(tokens) {
 		return v.refusal(http.StatusConflict, textTokenMadeSince), nil
 	}
 	days, _ := strconv.Atoi(asked(v.r.PostForm.Get("days"), tokenDays...))
@@ -320,17 +319,12 @@ func revokePage(v *visit) (answer, error) { return v.revokeView(false) }
 // tokenAsked reads a client and the token that the address names, and says whether it is
 // the last one alive.
 func (v *visit) tokenAsked() (c scimClient, token directory.ScimToken, last bool, err error) {
-	clients := ask[scimClient](v, apiPath("scim-clients", v.id()))
-	listed := ask[page[directory.ScimToken]](v, apiPath("scim-clients", v.id(), "tokens"))
-	if c, err = clients.get(); err != nil {
-		return c, token, false, err
-	}
-	tokens, err := listed.get()
+	c, tokens, err := v.tokensOfSource()
 	if err != nil {
 		return c, token, false, err
 	}
 	others := 0
-	for _, t := range tokens.Items {
+	for _, t := range tokens {
 		if string(t.ID) == v.r.PathValue("token") {
 			token = t
 		} else if t.Alive(v.now()) {

@@ -462,8 +462,16 @@ const (
 // List lists the users whom a client sees and whom keep accepts, from a cursor on, in a
 // stable order. A page may hold fewer than limit and still have a next.
 func (s *Pushes) List(ctx context.Context, c *directory.ScimClient, cursor string, limit int, keep func(*PushedUser) (bool, error)) (list []PushedUser, next string, err error) {
+	return accepted(cursor, limit, keep, func(u *PushedUser) string { return string(u.User.ID) }, func(cursor string, limit int) ([]PushedUser, string, error) {
+		return s.page(ctx, c, cursor, limit)
+	})
+}
+
+// accepted reads pages from a cursor on until limit users or groups are found that keep
+// accepts, or maxLooked pages were looked at.
+func accepted[T any](cursor string, limit int, keep func(*T) (bool, error), id func(*T) string, read func(cursor string, limit int) ([]T, string, error)) (list []T, next string, err error) {
 	for n := range maxLooked {
-		page, behind, err := s.page(ctx, c, cursor, pageSize(n, limit))
+		page, behind, err := read(cursor, pageSize(n, limit))
 		if err != nil {
 			return nil, "", err
 		}
@@ -476,7 +484,7 @@ func (s *Pushes) List(ctx context.Context, c *directory.ScimClient, cursor strin
 				continue
 			}
 			if list = append(list, page[i]); len(list) == limit && (i < len(page)-1 || behind != "") {
-				return list, store.CursorBehind(string(page[i].User.ID)), nil
+				return list, store.CursorBehind(id(&page[i])), nil
 			}
 		}
 		if cursor = behind; cursor == "" || len(list) >= limit {

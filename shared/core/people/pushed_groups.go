@@ -337,28 +337,9 @@ func (s *Pushes) GroupsOf(ctx context.Context, id directory.UserID) ([]directory
 
 // ListGroups lists the groups that a client sees and that keep accepts, as List does.
 func (s *Pushes) ListGroups(ctx context.Context, c *directory.ScimClient, cursor string, limit int, keep func(*PushedGroup) (bool, error)) (list []PushedGroup, next string, err error) {
-	for n := range maxLooked {
-		page, behind, err := s.groupPage(ctx, c, cursor, pageSize(n, limit))
-		if err != nil {
-			return nil, "", err
-		}
-		for i := range page {
-			ok, err := keep(&page[i])
-			if err != nil {
-				return nil, "", err
-			}
-			if !ok {
-				continue
-			}
-			if list = append(list, page[i]); len(list) == limit && (i < len(page)-1 || behind != "") {
-				return list, store.CursorBehind(string(page[i].Group.ID)), nil
-			}
-		}
-		if cursor = behind; cursor == "" || len(list) >= limit {
-			break
-		}
-	}
-	return list, cursor, nil
+	return accepted(cursor, limit, keep, func(g *PushedGroup) string { return string(g.Group.ID) }, func(cursor string, limit int) ([]PushedGroup, string, error) {
+		return s.groupPage(ctx, c, cursor, limit)
+	})
 }
 
 func (s *Pushes) groupPage(ctx context.Context, c *directory.ScimClient, cursor string, limit int) ([]PushedGroup, string, error) {
