@@ -84,7 +84,7 @@ func ofType(list []*object, t string) *object {
 
 func primary(list []*object) *object {
 	for _, o := range list {
-		if o.get("primary") == true {
+		if isPrimary(o) {
 			return o
 		}
 	}

@@ -177,7 +177,7 @@ func (c *call) keepAddress(now *people.PushedUser, before, after *object, keywor
 	if primary(elements(list)) == nil {
 		own.set("primary", true)
 	}
-	if own.get("primary") == true {
+	if isPrimary(own) {
 		list = clone(list).([]any)
 		onePrimary(list, list[0].(*object))
 	}
@@ -208,7 +208,7 @@ func successor(was, before, after *object) bool {
 // one: of a kind of its own it is one beside it.
 func meansOwn(was, is *object) bool {
 	t := is.text("type")
-	return is.get("primary") == true || t == "" || strings.EqualFold(t, "work") || was != nil && strings.EqualFold(t, was.text("type"))
+	return isPrimary(is) || t == "" || strings.EqualFold(t, "work") || was != nil && strings.EqualFold(t, was.text("type"))
 }
 
 func sameAddress(o, p *object) bool {
@@ -216,7 +216,7 @@ func sameAddress(o, p *object) bool {
 }
 
 func sameKind(o, p *object) bool {
-	return strings.EqualFold(o.text("type"), p.text("type")) && (o.get("primary") == true) == (p.get("primary") == true)
+	return strings.EqualFold(o.text("type"), p.text("type")) && isPrimary(o) == isPrimary(p)
 }
 
 // textsOf are what the mapping reads of a document that shows a user, but for what it would
