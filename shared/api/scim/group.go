@@ -258,6 +258,9 @@ func (c groupCall) changed(ctx context.Context, r people.GroupResult, edit membe
 		if g.PushedGroup, err = c.Pushes.GetGroup(ctx, &c.client, id); err != nil {
 			return nil, c.cutOff(ctx, err)
 		}
+		if n := r.Group.Members; n > 0 && g.Group.Members == 0 { // it may have been meant
+			c.notes.tell("all %d members were taken out", n)
+		}
 	}
 	// All is done that the client asked for: that this could not be noted is nothing to it.
 	if err := c.Pushes.FinishGroup(ctx, &c.client, &g.PushedGroup); err != nil {
@@ -345,9 +348,7 @@ func (c groupCall) replace(ctx context.Context, id string, body *object, fits fi
 	if err != nil {
 		return nil, err
 	}
-	now, err := c.changed(ctx, r, edit)
-	c.tellEmptied(&r.Group, now, err)
-	return now, err
+	return c.changed(ctx, r, edit)
 }
 
 func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits fits) (resource, error) {
@@ -405,17 +406,7 @@ func (c groupCall) patch(ctx context.Context, id string, ops []operation, fits f
 	if err != nil {
 		return nil, err
 	}
-	now, err := c.changed(ctx, r, edit)
-	c.tellEmptied(&r.Group, now, err)
-	return now, err
-}
-
-// tellEmptied tells that nobody is in a group any more who was, by whatever operation: it may
-// have been meant.
-func (c groupCall) tellEmptied(before *directory.Group, now resource, err error) {
-	if g, is := now.(*pushedGroup); err == nil && is && before.Members > 0 && g.Group.Members == 0 {
-		c.notes.tell("all %d members were taken out", before.Members)
-	}
+	return c.changed(ctx, r, edit)
 }
 
 // memberStep is a step of a PATCH at the members. Whoever is replaced by a filter leaves, and
