@@ -264,7 +264,7 @@ func (c groupCall) changed(ctx context.Context, r people.GroupResult, edit membe
 	}
 	// All is done that the client asked for: that this could not be noted is nothing to it.
 	if err := c.Pushes.FinishGroup(ctx, &c.client, &g.PushedGroup); err != nil {
-		c.Log.WarnContext(ctx, "it was not noted that a group has all members that it was made with", "groupId", id, "error", err)
+		c.Log.WarnContext(ctx, "it was not noted that a group has all members that it was made with", "groupId", id, "error", masked(err.Error()))
 	}
 	return g, nil
 }
