@@ -91,6 +91,54 @@ func TestOwnAddressStays(t *testing.T) {
 	}
 }
 
+// A PATCH that replaces the list itself, one address for the only one, gives the user that
+// one and shows that one alone, whatever the two were said to be (RFC 7644, 3.5.2.3). With
+// another beside it, by a PUT, or by adding and removing, a private one does not move up.
+func TestOneAddressForTheOnlyOne(t *testing.T) {
+	t.Parallel()
+	const own, second, fresh = "ann@x.example", "ann@home.example", "new@home.example"
+	kinds := []string{"", `,"type":"work"`, `,"type":"home"`, `,"type":"other"`}
+	primaries := []string{"", `,"primary":true`, `,"primary":false`}
+	for _, strict := range []bool{false, true} {
+		for _, had := range kinds {
+			for _, wasPrimary := range primaries {
+				w := newWorld(t, provision.ClientEdit{Strict: ptr(strict)})
+				for _, kind := range kinds {
+					for _, primary := range primaries {
+						was, is := `{"value":"`+own+`"`+had+wasPrimary+`}`, `[{"value":"`+fresh+`"`+kind+primary+`}]`
+						for _, op := range []string{`{"op":"replace","path":"emails","value":` + is + `}`, `{"op":"replace","value":{"emails":` + is + `}}`} {
+							id := w.want(201, "POST", "/Users", `{"schemas":["`+schemaUser+`"],"userName":"ann","emails":[`+was+`]}`).body.text("id")
+							r := w.want(200, "PATCH", "/Users/"+id, patchOf(op))
+							if u := w.user(id); u.Email != fresh || u.AlternateEmail != "" || len(elements(r.body.get("emails"))) != 1 || strings.Contains(r.Body.String(), own) {
+								t.Errorf("%s by %s: %s, %q, %s", was, is, u.Email, u.AlternateEmail, r.Body)
+							}
+							version := w.user(id).Version
+							if w.want(200, "PUT", "/Users/"+id, r.Body.String()); w.user(id).Version != version {
+								t.Errorf("%s by %s: sent back it made %s", was, is, w.user(id).Email)
+							}
+							w.want(204, "DELETE", "/Users/"+id, nil)
+						}
+					}
+				}
+			}
+		}
+	}
+	w := newWorld(t, provision.ClientEdit{})
+	const private = `{"value":"` + fresh + `","type":"home"}`
+	for _, tt := range []struct{ method, body string }{
+		{"PUT", `{"schemas":["` + schemaUser + `"],"userName":"ann","emails":[` + private + `]}`},
+		{"PATCH", patchOf(`{"op":"remove","path":"emails[type eq \"work\"]"},{"op":"add","path":"emails","value":[` + private + `]}`)},
+		{"PATCH", patchOf(`{"op":"add","path":"emails","value":[` + private + `]}`)},
+		{"PATCH", patchOf(`{"op":"replace","path":"emails","value":[` + private + `,{"value":"` + second + `","type":"other"}]}`)},
+	} {
+		id := w.want(201, "POST", "/Users", `{"schemas":["`+schemaUser+`"],"userName":"ann","emails":[{"value":"`+own+`","type":"work"}]}`).body.text("id")
+		if w.want(200, tt.method, "/Users/"+id, tt.body); w.user(id).Email != own {
+			t.Errorf("%s made %s of it", tt.body, w.user(id).Email)
+		}
+		w.want(204, "DELETE", "/Users/"+id, nil)
+	}
+}
+
 // Who comes back is not given a private address either.
 func TestOwnAddressOfARehire(t *testing.T) {
 	t.Parallel()

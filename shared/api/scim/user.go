@@ -185,6 +185,17 @@ func (c *call) keepAddress(now *people.PushedUser, before, after *object, keywor
 	return after, nil
 }
 
+// oneForOne reports whether a PATCH has replaced the list itself of a user who has one e-mail
+// address by another one, of whatever kind: it is the user's own then (RFC 7644, 3.5.2.3). A
+// PUT says no such thing, since an address may be left out there that is only empty where it
+// comes from.
+func oneForOne(steps []step, before, after *object) bool {
+	was, is := elements(before.get("emails")), elements(after.get("emails"))
+	return len(was) == 1 && len(is) == 1 && is[0].text("value") != "" && slices.ContainsFunc(steps, func(s step) bool {
+		return s.op == "replace" && s.whole == nil && s.attr.name == "emails" && s.sub == nil && s.where == nil
+	})
+}
+
 // successor makes a new address the primary one that is sent as the user's own, where one that
 // was there beside it stands before it, and none is primary: what replaces the own address by
 // a filter may have no type any more. It reports whether there is one.
@@ -311,8 +322,10 @@ func (c userCall) patch(ctx context.Context, id string, ops []operation, fits fi
 		if after.text("userName") == "" {
 			return people.UserPush{}, badRequest(typeMutability, "userName is required and cannot be removed. Send another one instead.")
 		}
-		if after, err = c.keepAddress(now, before, after, typeMutability); err != nil {
-			return people.UserPush{}, err
+		if !oneForOne(steps, before, after) {
+			if after, err = c.keepAddress(now, before, after, typeMutability); err != nil {
+				return people.UserPush{}, err
+			}
 		}
 		p, err := c.pushOf(after)
 		if err != nil {
