@@ -2,10 +2,7 @@ package admin
 
 import (
 	"context"
-	"mime"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"bindery/shared/api/endpoint"
@@ -136,30 +133,9 @@ type linksInput struct {
 }
 
 func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*document, error) {
-	doc, next := &document{ContentType: jsonType, Vary: "Accept"}, ""
-	lines := formOf(in.Accept) == linesType
-	var err error
-	doc.Body, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
-		links, more, err := a.Activity.Links(ctx, in.Chain, in.Next, limit)
-		if err != nil {
-			return 0, nil, err
-		}
-		if next, err = listingOf(ctx).seal(more); err != nil {
-			return 0, nil, err
-		}
-		if lines {
-			return len(links), audit.LinkLines(links), nil
-		}
-		data, err := endpoint.JSON(list[audit.ExportedLink]{Items: orEmpty(links), Next: next})
-		return len(links), data, err
+	return listIn(ctx, a, in.Accept, in.Limit, forms[audit.ExportedLink]{lines: audit.LinkLines}, func(limit int) ([]audit.ExportedLink, string, error) {
+		return a.Activity.Links(ctx, in.Chain, in.Next, limit)
 	})
-	if lines {
-		doc.ContentType = linesType
-		if next != "" {
-			doc.Link = listingOf(ctx).link(next)
-		}
-	}
-	return doc, err
 }
 
 // ActivityFilter says which entries are wanted.
@@ -202,14 +178,6 @@ func timeParameter(name, text string) (time.Time, error) {
 	return time.Time{}, r
 }
 
-// document is an answer in a form that the caller chose.
-type document struct {
-	ContentType string `header:"Content-Type"`
-	Link        string `header:"Link"`
-	Vary        string `header:"Vary"`
-	Body        []byte
-}
-
 type activityInput struct {
 	ActivityFilter
 	Paging
@@ -221,67 +189,7 @@ func (a *API) listActivity(ctx context.Context, _ Caller, in *activityInput) (*d
 	if err != nil {
 		return nil, err
 	}
-	doc, next := &document{ContentType: formOf(in.Accept), Vary: "Accept"}, ""
-	doc.Body, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
-		entries, more, err := a.Activity.List(ctx, q, in.Next, limit)
-		if err != nil {
-			return 0, nil, err
-		}
-		if next, err = listingOf(ctx).seal(more); err != nil {
-			return 0, nil, err
-		}
-		switch doc.ContentType {
-		case csvType:
-			return len(entries), audit.CSV(entries), nil
-		case linesType:
-			return len(entries), audit.Lines(entries), nil
-		}
-		data, err := endpoint.JSON(list[audit.Entry]{Items: orEmpty(entries), Next: next})
-		return len(entries), data, err
+	return listIn(ctx, a, in.Accept, in.Limit, forms[audit.Entry]{audit.CSV, audit.Lines}, func(limit int) ([]audit.Entry, string, error) {
+		return a.Activity.List(ctx, q, in.Next, limit)
 	})
-	if next != "" && doc.ContentType != jsonType {
-		doc.Link = listingOf(ctx).link(next)
-	}
-	return doc, err
-}
-
-// The forms of a list.
-const (
-	jsonType  = "application/json"
-	csvType   = "text/csv; charset=utf-8; header=present"
-	linesType = "application/x-ndjson"
-	plainType = "text/plain; charset=utf-8"
-)
-
-// formOf picks the form of an answer: the one with the highest quality that
-// the caller accepts, JSON when nothing says otherwise.
-func formOf(accept string) string {
-	best, quality := jsonType, 0.0
-	for part := range strings.SplitSeq(accept, ",") {
-		media, params, err := mime.ParseMediaType(strings.TrimSpace(part))
-		if err != nil {
-			continue
-		}
-		q := 1.0
-		if text, given := params["q"]; given {
-			if q, err = strconv.ParseFloat(text, 64); err != nil {
-				continue
-			}
-		}
-		var form string
-		switch media {
-		case "text/csv":
-			form = csvType
-		case "application/x-ndjson", "application/jsonl", "application/x-jsonlines":
-			form = linesType
-		case "application/json", "application/*", "*/*":
-			form = jsonType
-		default:
-			continue
-		}
-		if q > quality {
-			best, quality = form, q
-		}
-	}
-	return best
 }
