@@ -150,7 +150,7 @@ func (a *API) listGroups(ctx context.Context, _ Caller, in *struct {
 	IDs     []directory.GroupID `query:"id" doc:"These groups, deleted ones as well; with no other filter. Those that are not there are left out."`
 }) (*listOutput[directory.Group], error) {
 	if len(in.IDs) > 0 {
-		return named(ctx, a, in.IDs, in.Paging, in.Name+in.Source+in.Text == "" && !in.Deleted, a.Groups.ByID)
+		return listOf(ctx, a, in.Limit, named(ctx, in.IDs, in.Next, in.Name+in.Source+in.Text == "" && !in.Deleted, a.Groups.ByID))
 	}
 	f := people.GroupFilter{Name: in.Name, Source: directory.Source(in.Source), Text: in.Text, Deleted: in.Deleted}
 	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.Group, string, error) {

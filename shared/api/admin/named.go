@@ -7,19 +7,19 @@ import (
 	"bindery/shared/directory"
 )
 
-// named are the elements of a list of IDs: whoever shows a page of bindings, changes or
-// problems has the names of all its users by one call.
-func named[ID ~string, T any](ctx context.Context, a *API, ids []ID, p Paging, alone bool, read func(ctx context.Context, ids []ID) ([]T, error)) (*listOutput[T], error) {
-	if !alone {
-		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFilter, "Whoever names IDs names no other filter.", "Leave out id, or the others.")
-		r.Fields = []directory.FieldError{{Field: "id", Detail: "goes with no other filter"}}
-		return nil, r
-	}
-	return listOf(ctx, a, p.Limit, func(limit int) ([]T, string, error) {
+// named reads the elements of a list of IDs: whoever shows a page of bindings, changes or
+// problems has the names of all its users by one call. place is where the page begins.
+func named[ID ~string, T any](ctx context.Context, ids []ID, place string, alone bool, read func(ctx context.Context, ids []ID) ([]T, error)) func(limit int) ([]T, string, error) {
+	return func(limit int) ([]T, string, error) {
+		if !alone {
+			r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFilter, "Whoever names IDs names no other filter.", "Leave out id, or the others.")
+			r.Fields = []directory.FieldError{{Field: "id", Detail: "goes with no other filter"}}
+			return nil, "", r
+		}
 		from := 0
-		if p.Next != "" {
+		if place != "" {
 			var err error
-			if from, err = strconv.Atoi(p.Next); err != nil || from < 0 || from > len(ids) {
+			if from, err = strconv.Atoi(place); err != nil || from < 0 || from > len(ids) {
 				return nil, "", directory.Refuse(directory.ErrInvalid, directory.CodeInvalidCursor, "The parameter next is not one that a page of this list gave.", "Begin again without it.")
 			}
 		}
@@ -29,5 +29,5 @@ func named[ID ~string, T any](ctx context.Context, a *API, ids []ID, p Paging, a
 		}
 		items, err := read(ctx, ids[from:end])
 		return items, next, err
-	})
+	}
 }

@@ -161,6 +161,7 @@ func TestLargePages(t *testing.T) {
 		{"/v1/runs/run_1/changes", "text/plain"},
 		{"/v1/activity", ""},
 		{"/v1/activity", "text/csv"},
+		{"/v1/users", "text/csv"},
 		{"/v1/activity", "application/x-ndjson"},
 		{"/v1/activity/links?chain=acts", ""},
 		{"/v1/activity/links?chain=acts", "application/x-ndjson"},

@@ -91,7 +91,9 @@ func (a *API) users() {
 	register(a, operation{id: "createUser", method: http.MethodPost, path: "/v1/users", scope: ScopeWrite, sources: true, status: 201,
 		summary: "Create a user", body: create, core: []string{allMembers}}, a.createUser)
 	register(a, operation{id: "listUsers", method: http.MethodGet, path: "/v1/users", scope: ScopeRead, sources: true,
-		summary: "List users: the living ones, or the deleted ones that can be restored"}, a.listUsers)
+		summary: "List users: the living ones, or the deleted ones that can be restored; JSON, CSV (text/csv) or JSON lines (application/x-ndjson) by Accept",
+		more:    "The columns of CSV are the attributes by their names. Custom attributes, of which each user may have others, are one column with a JSON object.",
+		also:    answers{200: schema[list[directory.User]](a)}}, a.listUsers)
 	register(a, operation{id: "countUsers", method: http.MethodGet, path: "/v1/users:count", scope: ScopeRead, sources: true,
 		summary: "Say how many users there are, deleted ones left out"}, a.countUsers)
 	register(a, operation{id: "getUser", method: http.MethodGet, path: "/v1/users/{id}", scope: ScopeRead, sources: true,
@@ -125,22 +127,25 @@ func (a *API) createUser(ctx context.Context, by Caller, in *raw) (*createdUser,
 }
 
 func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
-	Paging
+	From
+	Limit   int                `query:"limit" minimum:"1" maximum:"2500" default:"100" doc:"How many items at most; more than in other lists, for exports"`
 	Email   string             `query:"email" maxLength:"320" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"The whole address"`
 	State   string             `query:"state" enum:"staged,active,suspended"`
 	Source  string             `query:"source" enum:"manual,scim,ad,m365"`
 	Text    string             `query:"text" maxLength:"200" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"A part of a name, an address or an ID"`
 	Deleted bool               `query:"deleted" doc:"Deleted users that can be restored, and no others"`
 	IDs     []directory.UserID `query:"id" doc:"These users, deleted ones as well; with no other filter. Those that are not there are left out."`
-}) (*listOutput[directory.User], error) {
-	if len(in.IDs) > 0 {
-		return named(ctx, a, in.IDs, in.Paging, in.Email+in.State+in.Source+in.Text == "" && !in.Deleted, a.Users.ByID)
-	}
+	Accept  string             `header:"Accept" maxLength:"1000" doc:"text/csv or application/x-ndjson for another form than JSON; the next page is then in the header Link"`
+}) (*document, error) {
 	f := people.Filter{Email: in.Email, State: directory.UserState(in.State), Source: directory.Source(in.Source), Text: in.Text, Deleted: in.Deleted}
-	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.User, string, error) {
+	read := func(limit int) ([]directory.User, string, error) {
 		p, err := a.Users.List(ctx, f, in.Next, limit)
 		return p.Users, p.Next, err
-	})
+	}
+	if len(in.IDs) > 0 {
+		read = named(ctx, in.IDs, in.Next, f == people.Filter{}, a.Users.ByID)
+	}
+	return listIn(ctx, a, in.Accept, in.Limit, forms[directory.User]{usersCSV, usersLines}, read)
 }
 
 // UserCount is how many users there are.

@@ -84,7 +84,7 @@ func WriteCSV(w *csv.Writer, changes []directory.Change) error {
 		}
 		for _, l := range lines {
 			for i := range l {
-				l[i] = inert(l[i])
+				l[i] = Inert(l[i])
 			}
 			if err := w.Write(l); err != nil {
 				return err
@@ -96,9 +96,9 @@ func WriteCSV(w *csv.Writer, changes []directory.Change) error {
 
 func join(a, b string) string { return strings.TrimSpace(a + " " + b) }
 
-// inert keeps a spreadsheet from taking a cell for a formula: a user's data may
+// Inert keeps a spreadsheet from taking a cell for a formula: a user's data may
 // be written by anybody. A number with a sign stays as it is.
-func inert(s string) string {
+func Inert(s string) string {
 	if s == "" || !strings.ContainsRune("=+-@\t\r\n|%", rune(s[0])) {
 		return s
 	}
