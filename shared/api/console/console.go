@@ -232,6 +232,8 @@ var routes = []route{
 	{method: "GET", path: "/console/runs/{id}/changes.csv", scope: scopeRead, full: true, do: changesCSV},
 
 	{method: "GET", path: "/console/users", scope: scopeRead, do: usersPage},
+	{method: "GET", path: "/console/users.csv", scope: scopeRead, full: true, do: usersFile(asCSV)},
+	{method: "GET", path: "/console/users.jsonl", scope: scopeRead, full: true, do: usersFile(asLines)},
 	{method: "GET", path: "/console/users/load", scope: scopeWrite, do: loadPage},
 	{method: "POST", path: "/console/users/load", scope: scopeWrite, file: true, do: load},
 	{method: "GET", path: "/console/users/many", scope: scopeWrite, do: manyPage},
@@ -291,8 +293,8 @@ var routes = []route{
 	{method: "POST", path: "/console/sources/{id}/delete", scope: scopeAdmin, fresh: true, do: deleteSource},
 
 	{method: "GET", path: "/console/activity", scope: scopeRead, full: true, do: activityPage},
-	{method: "GET", path: "/console/activity.csv", scope: scopeRead, full: true, do: activityFile("text/csv", "activity.csv")},
-	{method: "GET", path: "/console/activity.jsonl", scope: scopeRead, full: true, do: activityFile("application/x-ndjson", "activity.jsonl")},
+	{method: "GET", path: "/console/activity.csv", scope: scopeRead, full: true, do: activityFile(asCSV)},
+	{method: "GET", path: "/console/activity.jsonl", scope: scopeRead, full: true, do: activityFile(asLines)},
 	{method: "POST", path: "/console/activity/verify", scope: scopeWrite, do: verify},
 }
 

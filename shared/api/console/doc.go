@@ -27,6 +27,7 @@
 //	effects.go    what the effects of changes are called, and how grave they are
 //	chart.go      columns by day, with the same as a table
 //	worddiff.go   what changed in a long text, word by word
+//	page_export.go lists as files: CSV and JSON lines, in parts where one file does not take all
 //	page_*.go     the pages; page_source*.go those of a client that pushes by SCIM
 //	assets/       one sheet of style, one script, a sign; embedded, served by their hash
 //
@@ -49,6 +50,13 @@
 // again by itself asks with If-None-Match: of a run that costs one call of /v1, and has no
 // body on either way while nothing has changed. Where something on a page may be shown once,
 // as a token, a part of it alone looks again, by a page of its own that has that part.
+//
+// # Files
+//
+// A list that /v1 writes as CSV or JSON lines is handed on as a file, if it has at most 4 MB
+// and, of users, 10,000: four calls. A longer one is a page of its first part, which tells how
+// much that is and leads to its file and to the page of the next. The parts meet without a gap
+// or an overlap, or else there is no file and the page says why (exported).
 //
 // # Signing in
 //

@@ -770,15 +770,6 @@ func (v *visit) value(x directory.Value) g.Node {
 	return data(x.String())
 }
 
-// changesCSV hands on the changes as the API writes them.
-func changesCSV(v *visit) (answer, error) {
-	filter, err := v.runFilter()
-	if err != nil {
-		return nil, err
-	}
-	return v.exported(filter.of(v.id(), "changes", "limit", "500"), "text/csv", "changes.csv")
-}
-
 func cancelRun(v *visit) (answer, error) {
 	if _, err := v.call(v.ctx, http.MethodPost, apiPath("runs", v.id(), "cancel"), nil, nil); err != nil {
 		return nil, err

@@ -194,10 +194,10 @@ func number0(s string) int {
 	return n
 }
 
-// userList is a page of users. Who may write chooses of them, and the choice survives the
-// pages: it goes along in the address.
+// userList is a page of users. Of them one chooses, to do something about them or to export
+// them, and the choice survives the pages: it goes along in the address.
 func (v *visit) userList(f userFilter, list page[directory.User], chosen picked, from int, rows g.Node) g.Node {
-	choosing := v.s.has(scopeWrite) && f.deleted == ""
+	choosing := f.deleted == ""
 	name, userName, email, status, source, updated := column{head: textName}, column{head: textUserName}, column{head: textEmail}, column{head: textStatus}, column{head: textSource}, column{head: textUpdated}
 	columns := []column{name, userName, email, status, source, updated}
 	choose := column{head: textChoose}
@@ -225,10 +225,17 @@ func (v *visit) userList(f userFilter, list page[directory.User], chosen picked,
 		now := v.r.URL.Query().Get("next")
 		return h.Div(rows, table, g.If(now != "" || list.Next != "", h.Nav(h.Class("pager"), v.label(textPages),
 			g.If(now != "", link(v.with("next", "", "from", ""), h.Class("button"), v.say(textFirstPage))),
-			g.If(list.Next != "", link(v.with("next", list.Next, "from", itoa(on)), h.Class("button"), v.say(textNextPage))))))
+			g.If(list.Next != "", link(v.with("next", list.Next, "from", itoa(on)), h.Class("button"), v.say(textNextPage))))),
+			h.P(h.Class("row"), link(query("/console/users.csv", f.pairs()...), h.Class("button quiet"), v.say(textCSV)), link(query("/console/users.jsonl", f.pairs()...), h.Class("button quiet"), v.say(textJSONLines))))
 	}
 	do := func(act manyAct) g.Node {
+		if !v.s.has(scopeWrite) {
+			return h.Button(h.Type("button"), h.Disabled(), v.say(act.dots))
+		}
 		return h.Button(h.Type("submit"), h.FormAction("/console/users/many"), h.Name("do"), h.Value(act.name), v.say(act.dots))
+	}
+	keep := func(to string, form text) g.Node {
+		return h.Button(h.Type("submit"), h.Class("quiet"), h.FormAction(to), v.say(form))
 	}
 	whole := textAllOfThem
 	if f.any() {
@@ -240,7 +247,7 @@ func (v *visit) userList(f userFilter, list page[directory.User], chosen picked,
 			h.Span(h.Class("chosen"), h.Span(h.Data("count", ""), h.Data("elsewhere", itoa(len(elsewhere))), g.If(len(chosen) > 0, v.count(countChosen, len(chosen)))),
 				g.If(len(chosen) > 0, g.Group([]g.Node{g.Text(" "), link(v.with("s", ""), h.Data("clear", ""), v.say(textClear))}))),
 			h.Label(h.Class("beside"), v.say(textWhom), h.Select(h.Name("whom"), h.Option(h.Value("chosen"), v.say(textTheChosen)), h.Option(h.Value("filter"), v.say(whole)))),
-			h.Div(h.Class("acts"), g.Group(g.Map(manyActs, do)))),
+			h.Div(h.Class("acts"), g.Group(g.Map(manyActs, do)), g.If(!v.s.has(scopeWrite), h.Small(v.say(textNeeds), g.Text(" "), code(scopeWrite))), keep("/console/users.csv", textCSV), keep("/console/users.jsonl", textJSONLines))),
 		rows, table,
 		h.Div(h.Class("pager"),
 			g.If(v.r.URL.Query().Get("next") != "", h.Button(h.Type("submit"), h.Name("go"), h.Value("1"), v.say(textFirstPage))),
@@ -1140,52 +1147,6 @@ func (n names) named(list []directory.PropertyChange) []directory.PropertyChange
 		}
 	}
 	return list
-}
-
-// largestExport is how large a file is that one answer brings: what Lambda hands on.
-const largestExport = 4_000_000
-
-// exported is a list of /v1 in another form than JSON, all its pages in one file. One that
-// is larger than an answer is none: half of it would look whole.
-func (v *visit) exported(at, kind, name string) (answer, error) {
-	var all strings.Builder
-	for next := ""; ; {
-		var part string
-		header, err := v.call(v.ctx, http.MethodGet, at+next, nil, &part, "Accept", kind)
-		if err != nil {
-			return nil, err
-		}
-		if first, rest, _ := strings.Cut(part, "\n"); kind == "text/csv" && strings.HasPrefix(all.String(), first+"\n") {
-			part = rest // each page has its header row
-		}
-		if all.WriteString(part); all.Len() > largestExport {
-			return v.refusal(http.StatusRequestEntityTooLarge, textExportTooLarge), nil
-		}
-		if next = nextOf(header.Get("Link")); next == "" {
-			return file{kind + "; charset=utf-8", name, all.String()}, nil
-		}
-	}
-}
-
-// nextOf is the parameter that asks for the next page, of a header Link; "" when there is none.
-func nextOf(link string) string {
-	to, _, ok := strings.Cut(strings.TrimPrefix(link, "<"), ">")
-	u, err := url.Parse(to)
-	if !ok || err != nil || u.Query().Get("next") == "" {
-		return ""
-	}
-	return "&" + url.Values{"next": {u.Query().Get("next")}}.Encode()
-}
-
-// activityFile exports what was done.
-func activityFile(kind, name string) func(v *visit) (answer, error) {
-	return func(v *visit) (answer, error) {
-		by, err := v.activityFilter()
-		if err != nil {
-			return nil, err
-		}
-		return v.exported(by.of("limit", "500"), kind, name)
-	}
 }
 
 // verify proves that nothing of the history was changed.

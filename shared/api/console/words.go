@@ -1494,19 +1494,31 @@ var (
 		text{"Test the connection there.", "Testen Sie dort die Verbindung."}}
 )
 
+// Exports.
+var (
+	textInParts      = text{"%s in parts", "%s in Teilen"}
+	textInPartsMeans = text{"One file does not take all of it. It comes in parts, of which each begins where the one before ends: together they are everything.", "Eine Datei fasst nicht alles. Es kommt in Teilen, von denen jeder beginnt, wo der vorige endet: Zusammen sind sie alles."}
+	textPart         = text{"Part %s", "Teil %s"}
+	textKeepPart     = text{"Download part %s", "Teil %s herunterladen"}
+	textMoreParts    = text{"There is more than this part has.", "Es gibt mehr, als dieser Teil hat."}
+	textNextPart     = text{"Go on to the next part", "Weiter zum nächsten Teil"}
+	textLastPart     = text{"This is the last part.", "Das ist der letzte Teil."}
+	textPartChanged  = text{"The list has changed since the page of this part was made. Its file would have a gap to the next part, or some of it twice, so there is none. Try again: the part is counted anew.", "Die Liste hat sich geändert, seit die Seite dieses Teils gemacht wurde. Seine Datei hätte eine Lücke zum nächsten Teil oder etwas doppelt; darum gibt es keine. Versuchen Sie es noch einmal: Der Teil wird neu gezählt."}
+	countRows        = number{text{"%s row, %s KB", "%s Zeile, %s KB"}, text{"%s rows, %s KB", "%s Zeilen, %s KB"}}
+)
+
 // What was done.
 var (
-	textActivity       = text{"Activity", "Verlauf"}
-	textJSONLines      = text{"JSON lines", "JSON-Zeilen"}
-	textExportTooLarge = text{"That is more than one file takes (4 MB). Narrow it by a filter, as by dates; all of it gives GET /v1/activity, page by page.", "Das ist mehr, als eine Datei fasst (4 MB). Grenzen Sie es durch einen Filter ein, etwa nach Datum; alles gibt GET /v1/activity, Seite für Seite."}
-	textFrom           = text{"From (UTC)", "Von (UTC)"}
-	textTo             = text{"Until (UTC)", "Bis (UTC)"}
-	textByDay          = text{"By day", "Nach Tagen"}
-	textDay            = text{"Day", "Tag"}
-	textAsTable        = text{"As a table", "Als Tabelle"}
-	textProof          = text{"Proof", "Nachweis"}
-	textProofMeans     = text{"Verifying reads every record and link of the chain: that nothing was changed, inserted or left out since it was written.", "Die Prüfung liest jeden Eintrag und jedes Glied der Kette: dass seit dem Schreiben nichts geändert, eingefügt oder weggelassen wurde."}
-	textVerify         = text{"Verify the chain", "Kette prüfen"}
+	textActivity   = text{"Activity", "Verlauf"}
+	textJSONLines  = text{"JSON lines", "JSON-Zeilen"}
+	textFrom       = text{"From (UTC)", "Von (UTC)"}
+	textTo         = text{"Until (UTC)", "Bis (UTC)"}
+	textByDay      = text{"By day", "Nach Tagen"}
+	textDay        = text{"Day", "Tag"}
+	textAsTable    = text{"As a table", "Als Tabelle"}
+	textProof      = text{"Proof", "Nachweis"}
+	textProofMeans = text{"Verifying reads every record and link of the chain: that nothing was changed, inserted or left out since it was written.", "Die Prüfung liest jeden Eintrag und jedes Glied der Kette: dass seit dem Schreiben nichts geändert, eingefügt oder weggelassen wurde."}
+	textVerify     = text{"Verify the chain", "Kette prüfen"}
 )
 
 // attributeWord is what people call an attribute of a user.
