@@ -31,7 +31,8 @@ func (a *API) activity() {
 		summary: "List a chain of digests with its seals, oldest first, to verify an export with; JSON or JSON lines by Accept",
 		also:    answers{200: schema[list[audit.ExportedLink]](a)}}, a.listLinks)
 	register(a, operation{id: "readAudit", method: http.MethodGet, path: "/v1/connections/{id}/audit", scope: ScopeRead,
-		summary: "Compare what was done with Microsoft's own audit log of the authorising account, newest first"}, a.readAudit)
+		summary: "Compare what was done with Microsoft's own audit log of the authorising account, newest first; JSON, CSV (text/csv) or JSON lines (application/x-ndjson) by Accept",
+		also:    answers{200: schema[audit.AuditReport](a)}}, a.readAudit)
 	register(a, operation{id: "verifyActivity", method: http.MethodPost, path: "/v1/activity:verify", scope: ScopeWrite, status: 202,
 		summary: "Verify that nothing of the activity was changed, taken away or put in, and that the chains are those whose heads are kept outside: a job", body: schema[Verification](a), optional: true,
 		also: later(schema[Job](a))}, a.verifyActivity)
@@ -58,10 +59,11 @@ type auditInput struct {
 	Since string `query:"since" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; without it seven days ago"`
 	Until string `query:"until" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; without it now"`
 	From
-	Limit int `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many of our changes at most; Microsoft's events of the same time come on top"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many of our changes at most; Microsoft's events of the same time come on top"`
+	Accept string `header:"Accept" maxLength:"1000" doc:"text/csv or application/x-ndjson for another form than JSON; the next page is then in the header Link"`
 }
 
-func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*output[audit.AuditReport], error) {
+func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*document, error) {
 	since, err := timeParameter("since", in.Since)
 	if err != nil {
 		return nil, err
@@ -70,18 +72,31 @@ func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*output[
 	if err != nil {
 		return nil, err
 	}
-	var report audit.AuditReport
-	_, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
-		if report, err = a.Activity.Audit(ctx, directory.ConnectionID(in.ID), since, until, in.Next, limit); err != nil {
+	doc, next := &document{ContentType: formOf(in.Accept), Vary: "Accept"}, ""
+	doc.Body, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
+		report, err := a.Activity.Audit(ctx, directory.ConnectionID(in.ID), since, until, in.Next, limit)
+		if err != nil {
 			return 0, nil, err
 		}
-		if report.Next, err = listingOf(ctx).seal(report.Next); err != nil {
+		if next, err = listingOf(ctx).seal(report.Next); err != nil {
 			return 0, nil, err
 		}
-		data, err := endpoint.JSON(report)
+		report.Next = next
+		var data []byte
+		switch doc.ContentType {
+		case csvType:
+			data = report.CSV()
+		case linesType:
+			data = report.Lines()
+		default:
+			data, err = endpoint.JSON(report)
+		}
 		return min(limit, len(report.Items)), data, err
 	})
-	return &output[audit.AuditReport]{report}, err
+	if next != "" && doc.ContentType != jsonType {
+		doc.Link = listingOf(ctx).link(next)
+	}
+	return doc, err
 }
 
 type summaryInput struct {

@@ -156,6 +156,7 @@ func TestLargePages(t *testing.T) {
 		{conn + "/runs", ""},
 		{conn + "/problems/other", ""},
 		{conn + "/audit", ""},
+		{conn + "/audit", "application/x-ndjson"},
 		{"/v1/runs/run_1/changes", ""},
 		{"/v1/runs/run_1/changes", "text/csv"},
 		{"/v1/runs/run_1/changes", "text/plain"},

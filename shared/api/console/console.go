@@ -154,6 +154,8 @@ type route struct {
 	// full is a page that makes as many calls as a page may, or a file: the frame shows what it
 	// knows of what needs somebody, and does not ask for it.
 	full bool
+	// long is a file that is made of many calls, and has the time of one that is sent.
+	long bool
 	// open needs no session.
 	open bool
 	do   func(v *visit) (answer, error)
@@ -214,6 +216,8 @@ var routes = []route{
 	{method: "POST", path: "/console/connections/{id}/protection/{account}", scope: scopeApprove, fresh: true, do: lift},
 	{method: "POST", path: "/console/connections/{id}/protection/{account}/end", scope: scopeApprove, do: endLift},
 	{method: "GET", path: "/console/connections/{id}/audit", scope: scopeRead, do: auditPage},
+	{method: "GET", path: "/console/connections/{id}/audit.csv", scope: scopeRead, full: true, long: true, do: auditFile(asCSV)},
+	{method: "GET", path: "/console/connections/{id}/audit.jsonl", scope: scopeRead, full: true, long: true, do: auditFile(asLines)},
 	{method: "GET", path: "/console/connections/{id}/end", scope: scopeRead, do: endPage},
 	{method: "POST", path: "/console/connections/{id}/end", scope: scopeAdmin, fresh: true, do: end},
 	{method: "GET", path: "/console/connections/{id}/remove", scope: scopeAdmin, do: removePage},
@@ -229,11 +233,11 @@ var routes = []route{
 	{method: "POST", path: "/console/runs/{id}/cancel", scope: scopeWrite, do: cancelRun},
 	{method: "GET", path: "/console/runs/{id}/undo", scope: scopeWrite, full: true, do: undoPage},
 	{method: "POST", path: "/console/runs/{id}/undo", scope: scopeWrite, do: undo},
-	{method: "GET", path: "/console/runs/{id}/changes.csv", scope: scopeRead, full: true, do: changesCSV},
+	{method: "GET", path: "/console/runs/{id}/changes.csv", scope: scopeRead, full: true, long: true, do: changesCSV},
 
 	{method: "GET", path: "/console/users", scope: scopeRead, do: usersPage},
-	{method: "GET", path: "/console/users.csv", scope: scopeRead, full: true, do: usersFile(asCSV)},
-	{method: "GET", path: "/console/users.jsonl", scope: scopeRead, full: true, do: usersFile(asLines)},
+	{method: "GET", path: "/console/users.csv", scope: scopeRead, full: true, long: true, do: usersFile(asCSV)},
+	{method: "GET", path: "/console/users.jsonl", scope: scopeRead, full: true, long: true, do: usersFile(asLines)},
 	{method: "GET", path: "/console/users/load", scope: scopeWrite, do: loadPage},
 	{method: "POST", path: "/console/users/load", scope: scopeWrite, file: true, do: load},
 	{method: "GET", path: "/console/users/many", scope: scopeWrite, do: manyPage},
@@ -293,8 +297,8 @@ var routes = []route{
 	{method: "POST", path: "/console/sources/{id}/delete", scope: scopeAdmin, fresh: true, do: deleteSource},
 
 	{method: "GET", path: "/console/activity", scope: scopeRead, full: true, do: activityPage},
-	{method: "GET", path: "/console/activity.csv", scope: scopeRead, full: true, do: activityFile(asCSV)},
-	{method: "GET", path: "/console/activity.jsonl", scope: scopeRead, full: true, do: activityFile(asLines)},
+	{method: "GET", path: "/console/activity.csv", scope: scopeRead, full: true, long: true, do: activityFile(asCSV)},
+	{method: "GET", path: "/console/activity.jsonl", scope: scopeRead, full: true, long: true, do: activityFile(asLines)},
 	{method: "POST", path: "/console/activity/verify", scope: scopeWrite, do: verify},
 }
 

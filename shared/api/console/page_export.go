@@ -80,6 +80,7 @@ func (v *visit) exported(e export) (answer, error) {
 // end is where that ends.
 func (v *visit) readPart(e *export, after, upto string) (body, end string, err error) {
 	var all strings.Builder
+	began := v.now()
 	for calls := 1; ; calls++ {
 		at := e.at
 		if after != "" {
@@ -105,7 +106,7 @@ func (v *visit) readPart(e *export, after, upto string) (body, end string, err e
 		if after = nextOf(header.Get("Link")); after == "" {
 			return all.String(), toTheEnd, nil
 		}
-		if after == upto || calls == e.calls {
+		if after == upto || calls == e.calls || upto == "" && v.now().Sub(began) > pageTime {
 			return all.String(), after, nil
 		}
 	}
@@ -154,6 +155,11 @@ func rowsOf(kind, body string) int {
 	return max(0, rows)
 }
 
+// filesOf leads to a list as files: beside its page, under the same name.
+func (v *visit) filesOf(page string, filter []string) g.Node {
+	return h.P(h.Class("row"), link(query(page+".csv", filter...), h.Class("button quiet"), v.say(textCSV)), link(query(page+".jsonl", filter...), h.Class("button quiet"), v.say(textJSONLines)))
+}
+
 // activityFile exports what was done. It ends at a time that does not move: what is done
 // meanwhile would shift the parts.
 func activityFile(kind string) func(v *visit) (answer, error) {
@@ -171,7 +177,7 @@ func activityFile(kind string) func(v *visit) (answer, error) {
 		if by["until"] == "" || err == nil && end.After(v.now()) {
 			by["until"] = v.now().UTC().Format(time.RFC3339Nano)
 		}
-		return v.exported(export{at: by.of("limit", "500"), kind: kind, name: "activity", section: "/console/activity", self: query(v.r.URL.Path, by.pairs()...), back: query("/console/activity", by.pairs()...)})
+		return v.exported(export{at: by.of("limit", "500"), kind: kind, name: "activity", section: "/console/activity", self: query(v.r.URL.EscapedPath(), by.pairs()...), back: query("/console/activity", by.pairs()...)})
 	}
 }
 
@@ -181,7 +187,19 @@ func changesCSV(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.exported(export{at: filter.of(v.id(), "changes", "limit", "500"), kind: asCSV, name: "changes", self: filter.at(v.r.URL.Path), back: filter.at(here("runs", v.id()))})
+	return v.exported(export{at: filter.of(v.id(), "changes", "limit", "500"), kind: asCSV, name: "changes", self: filter.at(v.r.URL.EscapedPath()), back: filter.at(here("runs", v.id()))})
+}
+
+// auditFile exports what both logs say. Its end does not move either.
+func auditFile(kind string) func(v *visit) (answer, error) {
+	return func(v *visit) (answer, error) {
+		until := v.r.URL.Query().Get("until")
+		if _, err := time.Parse(time.RFC3339, until); err != nil {
+			until = v.now().UTC().Format(time.RFC3339Nano)
+		}
+		return v.exported(export{at: query(apiPath("connections", v.id(), "audit"), "until", until, "limit", "500"), kind: kind, name: "audit", calls: 4,
+			section: "/console/connections", self: query(v.r.URL.EscapedPath(), "until", until), back: here("connections", v.id(), "audit")})
+	}
 }
 
 const (
@@ -210,7 +228,7 @@ func usersFile(kind string) func(v *visit) (answer, error) {
 		case whom == "chosen":
 			return v.chosenFile(kind, chosen)
 		}
-		return v.exported(export{at: f.of("limit", itoa(usersPerCall)), kind: kind, name: "users", calls: userCalls, section: "/console/users", self: query(v.r.URL.Path, f.pairs()...), back: back})
+		return v.exported(export{at: f.of("limit", itoa(usersPerCall)), kind: kind, name: "users", calls: userCalls, section: "/console/users", self: query(v.r.URL.EscapedPath(), f.pairs()...), back: back})
 	}
 }
 

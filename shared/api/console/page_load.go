@@ -396,7 +396,7 @@ func auditPage(v *visit) (answer, error) {
 		}
 		return h.Div(g.Iff(x.Problem != nil, func() g.Node { return v.box(toneWarn, v.say(textNoTheirLog), v.trouble(x.Problem)) }), h.Ul(h.Class("chips"), v.label(textSeenBy), g.Group(chips)), body,
 			g.If(len(x.Advice) > 0, h.Ul(g.Map(x.Advice, func(s string) g.Node { return h.Li(v.sentence(s)) })...)))
-	}), v.asCall("GET", apiPath("connections", id, "audit"))), nil
+	}), v.filesOf(here("connections", id, "audit"), nil), v.asCall("GET", apiPath("connections", id, "audit"))), nil
 }
 
 // raw is a body that is a file: its first bytes tell what kind.

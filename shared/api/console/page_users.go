@@ -226,7 +226,7 @@ func (v *visit) userList(f userFilter, list page[directory.User], chosen picked,
 		return h.Div(rows, table, g.If(now != "" || list.Next != "", h.Nav(h.Class("pager"), v.label(textPages),
 			g.If(now != "", link(v.with("next", "", "from", ""), h.Class("button"), v.say(textFirstPage))),
 			g.If(list.Next != "", link(v.with("next", list.Next, "from", itoa(on)), h.Class("button"), v.say(textNextPage))))),
-			h.P(h.Class("row"), link(query("/console/users.csv", f.pairs()...), h.Class("button quiet"), v.say(textCSV)), link(query("/console/users.jsonl", f.pairs()...), h.Class("button quiet"), v.say(textJSONLines))))
+			v.filesOf("/console/users", f.pairs()))
 	}
 	do := func(act manyAct) g.Node {
 		if !v.s.has(scopeWrite) {
@@ -1082,7 +1082,7 @@ func activityPage(v *visit) (answer, error) {
 			}
 			return h.Div(v.entries(p, true, names), v.pager(p.Next))
 		}),
-		h.P(h.Class("row"), link(query("/console/activity.csv", pairs...), h.Class("button quiet"), v.say(textCSV)), link(query("/console/activity.jsonl", pairs...), h.Class("button quiet"), v.say(textJSONLines))),
+		v.filesOf("/console/activity", pairs),
 		h.Section(h.H2(v.say(textProof)), h.P(v.say(textProofMeans)), v.act(scopeWrite, "/console/activity/verify", textVerify, "")), v.asCall("GET", at)}}, nil
 }
 

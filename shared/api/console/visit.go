@@ -44,7 +44,7 @@ type answer interface{ write(v *visit) }
 func (c *Console) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		most := c.patience.page
-		if rt.file {
+		if rt.file || rt.long {
 			most = c.patience.file
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), most)
