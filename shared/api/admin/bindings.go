@@ -16,6 +16,7 @@ type Bindings interface {
 	StartBind(ctx context.Context, by directory.Caller, id directory.ConnectionID, sel assign.Selection) (directory.Job, error)
 	List(ctx context.Context, c *directory.Connection, status directory.BindingStatus, cursor string, limit int) ([]directory.Binding, string, error)
 	OfUser(ctx context.Context, id directory.UserID) (*assign.UserBinding, error)
+	OfUsers(ctx context.Context, ids []directory.UserID) (map[directory.UserID]assign.UserBinding, error)
 	Release(ctx context.Context, by directory.Caller, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy) (*directory.Run, error)
 }
 

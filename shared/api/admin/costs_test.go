@@ -45,11 +45,12 @@ func TestCostsOfReading(t *testing.T) {
 			run:                              1,
 			run + "/counts?department=Works": 2, // the run, and its one chunk
 			"/v1/users:count":                1,
-			"/v1/users?id=" + strings.Join(users[:10], ","): 1,
-			"/v1/names?id=" + strings.Join(users[:10], ","): 1,
-			"/v1/users/" + users[0] + "/bindings":           3,
-			"/v1/attention?urgency=decide":                  5, // a page of connections with their leases, and of one its lease, its open runs and their records
-			"/v1/attention":                                 8, // its problems and the doctor's report besides, and the list of SCIM clients
+			"/v1/users?id=" + strings.Join(users[:10], ","):                 1,
+			"/v1/users?include=binding&id=" + strings.Join(users[:10], ","): 3, // the users, their bindings, the connection
+			"/v1/names?id=" + strings.Join(users[:10], ","):                 1,
+			"/v1/users/" + users[0] + "/bindings":                           3,
+			"/v1/attention?urgency=decide":                                  5, // a page of connections with their leases, and of one its lease, its open runs and their records
+			"/v1/attention":                                                 8, // its problems and the doctor's report besides, and the list of SCIM clients
 		} {
 			n := cost("GET", path, "")
 			if n > most {

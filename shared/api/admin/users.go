@@ -92,8 +92,8 @@ func (a *API) users() {
 		summary: "Create a user", body: create, core: []string{allMembers}}, a.createUser)
 	register(a, operation{id: "listUsers", method: http.MethodGet, path: "/v1/users", scope: ScopeRead, sources: true,
 		summary: "List users: the living ones, or the deleted ones that can be restored; JSON, CSV (text/csv) or JSON lines (application/x-ndjson) by Accept",
-		more:    "The columns of CSV are the attributes by their names. Custom attributes, of which each user may have others, are one column with a JSON object.",
-		also:    answers{200: schema[list[directory.User]](a)}}, a.listUsers)
+		more:    "The columns of CSV are the attributes by their names. Custom attributes, of which each user may have others, are one column with a JSON object. With include=binding, which no token of a source may, each user has its binding; to a page of users come one read of the table for each of them, by its key, and one for each of their connections.",
+		also:    answers{200: schema[list[ListedUser]](a)}}, a.listUsers)
 	register(a, operation{id: "countUsers", method: http.MethodGet, path: "/v1/users:count", scope: ScopeRead, sources: true,
 		summary: "Say how many users there are, deleted ones left out"}, a.countUsers)
 	register(a, operation{id: "getUser", method: http.MethodGet, path: "/v1/users/{id}", scope: ScopeRead, sources: true,
@@ -126,7 +126,20 @@ func (a *API) createUser(ctx context.Context, by Caller, in *raw) (*createdUser,
 	return &createdUser{etagOf(u.Version), "/v1/users/" + string(u.ID), u}, err
 }
 
-func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
+// ListedUser is a user in a list.
+type ListedUser struct {
+	directory.User
+	Binding *BoundUser `json:"binding,omitempty" doc:"With include=binding: what the user is bound by, if anything."`
+}
+
+// BoundUser is what a user is bound by, in short.
+type BoundUser struct {
+	ConnectionID   directory.ConnectionID  `json:"connectionId"`
+	ConnectionName string                  `json:"connectionName"`
+	Status         directory.BindingStatus `json:"status" enum:"pending,in-sync,conflict,refused,read-only,paused,failed"`
+}
+
+func (a *API) listUsers(ctx context.Context, by Caller, in *struct {
 	From
 	Limit   int                `query:"limit" minimum:"1" maximum:"2500" default:"100" doc:"How many items at most; more than in other lists, for exports"`
 	Email   string             `query:"email" maxLength:"320" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"The whole address"`
@@ -135,6 +148,7 @@ func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
 	Text    string             `query:"text" maxLength:"200" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"A part of a name, an address or an ID"`
 	Deleted bool               `query:"deleted" doc:"Deleted users that can be restored, and no others"`
 	IDs     []directory.UserID `query:"id" doc:"These users, deleted ones as well; with no other filter. Those that are not there are left out."`
+	Include string             `query:"include" enum:"binding" doc:"Tell of each user by what it is bound as well"`
 	Accept  string             `header:"Accept" maxLength:"1000" doc:"text/csv or application/x-ndjson for another form than JSON; the next page is then in the header Link"`
 }) (*document, error) {
 	f := people.Filter{Email: in.Email, State: directory.UserState(in.State), Source: directory.Source(in.Source), Text: in.Text, Deleted: in.Deleted}
@@ -145,7 +159,39 @@ func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
 	if len(in.IDs) > 0 {
 		read = named(ctx, in.IDs, in.Next, f == people.Filter{}, a.Users.ByID)
 	}
-	return listIn(ctx, a, in.Accept, in.Limit, forms[directory.User]{usersCSV, usersLines}, read)
+	bound := in.Include != ""
+	if bound && by.Feeds() {
+		return nil, refuseSource(by.Source)
+	}
+	return listIn(ctx, a, in.Accept, in.Limit, forms[ListedUser]{usersCSV(bound), usersLines}, func(limit int) ([]ListedUser, string, error) {
+		users, next, err := read(limit)
+		if err != nil {
+			return nil, "", err
+		}
+		listed, err := a.listed(ctx, users, bound)
+		return listed, next, err
+	})
+}
+
+// listed shows users in a list, and what they are bound by where that is asked for.
+func (a *API) listed(ctx context.Context, users []directory.User, bound bool) ([]ListedUser, error) {
+	list, ids := make([]ListedUser, len(users)), make([]directory.UserID, len(users))
+	for i := range users {
+		list[i].User, ids[i] = users[i], users[i].ID
+	}
+	if !bound {
+		return list, nil
+	}
+	of, err := a.Bindings.OfUsers(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		if b, there := of[list[i].ID]; there {
+			list[i].Binding = &BoundUser{b.Connection.ID, b.Connection.Name, b.Binding.Status}
+		}
+	}
+	return list, nil
 }
 
 // UserCount is how many users there are.

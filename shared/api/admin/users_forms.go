@@ -10,10 +10,15 @@ import (
 	"bindery/shared/directory"
 )
 
-// usersCSV writes users as RFC 4180 has it, with a line of names first: those of attributes,
+// usersCSV writes users as CSV; bound says that it was asked what they are bound by.
+func usersCSV(bound bool) func([]ListedUser) []byte {
+	return func(list []ListedUser) []byte { return writeUsers(list, bound) }
+}
+
+// writeUsers writes users as RFC 4180 has it, with a line of names first: those of attributes,
 // and behind them what only Bindery writes. Each page has the same columns, so custom
 // attributes, of which each user may have others, are one: a JSON object.
-func usersCSV(list []directory.User) []byte {
+func writeUsers(list []ListedUser, bound bool) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	w.UseCRLF = true
@@ -23,7 +28,11 @@ func usersCSV(list []directory.User) []byte {
 			head = append(head, a.Path)
 		}
 	}
-	_ = w.Write(append(head, "customAttributes", "source", "created", "updated", "deleted")) // a bytes.Buffer takes everything
+	head = append(head, "customAttributes", "source", "created", "updated", "deleted")
+	if bound {
+		head = append(head, "connectionId", "connectionName", "bindingStatus")
+	}
+	_ = w.Write(head) // a bytes.Buffer takes everything
 	for i := range list {
 		u := &list[i]
 		row := []string{string(u.ID)}
@@ -40,6 +49,13 @@ func usersCSV(list []directory.User) []byte {
 			deleted = u.Deleted.Format(time.RFC3339)
 		}
 		row = append(row, custom, string(u.Source), u.Created.Format(time.RFC3339), u.Updated.Format(time.RFC3339), deleted)
+		if bound {
+			var b BoundUser
+			if u.Binding != nil {
+				b = *u.Binding
+			}
+			row = append(row, string(b.ConnectionID), b.ConnectionName, string(b.Status))
+		}
 		for i := range row {
 			row[i] = plan.Inert(row[i])
 		}
@@ -49,8 +65,8 @@ func usersCSV(list []directory.User) []byte {
 	return b.Bytes()
 }
 
-// usersLines writes users as JSON lines, each as it is read by itself.
-func usersLines(list []directory.User) []byte {
+// usersLines writes users as JSON lines, each as the list has it.
+func usersLines(list []ListedUser) []byte {
 	var b bytes.Buffer
 	for i := range list {
 		b.Write(lineOf(list[i]))

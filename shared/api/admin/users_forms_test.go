@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/csv"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -70,4 +71,47 @@ func TestUsersInForms(t *testing.T) {
 	}
 	w.want(200, "", "GET", "/v1/users?limit=2500", "")
 	w.want(422, "invalid-parameter", "GET", "/v1/users?limit=2501", "")
+}
+
+// Asked for, a list of users says what each is bound by; a binding of an epoch that has passed
+// does not count, and no source is told.
+func TestUsersWithBindings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann, bob := w.user(`{"email":"ann@corp.example"}`), w.user(`{"email":"bob@corp.example"}`)
+	conn := "/v1/connections/" + string(w.conn.ID)
+	w.want(200, "", "POST", conn+"/bindings", `{"userIds":["`+ann+`"]}`)
+	bound := func(query string) map[string]any {
+		of := map[string]any{}
+		for _, item := range w.want(200, "", "GET", "/v1/users?"+query, "").body["items"].([]any) {
+			if u := item.(map[string]any); u["binding"] != nil {
+				of[u["id"].(string)] = u["binding"]
+			}
+		}
+		return of
+	}
+	want := map[string]any{"connectionId": string(w.conn.ID), "connectionName": w.conn.Name, "status": "pending"}
+	for _, query := range []string{"include=binding", "include=binding&id=" + bob + "," + ann, "include=binding&text=ann", "include=binding&email=ann@corp.example"} {
+		if got := bound(query); len(got) != 1 || !maps.Equal(got[ann].(map[string]any), want) {
+			t.Errorf("%s tells %v, want that ann is bound by %v", query, got, want)
+		}
+	}
+	if got := bound("limit=50"); len(got) != 0 {
+		t.Errorf("unasked it tells %v", got)
+	}
+	w.want(422, "invalid-parameter", "GET", "/v1/users?include=everything", "")
+	if csv := w.form("/v1/users?text=ann&include=binding", "text/csv").Body.String(); !strings.Contains(csv, ",connectionId,connectionName,bindingStatus\r\n") || !strings.Contains(csv, ","+string(w.conn.ID)+","+w.conn.Name+",pending\r\n") {
+		t.Errorf("as CSV: %s", csv)
+	}
+	ad := map[string]string{"sub": "bridge", "scope": everything + " bindery/source.ad"}
+	if a := w.as(ad, "GET", "/v1/users?include=binding", ""); a.status != 403 || a.text("code") != "source-token" {
+		t.Errorf("a source is answered %d %s", a.status, a.raw)
+	}
+	if a := w.as(ad, "GET", "/v1/users", ""); a.status != 200 {
+		t.Errorf("a source is answered %d %s without it", a.status, a.raw)
+	}
+	w.want(200, "", "POST", conn+"/deactivate", "")
+	if got := bound("include=binding"); len(got) != 0 {
+		t.Errorf("of a connection that was let go: %v", got)
+	}
 }

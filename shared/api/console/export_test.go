@@ -200,13 +200,13 @@ func TestPartThatMoved(t *testing.T) {
 func TestUsersFile(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ path, asked, file string }{
-		"all":            {"/console/users.csv", "limit=2500", "users.csv"},
-		"filter":         {"/console/users.jsonl?text=ann&state=active", "limit=2500&state=active&text=ann", "users.jsonl"},
-		"deleted":        {"/console/users.csv?deleted=true", "deleted=true&limit=2500", "users.csv"},
-		"form, filter":   {"/console/users.csv?s=1.2&c=usr_3&whom=filter&text=ann&from=51&next=there", "limit=2500&text=ann", "users.csv"},
-		"form, chosen":   {"/console/users.csv?s=1.2&c=usr_3&whom=chosen&text=ann&from=51&next=there", "id=usr_1%2Cusr_2%2Cusr_3&limit=100", "users-chosen-2-of-3.csv"},
-		"two of two":     {"/console/users.csv?s=1.2&whom=chosen", "id=usr_1%2Cusr_2&limit=100", "users-chosen.csv"},
-		"chosen as JSON": {"/console/users.jsonl?s=1&whom=chosen", "id=usr_1&limit=100", "users-chosen.jsonl"},
+		"all":            {"/console/users.csv", "include=binding&limit=2500", "users.csv"},
+		"filter":         {"/console/users.jsonl?text=ann&state=active", "include=binding&limit=2500&state=active&text=ann", "users.jsonl"},
+		"deleted":        {"/console/users.csv?deleted=true", "deleted=true&include=binding&limit=2500", "users.csv"},
+		"form, filter":   {"/console/users.csv?s=1.2&c=usr_3&whom=filter&text=ann&from=51&next=there", "include=binding&limit=2500&text=ann", "users.csv"},
+		"form, chosen":   {"/console/users.csv?s=1.2&c=usr_3&whom=chosen&text=ann&from=51&next=there", "id=usr_1%2Cusr_2%2Cusr_3&include=binding&limit=100", "users-chosen-2-of-3.csv"},
+		"two of two":     {"/console/users.csv?s=1.2&whom=chosen", "id=usr_1%2Cusr_2&include=binding&limit=100", "users-chosen.csv"},
+		"chosen as JSON": {"/console/users.jsonl?s=1&whom=chosen", "id=usr_1&include=binding&limit=100", "users-chosen.jsonl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -228,7 +228,7 @@ func usersFile(kind string) func(v *visit) (answer, error) {
 		case whom == "chosen":
 			return v.chosenFile(kind, chosen)
 		}
-		return v.exported(export{at: f.of("limit", itoa(usersPerCall)), kind: kind, name: "users", calls: userCalls, section: "/console/users", self: query(v.r.URL.EscapedPath(), f.pairs()...), back: back})
+		return v.exported(export{at: f.of("include", "binding", "limit", itoa(usersPerCall)), kind: kind, name: "users", calls: userCalls, section: "/console/users", self: query(v.r.URL.EscapedPath(), f.pairs()...), back: back})
 	}
 }
 
@@ -239,7 +239,7 @@ func (v *visit) chosenFile(kind string, chosen picked) (answer, error) {
 	for i, id := range chosen {
 		ids[i] = string(id)
 	}
-	e := export{at: query("/v1/users", "id", strings.Join(ids, ","), "limit", itoa(mostPicked)), kind: kind, name: "users-chosen"}
+	e := export{at: query("/v1/users", "id", strings.Join(ids, ","), "include", "binding", "limit", itoa(mostPicked)), kind: kind, name: "users-chosen"}
 	body, end, err := v.readPart(&e, "", toTheEnd)
 	if err != nil {
 		return nil, err

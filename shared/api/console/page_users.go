@@ -113,11 +113,11 @@ const (
 
 // findUsers reads a page of users. Where a search has found nobody yet, it goes on; what
 // it comes to when it must stop has a next.
-func (v *visit) findUsers(f userFilter, next string) (page[directory.User], error) {
+func (v *visit) findUsers(f userFilter, next string) (page[listedUser], error) {
 	limit := usersPerPage
 	for range searchCalls {
-		var list page[directory.User]
-		_, err := v.call(v.ctx, http.MethodGet, f.of("limit", itoa(limit), "next", next), nil, &list)
+		var list page[listedUser]
+		_, err := v.call(v.ctx, http.MethodGet, f.of("include", "binding", "limit", itoa(limit), "next", next), nil, &list)
 		if p, ours := asProblem(err); ours && p.late && next != v.r.URL.Query().Get("next") {
 			break // what was looked at need not be looked at again
 		}
@@ -126,7 +126,7 @@ func (v *visit) findUsers(f userFilter, next string) (page[directory.User], erro
 		}
 		next, limit = list.Next, usersPerLook
 	}
-	return page[directory.User]{Next: next}, nil
+	return page[listedUser]{Next: next}, nil
 }
 
 // usersPage lists the users of the directory, to look at and to choose of.
@@ -182,7 +182,7 @@ func usersPage(v *visit) (answer, error) {
 	default:
 		body = v.empty(textNoUsers, h.P(link("/console/connections", v.say(textConnections)), g.Text(" · "), link("/console/users/load", v.say(textLoadFile))))
 	}
-	return view{title: v.lang.say(textUsers), section: "/console/users", head: []g.Node{v.linkButton(scopeWrite, "/console/users/new", textAddUser, ""), v.linkButton(scopeWrite, "/console/users/load", textLoadFile, "")}, body: []g.Node{search, body, v.asCall("GET", f.of())}}, nil
+	return view{title: v.lang.say(textUsers), section: "/console/users", head: []g.Node{v.linkButton(scopeWrite, "/console/users/new", textAddUser, ""), v.linkButton(scopeWrite, "/console/users/load", textLoadFile, "")}, body: []g.Node{search, body, v.asCall("GET", f.of("include", "binding"))}}, nil
 }
 
 // number0 reads a number of an address; 0 for what is none.
@@ -194,18 +194,40 @@ func number0(s string) int {
 	return n
 }
 
+// listedUser is a user in the list of all, with what it is bound by.
+type listedUser struct {
+	directory.User
+	Binding *boundTo `json:"binding"`
+}
+
+// boundTo is what a user is bound by, in short.
+type boundTo struct {
+	ConnectionID   directory.ConnectionID  `json:"connectionId"`
+	ConnectionName string                  `json:"connectionName"`
+	Status         directory.BindingStatus `json:"status"`
+}
+
+// boundBy is the connection of a user, if there is one, and how it stands there.
+func (v *visit) boundBy(u *listedUser) g.Node {
+	if u.Binding == nil {
+		return dash()
+	}
+	t, word := bindingWord(u.Binding.Status)
+	return g.Group([]g.Node{link(here("connections", string(u.Binding.ConnectionID)), data(u.Binding.ConnectionName)), g.Text(" "), v.badge(t, word)})
+}
+
 // userList is a page of users. Of them one chooses, to do something about them or to export
 // them, and the choice survives the pages: it goes along in the address.
-func (v *visit) userList(f userFilter, list page[directory.User], chosen picked, from int, rows g.Node) g.Node {
+func (v *visit) userList(f userFilter, list page[listedUser], chosen picked, from int, rows g.Node) g.Node {
 	choosing := f.deleted == ""
-	name, userName, email, status, source, updated := column{head: textName}, column{head: textUserName}, column{head: textEmail}, column{head: textStatus}, column{head: textSource}, column{head: textUpdated}
-	columns := []column{name, userName, email, status, source, updated}
+	name, userName, email, status, bound, source, updated := column{head: textName}, column{head: textUserName}, column{head: textEmail}, column{head: textStatus}, column{head: textConnection}, column{head: textSource}, column{head: textUpdated}
+	columns := []column{name, userName, email, status, bound, source, updated}
 	choose := column{head: textChoose}
 	if choosing {
 		columns = append([]column{choose}, columns...)
 	}
 	elsewhere := slices.Clone(chosen)
-	trs := g.Map(list.Items, func(u directory.User) g.Node {
+	trs := g.Map(list.Items, func(u listedUser) g.Node {
 		t, word := stateWord(u.State)
 		if u.Deleted != nil {
 			t, word = toneBad, textUserDeleted
@@ -216,8 +238,8 @@ func (v *visit) userList(f userFilter, list page[directory.User], chosen picked,
 			elsewhere = slices.DeleteFunc(elsewhere, func(id directory.UserID) bool { return id == u.ID })
 			box = h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name("c"), h.Value(string(u.ID)), g.If(ticked, h.Checked()), v.label(textChooseThis, clean(u.Label()))))
 		}
-		return h.Tr(g.If(choosing, v.cell(choose, box)), v.cell(name, h.Span(h.Class("person"), v.initials(&u), h.Span(link(here("users", string(u.ID)), h.Class("who"), data(u.Label())), g.If(u.Department != "", h.Small(data(u.Department)))))),
-			v.cell(userName, data(u.UserName)), v.cell(email, data(u.Email)), v.cell(status, v.badge(t, word)), v.cell(source, v.say(sourceWord(u.Source))), v.cell(updated, v.ago(u.Updated)))
+		return h.Tr(g.If(choosing, v.cell(choose, box)), v.cell(name, h.Span(h.Class("person"), v.initials(&u.User), h.Span(link(here("users", string(u.ID)), h.Class("who"), data(u.Label())), g.If(u.Department != "", h.Small(data(u.Department)))))),
+			v.cell(userName, data(u.UserName)), v.cell(email, data(u.Email)), v.cell(status, v.badge(t, word)), v.cell(bound, v.boundBy(&u)), v.cell(source, v.say(sourceWord(u.Source))), v.cell(updated, v.ago(u.Updated)))
 	})
 	table := v.table(textUsers, columns, trs)
 	on := from + len(list.Items)

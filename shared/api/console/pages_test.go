@@ -257,7 +257,11 @@ func people(now time.Time) map[string]any {
 			case q.Get("text") == "far":
 				return page[directory.User]{Next: "on"}
 			}
-			return page[directory.User]{Items: []directory.User{ann(now)}, Next: "on"}
+			u := listedUser{User: ann(now)}
+			if r.URL.Query().Get("include") == "binding" {
+				u.Binding = &boundTo{"con_1", "Contoso", directory.BindingInSync}
+			}
+			return page[listedUser]{Items: []listedUser{u}, Next: "on"}
 		},
 		"GET /v1/users:count": map[string]int{"users": 104217},
 		"GET /v1/users/usr_1": ann(now), "GET /v1/users/usr_2": ann(now), "GET /v1/users/usr_3": ann(now), "GET /v1/users/usr_9": deleted,
@@ -1522,7 +1526,7 @@ func TestHostileNames(t *testing.T) {
 		u.DisplayName, u.Email, u.Department, u.CustomAttributes = name, name, name, map[string]string{"x": name}
 		x := sales(w.now)
 		x.Name, x.Description = name, name
-		w.tell(map[string]any{"GET /v1/users": page[directory.User]{Items: []directory.User{u}}, "GET /v1/users/usr_1": u, "GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{binding: b, ConnectionName: name}}}, "GET /v1/connections/con_1/bindings": page[binding]{Items: []binding{b}},
+		w.tell(map[string]any{"GET /v1/users": page[listedUser]{Items: []listedUser{{u, &boundTo{"con_1", name, directory.BindingFailed}}}}, "GET /v1/users/usr_1": u, "GET /v1/users/usr_1/bindings": page[userBinding]{Items: []userBinding{{binding: b, ConnectionName: name}}}, "GET /v1/connections/con_1/bindings": page[binding]{Items: []binding{b}},
 			"GET /v1/groups": page[directory.Group]{Items: []directory.Group{x}}, "GET /v1/groups/grp_1": x, "GET /v1/groups/grp_1/members": page[member]{Items: []member{{Type: directory.MemberUser, ID: "usr_1", Name: name, Email: name}}},
 			"GET /v1/connections/con_1/accounts":   page[candidate]{Items: []candidate{{ID: directory.AccountID(name), UserPrincipalName: name, DisplayName: name, Verdict: name, Detail: name}}},
 			"GET /v1/activity":                     page[entry]{Items: []entry{{At: w.now, Kind: name, UserID: directory.UserID(name), By: name, Reason: name, Error: name, RequestID: name, RunID: directory.RunID(name)}}},

@@ -51,3 +51,30 @@ func (s *Bindings) OfUser(ctx context.Context, id directory.UserID) (*UserBindin
 	}
 	return out, nil
 }
+
+// OfUsers returns the bindings that count of some users, without what is kept beside them:
+// one read a user by its key, many at once, and one a connection.
+func (s *Bindings) OfUsers(ctx context.Context, ids []directory.UserID) (map[directory.UserID]UserBinding, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found, err := s.subjects.BindingsOf(ctx, "", directory.AccountsOf(ids))
+	if err != nil {
+		return nil, err
+	}
+	read := map[directory.ConnectionID]directory.Connection{}
+	out := make(map[directory.UserID]UserBinding, len(found))
+	for ref, b := range found {
+		c, there := read[b.ConnectionID]
+		if !there {
+			if c, err = s.connections.Connection(ctx, b.ConnectionID); err != nil && !errors.Is(err, directory.ErrNotFound) {
+				return nil, err
+			}
+			read[b.ConnectionID] = c // the zero one, of no epoch, stands for one that is gone
+		}
+		if c.ID != "" && c.Epoch == b.Epoch {
+			out[ref.User()] = UserBinding{Binding: b, Connection: c}
+		}
+	}
+	return out, nil
+}
