@@ -32,6 +32,11 @@ func TestBrowserNarrow(t *testing.T) {
 			bodies["/"+lang+"/"+name] = p.world(t).send(http.MethodGet, p.path, nil, "Accept-Language", lang).body
 		}
 	}
+	for name, f := range refusedForms() {
+		for _, lang := range tags {
+			bodies["/"+lang+"/"+name] = f.page(t, lang).body
+		}
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /console/assets/{hash}/{name}", serveAsset)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

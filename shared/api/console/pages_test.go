@@ -1892,7 +1892,7 @@ func TestLoadRefused(t *testing.T) {
 	w.tell(map[string]any{"POST /v1/users:load": problem{Status: 422, Code: "invalid-file", Detail: "The file was not accepted.", Errors: []directory.FieldError{{Field: "column Emial", Detail: "is not known; email may be meant"}}}})
 	a := w.upload("/console/users/load", "emial\n", "of", "users", "unknown", "ignore")
 	a.sound("refused")
-	a.has("is not known; email may be meant", `value="ignore" checked`, "invalid-file")
+	a.has("is not known; email may be meant", `value="ignore" checked`, "invalid-file", `<a href="#file"><code>column Emial</code>`, `aria-describedby="load-fault file-fault" aria-invalid="true"`)
 	if a.code != 422 {
 		t.Errorf("%d", a.code)
 	}
