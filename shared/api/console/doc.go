@@ -24,8 +24,10 @@
 //	html.go       what pages are made of: texts, names of others, tables, forms
 //	frame.go      what stands around every page
 //	choice.go     the changes of a run that are ticked, as an address has them
+//	undo.go       the button that takes back what was just done
 //	effects.go    what the effects of changes are called, and how grave they are
 //	chart.go      columns by day, with the same as a table
+//	faults.go     what is wrong with a form: the list on top of it, and each fault at its field
 //	worddiff.go   what changed in a long text, word by word
 //	page_export.go lists as files: CSV and JSON lines, in parts where one file does not take all
 //	page_*.go     the pages; page_source*.go those of a client that pushes by SCIM

@@ -434,7 +434,7 @@ func (v *visit) userActs(u *directory.User) g.Node {
 	if u.State == directory.StateActive {
 		list = append(list, v.act(scopeWrite, at+"/suspend", textSuspend, "", version))
 	} else {
-		list = append(list, v.act(scopeWrite, at+"/activate", textActivate, "", version))
+		list = append(list, v.act(scopeWrite, at+"/activate", textActivate, "", version, hidden("was", string(u.State))))
 	}
 	list = append(list, v.linkButton(scopeWrite, at+"/move", textMoveDots, ""), v.linkButton(scopeApprove, at+"/password", textPasswordDots, ""), v.linkButton(scopeWrite, at+"/delete", textDeleteDots, ""))
 	means := textSuspendMeans
@@ -698,16 +698,23 @@ func (v *visit) decisionOf(e *explanation) g.Node {
 	return g.Group(nodes)
 }
 
-// setState suspends, activates or restores a user, at the version that was seen.
-func setState(act string, told text) func(v *visit) (answer, error) {
+// setState suspends, activates or restores a user, at the version that was seen; back is the
+// act that takes it back, "" for none. Who was staged before has no way back to that.
+func setState(act, back string, told text) func(v *visit) (answer, error) {
 	return func(v *visit) (answer, error) {
-		if _, err := v.call(v.ctx, http.MethodPost, apiPath("users", v.id(), act), nil, nil, ifMatch(v.r.PostForm.Get("version"))...); err != nil {
-			if is(err, http.StatusPreconditionFailed) {
-				return v.stale(here("users", v.id())), nil
-			}
+		at := here("users", v.id())
+		header, err := v.call(v.ctx, http.MethodPost, apiPath("users", v.id(), act), nil, nil, ifMatch(v.r.PostForm.Get("version"))...)
+		switch {
+		case is(err, http.StatusPreconditionFailed) && v.takingBack():
+			return v.tooLate(at), nil
+		case is(err, http.StatusPreconditionFailed):
+			return v.stale(at), nil
+		case err != nil:
 			return nil, err
+		case back == "" || v.r.PostForm.Get("was") == string(directory.StateStaged):
+			return v.done(at, v.lang.say(told)), nil
 		}
-		return v.done(here("users", v.id()), v.lang.say(told)), nil
+		return v.undoable(at, v.lang.say(told), versionOf(header), &wayBack{To: at + "/" + back}), nil
 	}
 }
 
@@ -763,19 +770,17 @@ func (v *visit) userForm(u *directory.User, typed directory.Profile, p *problem,
 		if other, changed := theirs[a.Path]; changed {
 			help = append(help, h.Span(h.Class("fault"), v.say(textNowIs), g.Text(" "), data(other)))
 		}
-		fault := faultOf(p, a.Path)
-		if fault != "" {
-			help = append(help, h.Span(h.Class("fault"), v.sentence(fault)))
-		}
-		input := []g.Node{h.ID("in-" + a.Path), h.Name(a.Path), h.Value(a.Text(&typed)), h.AutoComplete("off"), h.Aria("describedby", "help-"+a.Path), g.If(owned, h.ReadOnly()), g.If(fault != "", h.Aria("invalid", "true")), g.If(a.Path == "email", h.Required())}
+		f := p.at("in-"+a.Path, v.attribute(a.Path), a.Path+"*")
+		field := []g.Node{h.ID(f.id), h.Name(a.Path), f.mark("help-" + a.Path), g.If(owned, h.ReadOnly())}
+		input := append(slices.Clone(field), h.Value(a.Text(&typed)), h.AutoComplete("off"), g.If(a.Path == "email", h.Required()))
 		if a.MaxCharacters > 0 {
 			input = append(input, h.MaxLength(itoa(a.MaxCharacters)))
 		}
 		box := h.Input(append(input, h.Type("text"))...)
 		if a.Form == directory.FormLines {
-			box = h.Textarea(h.ID("in-"+a.Path), h.Name(a.Path), h.Rows("2"), h.Aria("describedby", "help-"+a.Path), g.If(owned, h.ReadOnly()), g.Text(a.Text(&typed)))
+			box = h.Textarea(append(field, h.Rows("2"), g.Text(a.Text(&typed)))...)
 		}
-		fields = append(fields, h.Div(h.Class("field"), h.Label(h.For("in-"+a.Path), v.attribute(a.Path)), box, h.P(help...)))
+		fields = append(fields, h.Div(h.Class("field"), h.Label(h.For("in-"+a.Path), v.attribute(a.Path)), box, h.P(help...), v.told(f)))
 	}
 	back := "/console/users"
 	var version g.Node
@@ -783,7 +788,7 @@ func (v *visit) userForm(u *directory.User, typed directory.Profile, p *problem,
 		back, version = here("users", string(u.ID)), hidden("version", itoa(int(u.Version)))
 	}
 	return view{status: status, title: title, section: "/console/users", crumbs: crumbs, body: []g.Node{
-		g.Iff(p != nil, func() g.Node { return v.problem(p) }), g.If(theirs != nil, v.box(toneWarn, v.say(textChangedMeanwhile), h.P(v.say(textBothVersions)))),
+		v.refused(p), g.If(theirs != nil, v.box(toneWarn, v.say(textChangedMeanwhile), h.P(v.say(textBothVersions)))),
 		h.Form(h.Method("post"), h.Action(at), h.Data("busy", ""), version, h.Div(h.Class("fields"), g.Group(fields)),
 			h.Div(h.Class("row decide"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)), link(back, h.Class("button"), v.say(textNotYet))))}}
 }
@@ -806,7 +811,7 @@ func (v *visit) nameManager(typed *directory.Profile) (*problem, error) {
 	case err != nil:
 		return nil, err
 	case len(unknown) > 0:
-		return &problem{Status: http.StatusUnprocessableEntity, Detail: v.lang.say(textNobodyIsManager), Errors: []directory.FieldError{{Field: "managerId", Detail: v.lang.say(textNobodyIsManager)}}}, nil
+		return v.unfitFor("managerId", textNobodyIsManager), nil
 	case len(ids) == 1:
 		typed.ManagerID = directory.UserID(ids[0])
 	}
@@ -856,16 +861,26 @@ func editUser(v *visit) (answer, error) {
 	switch {
 	case p == nil && len(patch) == 0:
 		return v.done(here("users", v.id()), v.lang.say(textNothingChanged)), nil
+	case v.takingBack() && v.r.PostForm.Get("version") != itoa(int(u.Version)):
+		return v.tooLate(here("users", v.id())), nil
 	case v.r.PostForm.Get("version") != itoa(int(u.Version)): // before any fault: the form that tells of it is of the version of now
 		return v.bothVersions(&u, typed, p), nil
 	case p != nil:
 		return v.userForm(&u, typed, p, nil), nil
 	}
-	_, err = v.call(v.ctx, http.MethodPatch, apiPath("users", v.id()), patch, nil, ifMatch(itoa(int(u.Version)))...)
+	header, err := v.call(v.ctx, http.MethodPatch, apiPath("users", v.id()), patch, nil, ifMatch(itoa(int(u.Version)))...)
 	refused, ours := asProblem(err)
 	switch {
 	case err == nil:
-		return v.done(here("users", v.id()), v.lang.say(textSaved)), nil
+		back := &wayBack{To: here("users", v.id(), "edit")}
+		for _, a := range directory.Attributes() {
+			if a.Path != "" && v.r.PostForm.Has(a.Path) && a.Text(&u.Profile) != a.Text(&typed) {
+				back.Fields = append(back.Fields, a.Path, a.Text(&u.Profile))
+			}
+		}
+		return v.undoable(here("users", v.id()), v.lang.say(textSaved), versionOf(header), back), nil
+	case is(err, http.StatusPreconditionFailed) && v.takingBack():
+		return v.tooLate(here("users", v.id())), nil
 	case ours && refused.Status == http.StatusPreconditionFailed:
 		if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id()), nil, &u); err != nil {
 			return nil, err

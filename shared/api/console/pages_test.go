@@ -334,16 +334,28 @@ const mostCalls = 4
 // something is done with all of them.
 var searching = map[string]bool{"users-search-on": true, "many-too-many": true}
 
-// Each page in each state is as it was looked at, in English; and sound in both languages.
-func TestGoldenPages(t *testing.T) {
-	t.Parallel()
+// goldenPage is a page in one of its states: what /v1 tells for it, and its status.
+type goldenPage struct {
+	state directory.RunState
+	path  string
+	tell  func(w *world) map[string]any
+	code  int
+}
+
+// world is one in which the page is as it is to be looked at.
+func (p goldenPage) world(t *testing.T) *world {
+	t.Helper()
+	w := runWorld(t, p.state)
+	if p.tell != nil {
+		w.tell(p.tell(w))
+	}
+	return w
+}
+
+// goldenPages are all pages in all states, by the names of their golden files.
+func goldenPages() map[string]goldenPage {
 	const at = "/console/runs/run_1"
-	for name, tt := range map[string]struct {
-		state directory.RunState
-		path  string
-		tell  func(w *world) map[string]any
-		code  int
-	}{
+	return map[string]goldenPage{
 		"home-first": {directory.RunDone, "/console", func(*world) map[string]any { return map[string]any{"GET /v1/connections": page[connection]{}} }, 200},
 		"home-held":  {directory.RunHeld, "/console", nil, 200},
 		"home-quiet": {directory.RunDone, "/console", quiet, 200},
@@ -399,6 +411,7 @@ func TestGoldenPages(t *testing.T) {
 		"run-plan-compare": {directory.RunPlanned, at + "?open=0.1&s=", nil, 200},
 		"run-decided":      {directory.RunDone, at, decided, 200},
 		"run-wave":         {directory.RunHeld, at, stoppedByWave, 200},
+		"run-waves":        {directory.RunApplying, at, inWaves, 200},
 		"approve-dropped":  {directory.RunHeld, at + "/approve?what=filter&effect=update", adopting, 200},
 		"approve-vast":     {directory.RunHeld, at + "/approve?what=all", vast, 200},
 		"approve-wave":     {directory.RunHeld, at + "/approve?what=all", stoppedByWave, 200},
@@ -561,13 +574,16 @@ func TestGoldenPages(t *testing.T) {
 		"refused": {directory.RunDone, "/console/connections", func(*world) map[string]any {
 			return map[string]any{"GET /v1/connections": problem{Status: 500, Code: "internal", Detail: "It could not be answered.", NextStep: "Try again.", Incident: "inc-1"}}
 		}, 500},
-	} {
+	}
+}
+
+// Each page in each state is as it was looked at, in English; and sound in both languages.
+func TestGoldenPages(t *testing.T) {
+	t.Parallel()
+	for name, tt := range goldenPages() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := runWorld(t, tt.state)
-			if tt.tell != nil {
-				w.tell(tt.tell(w))
-			}
+			w := tt.world(t)
 			w.read()
 			a := w.get(tt.path)
 			if a.code != tt.code {
@@ -783,6 +799,14 @@ func TestNothingPlanned(t *testing.T) {
 			t.Errorf("%s says that everything was as the directory says: %v", state, said)
 		}
 	}
+}
+
+// inWaves is a run whose blocks go in waves, and whose renames are in their last one.
+func inWaves(w *world) map[string]any {
+	r := aRun(w.now, directory.RunApplying)
+	r.Counts = map[directory.Effect]int{directory.EffectBlock: 1400, directory.EffectRename: 200}
+	r.Waves = []directory.RunWave{{Class: directory.EffectRename, Wave: 4, Waves: 4, Allowed: 200, Changes: 200}, {Class: directory.EffectBlock, Wave: 2, Waves: 4, Allowed: 15, Changes: 1400, LookAt: w.now.Add(30 * time.Second)}}
+	return map[string]any{"GET /v1/runs/run_1": r}
 }
 
 // stoppedByWave is a run that was held after its second wave.
@@ -1272,6 +1296,16 @@ func TestSearchOn(t *testing.T) {
 		if want := found > 0; strings.Contains(a.body, "ann@contoso.example") != want || strings.Contains(a.body, fmt.Sprint("next=after-", searchCalls)) == want {
 			t.Errorf("found at %d: %.2000s", found, a.body)
 		}
+	}
+}
+
+// The foot of a page says which Bindery it is, to who is signed in.
+func TestVersionInTheFrame(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.get("/console/me").has("<p>Bindery " + directory.Version + " · Request <code>req-1</code>")
+	if strings.Contains(newWorld(t).get("/console/sign-in").body, "Bindery "+directory.Version) {
+		t.Error("strangers are told the version")
 	}
 }
 
@@ -1881,7 +1915,7 @@ func TestLoadRefused(t *testing.T) {
 	w.tell(map[string]any{"POST /v1/users:load": problem{Status: 422, Code: "invalid-file", Detail: "The file was not accepted.", Errors: []directory.FieldError{{Field: "column Emial", Detail: "is not known; email may be meant"}}}})
 	a := w.upload("/console/users/load", "emial\n", "of", "users", "unknown", "ignore")
 	a.sound("refused")
-	a.has("is not known; email may be meant", `value="ignore" checked`, "invalid-file")
+	a.has("is not known; email may be meant", `value="ignore" checked`, "invalid-file", `<a href="#file"><code>column Emial</code>`, `aria-describedby="load-fault file-fault" aria-invalid="true"`)
 	if a.code != 422 {
 		t.Errorf("%d", a.code)
 	}
