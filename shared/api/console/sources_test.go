@@ -21,7 +21,7 @@ func okta(now time.Time) scimClient {
 	c := scimClient{BasePath: "/scim/scl_1/v2"}
 	c.ID, c.Name, c.Provider, c.Version, c.Created, c.Updated = "scl_1", "Okta", directory.ProviderOkta, 3, now.Add(-90*24*time.Hour), now.Add(-time.Hour)
 	c.LastSeen, c.Tokens.Alive, c.Tokens.Expires = now.Truncate(time.Hour), 2, now.Add(200*24*time.Hour)
-	c.SilentDays, c.Findings = 7, []finding{{Code: directory.CodeScimTokenEnding, Severity: "critical", Subject: "sct_1", Evidence: "The token that the client uses ends on 2026-12-07.", Consequence: "From then on whatever the client sends is refused with 401.", Next: "Make another token of the client."}}
+	c.SilentDays, c.Findings = 7, []finding{{Code: directory.CodeScimTokenEnding, Severity: "critical", Subject: "sct_1", Values: map[string]any{"ends": "2026-12-07"}, Evidence: "The token that the client uses ends on 2026-12-07.", Consequence: "From then on whatever the client sends is refused with 401.", Next: "Make another token of the client."}}
 	c.Mapping = []directory.ScimMapping{{Schema: "urn:acme:User", Attribute: "badge", Path: "customAttributes.badge"}}
 	return c
 }

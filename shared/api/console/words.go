@@ -249,6 +249,7 @@ var (
 	textHealth                  = text{"Health", "Diagnose"}
 	textHealthy                 = text{"Everything was looked at, and nothing is wrong.", "Alles wurde angesehen, und nichts stimmt nicht."}
 	textNotChecked              = text{"The doctor has not looked at this connection yet.", "Diese Verbindung wurde noch nicht untersucht."}
+	textNotAllRead              = text{"Nothing worse was found, but not everything could be looked at: whether all is well is not known.", "Schlimmeres wurde nicht gefunden, doch nicht alles ließ sich ansehen: Ob alles in Ordnung ist, ist nicht bekannt."}
 	textChecked                 = text{"Looked at", "Untersucht"}
 	textCritical                = text{"critical", "kritisch"}
 	textWarning                 = text{"warning", "Warnung"}
