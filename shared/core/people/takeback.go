@@ -130,5 +130,5 @@ func notPaused(c *directory.ScimClient) error {
 func editedMeanwhile(c *directory.ScimClient) error {
 	return directory.Refuse(directory.ErrConflict, directory.CodeScimClientNotPaused,
 		fmt.Sprintf("The SCIM client %q was edited while its changes were taken back, and may have pushed in between.", c.Name),
-		"See that it is paused, and take back once more. What was put back already stays so.")
+		"See that it is paused, or deleted, and take back once more. What was put back already stays so.")
 }
