@@ -166,7 +166,7 @@ func TestTakeBackJobInWords(t *testing.T) {
 	j.Error = &directory.Problem{Code: "waiting", Message: "Requests under way are waited for."}
 	w.tell(map[string]any{"GET /v1/jobs/job_2": j})
 	a := w.get("/console/jobs/job_2")
-	if a.has("Users put back", "What it waits for"); strings.Contains(a.body, "Why it failed") || strings.Contains(a.body, "<code>edited</code>") {
+	if a.has("Users put back", "What it waits for", `href="/console/sources/scl_1"`, "To the source"); strings.Contains(a.body, "Why it failed") || strings.Contains(a.body, "<code>edited</code>") {
 		t.Error("the counts are no words, or it failed")
 	}
 	// What stays is no line of a file, which could be mended and sent again.
@@ -235,7 +235,7 @@ func pushedUser(w *world) map[string]any {
 // counting is a job that counts what a take-back would come to.
 func counting(state directory.JobState) func(w *world) map[string]any {
 	return func(w *world) map[string]any {
-		j := job{Job: directory.Job{ID: "job_2", Kind: directory.JobCheckTakeBack, State: state, AskedBy: "ada", Created: w.now.Add(-time.Minute), Counts: map[string]int{"edited": 412, "restored": 3, "kept": 2}, RefusedCount: 2},
+		j := job{Job: directory.Job{ID: "job_2", Kind: directory.JobCheckTakeBack, ScimClientID: "scl_1", State: state, AskedBy: "ada", Created: w.now.Add(-time.Minute), Counts: map[string]int{"edited": 412, "restored": 3, "kept": 2}, RefusedCount: 2},
 			Refused: []directory.RefusedItem{{UserID: "usr_1", Name: "ann@contoso.example", Code: "changed-since", Detail: "department was changed since by ben."}}}
 		if state == directory.JobDone {
 			j.Ended = w.now

@@ -639,6 +639,7 @@ var (
 	textJobCheckGroups     = text{"Check of a file of groups", "Prüfen einer Datei von Gruppen"}
 	textJobVerify          = text{"Verification of the activity", "Prüfen des Verlaufs"}
 	textJobLicences        = text{"Count of licences", "Zählen von Lizenzen"}
+	textToTheSource        = text{"To the source", "Zur Quelle"}
 	textJobTakeBack        = text{"Taking back of a SCIM source's changes", "Rücknahme der Änderungen einer SCIM-Quelle"}
 	textJobCheckTakeBack   = text{"Count of what would be taken back", "Zählung, was zurückgenommen würde"}
 	textJobPhotos          = text{"Reading of pictures", "Lesen von Bildern"}

@@ -103,7 +103,7 @@ func (s *TakeBacks) Start(ctx context.Context, by directory.Caller, id directory
 		}
 	}
 	in := takeBackInput{Client: c.ID, Name: c.Name, Since: as.Since}
-	return s.jobs.Start(ctx, jobs.Order{Kind: kind, By: by, Audit: directory.AuditTakeBack, Detail: in.told(as.DryRun), Input: in})
+	return s.jobs.Start(ctx, jobs.Order{Kind: kind, ScimClientID: c.ID, By: by, Audit: directory.AuditTakeBack, Detail: in.told(as.DryRun), Input: in})
 }
 
 // told is what is to be done, for people.

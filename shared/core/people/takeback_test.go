@@ -98,6 +98,9 @@ func (p *pushing) takeBack(since time.Time) (check, done store.JobRecord) {
 		p.t.Fatal(err)
 	}
 	done = p.run(j.ID)
+	if check.ScimClientID != p.client.ID || done.ScimClientID != p.client.ID {
+		p.t.Errorf("the jobs are about the clients %q and %q", check.ScimClientID, done.ScimClientID)
+	}
 	if check.State != directory.JobDone || done.State != directory.JobDone {
 		p.t.Fatalf("%s (%v) and %s (%v)", check.State, check.Error, done.State, done.Error)
 	}
