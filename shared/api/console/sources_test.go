@@ -187,14 +187,18 @@ func TestTakeBackJobInWords(t *testing.T) {
 func TestLastEditByHand(t *testing.T) {
 	t.Parallel()
 	w := runWorld(t, directory.RunDone)
-	w.tell(map[string]any{"GET /v1/activity": func(r *http.Request) any {
+	edits := map[string]any{"GET /v1/activity": func(r *http.Request) any {
 		all := page[entry]{Items: []entry{{At: w.now.Add(-time.Minute), Kind: "delete-user", UserID: "usr_1", By: "ben"}}}
 		if r.URL.Query().Get("byHand") != "true" {
 			all.Items = append(slices.Repeat([]entry{{At: w.now, Kind: "edit-user", UserID: "usr_2", By: "scl_1", Source: directory.SourceSCIM}}, 50), all.Items...)
 		}
 		return all
-	}})
+	}}
+	w.tell(edits)
 	w.get("/console/sources").has("user deleted", "ben", `href="/console/users/usr_1"`, `href="/console/activity?byHand=true"`)
+	w.tell(map[string]any{"GET /v1/activity": page[entry]{Items: []entry{{At: w.now, Kind: "add-members", UserID: "usr_1", GroupIDs: []directory.GroupID{"grp_1"}, By: "ben"}}}})
+	w.get("/console/sources").has(`href="/console/groups/grp_1"`)
+	w.tell(edits)
 	a := w.get("/console/activity?byHand=true")
 	if a.has(`name="byHand" value="true" checked`, "/console/activity.csv?byHand=true"); strings.Contains(a.body, "usr_2") {
 		t.Error("what a source has pushed is among what was done by hand")

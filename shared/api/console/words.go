@@ -1245,8 +1245,8 @@ var (
 	textNoProviders        = text{"No identity provider pushes by SCIM yet. Okta, Entra ID, OneLogin, JumpCloud, Rippling, authentik and Ping do, and whatever else speaks SCIM 2.0: add it as a source.", "Noch überträgt kein Identitätsanbieter per SCIM. Okta, Entra ID, OneLogin, JumpCloud, Rippling, authentik und Ping können es, und was sonst SCIM 2.0 spricht: Fügen Sie ihn als Quelle hinzu."}
 	textSourceHand         = text{"By hand", "Von Hand"}
 	textSourceHandMeans    = text{"Edits in this console, and by tokens of the API that name no source.", "Änderungen in dieser Konsole und durch Token der API, die keine Quelle nennen."}
-	textNoEdits            = text{"No edit of a user by hand is on record.", "Keine Änderung eines Benutzers von Hand ist verzeichnet."}
-	textOnlyByHand         = text{"Edits of users by hand only", "Nur Änderungen von Benutzern von Hand"}
+	textNoEdits            = text{"No edit of a user or a group by hand is on record.", "Keine Änderung eines Benutzers oder einer Gruppe von Hand ist verzeichnet."}
+	textOnlyByHand         = text{"Edits by hand only", "Nur Änderungen von Hand"}
 	textLastEdit           = text{"Last edit of a user", "Letzte Änderung eines Benutzers"}
 	textSourceFiles        = text{"Files", "Dateien"}
 	textNoLoads            = text{"No file was loaded lately.", "In letzter Zeit wurde keine Datei geladen."}
