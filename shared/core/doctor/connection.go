@@ -39,15 +39,7 @@ func ofConnection(f *Facts) []Finding {
 		out = append(out, Finding{Code: code, Variant: variant, Values: with, Severity: s, Evidence: evidence, Consequence: consequence, Next: next})
 	}
 	if c.Status == directory.StatusNeedsAuthorization {
-		code, variant, evidence, first := directory.CodeAuthorizationLost, "", "The connection needs authorisation.", ""
-		if p := c.Problem; p != nil {
-			code, evidence, first = cmp.Or(lostBy[p.Code], code), p.Message, strings.TrimSuffix(p.Next, again)
-		}
-		if code == directory.CodeAdminGone || code == directory.CodeAdminDisabled {
-			variant = directory.VariantLost
-		}
-		add(code, variant, values("why", evidence, "first", first), Critical, evidence, "Nothing is synced until an admin authorises the connection again; people who leave keep their access.",
-			strings.TrimPrefix(first+" ", " ")+"Authorise on the connection's page in the console, or by POST /v1/connections/{id}/authorize.")
+		out = append(out, lost(c))
 	}
 	if age := f.Now.Sub(f.TokensUsed); !f.TokensUsed.IsZero() && age >= tokenWarning {
 		ends := f.TokensUsed.Add(tokenLife).Format(time.DateOnly)
@@ -114,6 +106,22 @@ func ofConnection(f *Facts) []Finding {
 			"Look at the newest run: GET /v1/connections/{id}/runs.")
 	}
 	return out
+}
+
+// lost is the finding of a connection whose authorisation Microsoft does not accept.
+func lost(c *directory.Connection) Finding {
+	f := Finding{Code: directory.CodeAuthorizationLost, Severity: Critical, Evidence: "The connection needs authorisation.",
+		Consequence: "Nothing is synced until an admin authorises the connection again; people who leave keep their access."}
+	first := ""
+	if p := c.Problem; p != nil {
+		f.Code, f.Evidence, first = cmp.Or(lostBy[p.Code], f.Code), p.Message, strings.TrimSuffix(p.Next, again)
+	}
+	if f.Code == directory.CodeAdminGone || f.Code == directory.CodeAdminDisabled {
+		f.Variant = directory.VariantLost
+	}
+	f.Values = values("why", f.Evidence, "first", first)
+	f.Next = strings.TrimPrefix(first+" ", " ") + "Authorise on the connection's page in the console, or by POST /v1/connections/{id}/authorize."
+	return f
 }
 
 // lostRoles are the roles that the admin had when authorising and has no more, "" for none.
