@@ -226,6 +226,12 @@ func testMembers(s *suite) {
 		users = append(users, directory.UserMember(s.user(fmt.Sprintf("u%d@corp.example", i)).ID))
 	}
 	s.must(s.change(all.ID, append(slices.Clone(users), directory.GroupMember(sub.ID)), nil))
+	crowd := s.group("Crowd")
+	var groups []directory.MemberRef // of which each takes the most writes
+	for i := range store.MaxMemberChange {
+		groups = append(groups, directory.GroupMember(s.group(fmt.Sprintf("Part %d", i)).ID))
+	}
+	s.must(s.change(crowd.ID, groups, nil))
 	g, err := s.Groups.Group(ctx, all.ID)
 	if s.must(err); g.Members != len(users)+1 || g.MembersVersion != 1 || g.Version != 1 {
 		s.Errorf("%d members, version %d of them", g.Members, g.MembersVersion)
