@@ -365,6 +365,9 @@ func TestPlantedFaults(t *testing.T) {
 				if f.Evidence == "" || f.Consequence == "" || f.Next == "" {
 					t.Errorf("%s lacks evidence, consequence or next step: %+v", f.Code, f)
 				}
+				if missing := valuesMissing(&f); len(missing) > 0 {
+					t.Errorf("%s lacks the values %v: %+v", f.Code, missing, f)
+				}
 			}
 		}
 		t.Run(name, func(t *testing.T) { check(t, p.About, p.Fault, p.Finds, p.Says) })
@@ -373,6 +376,16 @@ func TestPlantedFaults(t *testing.T) {
 	if len(kinds) < 36 {
 		t.Errorf("%d kinds of trouble are planted, want at least 36", len(kinds))
 	}
+}
+
+// valuesMissing are the values that a finding of its form has to have, and this one has not.
+func valuesMissing(f *doctor.Finding) []string {
+	for _, form := range directory.FindingForms() {
+		if form.Code == f.Code && form.Variant == f.Variant {
+			return slices.DeleteFunc(form.Values, func(name string) bool { return f.Values[name] != nil })
+		}
+	}
+	return []string{"of a form that there is"}
 }
 
 func pretty(r doctor.Report) string {

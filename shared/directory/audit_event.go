@@ -37,12 +37,13 @@ type AuditEvent struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// ByHand reports whether it is an edit of users that somebody has made, in the console or by
-// a token that names no source: none of a source that feeds the directory, of a job, or of
+// ByHand reports whether it is an edit of users or groups, their members, or the move of a
+// user, that somebody has made, in the console or by a token that names no source: none of a source that feeds the directory, of a job, or of
 // Bindery itself.
 func (e *AuditEvent) ByHand() bool {
 	switch e.Kind {
-	case AuditCreateUser, AuditEditUser, AuditDeleteUser, AuditSuspendUser, AuditActivateUser, AuditRestoreUser:
+	case AuditCreateUser, AuditEditUser, AuditDeleteUser, AuditSuspendUser, AuditActivateUser, AuditRestoreUser, AuditMoveUser,
+		AuditCreateGroup, AuditEditGroup, AuditDeleteGroup, AuditRestoreGroup, AuditAddMembers, AuditRemoveMembers:
 		return e.Source == "" && e.JobID == "" && e.By != BySystem
 	}
 	return false

@@ -104,6 +104,16 @@ func TestProblemsDocument(t *testing.T) {
 		means := strings.TrimSpace(plain(typ.Means) + " " + typ.Also)
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", typ.Code, means, typ.Kind, plain(typ.Next))
 	}
+	b.WriteString("\n## Values of findings\n\nWhat a finding of the doctor has in `values`, by its code and its `variant`, so that a program can say it in words of its own. " +
+		"Texts and numbers; `on` and `ends` are days, `since` a time, `why`, `detail` and `first` sentences in English.\n\n| code | variant | values | where known |\n|---|---|---|---|\n")
+	cell := func(names ...string) string { return strings.TrimSuffix("`"+strings.Join(names, "`, `")+"`", "``") }
+	forms := directory.FindingForms()
+	slices.SortFunc(forms, func(a, b directory.FindingForm) int {
+		return strings.Compare(a.Code+" "+a.Variant, b.Code+" "+b.Variant)
+	})
+	for _, f := range forms {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Code, cell(f.Variant), cell(f.Values...), cell(f.Known...))
+	}
 	compareDocument(t, "PROBLEMS.md", b.String())
 }
 

@@ -98,6 +98,9 @@ func TestReadmeTellsEveryFinding(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range findings {
+		if !slices.ContainsFunc(FindingForms(), func(form FindingForm) bool { return form.Code == f.Code }) {
+			t.Errorf("FindingForms has no form of %s", f.Code)
+		}
 		if !strings.Contains(string(raw), "`"+f.Code+"`") {
 			t.Errorf("%s does not tell the finding %s", name, f.Code)
 		}

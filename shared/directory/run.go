@@ -405,6 +405,7 @@ type Job struct {
 	ID           JobID        `json:"id"`
 	Kind         JobKind      `json:"kind"`
 	ConnectionID ConnectionID `json:"connectionId,omitempty"`
+	ScimClientID ScimClientID `json:"scimClientId,omitempty" doc:"Of a take-back, and of its count: the client whose changes it is about."`
 	State        JobState     `json:"state"`
 	// Done counts the elements dealt with, refused ones among them; Total is 0
 	// while it is not known.

@@ -64,7 +64,7 @@ func hintWrite(partition, place string, expires time.Time) table.Write {
 type ActivityQuery struct {
 	Connection directory.ConnectionID
 	Object     directory.Ref // a user's account, or what is of another kind
-	ByHand     bool          // edits of users that were made by hand
+	ByHand     bool          // edits of users and groups that were made by hand
 	Since      time.Time     // inclusive; zero: from the beginning
 	Until      time.Time     // exclusive; zero: to the end
 	After      string        // the Place of the record before; "" begins

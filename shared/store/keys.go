@@ -438,8 +438,8 @@ func connectionActivity(c directory.ConnectionID) string { return "ACTIVITY#" + 
 // objectActivity has the hints to what concerns a user, or what is of another kind.
 func objectActivity(r directory.Ref) string { return "ACTIVITY#" + refName(r) }
 
-// handActivity has the hints to the edits of users that were made by hand: what sources
-// push meanwhile is not passed over to find the last of them.
+// handActivity has the hints to the edits of users and groups that were made by hand: what
+// sources push meanwhile is not passed over to find the last of them.
 const handActivity = "ACTIVITY#by-hand"
 
 func headKey(chain string) table.Key { return table.Key{Partition: headsAt, Sort: chain} }

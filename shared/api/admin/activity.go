@@ -160,7 +160,7 @@ type ActivityFilter struct {
 	GroupID      string `query:"groupId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only what concerns this group of the directory"`
 	RunID        string `query:"runId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only what this run did"`
 	Effect       string `query:"effect" maxLength:"64" pattern:"^[!-~]*$" doc:"Only changes with this effect (update, block, …), or acts of this kind (bind, edit-connection, sign-in, …)"`
-	ByHand       bool   `query:"byHand" doc:"Only edits of users that somebody has made by hand: not by a source, a file or another job. However much sources push, the newest is found at once."`
+	ByHand       bool   `query:"byHand" doc:"Only edits of users, groups and their members, and moves of users, that somebody has made by hand: not by a source, a file or another job. However much sources push, the newest is found at once."`
 	Since        string `query:"since" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; only what was done then or later"`
 	Until        string `query:"until" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; only what was done before"`
 }

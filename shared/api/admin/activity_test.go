@@ -69,7 +69,12 @@ func TestActsOfTheAPI(t *testing.T) {
 	if got := w.kinds("effect=create-user"); !slices.Equal(got, []string{"create-user by admin", "create-user by bridge"}) {
 		t.Errorf("of a kind = %q", got)
 	}
-	if got, want := w.kinds("byHand=true"), []string{"create-user by admin", "edit-user by admin", "suspend-user by admin"}; !slices.Equal(got, want) {
+	group := w.want(201, "", "POST", "/v1/groups", `{"name":"Crew"}`).text("id")
+	w.want(200, "", "POST", "/v1/groups/"+group+"/members", `{"userIds":["`+ann+`"]}`)
+	if a := w.as(ad, "POST", "/v1/groups", `{"name":"Bridged"}`); a.status != 201 {
+		t.Fatal(a.raw)
+	}
+	if got, want := w.kinds("byHand=true"), []string{"add-members by admin", "create-group by admin", "create-user by admin", "edit-user by admin", "suspend-user by admin"}; !slices.Equal(got, want) {
 		t.Errorf("by hand = %q, want %q", got, want)
 	}
 	if got := w.kinds("byHand=true&effect=edit-user&userId=" + ann); !slices.Equal(got, []string{"edit-user by admin"}) {

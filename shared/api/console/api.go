@@ -94,22 +94,22 @@ type causes struct {
 
 // finding is something that the doctor found.
 type finding struct {
-	Code        string `json:"code"`
-	Severity    string `json:"severity"`
-	Subject     string `json:"subject"`
-	Evidence    string `json:"evidence"`
-	Consequence string `json:"consequence"`
-	Next        string `json:"next"`
-	Users       int    `json:"users"`
-	Groups      int    `json:"groups"`
+	Code        string         `json:"code"`
+	Variant     string         `json:"variant"`
+	Values      map[string]any `json:"values"`
+	Severity    string         `json:"severity"`
+	Subject     string         `json:"subject"`
+	Evidence    string         `json:"evidence"`
+	Consequence string         `json:"consequence"`
+	Next        string         `json:"next"`
+	Users       int            `json:"users"`
+	Groups      int            `json:"groups"`
 }
 
 type health struct {
 	CheckedAt *time.Time        `json:"checkedAt"`
 	Healthy   *bool             `json:"healthy"`
 	Findings  []finding         `json:"findings"`
-	Note      string            `json:"note"`
-	Next      string            `json:"next"`
 	Unread    map[string]string `json:"unread"`
 }
 
@@ -143,6 +143,8 @@ type needed struct {
 	Until          time.Time                `json:"until,omitzero"`
 	RunID          directory.RunID          `json:"runId"`
 	Code           string                   `json:"code"`
+	Variant        string                   `json:"variant"`
+	Values         map[string]any           `json:"values"`
 	Subject        string                   `json:"subject"`
 	AskedBy        string                   `json:"askedBy"`
 	Count          int                      `json:"count"`

@@ -20,7 +20,8 @@
 //	log.go        the log's lines, each with the ID of its request
 //	names.go      names of users and groups, where /v1 has their IDs
 //	api.go        what the API shows that the vocabulary has no type for
-//	text.go       languages; words.go every text, English and German side by side
+//	text.go       languages; words.go every text, English and German side by side,
+//	              words_findings.go those of the doctor's findings, said by findings.go
 //	html.go       what pages are made of: texts, names of others, tables, forms
 //	frame.go      what stands around every page
 //	choice.go     the changes of a run that are ticked, as an address has them

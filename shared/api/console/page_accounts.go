@@ -268,6 +268,9 @@ func jobPage(v *visit) (answer, error) {
 		at := here("connections", string(j.ConnectionID))
 		next = append(next, link(at+"/runs", h.Class("button primary"), v.say(textLookAtRuns)), link(at+"/members", h.Class("button"), v.say(textMembers)), link(at+"/accounts", h.Class("button"), v.say(textAccounts)))
 	}
+	if j.ScimClientID != "" {
+		next = append(next, link(here("sources", string(j.ScimClientID)), h.Class("button"), v.say(textToTheSource)))
+	}
 	if j.Kind == directory.JobLoad && !j.Ended.IsZero() {
 		next = append(next, link("/console/users", h.Class("button primary"), v.say(textToUsers)))
 	}

@@ -305,13 +305,16 @@ func (v *visit) findings(x health) g.Node {
 	if len(x.Findings) == 0 && x.Healthy != nil && *x.Healthy {
 		return h.Div(head, v.empty(textHealthy))
 	}
-	return h.Div(head, v.findingList(x.Findings), g.If(x.Note != "", h.P(v.sentence(x.Note))))
+	return h.Div(head, v.findingList(x.Findings), g.If(x.Healthy == nil, h.P(v.say(textNotAllRead))))
 }
 
 // findingList lists findings, each with what follows and what to do.
 func (v *visit) findingList(list []finding) g.Node {
 	return h.Ul(h.Class("bare"), g.Group(g.Map(list, func(f finding) g.Node {
 		t, word := severityTone(f.Severity)
+		if s, ours := v.inOurWords(findingForm{f.Code, f.Variant}, f.Values, f.Subject); ours {
+			return h.Li(h.Class("line"), v.badge(t, word), g.Text(" "), s.found, h.P(s.follows), h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), s.next))
+		}
 		return h.Li(h.Class("line"), v.badge(t, word), g.Text(" "), g.If(f.Subject != "", h.Strong(data(f.Subject), g.Text(" "))), v.sentence(f.Evidence),
 			h.P(v.sentence(f.Consequence)), g.If(f.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(f.Next))))
 	})))

@@ -274,6 +274,10 @@ func (v *visit) needed(n *needed, list []connection) g.Node {
 		if n.ScimClientID != "" {
 			to = here("sources", string(n.ScimClientID))
 		}
+		if s, ours := v.inOurWords(findingForm{n.Code, n.Variant}, n.Values, n.Subject); ours {
+			what = []g.Node{h.P(s.found, g.Text(" "), s.follows), h.P(s.next)}
+			break
+		}
 		what = []g.Node{h.P(g.If(n.Subject != "", h.Strong(data(n.Subject), g.Text(" "))), said), g.If(n.Next != "", h.P(v.sentence(n.Next)))}
 	case "lacking-permission":
 		what = []g.Node{h.P(h.Strong(v.say(textLacking)), g.Text(" "), code(n.Subject)), h.P(said)}

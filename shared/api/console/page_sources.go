@@ -47,7 +47,7 @@ func sourcesPage(v *visit) (answer, error) {
 		v.asCall("GET", "/v1/scim-clients"), v.asCall("GET", "/v1/jobs")}}, nil
 }
 
-// lastByHand is the newest edit of a user that somebody has made by hand.
+// lastByHand is the newest edit of a user, or a group, that somebody has made by hand.
 func (v *visit) lastByHand(e *entry) g.Node {
 	what := code(e.Kind)
 	if word, known := kindWord(directory.AuditKind(e.Kind)); known {
@@ -57,7 +57,14 @@ func (v *visit) lastByHand(e *entry) g.Node {
 	if e.By != "" {
 		did = append(did, data(e.By))
 	}
-	return facts(v.fact(textLastEdit, dotted(did), g.If(e.UserID != "", h.Small(link(here("users", string(e.UserID)), v.say(textLook))))))
+	to := ""
+	switch {
+	case len(e.GroupIDs) > 0: // its members are beside it
+		to = here("groups", string(e.GroupIDs[0]))
+	case e.UserID != "":
+		to = here("users", string(e.UserID))
+	}
+	return facts(v.fact(textLastEdit, dotted(did), g.If(to != "", h.Small(link(to, v.say(textLook))))))
 }
 
 // bringsUsers says whether a source has brought anybody, and leads to them. A call of /v1

@@ -136,7 +136,7 @@ func runWorld(t *testing.T, state directory.RunState, scopes ...string) *world {
 		"GET /v1/connections/con_1":          contoso(w.now),
 		"GET /v1/connections/con_1/runs":     page[directory.Run]{Items: []directory.Run{aRun(w.now, state), aRun(w.now, directory.RunDone)}},
 		"GET /v1/connections/con_1/problems": causes{Items: []cause{{Code: "paused-leaver", Message: "The account of a leaver stays enabled.", Next: "Resume it.", Users: 2}}},
-		"GET /v1/connections/con_1/health":   health{CheckedAt: new(w.now.Add(-time.Hour)), Healthy: new(false), Findings: []finding{{Code: "domain-lost", Severity: "critical", Subject: "old.example", Evidence: "The tenant has lost the domain.", Consequence: "Nobody there is written.", Next: "Verify it again."}}},
+		"GET /v1/connections/con_1/health":   health{CheckedAt: new(w.now.Add(-time.Hour)), Healthy: new(false), Findings: []finding{{Code: "domain-lost", Severity: "critical", Subject: "old.example", Evidence: "The tenant has lost the domain.", Consequence: "Nobody there is written.", Next: "Verify it again.", Values: map[string]any{"domain": "old.example", "on": "2026-03-01"}}}},
 		"GET /v1/connections":                page[connection]{Items: []connection{contoso(w.now)}},
 	})
 	w.tell(people(w.now))
@@ -161,7 +161,7 @@ func needs(now time.Time, state directory.RunState) attention {
 			Message: "14 changes of the effect block are more than the 5 allowed.", Next: "Look at its changes.", Counts: aRun(now, state).Counts}))
 	}
 	a.Items = append(a.Items,
-		of(needed{Kind: "finding", Urgency: urgencyBroken, Code: "domain-lost", Subject: "old.example", Message: "The tenant has lost the domain. Nobody there is written.", Next: "Verify it again.", Since: now.Add(-time.Hour)}),
+		of(needed{Kind: "finding", Urgency: urgencyBroken, Code: "domain-lost", Subject: "old.example", Values: map[string]any{"domain": "old.example", "on": "2026-03-01"}, Message: "The tenant has lost the domain. Nobody there is written.", Next: "Verify it again.", Since: now.Add(-time.Hour)}),
 		of(needed{Kind: "problem", Urgency: urgencyBroken, Code: "paused-leaver", Message: "The account of a leaver stays enabled.", Next: "Resume it.", Since: now.Add(-time.Hour), Count: 2}))
 	for _, n := range a.Items {
 		a.Counts[n.Urgency]++
@@ -603,6 +603,31 @@ func TestGoldenPages(t *testing.T) {
 				t.Errorf("looking at a page calls %v", w.told())
 			}
 		})
+	}
+}
+
+// What the doctor found is told in the page's language wherever it is told.
+func TestFindingsInGerman(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.tell(sources(w.now))
+	for path, says := range map[string][]string{
+		"/console":                          {"Die Domäne <strong>", "festgestellt am <time", "Bestätigen Sie die Domäne im Mandanten erneut."},
+		"/console/connections/con_1":        {"Die Domäne <strong>", "festgestellt am <time", "Bestätigen Sie die Domäne im Mandanten erneut."},
+		"/console/connections/con_1/health": {"Die Domäne <strong>", "festgestellt am <time", "Bestätigen Sie die Domäne im Mandanten erneut."},
+		"/console/sources/scl_1":            {"läuft am <time", "Erstellen Sie ein weiteres Token"},
+	} {
+		page := w.send(http.MethodGet, path, nil, "Accept-Language", "de")
+		for _, s := range says {
+			if !strings.Contains(page.body, s) {
+				t.Errorf("%s does not say %q", path, s)
+			}
+		}
+		for _, s := range []string{"The tenant has lost the domain", "The token that the client uses"} {
+			if strings.Contains(page.body, s) {
+				t.Errorf("%s says %q", path, s)
+			}
+		}
 	}
 }
 
@@ -1555,7 +1580,8 @@ func TestHostileNames(t *testing.T) {
 			"GET /v1/connections/con_1/runs":     page[directory.Run]{Items: []directory.Run{r}},
 			"GET /v1/runs/run_1/parts":           parts{Departments: []part{{name, map[directory.Effect]int{directory.EffectBlock: 1}}, {"x", nil}}},
 			"GET /v1/connections/con_1/problems": causes{Items: []cause{{Code: name, Message: name, Next: name, Users: 1}}},
-			"GET /v1/connections/con_1/health":   health{CheckedAt: &w.now, Findings: []finding{{Code: name, Severity: name, Subject: name, Evidence: name, Consequence: name, Next: name}}, Note: name}})
+			"GET /v1/connections/con_1/health": health{CheckedAt: &w.now, Findings: []finding{{Code: name, Severity: name, Subject: name, Evidence: name, Consequence: name, Next: name},
+				{Code: directory.CodeDomainClaimedElsewhere, Subject: name, Values: map[string]any{"domain": name, "connection": name}}}}})
 		u, b := ann(w.now), binding{UserID: "usr_1", ConnectionID: "con_1", UserPrincipalName: name, Status: directory.BindingFailed, Problem: &directory.Problem{Code: name, Message: name, Next: name}}
 		u.DisplayName, u.Email, u.Department, u.CustomAttributes = name, name, name, map[string]string{"x": name}
 		x := sales(w.now)

@@ -21,7 +21,7 @@ func okta(now time.Time) scimClient {
 	c := scimClient{BasePath: "/scim/scl_1/v2"}
 	c.ID, c.Name, c.Provider, c.Version, c.Created, c.Updated = "scl_1", "Okta", directory.ProviderOkta, 3, now.Add(-90*24*time.Hour), now.Add(-time.Hour)
 	c.LastSeen, c.Tokens.Alive, c.Tokens.Expires = now.Truncate(time.Hour), 2, now.Add(200*24*time.Hour)
-	c.SilentDays, c.Findings = 7, []finding{{Code: directory.CodeScimTokenEnding, Severity: "critical", Subject: "sct_1", Evidence: "The token that the client uses ends on 2026-12-07.", Consequence: "From then on whatever the client sends is refused with 401.", Next: "Make another token of the client."}}
+	c.SilentDays, c.Findings = 7, []finding{{Code: directory.CodeScimTokenEnding, Severity: "critical", Subject: "sct_1", Values: map[string]any{"ends": "2026-12-07"}, Evidence: "The token that the client uses ends on 2026-12-07.", Consequence: "From then on whatever the client sends is refused with 401.", Next: "Make another token of the client."}}
 	c.Mapping = []directory.ScimMapping{{Schema: "urn:acme:User", Attribute: "badge", Path: "customAttributes.badge"}}
 	return c
 }
@@ -166,7 +166,7 @@ func TestTakeBackJobInWords(t *testing.T) {
 	j.Error = &directory.Problem{Code: "waiting", Message: "Requests under way are waited for."}
 	w.tell(map[string]any{"GET /v1/jobs/job_2": j})
 	a := w.get("/console/jobs/job_2")
-	if a.has("Users put back", "What it waits for"); strings.Contains(a.body, "Why it failed") || strings.Contains(a.body, "<code>edited</code>") {
+	if a.has("Users put back", "What it waits for", `href="/console/sources/scl_1"`, "To the source"); strings.Contains(a.body, "Why it failed") || strings.Contains(a.body, "<code>edited</code>") {
 		t.Error("the counts are no words, or it failed")
 	}
 	// What stays is no line of a file, which could be mended and sent again.
@@ -187,14 +187,18 @@ func TestTakeBackJobInWords(t *testing.T) {
 func TestLastEditByHand(t *testing.T) {
 	t.Parallel()
 	w := runWorld(t, directory.RunDone)
-	w.tell(map[string]any{"GET /v1/activity": func(r *http.Request) any {
+	edits := map[string]any{"GET /v1/activity": func(r *http.Request) any {
 		all := page[entry]{Items: []entry{{At: w.now.Add(-time.Minute), Kind: "delete-user", UserID: "usr_1", By: "ben"}}}
 		if r.URL.Query().Get("byHand") != "true" {
 			all.Items = append(slices.Repeat([]entry{{At: w.now, Kind: "edit-user", UserID: "usr_2", By: "scl_1", Source: directory.SourceSCIM}}, 50), all.Items...)
 		}
 		return all
-	}})
+	}}
+	w.tell(edits)
 	w.get("/console/sources").has("user deleted", "ben", `href="/console/users/usr_1"`, `href="/console/activity?byHand=true"`)
+	w.tell(map[string]any{"GET /v1/activity": page[entry]{Items: []entry{{At: w.now, Kind: "add-members", UserID: "usr_1", GroupIDs: []directory.GroupID{"grp_1"}, By: "ben"}}}})
+	w.get("/console/sources").has(`href="/console/groups/grp_1"`)
+	w.tell(edits)
 	a := w.get("/console/activity?byHand=true")
 	if a.has(`name="byHand" value="true" checked`, "/console/activity.csv?byHand=true"); strings.Contains(a.body, "usr_2") {
 		t.Error("what a source has pushed is among what was done by hand")
@@ -235,7 +239,7 @@ func pushedUser(w *world) map[string]any {
 // counting is a job that counts what a take-back would come to.
 func counting(state directory.JobState) func(w *world) map[string]any {
 	return func(w *world) map[string]any {
-		j := job{Job: directory.Job{ID: "job_2", Kind: directory.JobCheckTakeBack, State: state, AskedBy: "ada", Created: w.now.Add(-time.Minute), Counts: map[string]int{"edited": 412, "restored": 3, "kept": 2}, RefusedCount: 2},
+		j := job{Job: directory.Job{ID: "job_2", Kind: directory.JobCheckTakeBack, ScimClientID: "scl_1", State: state, AskedBy: "ada", Created: w.now.Add(-time.Minute), Counts: map[string]int{"edited": 412, "restored": 3, "kept": 2}, RefusedCount: 2},
 			Refused: []directory.RefusedItem{{UserID: "usr_1", Name: "ann@contoso.example", Code: "changed-since", Detail: "department was changed since by ben."}}}
 		if state == directory.JobDone {
 			j.Ended = w.now

@@ -114,11 +114,16 @@ var months = [12]text{
 // moment is a time to the minute, in UTC.
 func (l tongue) moment(t time.Time) string {
 	t = t.UTC()
+	return fmt.Sprintf("%s, %02d:%02d UTC", l.day(t), t.Hour(), t.Minute())
+}
+
+// day is the day of a time.
+func (l tongue) day(t time.Time) string {
 	month := l.say(months[t.Month()-1])
 	if l == german {
-		return fmt.Sprintf("%d. %s %d, %02d:%02d UTC", t.Day(), month, t.Year(), t.Hour(), t.Minute())
+		return fmt.Sprintf("%d. %s %d", t.Day(), month, t.Year())
 	}
-	return fmt.Sprintf("%d %s %d, %02d:%02d UTC", t.Day(), month, t.Year(), t.Hour(), t.Minute())
+	return fmt.Sprintf("%d %s %d", t.Day(), month, t.Year())
 }
 
 // length is a duration in its largest unit.

@@ -249,6 +249,7 @@ var (
 	textHealth                  = text{"Health", "Diagnose"}
 	textHealthy                 = text{"Everything was looked at, and nothing is wrong.", "Alles wurde angesehen, und nichts stimmt nicht."}
 	textNotChecked              = text{"The doctor has not looked at this connection yet.", "Diese Verbindung wurde noch nicht untersucht."}
+	textNotAllRead              = text{"Nothing worse was found, but not everything could be looked at: whether all is well is not known.", "Schlimmeres wurde nicht gefunden, doch nicht alles ließ sich ansehen: Ob alles in Ordnung ist, ist nicht bekannt."}
 	textChecked                 = text{"Looked at", "Untersucht"}
 	textCritical                = text{"critical", "kritisch"}
 	textWarning                 = text{"warning", "Warnung"}
@@ -643,6 +644,7 @@ var (
 	textJobCheckGroups     = text{"Check of a file of groups", "Prüfen einer Datei von Gruppen"}
 	textJobVerify          = text{"Verification of the activity", "Prüfen des Verlaufs"}
 	textJobLicences        = text{"Count of licences", "Zählen von Lizenzen"}
+	textToTheSource        = text{"To the source", "Zur Quelle"}
 	textJobTakeBack        = text{"Taking back of a SCIM source's changes", "Rücknahme der Änderungen einer SCIM-Quelle"}
 	textJobCheckTakeBack   = text{"Count of what would be taken back", "Zählung, was zurückgenommen würde"}
 	textJobPhotos          = text{"Reading of pictures", "Lesen von Bildern"}
@@ -1253,8 +1255,8 @@ var (
 	textNoProviders        = text{"No identity provider pushes by SCIM yet. Okta, Entra ID, OneLogin, JumpCloud, Rippling, authentik and Ping do, and whatever else speaks SCIM 2.0: add it as a source.", "Noch überträgt kein Identitätsanbieter per SCIM. Okta, Entra ID, OneLogin, JumpCloud, Rippling, authentik und Ping können es, und was sonst SCIM 2.0 spricht: Fügen Sie ihn als Quelle hinzu."}
 	textSourceHand         = text{"By hand", "Von Hand"}
 	textSourceHandMeans    = text{"Edits in this console, and by tokens of the API that name no source.", "Änderungen in dieser Konsole und durch Token der API, die keine Quelle nennen."}
-	textNoEdits            = text{"No edit of a user by hand is on record.", "Keine Änderung eines Benutzers von Hand ist verzeichnet."}
-	textOnlyByHand         = text{"Edits of users by hand only", "Nur Änderungen von Benutzern von Hand"}
+	textNoEdits            = text{"No edit of a user or a group by hand is on record.", "Keine Änderung eines Benutzers oder einer Gruppe von Hand ist verzeichnet."}
+	textOnlyByHand         = text{"Edits by hand only", "Nur Änderungen von Hand"}
 	textLastEdit           = text{"Last edit of a user", "Letzte Änderung eines Benutzers"}
 	textSourceFiles        = text{"Files", "Dateien"}
 	textNoLoads            = text{"No file was loaded lately.", "In letzter Zeit wurde keine Datei geladen."}

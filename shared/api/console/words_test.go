@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func TestWords(t *testing.T) {
 			}
 			return true
 		})
-		if e.Name() != "words.go" {
+		if !strings.HasPrefix(e.Name(), "words") {
 			continue
 		}
 		seen := map[string]string{}
@@ -106,7 +107,7 @@ func lit2(lit *ast.CompositeLit, ok bool) (string, bool) {
 	return id.Name, true
 }
 
-// No text for people stands outside of words.go: what writes text onto a page is given
+// No text for people stands outside of words.go and words_findings.go: what writes text onto a page is given
 // none as it is, but for signs and names that are the same everywhere.
 func TestNoOtherWords(t *testing.T) {
 	t.Parallel()
@@ -117,7 +118,7 @@ func TestNoOtherWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") || e.Name() == "words.go" {
+		if !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") || strings.HasPrefix(e.Name(), "words") {
 			continue
 		}
 		fset := token.NewFileSet()
@@ -247,6 +248,104 @@ func TestAttributeWords(t *testing.T) {
 	for _, a := range directory.Attributes() {
 		if _, known := attributeWord(a.Path); a.Path != "" && a.Path != "state" && !known {
 			t.Errorf("%s has no name", a.Path)
+		}
+	}
+}
+
+var hole = regexp.MustCompile(`\{([a-zA-Z]+)\}`)
+
+// Every finding has words in both languages, which speak of no value that it may lack, and of
+// the same ones in each.
+func TestFindingWords(t *testing.T) {
+	t.Parallel()
+	optional := regexp.MustCompile(`\[[^\[\]]*\]`)
+	forms := map[findingForm]bool{}
+	for _, form := range directory.FindingForms() {
+		at := findingForm{form.Code, form.Variant}
+		forms[at] = true
+		w, there := findingSays[at]
+		if !there {
+			t.Errorf("%v has no words", at)
+			continue
+		}
+		if (w.count == "") != (w.one == text{}) || w.count != "" && !slices.Contains(form.Values, w.count) {
+			t.Errorf("%v counts by %q, and says of one %q", at, w.count, w.one)
+		}
+		for _, said := range []text{w.found, w.one, w.follows, w.next} {
+			holes := [tongues][]string{}
+			for l := range tongues {
+				if (said[l] == "") != (said == text{}) || said[l] == "" && said != w.one {
+					t.Errorf("%v says nothing in %s", at, l)
+				}
+				if left := optional.ReplaceAllString(said[l], ""); strings.ContainsAny(left, "[]") {
+					t.Errorf("%v has a bracket too many: %s", at, said[l])
+				} else {
+					for _, m := range hole.FindAllStringSubmatch(left, -1) {
+						if !slices.Contains(form.Values, m[1]) {
+							t.Errorf("%v says {%s}, which is not always known: %s", at, m[1], said[l])
+						}
+					}
+				}
+				if left := hole.ReplaceAllString(said[l], ""); strings.ContainsAny(left, "{}") {
+					t.Errorf("%v has a brace too many: %s", at, said[l])
+				}
+				for _, m := range hole.FindAllStringSubmatch(said[l], -1) {
+					if !slices.Contains(form.Values, m[1]) && !slices.Contains(form.Known, m[1]) {
+						t.Errorf("%v says {%s}, which no finding has", at, m[1])
+					}
+					holes[l] = append(holes[l], m[1])
+				}
+				slices.Sort(holes[l])
+			}
+			if !slices.Equal(holes[english], holes[german]) {
+				t.Errorf("%v speaks of %v in English and of %v in German", at, holes[english], holes[german])
+			}
+		}
+	}
+	for at := range findingSays {
+		if !forms[at] {
+			t.Errorf("%v has words, and nobody finds it", at)
+		}
+	}
+}
+
+// A finding is said in the page's language, by its values; where one is missing that the words
+// speak of, or the code is not known, it is left to the API's sentences.
+func TestFindingIsSaid(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		form    findingForm
+		values  map[string]any
+		subject string
+		want    [tongues]string // "" where the console does not say it
+	}{
+		"one": {findingForm{directory.CodeRunHeld, ""}, map[string]any{"runs": 1.0}, "", [tongues]string{"1 run is held for a decision.", "1 Lauf wartet auf eine Entscheidung."}},
+		"many": {findingForm{directory.CodeAddressClash, ""}, map[string]any{"users": 1200.0, "example": "ann@corp.example", "detail": "A group has it"}, "",
+			[tongues]string{`1,200 users&#39; addresses are somebody else&#39;s in the tenant, for example <bdi>ann@corp.example</bdi> (<bdi>A group has it</bdi>).`,
+				`Die Adressen von 1.200 Benutzern hat im Mandanten jemand anders, zum Beispiel <bdi>ann@corp.example</bdi> (<bdi lang="en">A group has it</bdi>).`}},
+		"without what may be unknown": {findingForm{directory.CodeAddressClash, ""}, map[string]any{"users": 2.0}, "",
+			[tongues]string{`2 users&#39; addresses are somebody else&#39;s in the tenant.`, `Die Adressen von 2 Benutzern hat im Mandanten jemand anders.`}},
+		"a day, and whom it concerns": {findingForm{directory.CodeDomainLost, ""}, map[string]any{"domain": "<b>", "on": "2026-03-02"}, "<b>",
+			[tongues]string{`The domain <strong><bdi>&lt;b&gt;</bdi></strong> is not a verified one of the tenant any more; it was found so on <time datetime="2026-03-02">2 Mar 2026</time>.`,
+				`Die Domäne <strong><bdi>&lt;b&gt;</bdi></strong> ist keine bestätigte des Mandanten mehr; festgestellt am <time datetime="2026-03-02">2. März 2026</time>.`}},
+		"of an earlier version":                 {findingForm{directory.CodeDomainLost, ""}, nil, "", [tongues]string{}},
+		"a value that is no text and no number": {findingForm{directory.CodeDomainLost, ""}, map[string]any{"domain": true, "on": "2026-03-02"}, "", [tongues]string{}},
+		"of a newer one":                        {findingForm{"newer", ""}, map[string]any{}, "", [tongues]string{}},
+	} {
+		for l := range tongues {
+			v := &visit{lang: l}
+			s, ours := v.inOurWords(test.form, test.values, test.subject)
+			got := ""
+			if ours {
+				var b strings.Builder
+				if err := s.found.Render(&b); err != nil {
+					t.Fatal(err)
+				}
+				got = b.String()
+			}
+			if got != test.want[l] {
+				t.Errorf("%s, in %s: %s\nwant %s", name, l, got, test.want[l])
+			}
 		}
 	}
 }

@@ -1136,9 +1136,13 @@ func TestFiltersInBrackets(t *testing.T) {
 func TestEmptiedIsTold(t *testing.T) {
 	t.Parallel()
 	for op, want := range map[string]bool{
-		`{"op":"remove","path":"members"}`:                                                                     true,
-		`{"op":"replace","path":"members","value":[]}`:                                                         true,
-		`{"op":"remove","path":"members[type eq \"User\"]"}`:                                                   true,
+		`{"op":"remove","path":"members"}`:                   true,
+		`{"op":"replace","path":"members","value":[]}`:       true,
+		`{"op":"replace","path":"members","value":null}`:     true,
+		`{"op":"remove","path":"members[type eq \"User\"]"}`: true,
+		// By PUT: null and an empty list are one (RFC 7643, 2.5).
+		`"members":[]`:   true,
+		`"members":null`: true,
 		`{"op":"remove","path":"members","value":[{"value":"grp_06eavhmtg800003c23qc563vj8","type":"Group"}]}`: false,
 		`{"op":"remove","path":"members","value":[]}`:                                                          false,
 		`{"op":"remove","path":"members[value eq \"usr_nobody\"]"}`:                                            false,
@@ -1153,7 +1157,11 @@ func TestEmptiedIsTold(t *testing.T) {
 			}
 			_, _, err := w.pushes.ChangeMembers(t.Context(), by, directory.GroupID(g), []directory.UserID{directory.UserID(id)}, nil, nil)
 			w.Must(err)
-			w.want(200, "PATCH", "/Groups/"+g, patchOf(op))
+			if member, is := strings.CutPrefix(op, `"members"`); is {
+				w.want(200, "PUT", "/Groups/"+g, `{"schemas":["`+schemaGroup+`"],"displayName":"G","members"`+member+`}`)
+			} else {
+				w.want(200, "PATCH", "/Groups/"+g, patchOf(op))
+			}
 			notes := strings.Join(w.lastRequest().Notes, "; ")
 			if emptied := len(w.in(g)) == 0; emptied != (want && !owned) || strings.Contains(notes, "all 1 members were taken out") != emptied {
 				t.Errorf("%s, owned %v: emptied %v: %s", op, owned, emptied, notes)

@@ -266,7 +266,7 @@ func ofReport(c *directory.Connection, r *doctor.Report) []Item {
 func ofFindings(findings []doctor.Finding, at time.Time) []Item {
 	var list []Item
 	for _, f := range findings {
-		i := Item{Kind: Finding, Urgency: Soon, Code: f.Code, Subject: f.Subject, Message: strings.TrimSpace(f.Evidence + " " + f.Consequence), Next: f.Next, Since: f.Since, Count: f.Users + f.Groups}
+		i := Item{Kind: Finding, Urgency: Soon, Code: f.Code, Variant: f.Variant, Values: f.Values, Subject: f.Subject, Message: strings.TrimSpace(f.Evidence + " " + f.Consequence), Next: f.Next, Since: f.Since, Count: f.Users + f.Groups}
 		if i.Since.IsZero() {
 			i.Since = at
 		}

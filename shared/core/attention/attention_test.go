@@ -107,7 +107,7 @@ func TestAttention(t *testing.T) {
 	w.trouble(&busy, directory.Problem{Code: directory.CodeWaitingForSeat, Kind: directory.ProblemTenant, Message: "No seat."})
 	w.trouble(&busy, directory.Problem{Code: "later", Kind: directory.ProblemTransient, Message: "Passes."})
 	w.Must(w.Store.Connections.SaveHealth(w.Context(), busy.ID, doctor.Report{Epoch: 1, Findings: []doctor.Finding{
-		{Code: "domain-lost", Severity: doctor.Critical, Subject: "busy.example", Evidence: "It is gone."}, {Code: "token-old", Severity: doctor.Warning, Evidence: "Old.", Users: 3},
+		{Code: "domain-lost", Severity: doctor.Critical, Subject: "busy.example", Variant: "all", Values: map[string]any{"domain": "busy.example"}, Evidence: "It is gone."}, {Code: "token-old", Severity: doctor.Warning, Evidence: "Old.", Users: 3},
 		{Code: "nice", Severity: doctor.Info, Evidence: "Nice."}}}, w.Now()))
 	dead := w.connection("dead", func(c *directory.Connection) {
 		c.Status, c.Problem = directory.StatusNeedsAuthorization, &directory.Problem{Code: "revoked", Message: "The token was revoked.", Since: w.Now()}
@@ -149,6 +149,9 @@ func TestAttention(t *testing.T) {
 	for _, i := range p.Items {
 		if i.Kind == HeldRun && (i.AskedBy != "ada" || i.Counts[directory.EffectBlock] != 14 || i.Message != "14 accounts would be blocked; the limit is 5.; b; c") {
 			t.Errorf("the held run: %+v", i)
+		}
+		if i.Code == "domain-lost" && (i.Variant != "all" || i.Values["domain"] != "busy.example") {
+			t.Errorf("the finding lacks what its sentences are about: %+v", i)
 		}
 		if i.Kind == Confirmation && !i.Until.Equal(i.Since.Add(connect.ConfirmWithin)) {
 			t.Errorf("the confirmation: %+v", i)

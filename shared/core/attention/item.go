@@ -52,6 +52,8 @@ type Item struct {
 	RunID      directory.RunID `json:"runId,omitempty" doc:"Of held-run and run-failed."`
 	ProposalID string          `json:"proposalId,omitempty"`
 	Code       string          `json:"code,omitempty" doc:"Of a problem, a finding, or why the connection needs authorisation."`
+	Variant    string          `json:"variant,omitempty" doc:"Of a finding: which form of its code it is."`
+	Values     map[string]any  `json:"values,omitempty" doc:"Of a finding: what its sentences are about, as in GET /v1/connections/{id}/health."`
 	Subject    string          `json:"subject,omitempty" doc:"Whom a finding concerns, as a domain; the permission that is lacking; the account that waits for its confirmation."`
 	AskedBy    string          `json:"askedBy,omitempty" doc:"Who asked for what waits: with fourEyes somebody else decides."`
 	Count      int             `json:"count,omitempty" doc:"How many users, or objects of other kinds, a problem or finding concerns."`

@@ -130,7 +130,7 @@ type Query struct {
 	Object       directory.Ref // of another kind than accounts; a group also as one of our directory
 	RunID        directory.RunID
 	Effect       string // an effect of changes, or the kind of an audit event
-	ByHand       bool   // only edits of users that were made by hand
+	ByHand       bool   // only edits of users and groups that were made by hand
 	Since        time.Time
 	Until        time.Time
 }

@@ -116,7 +116,7 @@ func (c *Clients) Of(ctx context.Context, client *directory.ScimClient) ([]Findi
 // says nothing.
 func JudgeClient(f *ClientFacts) []Finding {
 	if f.Client.Paused {
-		return []Finding{{Code: directory.CodeScimClientPaused, Severity: Warning, Since: f.Client.Updated, Evidence: "The client is paused: its requests are answered with 503." + f.lastHeard(),
+		return []Finding{{Code: directory.CodeScimClientPaused, Values: values("on", f.lastDay()), Severity: Warning, Since: f.Client.Updated, Evidence: "The client is paused: its requests are answered with 503." + f.lastHeard(),
 			Consequence: "Nobody who joins, changes or leaves there reaches the directory, and its identity provider gives up after some days (Entra: quarantine).",
 			Next:        "Let the client go on when what it was paused for is mended."}}
 	}
@@ -127,10 +127,19 @@ func JudgeClient(f *ClientFacts) []Finding {
 
 // lastHeard is a sentence about the last request.
 func (f *ClientFacts) lastHeard() string {
-	if f.Client.LastSeen.IsZero() {
+	last := f.lastDay()
+	if last == "" {
 		return " It has never sent anything."
 	}
-	return " Its last request was on " + day(f.Client.LastSeen) + "."
+	return " Its last request was on " + last + "."
+}
+
+// lastDay is the day of the last request, "" before the first.
+func (f *ClientFacts) lastDay() string {
+	if f.Client.LastSeen.IsZero() {
+		return ""
+	}
+	return day(f.Client.LastSeen)
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
@@ -141,13 +150,13 @@ func (f *ClientFacts) silent() []Finding {
 		if f.Now.Sub(c.Created) < firstWithin {
 			return nil
 		}
-		return []Finding{{Code: directory.CodeScimClientWaiting, Severity: Warning, Since: c.Created, Evidence: "The client was set up on " + day(c.Created) + " and has sent nothing yet.",
+		return []Finding{{Code: directory.CodeScimClientWaiting, Values: values("on", day(c.Created)), Severity: Warning, Since: c.Created, Evidence: "The client was set up on " + day(c.Created) + " and has sent nothing yet.",
 			Consequence: "Nobody reaches the directory through it.", Next: "Finish its set-up at the identity provider, with the address and a token of the client; or delete the client."}}
 	}
 	if c.SilentDays == 0 || f.Now.Sub(c.LastSeen) < time.Duration(c.SilentDays)*24*time.Hour {
 		return nil
 	}
-	return []Finding{{Code: directory.CodeScimClientSilent, Severity: Warning, Since: c.LastSeen, Evidence: "The client has sent nothing since " + day(c.LastSeen) + ".",
+	return []Finding{{Code: directory.CodeScimClientSilent, Values: values("on", day(c.LastSeen)), Severity: Warning, Since: c.LastSeen, Evidence: "The client has sent nothing since " + day(c.LastSeen) + ".",
 		Consequence: "If its identity provider has switched it off, or cannot get through, people who leave keep their access.",
 		Next:        "Look at the provisioning page of the identity provider. If so long a silence is usual for it, set the client's silentDays higher, or to 0."}}
 }
@@ -164,7 +173,7 @@ func (f *ClientFacts) tokens() []Finding {
 		if slices.ContainsFunc(f.Requests, func(r directory.ScimRequest) bool { return r.TokenID == "" }) {
 			return nil
 		}
-		return []Finding{{Code: directory.CodeScimTokenEnded, Severity: Critical, Since: lastEnd(f.Tokens), Evidence: "All tokens of the client have expired or were revoked." + f.lastHeard(),
+		return []Finding{{Code: directory.CodeScimTokenEnded, Values: values("on", f.lastDay()), Severity: Critical, Since: lastEnd(f.Tokens), Evidence: "All tokens of the client have expired or were revoked." + f.lastHeard(),
 			Consequence: "Whatever it sends is refused with 401: nobody who joins, changes or leaves there reaches the directory.",
 			Next:        "Make a token of the client and put it into the identity provider; or delete the client."}}
 	}
@@ -172,13 +181,13 @@ func (f *ClientFacts) tokens() []Finding {
 	if left > tokenSoon {
 		return nil
 	}
-	is := Finding{Code: directory.CodeScimTokenEnding, Severity: Warning, Since: inUse.Expires.Add(-tokenSoon), Subject: string(inUse.ID), Evidence: "The token that the client uses ends on " + day(inUse.Expires) + ".",
+	is := Finding{Code: directory.CodeScimTokenEnding, Values: values("ends", day(inUse.Expires)), Severity: Warning, Since: inUse.Expires.Add(-tokenSoon), Subject: string(inUse.ID), Evidence: "The token that the client uses ends on " + day(inUse.Expires) + ".",
 		Consequence: "From then on whatever the client sends is refused with 401.", Next: "Make another token of the client, put it into the identity provider, and revoke this one when the new one is used."}
 	if left <= tokenVerySoon {
 		is.Severity = Critical
 	}
 	if slices.ContainsFunc(alive, func(t directory.ScimToken) bool { return t.Expires.Sub(f.Now) > tokenSoon }) {
-		is.Next = "The next token has been made and is not used yet: put it into the identity provider. If it is lost, revoke it and make another one."
+		is.Variant, is.Next = directory.VariantUnused, "The next token has been made and is not used yet: put it into the identity provider. If it is lost, revoke it and make another one."
 	}
 	return []Finding{is}
 }
@@ -235,14 +244,17 @@ func (f *ClientFacts) refused() []Finding {
 		Next:        "Look at the client's refused requests, on its page in the console or by GET /v1/scim-clients/{id}/requests, mend what they tell at the identity provider, and have it send them again."}
 	times := "requests of the last 24 hours"
 	if f.More {
-		times = "requests, the newest that there are,"
+		is.Variant, times = directory.VariantNewest, "requests, the newest that there are,"
 	}
 	often := "most often with"
 	if len(count) == bad && bad > 1 {
 		often = "each for another reason, as"
 	}
-	is.Evidence = fmt.Sprintf("%d of %d %s were refused, %s %s: %s", bad, all, times, often, strings.TrimSpace(fmt.Sprint(most.status, " ", most.kind)), cmp.Or(most.detail, "no reason was given."))
+	answer := strings.TrimSpace(fmt.Sprint(most.status, " ", most.kind))
+	is.Values = values("refused", bad, "requests", all, "often", count[most], "answer", answer, "why", most.detail)
+	is.Evidence = fmt.Sprintf("%d of %d %s were refused, %s %s: %s", bad, all, times, often, answer, cmp.Or(most.detail, "no reason was given."))
 	if passing > 0 {
+		is.Values["passing"] = passing
 		is.Evidence += fmt.Sprintf(" (%d more were refused and are not counted, since nothing is to be mended by that: they came too fast, while the client was paused, or asked for somebody who is not there.)", passing)
 	}
 	if bad == all && all >= allRefused {

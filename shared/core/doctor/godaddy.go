@@ -17,7 +17,7 @@ func ofGoDaddy(f *Facts) []Finding {
 	if score < directory.GoDaddyScore {
 		return nil
 	}
-	return []Finding{{Code: directory.CodeGoDaddy, Severity: Critical, Evidence: "The tenant was sold by GoDaddy: " + strings.Join(evidence, "; ") + ".",
+	return []Finding{{Code: directory.CodeGoDaddy, Severity: Critical, Values: values("signs", strings.Join(evidence, "; ")), Evidence: "The tenant was sold by GoDaddy: " + strings.Join(evidence, "; ") + ".",
 		Consequence: "People sign in through GoDaddy. Passwords cannot be set, and changes to accounts may be undone or refused.", Next: directory.GoDaddyNext}}
 }
 

@@ -27,6 +27,11 @@ type Finding struct {
 	Evidence    string   `json:"evidence"`
 	Consequence string   `json:"consequence"`
 	Next        string   `json:"next"`
+	// Variant and Values are what a program needs to say the sentences above in words of
+	// its own: directory.FindingForms has them. Values are texts and numbers, times in the
+	// form of RFC 3339; there are none in reports of an earlier version.
+	Variant string         `json:"variant,omitempty" doc:"Which form of the code it is; left out of the usual one."`
+	Values  map[string]any `json:"values,omitempty" doc:"What the sentences are about, by name: texts, numbers, days and times. Which ones a code has stands in PROBLEMS.md."`
 	// Since is since when, where that is known.
 	Since time.Time `json:"since,omitzero"`
 	// Users or Groups that it concerns: how many, and some of them.
@@ -87,6 +92,21 @@ func sortFindings(list []Finding) {
 	})
 }
 
+// values are those of a finding, a name before each; a text that is not known is left out.
+func values(pairs ...any) map[string]any {
+	out := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		v := pairs[i+1]
+		if at, is := v.(time.Time); is {
+			v = at.UTC().Format(time.RFC3339)
+		}
+		if v != "" {
+			out[pairs[i].(string)] = v
+		}
+	}
+	return out
+}
+
 // mostExamples is how many users a finding names.
 const mostExamples = 20
 
@@ -99,6 +119,9 @@ func about(list []Person, f Finding) []Finding {
 	f.Users, f.Examples = len(list), list[:min(len(list), mostExamples)]
 	if list[0].GroupID != "" {
 		what, f.Users, f.Groups = "groups", 0, len(list)
+	}
+	if f.Values == nil {
+		f.Values = values(what, len(list), "example", list[0].Name, "detail", list[0].Detail)
 	}
 	if f.Evidence == "" {
 		f.Evidence = fmt.Sprintf("%d %s, for example %s", len(list), what, list[0].Name)

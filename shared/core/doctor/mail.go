@@ -65,7 +65,7 @@ func ofMail(f *Facts) []Finding {
 		out = append(out, ofSPF(d)...)
 		out = append(out, ofAutodiscover(d)...)
 		for _, what := range slices.Sorted(maps.Keys(d.DNS.Failed)) {
-			out = append(out, Finding{Code: directory.CodeDNSFailure, Severity: Info, Subject: d.Name, Evidence: "The " + what + " of " + d.Name + " could not be looked up: " + d.DNS.Failed[what],
+			out = append(out, Finding{Code: directory.CodeDNSFailure, Values: values("domain", d.Name, "type", what, "why", d.DNS.Failed[what]), Severity: Info, Subject: d.Name, Evidence: "The " + what + " of " + d.Name + " could not be looked up: " + d.DNS.Failed[what],
 				Consequence: "It is not known whether mail reaches the tenant.", Next: "Look at the domain's name servers; the check is repeated daily."})
 		}
 	}
@@ -81,7 +81,7 @@ func ofMX(d *DomainIs) []Finding {
 		if !d.Email && d.Bound == 0 {
 			return nil
 		}
-		return []Finding{{Code: directory.CodeMXMissing, Severity: Warning, Subject: d.Name, Evidence: d.Name + " has no MX record.", Consequence: "Mail to its addresses does not arrive.",
+		return []Finding{{Code: directory.CodeMXMissing, Values: values("domain", d.Name, "record", expected), Severity: Warning, Subject: d.Name, Evidence: d.Name + " has no MX record.", Consequence: "Mail to its addresses does not arrive.",
 			Next: "Set the MX record that Microsoft asks for: " + orAdminCenter(expected) + "."}}
 	}
 	var ours, foreign, old []string
@@ -102,23 +102,23 @@ func ofMX(d *DomainIs) []Finding {
 	google := slices.Contains(foreign, "Google")
 	var out []Finding
 	if len(old) > 0 {
-		out = append(out, Finding{Code: directory.CodeMXGeneric, Severity: Critical, Subject: d.Name, Evidence: "The MX record is " + strings.Join(old, ", ") + ", a name from before 2013.",
+		out = append(out, Finding{Code: directory.CodeMXGeneric, Values: values("domain", d.Name, "hosts", strings.Join(old, ", "), "record", expected), Severity: Critical, Subject: d.Name, Evidence: "The MX record is " + strings.Join(old, ", ") + ", a name from before 2013.",
 			Consequence: "Mail is delayed or lost: the name leads to Microsoft and not to this tenant.", Next: "Replace it by " + orAdminCenter(expected) + "."})
 	}
 	switch {
 	case len(foreign) > 0 && len(ours) > 0:
-		out = append(out, Finding{Code: directory.CodeMXSeveral, Severity: Warning, Subject: d.Name, Evidence: "Mail goes to Microsoft and to " + strings.Join(foreign, ", ") + ".",
+		out = append(out, Finding{Code: directory.CodeMXSeveral, Values: values("domain", d.Name, "providers", strings.Join(foreign, ", ")), Severity: Warning, Subject: d.Name, Evidence: "Mail goes to Microsoft and to " + strings.Join(foreign, ", ") + ".",
 			Consequence: "Which mailbox a mail reaches is chance, unless one of the two passes it on.", Next: "Keep the MX records of one provider."})
 	case google:
-		out = append(out, Finding{Code: directory.CodeMXGoogle, Severity: severity(d.Bound > 0, Warning), Subject: d.Name, Users: d.Bound, Examples: d.Examples,
+		out = append(out, Finding{Code: directory.CodeMXGoogle, Values: values("domain", d.Name), Severity: severity(d.Bound > 0, Warning), Subject: d.Name, Users: d.Bound, Examples: d.Examples,
 			Evidence:    "Mail of " + d.Name + " goes to Google, and the domain is a verified one of this tenant as well.",
 			Consequence: "Both providers claim the domain: people have two mailboxes, and mail that is sent within Microsoft 365 does not reach the Google one.",
 			Next:        "Give Microsoft 365 a domain of its own and map it by domainMap, or move the mail."})
 	case len(foreign) > 0:
-		out = append(out, Finding{Code: directory.CodeMXOtherProvider, Severity: severity(d.Bound > 0, Warning), Subject: d.Name, Evidence: "Mail of " + d.Name + " goes to " + strings.Join(foreign, ", ") + ".",
+		out = append(out, Finding{Code: directory.CodeMXOtherProvider, Values: values("domain", d.Name, "providers", strings.Join(foreign, ", "), "record", expected), Severity: severity(d.Bound > 0, Warning), Subject: d.Name, Evidence: "Mail of " + d.Name + " goes to " + strings.Join(foreign, ", ") + ".",
 			Consequence: "It reaches Microsoft 365 only if that provider passes it on.", Next: "Leave it so if it is a mail filter; else set " + orAdminCenter(expected) + "."})
 	case len(ours) > 0 && !named && expected != "":
-		out = append(out, Finding{Code: directory.CodeMXOfAnotherTenant, Severity: Critical, Subject: d.Name, Evidence: "The MX record is " + strings.Join(ours, ", ") + "; Microsoft expects " + expected + ".",
+		out = append(out, Finding{Code: directory.CodeMXOfAnotherTenant, Values: values("domain", d.Name, "hosts", strings.Join(ours, ", "), "record", expected), Severity: Critical, Subject: d.Name, Evidence: "The MX record is " + strings.Join(ours, ", ") + "; Microsoft expects " + expected + ".",
 			Consequence: "Mail goes to another tenant or is refused.", Next: "Set " + expected + "."})
 	}
 	return out
@@ -136,13 +136,13 @@ func ofSPF(d *DomainIs) []Finding {
 	}
 	switch {
 	case len(spf) == 0:
-		return []Finding{{Code: directory.CodeSPFMissing, Severity: Warning, Subject: d.Name, Evidence: d.Name + " has no SPF record.", Consequence: "Mail of its people is taken for spam.",
+		return []Finding{{Code: directory.CodeSPFMissing, Values: values("domain", d.Name), Severity: Warning, Subject: d.Name, Evidence: d.Name + " has no SPF record.", Consequence: "Mail of its people is taken for spam.",
 			Next: "Set a TXT record: v=spf1 include:spf.protection.outlook.com -all."}}
 	case len(spf) > 1:
-		return []Finding{{Code: directory.CodeSPFSeveral, Severity: Warning, Subject: d.Name, Evidence: fmt.Sprintf("%s has %d SPF records.", d.Name, len(spf)), Consequence: "Receivers treat that as an error (RFC 7208, 4.5).",
+		return []Finding{{Code: directory.CodeSPFSeveral, Values: values("domain", d.Name, "records", len(spf)), Severity: Warning, Subject: d.Name, Evidence: fmt.Sprintf("%s has %d SPF records.", d.Name, len(spf)), Consequence: "Receivers treat that as an error (RFC 7208, 4.5).",
 			Next: "Make one record of them."}}
 	case !namesMicrosoft(spf[0], d.DNS.SPFIncludes) && d.DNS.Failed["SPF"] == "":
-		return []Finding{{Code: directory.CodeSPFWithoutMicrosoft, Severity: Warning, Subject: d.Name, Evidence: "The SPF record is: " + spf[0], Consequence: "Mail that Microsoft 365 sends for " + d.Name + " is taken for spam.",
+		return []Finding{{Code: directory.CodeSPFWithoutMicrosoft, Values: values("domain", d.Name, "spf", spf[0]), Severity: Warning, Subject: d.Name, Evidence: "The SPF record is: " + spf[0], Consequence: "Mail that Microsoft 365 sends for " + d.Name + " is taken for spam.",
 			Next: "Add include:spf.protection.outlook.com."}}
 	}
 	return nil
@@ -172,10 +172,10 @@ func ofAutodiscover(d *DomainIs) []Finding {
 	}
 	switch host := fold(d.DNS.Autodiscover); {
 	case host == "":
-		return []Finding{{Code: directory.CodeAutodiscoverMissing, Severity: Info, Subject: d.Name, Evidence: "autodiscover." + d.Name + " is not there.", Consequence: "Outlook does not find people's mailboxes by itself.",
+		return []Finding{{Code: directory.CodeAutodiscoverMissing, Values: values("domain", d.Name), Severity: Info, Subject: d.Name, Evidence: "autodiscover." + d.Name + " is not there.", Consequence: "Outlook does not find people's mailboxes by itself.",
 			Next: "Set a CNAME record to autodiscover.outlook.com."}}
 	case !directory.MicrosoftAutodiscover(host):
-		return []Finding{{Code: directory.CodeAutodiscoverElsewhere, Severity: Warning, Subject: d.Name, Evidence: "autodiscover." + d.Name + " leads to " + host + ".", Consequence: "Outlook looks for people's mailboxes there.",
+		return []Finding{{Code: directory.CodeAutodiscoverElsewhere, Values: values("domain", d.Name, "host", host), Severity: Warning, Subject: d.Name, Evidence: "autodiscover." + d.Name + " leads to " + host + ".", Consequence: "Outlook looks for people's mailboxes there.",
 			Next: "Set a CNAME record to autodiscover.outlook.com, unless mailboxes are there still."}}
 	}
 	return nil

@@ -63,7 +63,8 @@ type Order struct {
 	ID           directory.JobID
 	Kind         directory.JobKind
 	ConnectionID directory.ConnectionID
-	By           directory.Caller // the zero Caller when nobody asks
+	ScimClientID directory.ScimClientID // of a job about a client, for who looks at it
+	By           directory.Caller       // the zero Caller when nobody asks
 	// Audit is the kind of the caller's act; "" when there is none.
 	Audit  directory.AuditKind
 	Detail string // what the act is to say, for people
@@ -84,7 +85,7 @@ func (s *Service) Start(ctx context.Context, o Order) (directory.Job, error) {
 		o.ID = directory.NewJobID(now)
 	}
 	j := store.JobRecord{Job: directory.Job{
-		ID: o.ID, Kind: o.Kind, ConnectionID: o.ConnectionID, State: directory.JobQueued,
+		ID: o.ID, Kind: o.Kind, ConnectionID: o.ConnectionID, ScimClientID: o.ScimClientID, State: directory.JobQueued,
 		Total: o.Total, File: o.File, AskedBy: o.By.Subject, Created: now, Updated: now,
 	}}
 	if o.Input != nil {

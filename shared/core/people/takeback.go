@@ -103,7 +103,7 @@ func (s *TakeBacks) Start(ctx context.Context, by directory.Caller, id directory
 		}
 	}
 	in := takeBackInput{Client: c.ID, Name: c.Name, Since: as.Since}
-	return s.jobs.Start(ctx, jobs.Order{Kind: kind, By: by, Audit: directory.AuditTakeBack, Detail: in.told(as.DryRun), Input: in})
+	return s.jobs.Start(ctx, jobs.Order{Kind: kind, ScimClientID: c.ID, By: by, Audit: directory.AuditTakeBack, Detail: in.told(as.DryRun), Input: in})
 }
 
 // told is what is to be done, for people.
@@ -130,5 +130,5 @@ func notPaused(c *directory.ScimClient) error {
 func editedMeanwhile(c *directory.ScimClient) error {
 	return directory.Refuse(directory.ErrConflict, directory.CodeScimClientNotPaused,
 		fmt.Sprintf("The SCIM client %q was edited while its changes were taken back, and may have pushed in between.", c.Name),
-		"See that it is paused, and take back once more. What was put back already stays so.")
+		"See that it is paused, or deleted, and take back once more. What was put back already stays so.")
 }

@@ -45,7 +45,7 @@ type takeBackPlace struct {
 	Did   bool `json:"did,omitempty"`
 	Seen  int  `json:"seen,omitempty"` // how much there is to deal with, by the first pass
 	// Client is the version in which the client was seen paused: in another one it may have
-	// pushed in between. Gone is when it was first seen to be no more.
+	// pushed in between, also before it was deleted. Gone is when it was first seen to be no more.
 	Client int64     `json:"client,omitempty"`
 	Gone   time.Time `json:"gone,omitzero"`
 }
@@ -114,32 +114,37 @@ func (w *takeBackWorker) Step(ctx context.Context, j *jobs.Job) (jobs.Result, er
 
 // paused has the job fail when the client may push, and has it wait, before it tells what
 // came of it, for the requests that were under way when the client was paused, or deleted.
-// A client that was edited meanwhile may have been let go on for a while: what was looked
-// at is looked at again.
+// A client that was edited meanwhile may have been let go on for a while, also one that is
+// deleted by now: what was looked at is looked at again.
 func (w *takeBackWorker) paused(ctx context.Context) error {
 	if w.check {
 		return nil
 	}
 	c, err := w.clients.Get(ctx, w.in.Client)
-	silent := c.Updated
+	gone := errors.Is(err, directory.ErrNotFound)
+	if gone {
+		c, err = w.clients.Deleted(ctx, w.in.Client)
+	}
 	switch {
-	case errors.Is(err, directory.ErrNotFound):
-		if w.at.Gone.IsZero() {
-			w.at.Gone = w.now()
-		}
-		silent = w.at.Gone
 	case err != nil:
 		return err
-	case !c.Paused:
+	case !gone && !c.Paused:
 		return notPaused(&c)
 	case w.at.Client != 0 && w.at.Client != c.Version:
 		if w.at.Last && w.job.Done > 0 {
 			return editedMeanwhile(&c)
 		}
-		w.at = takeBackPlace{}
+		w.at = takeBackPlace{Gone: w.at.Gone}
 		w.at.begin(w.in.Since)
 	}
 	w.at.Client = c.Version
+	silent := c.Updated
+	if gone {
+		if w.at.Gone.IsZero() {
+			w.at.Gone = w.now()
+		}
+		silent = w.at.Gone
+	}
 	if wait := silent.Add(settling).Sub(w.now()); w.at.Last && wait > 0 {
 		return &jobs.Rest{For: wait, Place: w.at, Problem: &directory.Problem{
 			Code: directory.CodeBusy, Message: "Requests of the client that were under way when it was paused are waited for.", Next: "Nothing; the job goes on by itself.",

@@ -98,6 +98,9 @@ func (p *pushing) takeBack(since time.Time) (check, done store.JobRecord) {
 		p.t.Fatal(err)
 	}
 	done = p.run(j.ID)
+	if check.ScimClientID != p.client.ID || done.ScimClientID != p.client.ID {
+		p.t.Errorf("the jobs are about the clients %q and %q", check.ScimClientID, done.ScimClientID)
+	}
 	if check.State != directory.JobDone || done.State != directory.JobDone {
 		p.t.Fatalf("%s (%v) and %s (%v)", check.State, check.Error, done.State, done.Error)
 	}
@@ -339,6 +342,67 @@ func TestTakeBackOfALateRequest(t *testing.T) {
 	p.Advance(delay)
 	if done := p.run(j.ID); done.Counts["edited"] != 2 || done.Total != 2 || p.userNow(ben).State != directory.StateActive {
 		t.Errorf("%+v", done.Job)
+	}
+}
+
+// lookedAt are clients, and what happens before the job looks at one of them.
+type lookedAt struct {
+	*provision.Clients
+	before func()
+}
+
+func (l *lookedAt) Get(ctx context.Context, id directory.ScimClientID) (directory.ScimClient, error) {
+	l.before()
+	return l.Clients.Get(ctx, id)
+}
+
+// A client that is let go on during a take-back, pushes, and is then deleted: whenever that
+// happens, what it pushed is taken back, or the job says that it may have pushed.
+func TestTakeBackOfAClientLetGoAndDeleted(t *testing.T) {
+	t.Parallel()
+	failed := 0
+	for at := 1; ; at++ {
+		p := newPushing(t)
+		ctx := t.Context()
+		var people []directory.UserID
+		for i := range actsAtOnce + 5 { // more than one step deals with
+			people = append(people, p.made(fmt.Sprint("u", i), nil))
+		}
+		since := p.now()
+		for _, id := range people {
+			p.must(p.push(id, map[string]string{"department": "Sales"}))
+		}
+		looks, running := 0, false
+		clients := &lookedAt{p.clients, func() {
+			if looks++; !running || looks != at {
+				return
+			}
+			running = false // what happens now looks at the client itself
+			paused := false
+			_, err := p.clients.Edit(ctx, admin, p.client.ID, provision.ClientEdit{Paused: &paused}, 0)
+			p.must(err)
+			p.must(p.push(people[0], map[string]string{"department": "Admins"}))
+			p.must(p.clients.Delete(ctx, admin, p.client.ID, 0))
+		}}
+		p.back.clients = clients
+		j, err := p.back.Start(ctx, admin, p.client.ID, TakeBack{Since: since, Pause: true})
+		p.must(err)
+		looks, running = 0, true
+		p.Advance(time.Minute)
+		done := p.run(j.ID)
+		if looks < at {
+			if failed == 0 {
+				t.Error("it never happened behind the last look at somebody")
+			}
+			return
+		}
+		switch is := p.userNow(people[0]).Department; {
+		case done.State == directory.JobDone && is == "":
+		case done.State == directory.JobFailed && done.Error != nil && done.Error.Code == directory.CodeScimClientNotPaused:
+			failed++
+		default:
+			t.Errorf("at look %d: %s (%v), and the department is %q", at, done.State, done.Error, is)
+		}
 	}
 }
 

@@ -226,6 +226,13 @@ func testMembers(s *suite) {
 		users = append(users, directory.UserMember(s.user(fmt.Sprintf("u%d@corp.example", i)).ID))
 	}
 	s.must(s.change(all.ID, append(slices.Clone(users), directory.GroupMember(sub.ID)), nil))
+	crowd := s.group("Crowd")
+	var most store.MemberChange // groups take the most writes, and edits by hand one more
+	for i := range store.MaxMemberChange {
+		most.Add = append(most.Add, directory.Membership{Member: directory.GroupMember(s.group(fmt.Sprintf("Part %d", i)).ID), Added: s.Now()})
+	}
+	_, err := s.Groups.ChangeMembers(ctx, by.AuditEvent(directory.AuditAddMembers), &crowd, most)
+	s.must(err)
 	g, err := s.Groups.Group(ctx, all.ID)
 	if s.must(err); g.Members != len(users)+1 || g.MembersVersion != 1 || g.Version != 1 {
 		s.Errorf("%d members, version %d of them", g.Members, g.MembersVersion)
