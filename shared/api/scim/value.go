@@ -368,17 +368,43 @@ func (n *notes) element(path string, a *attribute, v any) (any, error) {
 		return n.simple(path, a, v)
 	}
 	e, err := n.complex(path, a, v)
-	if o, is := e.(*object); is && says(o) {
-		return o, err
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	o, is := e.(*object)
+	if is && a.says(o) {
+		return o, nil
+	}
+	if sent, both := v.(*object); both && (!is || !more(o)) && slices.ContainsFunc(sent.members, func(m member) bool { return isSaid(m.name) && isNone(m.value) }) {
+		return nil, nil // it says itself that it is none
+	}
+	return nil, n.saysNothing(path, a)
 }
 
-// says reports whether an element has more than what the value is for.
-func says(o *object) bool {
-	return slices.ContainsFunc(o.members, func(m member) bool {
-		return m.name != "type" && m.name != "primary" && m.name != "display" && m.name != "$ref"
-	})
+// saysNothing is about an element that has nothing of what the attribute's values are for.
+func (n *notes) saysNothing(path string, a *attribute) error {
+	if value := a.child("value"); value != nil && value.required {
+		return n.bend(typeInvalidValue, "an element of %s has no value and was ignored", path)
+	}
+	return n.bend(typeInvalidValue, "an element of %s says only what it is for and was ignored", path)
+}
+
+// says reports whether an element of an attribute is one: it has the value, where that is
+// required, or more than what it is for.
+func (a *attribute) says(o *object) bool {
+	if value := a.child("value"); value != nil && value.required {
+		return o.get("value") != nil
+	}
+	return more(o)
+}
+
+// more reports whether an element has more than what it is for.
+func more(o *object) bool {
+	return slices.ContainsFunc(o.members, func(m member) bool { return isSaid(m.name) })
+}
+
+func isSaid(name string) bool {
+	return !strings.EqualFold(name, "type") && !strings.EqualFold(name, "primary") && !strings.EqualFold(name, "$ref")
 }
 
 // onePrimary leaves one element primary: that one, or else the first that is.
