@@ -210,7 +210,7 @@ func matches(a *attribute, op string, have, want any) bool {
 			}
 		}
 	}
-	if !a.exact {
+	if !a.caseExact() {
 		h, w = strings.ToLower(h), strings.ToLower(w)
 	}
 	switch op {

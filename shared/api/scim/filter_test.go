@@ -17,10 +17,10 @@ func document(t testing.TB, s string) *object {
 	return o
 }
 
-const ann = `{"userName":"Ann@x.example","externalId":"A1","title":"CTO","active":true,"name":{"familyName":"Bee"},
+const ann = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"Ann@x.example","profileUrl":"https://x.example/A","externalId":"A1","title":"CTO","active":true,"name":{"familyName":"Bee"},
 	"emails":[{"value":"ann@x.example","type":"work","primary":true},{"value":"p@x.example","type":"home"}],
 	"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"7","manager":{"value":"usr_2"}},
-	"meta":{"lastModified":"2026-11-29T12:00:00Z"}}`
+	"meta":{"lastModified":"2026-11-29T12:00:00Z","location":"https://b.example/Users/usr_A"}}`
 
 // The forms are those of section 5 of the reference, and of RFC 7644, 3.4.2.2.
 var filters = []struct {
@@ -69,6 +69,12 @@ var filters = []struct {
 	{`nickName co ""`, false},
 	{`name eq null`, false},
 	{`active ne "False"`, true},
+	{`profileUrl eq "https://x.example/A"`, true},
+	{`profileUrl eq "https://X.example/A"`, false}, // as /Schemas says: caseExact
+	{`profileUrl co "/a"`, false},
+	{`profileUrl sw "https://x"`, true},
+	{`meta.location eq "https://b.example/Users/usr_a"`, false},
+	{`schemas eq "urn:ietf:params:scim:schemas:core:2.0:User"`, true},
 }
 
 func TestFilter(t *testing.T) {

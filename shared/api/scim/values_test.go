@@ -10,12 +10,12 @@ import (
 )
 
 // What a body has of an attribute with several values, and what is kept of it: "" where a
-// strict client is refused, and a tolerant one's is left out with a note.
+// strict client is refused, and of a tolerant one something is left out, or bent, with a note.
 func TestValuesOfBodies(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		sent, kept string
-		told       bool // that something was left out; a strict client is refused
+		told       bool // of something left out or bent; a strict client is refused
 	}{
 		{`"roles":[{"display":"Only"}]`, `"roles":[{"display":"Only"}]`, false},
 		{`"emails":[{"type":"work"},{"value":"a@x.example"}]`, `"emails":[{"value":"a@x.example"}]`, true},
@@ -25,6 +25,9 @@ func TestValuesOfBodies(t *testing.T) {
 		{`"phoneNumbers":[{"type":"work","value":null,"primary":true}]`, ``, false},
 		{`"addresses":[{"type":"work","primary":true,"locality":null,"country":""}]`, ``, false},
 		{`"addresses":[{"type":"work"}]`, ``, true},
+		{`"photos":[{"value":"https://x.example/A.png","type":"photo"},{"value":"https://x.example/a.png","type":"photo"}]`,
+			`"photos":[{"value":"https://x.example/A.png","type":"photo"},{"value":"https://x.example/a.png","type":"photo"}]`, false},
+		{`"roles":[{"value":"A","type":"x"},{"value":"B","type":"x"}]`, `"roles":[{"value":"A","type":"x"},{"value":"B","type":"x"}]`, false},
 	} {
 		for _, strict := range []bool{false, true} {
 			n := &notes{strict: strict}
