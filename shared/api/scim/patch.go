@@ -559,7 +559,12 @@ func (p *patching) chosenValue(o *object, s step) (*object, error) {
 			return nil, noValue(s)
 		}
 		v, err := p.n.value(s.String(), s.sub, s.value)
-		o.set(s.sub.name, v)
+		switch {
+		case err == nil:
+			o.set(s.sub.name, v)
+		case errors.Is(err, errLeftOut):
+			err = nil
+		}
 		return o, err
 	}
 	if !s.has {

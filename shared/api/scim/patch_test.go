@@ -92,6 +92,8 @@ var patches = []struct {
 	{"a value replaced by its type alone", `{"op":"replace","path":"emails[type eq \"home\"]","value":{"primary":false}}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true}]}`, typeInvalidValue},
 	{"two references that differ in letter case", `{"op":"add","path":"photos","value":[{"type":"photo","value":"https://x.example/a"}]},{"op":"add","path":"photos","value":[{"type":"photo","value":"https://x.example/A"}]}`,
 		`{"photos":[{"type":"photo","value":"https://x.example/a"},{"type":"photo","value":"https://x.example/A"}]}`, ""},
+	{"a certificate that is none", `{"op":"add","path":"x509Certificates","value":[{"value":"MIIB","type":"a"},{"value":"no, none"}]},{"op":"replace","path":"x509Certificates[type eq \"a\"].value","value":"!"}`,
+		`{"x509Certificates":[{"value":"MIIB","type":"a"}]}`, typeInvalidValue},
 	{"an unknown extension", `{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:acme:2.0:User:badge","value":"x"}`, `{}`, typeInvalidPath},
 	{"read-only", `{"op":"replace","path":"id","value":"9"}`, `{}`, typeMutability},
 	{"groups are read-only", `{"op":"add","path":"groups","value":[{"value":"g"}]}`, `{}`, typeMutability},

@@ -1,7 +1,9 @@
 package scim
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -453,6 +455,9 @@ func (n *notes) complex(path string, a *attribute, v any) (any, error) {
 			continue
 		}
 		v, err := n.value(path+"."+sub.name, sub, m.value)
+		if errors.Is(err, errLeftOut) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -488,9 +493,38 @@ func (n *notes) simple(path string, a *attribute, v any) (any, error) {
 	}
 	switch v := v.(type) {
 	case string:
+		if a.kind == kindBinary {
+			return n.binary(path, v)
+		}
 		return v, nil
 	case json.Number, bool:
 		return plain(v), n.bend(typeInvalidValue, "%s was not sent as text", path)
 	}
 	return nil, badRequest(typeInvalidValue, "%s must be a text.", path)
+}
+
+// errLeftOut is of a value that a tolerant client has sent and that is left out, as it is
+// told: what stands there already stays.
+var errLeftOut = errors.New("the value was left out")
+
+// binary is a value in base64, with the padding or without (RFC 7643, 2.3.6). Whatever else it
+// was would be shown to clients that decode it, which then read no user of that page.
+func (n *notes) binary(path, text string) (any, error) {
+	if bare := strings.NewReplacer("\r", "", "\n", "").Replace(text); bare != text {
+		if err := n.bend(typeInvalidValue, "%s was sent with line breaks", path); err != nil {
+			return nil, err
+		}
+		text = bare
+	}
+	encoding := base64.RawStdEncoding
+	if strings.HasSuffix(text, "=") {
+		encoding = base64.StdEncoding
+	}
+	if _, err := encoding.DecodeString(text); err != nil || text == "" {
+		if err := n.bend(typeInvalidValue, "%s is not base64 and was ignored", path); err != nil {
+			return nil, err
+		}
+		return nil, errLeftOut
+	}
+	return text, nil
 }

@@ -28,6 +28,10 @@ func TestValuesOfBodies(t *testing.T) {
 		{`"photos":[{"value":"https://x.example/A.png","type":"photo"},{"value":"https://x.example/a.png","type":"photo"}]`,
 			`"photos":[{"value":"https://x.example/A.png","type":"photo"},{"value":"https://x.example/a.png","type":"photo"}]`, false},
 		{`"roles":[{"value":"A","type":"x"},{"value":"B","type":"x"}]`, `"roles":[{"value":"A","type":"x"},{"value":"B","type":"x"}]`, false},
+		{`"x509Certificates":[{"value":"MIIB+/8="},{"value":"MIIB+/8"}]`, `"x509Certificates":[{"value":"MIIB+/8="},{"value":"MIIB+/8"}]`, false},
+		{`"x509Certificates":[{"value":"not base64 !!"},{"value":"MIIB"}]`, `"x509Certificates":[{"value":"MIIB"}]`, true},
+		{`"x509Certificates":[{"value":"MIIB+"},{"value":"MI_-"},{"value":"MII=="},{"value":"=="},{"value":"no base64 a"}]`, ``, true},
+		{`"x509Certificates":[{"value":"MIIB\r\nMIIB\n"}]`, `"x509Certificates":[{"value":"MIIBMIIB"}]`, true},
 	} {
 		for _, strict := range []bool{false, true} {
 			n := &notes{strict: strict}
