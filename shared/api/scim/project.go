@@ -33,6 +33,14 @@ func (t *resourceType) names(list []string, n *notes) (targets []target, any boo
 				continue
 			}
 			any = true
+			if s, rest := t.schemaAt(name); s == t.core && rest == "" {
+				for _, a := range s.attributes {
+					if a.returned != returnedRequest { // which must be named itself
+						targets = append(targets, target{attr: a})
+					}
+				}
+				continue
+			}
 			p, err := t.parsePath(name)
 			if p.whole != nil {
 				for _, a := range p.whole.attributes {
