@@ -600,8 +600,12 @@ func noObject(err error) *Problem {
 	return badRequest(typeInvalidSyntax, "The body is no JSON object: %v. Send one.", err)
 }
 
-// ifMatch refuses an edit of another version than the client names.
+// ifMatch refuses an edit of another version than the client names, or of one that it says
+// must not be there (RFC 9110, 13.1.2).
 func (c *call) ifMatch(tag string) error {
+	if none := c.request.Header.Get("If-None-Match"); none != "" && oneOf(none, tag) {
+		return &Problem{Status: http.StatusPreconditionFailed, Detail: "The header If-None-Match asks for the request to be done only where this version is not there, and it is. Nothing was changed: leave the header out."}
+	}
 	if match := c.request.Header.Get("If-Match"); match != "" && !oneOf(match, tag) {
 		return changedSince()
 	}
