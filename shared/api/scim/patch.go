@@ -56,9 +56,42 @@ func readOperations(body *object, n *notes) ([]operation, error) {
 		default:
 			return nil, badRequest(typeInvalidSyntax, "The operation %q is none of add, replace and remove. Send one of them.", shortened(o.text("op")))
 		}
-		ops = append(ops, op)
+		for _, m := range o.members {
+			if !slices.ContainsFunc([]string{"op", "path", "value"}, func(known string) bool { return strings.EqualFold(m.name, known) }) {
+				if err := n.bend(typeInvalidSyntax, "the member %s of an operation is not known and was ignored", attributeText(m.name)); err != nil {
+					return nil, err
+				}
+			}
+		}
+		some, err := op.split(n)
+		if err != nil {
+			return nil, err
+		}
+		if ops = append(ops, some...); len(ops) > maxOperations {
+			return nil, tooManyOperations()
+		}
 	}
 	return ops, nil
+}
+
+// split makes an operation without a path one for each object of its value.
+func (op operation) split(n *notes) ([]operation, error) {
+	if op.path != "" || op.op == "remove" {
+		return []operation{op}, nil
+	}
+	if isNone(op.value) {
+		return nil, withoutObject()
+	}
+	list, err := n.objects("an operation without a path", op.value)
+	ops := make([]operation, len(list))
+	for i, o := range list {
+		ops[i] = operation{op: op.op, value: o, has: true}
+	}
+	return ops, err
+}
+
+func withoutObject() *Problem {
+	return badRequest(typeInvalidValue, "An operation without a path needs an object as its value.")
 }
 
 // withoutID are operations without what only repeats the id of the resource, as authentik does
@@ -81,15 +114,23 @@ func withoutID(ops []operation, id string) []operation {
 
 // ofItself takes a path that names the resource itself, by the URN of its schema, for none.
 func (t *resourceType) ofItself(ops []operation, n *notes) ([]operation, error) {
-	for i := range ops {
-		if s, rest := t.schemaAt(strings.TrimSpace(ops[i].path)); s == t.core && rest == "" {
+	var all []operation
+	for _, op := range ops {
+		if s, rest := t.schemaAt(strings.TrimSpace(op.path)); s == t.core && rest == "" {
 			if err := n.bend(typeInvalidPath, "the path %s names the resource itself and was ignored", s.urn); err != nil {
 				return nil, err
 			}
-			ops[i].path = ""
+			op.path = ""
+		}
+		some, err := op.split(n)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, some...); len(all) > maxOperations {
+			return nil, tooManyOperations()
 		}
 	}
-	return ops, nil
+	return all, nil
 }
 
 // step is what one operation does at one place; an operation without a path has several.
@@ -127,12 +168,12 @@ func (r *stepReader) operation(op operation) error {
 		}
 		return r.step(op.op, op.path, op.value, op.has)
 	}
-	o, is := op.value.(*object)
 	if op.op == "remove" {
 		return badRequest(typeNoTarget, "A remove needs a path. Send that of the attribute which is to go.")
 	}
+	o, is := op.value.(*object)
 	if !is {
-		return badRequest(typeInvalidValue, "An operation without a path needs an object as its value.")
+		return withoutObject()
 	}
 	return r.members(op.op, "", o)
 }
@@ -169,11 +210,7 @@ func (r *stepReader) step(op, path string, value any, has bool) error {
 		return badRequest(typeInvalidPath, "The path %q cannot be followed: %v. Send one such as emails[type eq \"work\"].value.", shortened(path), err)
 	}
 	if p.whole != nil && op != "remove" {
-		o, is := value.(*object)
-		if !is {
-			return badRequest(typeInvalidValue, "The value of %s must be an object.", p.whole.urn)
-		}
-		return r.members(op, p.whole.urn+":", o)
+		return r.extension(op, p, value)
 	}
 	if p.whole == nil && (p.attr.readOnly() || p.sub != nil && p.sub.readOnly()) {
 		return r.n.bend(typeMutability, "%s is not the client's to write and was ignored", p)
@@ -185,6 +222,26 @@ func (r *stepReader) step(op, path string, value any, has bool) error {
 		return badRequest(typeInvalidValue, "The operation %s of %s has no value. Send one, or remove.", op, p)
 	}
 	r.steps = append(r.steps, step{op, p, value, has})
+	return nil
+}
+
+// extension reads what is to be of an extension: replaced by nothing it goes.
+func (r *stepReader) extension(op string, p place, value any) error {
+	if isNone(value) {
+		if op == "replace" {
+			r.steps = append(r.steps, step{op: "remove", place: p})
+		}
+		return nil
+	}
+	list, err := r.n.objects(p.whole.urn, value)
+	if err != nil {
+		return err
+	}
+	for _, o := range list {
+		if err := r.members(op, p.whole.urn+":", o); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

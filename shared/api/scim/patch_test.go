@@ -94,6 +94,17 @@ var patches = []struct {
 		`{"photos":[{"type":"photo","value":"https://x.example/a"},{"type":"photo","value":"https://x.example/A"}]}`, ""},
 	{"a certificate that is none", `{"op":"add","path":"x509Certificates","value":[{"value":"MIIB","type":"a"},{"value":"no, none"}]},{"op":"replace","path":"x509Certificates[type eq \"a\"].value","value":"!"}`,
 		`{"x509Certificates":[{"value":"MIIB","type":"a"}]}`, typeInvalidValue},
+	{"an extension as a list", `{"op":"add","value":{` + ent + `:[{"department":"x"}]}}`, `{` + ent + `:{"department":"x","manager":{"value":"usr_9"}}}`, typeInvalidValue},
+	{"an extension as a list, by path", `{"op":"replace","path":` + ent + `,"value":[{"department":"x"}]}`, `{` + ent + `:{"department":"x","manager":{"value":"usr_9"}}}`, typeInvalidValue},
+	{"an extension replaced by nothing", `{"op":"replace","value":{` + ent + `:null}}`, `{` + ent + `:null}`, ""},
+	{"nothing of an extension added", `{"op":"add","path":` + ent + `,"value":[]}`, `{}`, ""},
+	{"an unknown member of an operation", `{"op":"add","path":"title","value":"T","from":"nickName"}`, `{"title":"T"}`, typeInvalidSyntax},
+	// As Java's SCIM SDK sends what has no path.
+	{"without path, as a list", `{"op":"replace","value":[{"schemas":["x"],"displayName":"D","title":"A"},{"title":"B"}]}`, `{"displayName":"D","title":"B"}`, typeInvalidValue},
+	{"without path, as text", `{"op":"replace","value":"{\"displayName\":\"D\"}"}`, `{"displayName":"D"}`, typeInvalidValue},
+	{"without path, as texts", `{"op":"replace","value":["{\"displayName\":\"D\"}"]}`, `{"displayName":"D"}`, typeInvalidValue},
+	{"core URN as path, as a list", `{"op":"replace","path":"urn:ietf:params:scim:schemas:core:2.0:User","value":[{"active":false}]}`, `{"active":false}`, typeInvalidPath},
+	{"an extension as text", `{"op":"add","path":` + ent + `,"value":["{\"department\":\"x\"}"]}`, `{` + ent + `:{"department":"x","manager":{"value":"usr_9"}}}`, typeInvalidValue},
 	{"an unknown extension", `{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:acme:2.0:User:badge","value":"x"}`, `{}`, typeInvalidPath},
 	{"read-only", `{"op":"replace","path":"id","value":"9"}`, `{}`, typeMutability},
 	{"groups are read-only", `{"op":"add","path":"groups","value":[{"value":"g"}]}`, `{}`, typeMutability},
@@ -183,6 +194,12 @@ func TestPatchRefused(t *testing.T) {
 		{`{"op":"move","path":"title","value":"A"}`, typeInvalidSyntax},
 		{`{"op":"remove"}`, typeNoTarget},
 		{`{"op":"replace","value":"x"}`, typeInvalidValue},
+		{`{"op":"replace","value":[]}`, typeInvalidValue},
+		{`{"op":"replace","value":[{"title":"A"},7]}`, typeInvalidValue},
+		{`{"op":"replace","value":"{\"title\":"}`, typeInvalidValue},
+		{`{"op":"replace","value":"[{\"title\":\"A\"}]"}`, typeInvalidValue},
+		{`{"op":"replace","value":[[{"title":"A"}]]}`, typeInvalidValue},
+		{`{"op":"add","path":` + ent + `,"value":7}`, typeInvalidValue},
 		{`{"op":"replace","path":"title"}`, typeInvalidValue},
 		{`{"op":"replace","path":"title","value":{"a":1}}`, typeInvalidValue},
 		{`{"op":"replace","path":"title","value":["a","b"]}`, typeInvalidValue},
@@ -232,6 +249,7 @@ func FuzzPatch(f *testing.F) {
 func FuzzDocument(f *testing.F) {
 	f.Add(ann)
 	f.Add(base)
+	f.Add(`{"emails.value":"a@x.example","addresses":[{"locality":"Ulm","primary":true}],"name.givenName":"G"}`)
 	f.Add(`{"a":[1,2.5e3,{"b":null}],"c":"<&>\u2028"}`)
 	f.Fuzz(func(t *testing.T, s string) {
 		o, err := readObject([]byte(s))
@@ -242,8 +260,13 @@ func FuzzDocument(f *testing.F) {
 		if err != nil || !equal(o, again) {
 			t.Fatalf("%q, written %q: %v", s, printed(t, o), err)
 		}
-		if doc, err := users.normalise(o, &notes{}); err == nil {
-			texts(userMapping, doc)
+		doc, err := users.normalise(o, &notes{})
+		if err != nil {
+			return
+		}
+		texts(userMapping, doc)
+		if kept, err := users.normalise(doc, &notes{}); err != nil || !equal(kept, doc) {
+			t.Fatalf("%q is kept as %s, and that as %s (%v)", s, printed(t, doc), printed(t, kept), err)
 		}
 	})
 }

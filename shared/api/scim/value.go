@@ -147,11 +147,16 @@ func (t *resourceType) normalise(body *object, n *notes) (*object, error) {
 			continue
 		}
 		p, err := t.parsePath(m.name)
-		if err != nil || p.where != nil || p.whole != nil {
+		if err != nil || p.where != nil || p.whole != nil || p.attr.multi && p.sub != nil {
 			if err := n.bend(typeInvalidSyntax, "the attribute %s is not known and was ignored", attributeText(m.name)); err != nil {
 				return nil, err
 			}
 			continue
+		}
+		if p.extension != "" || !strings.EqualFold(m.name, p.attr.name) {
+			if err := n.bend(typeInvalidSyntax, "the member %s was sent by a path, as only PATCH has them", p); err != nil {
+				return nil, err
+			}
 		}
 		if err := t.put(doc, p, m.value, n); err != nil {
 			return nil, err
@@ -234,16 +239,22 @@ func within(o *object, name string, make bool) *object {
 
 // mergeExtension stores the members of an extension.
 func (t *resourceType) mergeExtension(doc *object, s *schema, v any, n *notes, keyword string) error {
-	if list, is := v.([]any); is && len(list) == 1 {
-		v = list[0]
-	}
-	o, ok := v.(*object)
-	if v == nil || v == "" {
+	if isNone(v) {
 		return nil
 	}
-	if !ok {
-		return badRequest(typeInvalidValue, "The value of %s must be an object.", s.urn)
+	list, err := n.objects(s.urn, v)
+	if err != nil {
+		return err
 	}
+	for _, o := range list {
+		if err := t.mergeMembers(doc, s, o, n, keyword); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *resourceType) mergeMembers(doc *object, s *schema, o *object, n *notes, keyword string) error {
 	for _, m := range o.members {
 		if strings.EqualFold(m.name, "schemas") { // some libraries name an extension in itself
 			continue
@@ -262,11 +273,59 @@ func (t *resourceType) mergeExtension(doc *object, s *schema, v any, n *notes, k
 	return nil
 }
 
-// checkSchemas looks at what a body says it is. Unknown schemas mean nothing.
+// objects are those of a value that should be one: it, or those of a list of them, in order. A
+// text that is one in JSON is, too, as some libraries send it.
+func (n *notes) objects(path string, v any) ([]*object, error) {
+	refused := badRequest(typeInvalidValue, "The value of %s must be an object.", path)
+	list, isList := v.([]any)
+	if isList {
+		if err := n.bend(typeInvalidValue, "%s was sent as a list", path); err != nil {
+			return nil, err
+		}
+	} else {
+		list = []any{v}
+	}
+	var objects []*object
+	for _, v := range list {
+		if text, is := v.(string); is {
+			o, err := readObject([]byte(text))
+			if err != nil {
+				return nil, refused
+			}
+			if err := n.bend(typeInvalidValue, "%s was sent as text", path); err != nil {
+				return nil, err
+			}
+			v = o
+		}
+		o, is := v.(*object)
+		if !is {
+			return nil, refused
+		}
+		objects = append(objects, o)
+	}
+	return objects, nil
+}
+
+// checkSchemas looks at what a body says it is: that of the resource must be named, and none
+// twice (RFC 7643, 3). Unknown schemas mean nothing.
 func (n *notes) checkSchemas(t *resourceType, body *object) error {
 	list, is := body.get("schemas").([]any)
 	if !is || len(list) == 0 {
 		return n.bend(typeInvalidSyntax, "the body has no schemas")
+	}
+	times := map[string]int{}
+	for _, s := range list {
+		times[strings.ToLower(plain(s))]++
+	}
+	if times[strings.ToLower(t.core.urn)] == 0 {
+		if err := n.bend(typeInvalidSyntax, "the schemas do not name %s", t.core.urn); err != nil {
+			return err
+		}
+	}
+	if len(times) < len(list) {
+		if err := n.bend(typeInvalidSyntax, "a schema is named twice"); err != nil {
+			return err
+		}
 	}
 	for _, s := range list {
 		urn, _ := s.(string)
