@@ -3,6 +3,7 @@ package scim
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -166,6 +167,46 @@ func TestPatch(t *testing.T) {
 	}
 }
 
+// The parts of a value may come in any order, whatever attribute it is of.
+func TestPartsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	for _, a := range userAttributes {
+		if !a.multi || a.readOnly() {
+			continue
+		}
+		var parts []string
+		want := obj("type", "other")
+		for _, sub := range a.sub {
+			var v any = "QUJD" // of any kind but these
+			switch {
+			case sub.name == "type":
+				continue
+			case sub.kind == kindBoolean:
+				v = true
+			}
+			want.set(sub.name, v)
+			value := printed(t, obj("value", v))
+			parts = append(parts, `{"op":"add","path":"`+a.name+`[type eq \"other\"].`+sub.name+`",`+value[1:])
+		}
+		for range parts {
+			for range 2 {
+				for _, strict := range []bool{false, true} {
+					doc, n, err := patched(t, strings.Join(parts, ","), strict)
+					if err != nil || len(n.list) > 0 {
+						t.Fatalf("%s: %v, %q", parts, err, n.list)
+					}
+					list := elements(doc.get(a.name))
+					if !equal(list[len(list)-1], want) {
+						t.Errorf("%s, strict %t: %s", parts, strict, printed(t, doc))
+					}
+				}
+				slices.Reverse(parts)
+			}
+			parts = append(parts[1:], parts[0])
+		}
+	}
+}
+
 // A remove takes away what its value names, be it nothing: all go by one that has no value.
 func TestRemoveOfNothing(t *testing.T) {
 	t.Parallel()
@@ -233,19 +274,24 @@ func FuzzPatch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		n := &notes{}
-		list, err := readOperations(body, n)
-		if err != nil {
-			return
-		}
-		doc := document(t, base)
-		steps, err := users.steps(list, n)
-		if err != nil || users.patch(doc, steps, n) != nil {
-			return
-		}
-		again, err := users.normalise(doc, &notes{})
-		if err != nil || !equal(again, doc) {
-			t.Fatalf("%s made %s, which a PUT makes %s (%v)", ops, printed(t, doc), printed(t, again), err)
+		body.set("schemas", []any{schemaPatch})
+		for _, strict := range []bool{false, true} {
+			n := &notes{strict: strict}
+			list, err := readOperations(body, n)
+			if err != nil {
+				continue
+			}
+			doc := document(t, base)
+			steps, err := users.steps(list, n)
+			if err != nil || users.patch(doc, steps, n) != nil {
+				continue
+			}
+			put := doc.clone()
+			put.set("schemas", []any{schemaUser})
+			again, err := users.normalise(put, &notes{strict: strict})
+			if err != nil || !equal(again, doc) {
+				t.Fatalf("%s made, strict %t, %s, which a PUT makes %s (%v)", ops, strict, printed(t, doc), printed(t, again), err)
+			}
 		}
 	})
 }

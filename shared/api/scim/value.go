@@ -285,6 +285,9 @@ func (n *notes) objects(path string, v any) ([]*object, error) {
 	} else {
 		list = []any{v}
 	}
+	if len(list) > maxOperations {
+		return nil, tooManyOperations()
+	}
 	var objects []*object
 	for _, v := range list {
 		if text, is := v.(string); is {
