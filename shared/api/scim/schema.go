@@ -184,7 +184,7 @@ var userAttributes = []*attribute{
 	}},
 	plural("entitlements", "", text("value", "")),
 	plural("roles", "", text("value", "")),
-	plural("x509Certificates", "", &attribute{name: "value", kind: kindBinary}),
+	plural("x509Certificates", "", &attribute{name: "value", kind: kindBinary, exact: true}),
 }
 
 func required(a *attribute) *attribute {
