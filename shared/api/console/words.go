@@ -1455,10 +1455,12 @@ var (
 	textPasteThese = text{"Enter these values there:", "Diese Werte dort eintragen:"}
 	textFieldThere = text{"Field there", "Feld dort"}
 	textValueHere  = text{"Value", "Wert"}
+	setUpBearer    = text{"Enter the token alone. Only where the whole header Authorization is asked for, write Bearer and a blank before it.", "Nur das Token eintragen. Nur wo der ganze Header Authorization verlangt wird, Bearer und ein Leerzeichen davorschreiben."}
 	setUpOktaOpen  = []text{
 		text{"In the admin console of Okta open “Applications”, press “Create App Integration” and choose SAML 2.0 or SWA.", "In der Admin-Konsole von Okta „Applications“ öffnen, „Create App Integration“ wählen, dann SAML 2.0 oder SWA."},
 		text{"On the tab “General” set “Provisioning” to SCIM and save. The tab “Provisioning” appears: open “Integration” there.", "Auf dem Reiter „General“ „Provisioning“ auf SCIM stellen und speichern. Der Reiter „Provisioning“ erscheint: dort „Integration“ öffnen."}}
 	setUpOktaThen = []text{
+		setUpBearer,
 		text{"Tick “Push New Users”, “Push Profile Updates” and “Push Groups”, press “Test Connector Configuration”, and save.", "„Push New Users“, „Push Profile Updates“ und „Push Groups“ ankreuzen, „Test Connector Configuration“ drücken und speichern."},
 		text{"Under “Provisioning”, “To App”, enable “Create Users”, “Update User Attributes” and “Deactivate Users”.", "Unter „Provisioning“, „To App“, „Create Users“, „Update User Attributes“ und „Deactivate Users“ einschalten."},
 		text{"Assign people under “Assignments”, and groups under “Push Groups”.", "Personen unter „Assignments“ zuweisen, Gruppen unter „Push Groups“."}}
@@ -1486,6 +1488,7 @@ var (
 	setUpRipplingOpen = []text{
 		text{"Under “IT”, “Third-Party Access”, add a custom application, and choose “User Management via SCIM”.", "Unter „IT“, „Third-Party Access“, eine eigene Anwendung hinzufügen und „User Management via SCIM“ wählen."}}
 	setUpRipplingThen = []text{
+		setUpBearer,
 		text{"Switch on groups, pagination, and PATCH for groups.", "Gruppen, Seitenweise-Abruf (pagination) und PATCH für Gruppen einschalten."},
 		text{"Choose the attributes: externalId, emails.primary, name, employeeNumber, and what else you want.", "Die Attribute wählen: externalId, emails.primary, name, employeeNumber und was Sie sonst möchten."}}
 	setUpAuthentikOpen = []text{
@@ -1501,6 +1504,7 @@ var (
 	setUpOtherOpen = []text{
 		text{"Look in your identity provider for provisioning by SCIM 2.0 to an application of your own.", "Suchen Sie bei Ihrem Identitätsanbieter die Bereitstellung per SCIM 2.0 für eine eigene Anwendung."}}
 	setUpOtherThen = []text{
+		setUpBearer,
 		text{"Have it create, update and deactivate users, and push groups if it can. Each user needs an e-mail address, or a user name that is one.", "Benutzer anlegen, ändern und deaktivieren lassen, und Gruppen übertragen, wenn er das kann. Jeder Benutzer braucht eine E-Mail-Adresse oder einen Benutzernamen, der eine ist."},
 		text{"As externalId have it send an ID that nobody else ever gets: somebody who has left is known by it when they come back.", "Als externalId eine Kennung senden lassen, die nie jemand anderes bekommt: An ihr wird erkannt, wer gegangen ist und zurückkehrt."},
 		text{"Test the connection there.", "Testen Sie dort die Verbindung."}}

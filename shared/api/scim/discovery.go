@@ -77,7 +77,7 @@ func or(s, otherwise string) string {
 func (a *attribute) describe() *object {
 	o := obj("name", a.name, "type", or(a.kind, "string"), "multiValued", a.multi, "description", a.about, "required", a.required)
 	if a.kind == "" || a.kind == kindReference || a.kind == kindBinary {
-		o.set("caseExact", a.exact || a.kind != "")
+		o.set("caseExact", a.caseExact())
 	}
 	o.set("mutability", or(a.mutability, "readWrite"))
 	o.set("returned", or(a.returned, "default"))

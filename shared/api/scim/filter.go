@@ -210,7 +210,7 @@ func matches(a *attribute, op string, have, want any) bool {
 			}
 		}
 	}
-	if !a.exact {
+	if !a.caseExact() {
 		h, w = strings.ToLower(h), strings.ToLower(w)
 	}
 	switch op {
@@ -292,8 +292,8 @@ const (
 )
 
 // parseFilter reads a filter of a resource. The error, a *Problem, is invalidFilter.
-func (t *resourceType) parseFilter(s string) (expr, error) {
-	p := &parser{lexer: lexer{rest: s}, resource: t}
+func (t *resourceType) parseFilter(s string, n *notes) (expr, error) {
+	p := &parser{lexer: lexer{rest: s}, resource: t, n: n}
 	e, err := p.whole(s)
 	if err == nil {
 		return e, nil
@@ -321,6 +321,7 @@ type parser struct {
 	resource *resourceType
 	within   *attribute
 	depth    int
+	n        *notes // nil: of a path
 }
 
 func (p *parser) whole(s string) (expr, error) {
@@ -409,7 +410,7 @@ func (p *parser) term() (expr, error) {
 	case op.kind != name:
 		return nil, fmt.Errorf("an operator such as eq is missing behind %s", of)
 	case o == "pr":
-		return compare{of, o, nil}, nil
+		return compare{of, o, nil}, p.present(of)
 	case o == "eq" || o == "ne" || o == "co" || o == "sw" || o == "ew" || o == "gt" || o == "ge" || o == "lt" || o == "le":
 		v, err := p.value()
 		if err != nil {
@@ -421,6 +422,18 @@ func (p *parser) term() (expr, error) {
 		return compare{of, o, v}, nil
 	}
 	return nil, fmt.Errorf("%q is no operator", op.text)
+}
+
+// present reads behind pr a value that has no meaning there, of a client that is not strict.
+func (p *parser) present(of target) error {
+	t := p.peek()
+	joins := strings.EqualFold(t.text, "and") || strings.EqualFold(t.text, "or")
+	if p.n == nil || p.n.strict || t.kind != quoted && (t.kind != name || joins) {
+		return nil
+	}
+	p.n.tell("the value behind %s pr was ignored", of)
+	_, err := p.value()
+	return err
 }
 
 // closed reads what stands in parentheses.
@@ -484,7 +497,7 @@ func (p *parser) target() (target, error) {
 	if len(of.attr.sub) == 0 || p.within != nil {
 		return target{}, fmt.Errorf("%s has no parts that brackets could choose by", of.attr.name)
 	}
-	inner := &parser{lexer: p.lexer, resource: p.resource, within: of.attr, depth: p.depth}
+	inner := &parser{lexer: p.lexer, resource: p.resource, within: of.attr, depth: p.depth, n: p.n}
 	of.where, err = inner.filter()
 	p.lexer = inner.lexer
 	if err != nil {

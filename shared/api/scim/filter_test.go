@@ -17,10 +17,10 @@ func document(t testing.TB, s string) *object {
 	return o
 }
 
-const ann = `{"userName":"Ann@x.example","externalId":"A1","title":"CTO","active":true,"name":{"familyName":"Bee"},
+const ann = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"Ann@x.example","profileUrl":"https://x.example/A","externalId":"A1","title":"CTO","active":true,"name":{"familyName":"Bee"},
 	"emails":[{"value":"ann@x.example","type":"work","primary":true},{"value":"p@x.example","type":"home"}],
 	"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"7","manager":{"value":"usr_2"}},
-	"meta":{"lastModified":"2026-11-29T12:00:00Z"}}`
+	"meta":{"lastModified":"2026-11-29T12:00:00Z","location":"https://b.example/Users/usr_A"}}`
 
 // The forms are those of section 5 of the reference, and of RFC 7644, 3.4.2.2.
 var filters = []struct {
@@ -69,13 +69,19 @@ var filters = []struct {
 	{`nickName co ""`, false},
 	{`name eq null`, false},
 	{`active ne "False"`, true},
+	{`profileUrl eq "https://x.example/A"`, true},
+	{`profileUrl eq "https://X.example/A"`, false}, // as /Schemas says: caseExact
+	{`profileUrl co "/a"`, false},
+	{`profileUrl sw "https://x"`, true},
+	{`meta.location eq "https://b.example/Users/usr_a"`, false},
+	{`schemas eq "urn:ietf:params:scim:schemas:core:2.0:User"`, true},
 }
 
 func TestFilter(t *testing.T) {
 	t.Parallel()
 	doc := document(t, ann)
 	for _, tt := range filters {
-		e, err := users.parseFilter(tt.filter)
+		e, err := users.parseFilter(tt.filter, &notes{strict: true})
 		if err != nil {
 			t.Errorf("%s: %v", tt.filter, err)
 			continue
@@ -83,9 +89,30 @@ func TestFilter(t *testing.T) {
 		if e.holds(doc) != tt.holds {
 			t.Errorf("%s (%s) is %v", tt.filter, e, !tt.holds)
 		}
-		again, err := users.parseFilter(e.String())
+		again, err := users.parseFilter(e.String(), &notes{strict: true})
 		if err != nil || again.String() != e.String() {
 			t.Errorf("%s, printed: %s, read again: %v, %v", tt.filter, e, again, err)
+		}
+	}
+}
+
+// A value behind pr is ignored for a client that is not strict: WSO2's tests send one.
+func TestValueBehindPresent(t *testing.T) {
+	t.Parallel()
+	doc := document(t, ann)
+	for filter, holds := range map[string]bool{`userName pr loginUser1`: true, `nickName pr "x" or title pr 'y'`: true, `nickName pr x and title pr`: false, `emails[type pr "work" and value co "ann"]`: true, `(nickName pr 7)`: false} {
+		n := &notes{}
+		e, err := users.parseFilter(filter, n)
+		if err != nil || e.holds(doc) != holds || len(n.list) == 0 {
+			t.Errorf("%s: %v, %v, %q", filter, e, err, n.list)
+		}
+		if _, err := users.parseFilter(filter, &notes{strict: true}); err == nil {
+			t.Errorf("%s was taken of a strict client", filter)
+		}
+	}
+	for _, filter := range []string{`userName pr x y`, `userName pr eq "x"`, `userName pr "x`, `userName pr (title pr)`} {
+		if e, err := users.parseFilter(filter, &notes{}); err == nil {
+			t.Errorf("%s was taken as %s", filter, e)
 		}
 	}
 }
@@ -97,7 +124,7 @@ func TestFilterRefused(t *testing.T) {
 		`urn:acme:User:badge eq "x"`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User eq "x"`, `userName eq )`, `userName eq "\q"`,
 		`active eq "perhaps"`, `active ne 1`, `active co "tru"`, `active gt false`, `name eq "a"`, `addresses co "a"`, `meta eq "a"`, `emails[primary eq "yes"]`,
 		`meta.created lt "rubbish"`, `meta.lastModified eq 5`, `meta.created gt null`, `userName co null`, `not (active eq "perhaps")`} {
-		_, err := users.parseFilter(s)
+		_, err := users.parseFilter(s, &notes{strict: true})
 		p, is := errors.AsType[*Problem](err)
 		if !is || p.Status != 400 || p.Type != typeInvalidFilter {
 			t.Errorf("%q: %v", s, err)
@@ -111,12 +138,12 @@ func FuzzFilter(f *testing.F) {
 	}
 	doc := document(f, ann)
 	f.Fuzz(func(t *testing.T, s string) {
-		e, err := users.parseFilter(s)
+		e, err := users.parseFilter(s, &notes{strict: true})
 		if err != nil {
 			return
 		}
 		printed := e.String()
-		again, err := users.parseFilter(printed)
+		again, err := users.parseFilter(printed, &notes{strict: true})
 		if len(printed) > maxFilter {
 			return
 		}

@@ -256,18 +256,34 @@ func (h *Handler) open(r *http.Request) (*call, error) {
 	if byClaims {
 		return h.byClaims(r, id, rest)
 	}
-	token := ""
-	if scheme, t, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
-		token = strings.TrimSpace(t)
-	}
+	token, bearers := bearerToken(r.Header.Get("Authorization"))
 	access, err := h.Clients.Authenticate(r.Context(), directory.ScimClientID(id), token)
-	if errors.Is(err, provision.ErrNoAccess) {
+	if errors.Is(err, provision.ErrNoAccess) || err == nil && access.Client.Strict && bearers != 1 {
 		return nil, h.noAccess(r, id)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return h.begin(r, &access, root, rest)
+	c, err := h.begin(r, &access, root, rest)
+	switch bearers {
+	case 0:
+		c.notes.tell("the token was sent without the word Bearer")
+	case 1:
+	default:
+		c.notes.tell("the token was sent with the word Bearer more than once")
+	}
+	return c, err
+}
+
+// bearerToken is the token of a header Authorization, and how often the word Bearer stands
+// before it: once (RFC 6750, 2.1), but where an admin has entered the word in a field to which
+// the identity provider adds it, or has left it out where nobody does.
+func bearerToken(header string) (token string, bearers int) {
+	words := strings.Fields(header)
+	for len(words) > bearers && strings.EqualFold(words[bearers], "Bearer") {
+		bearers++
+	}
+	return strings.Join(words[bearers:], " "), bearers
 }
 
 // byClaims is open for a request whose token the gateway has checked. It opens the paths of
@@ -600,8 +616,12 @@ func noObject(err error) *Problem {
 	return badRequest(typeInvalidSyntax, "The body is no JSON object: %v. Send one.", err)
 }
 
-// ifMatch refuses an edit of another version than the client names.
+// ifMatch refuses an edit of another version than the client names, or of one that it says
+// must not be there (RFC 9110, 13.1.2).
 func (c *call) ifMatch(tag string) error {
+	if none := c.request.Header.Get("If-None-Match"); none != "" && oneOf(none, tag) {
+		return &Problem{Status: http.StatusPreconditionFailed, Detail: "The header If-None-Match asks for the request to be done only where this version is not there, and it is. Nothing was changed: leave the header out."}
+	}
 	if match := c.request.Header.Get("If-Match"); match != "" && !oneOf(match, tag) {
 		return changedSince()
 	}

@@ -42,7 +42,7 @@ func (t *resourceType) readQuery(values url.Values, n *notes) (*question, error)
 	q := &question{start: 1, count: defaultCount}
 	var err error
 	if s := values.Get("filter"); s != "" {
-		if q.filter, err = t.parseFilter(s); err != nil {
+		if q.filter, err = t.parseFilter(s, n); err != nil {
 			return nil, err
 		}
 		q.eq, q.names = conjuncts(q.filter, nil), attributesOf(q.filter, nil)

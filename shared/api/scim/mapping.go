@@ -35,7 +35,13 @@ func part(attr, sub string) source { return source{attr: attr, sub: sub} }
 func employer(attr string) source  { return source{extension: schemaEnterprise, attr: attr} }
 func one(from ...source) []source  { return from }
 func (s source) typed(t string) source {
-	s.pick = func(list []*object) *object { return ofType(list, t) }
+	s.pick = func(list []*object) *object {
+		told := slices.DeleteFunc(slices.Clone(list), func(o *object) bool { return o.text(s.sub) == "" })
+		if o := ofType(told, t); o != nil {
+			return o
+		}
+		return ofType(list, t)
+	}
 	s.made = []member{{"type", t}}
 	return s
 }
@@ -244,13 +250,20 @@ func (s source) make(doc *object) *object {
 	return o
 }
 
-// tidy takes away what holds nothing any more.
+// bare reports whether an element has no more than what its value is for, and how it is called.
+func bare(o *object) bool {
+	return !slices.ContainsFunc(o.members, func(m member) bool {
+		return m.name != "type" && m.name != "primary" && m.name != "display" && m.name != "$ref"
+	})
+}
+
+// tidy takes away what holds nothing any more: of a value that is gone its name, too.
 func (s source) tidy(doc, holder *object) {
 	outer := doc
 	if s.extension != "" {
 		outer, _ = doc.get(s.extension).(*object)
 	}
-	if s.pick != nil && !says(holder) {
+	if s.pick != nil && bare(holder) {
 		list, _ := outer.get(s.attr).([]any)
 		list = slices.DeleteFunc(slices.Clone(list), func(v any) bool { return v == any(holder) })
 		if outer.set(s.attr, list); len(list) == 0 {

@@ -56,9 +56,42 @@ func readOperations(body *object, n *notes) ([]operation, error) {
 		default:
 			return nil, badRequest(typeInvalidSyntax, "The operation %q is none of add, replace and remove. Send one of them.", shortened(o.text("op")))
 		}
-		ops = append(ops, op)
+		for _, m := range o.members {
+			if !slices.ContainsFunc([]string{"op", "path", "value"}, func(known string) bool { return strings.EqualFold(m.name, known) }) {
+				if err := n.bend(typeInvalidSyntax, "the member %s of an operation is not known and was ignored", attributeText(m.name)); err != nil {
+					return nil, err
+				}
+			}
+		}
+		some, err := op.split(n)
+		if err != nil {
+			return nil, err
+		}
+		if ops = append(ops, some...); len(ops) > maxOperations {
+			return nil, tooManyOperations()
+		}
 	}
 	return ops, nil
+}
+
+// split makes an operation without a path one for each object of its value.
+func (op operation) split(n *notes) ([]operation, error) {
+	if op.path != "" || op.op == "remove" {
+		return []operation{op}, nil
+	}
+	if isNone(op.value) {
+		return nil, withoutObject()
+	}
+	list, err := n.objects("an operation without a path", op.value)
+	ops := make([]operation, len(list))
+	for i, o := range list {
+		ops[i] = operation{op: op.op, value: o, has: true}
+	}
+	return ops, err
+}
+
+func withoutObject() *Problem {
+	return badRequest(typeInvalidValue, "An operation without a path needs an object as its value.")
 }
 
 // withoutID are operations without what only repeats the id of the resource, as authentik does
@@ -81,15 +114,23 @@ func withoutID(ops []operation, id string) []operation {
 
 // ofItself takes a path that names the resource itself, by the URN of its schema, for none.
 func (t *resourceType) ofItself(ops []operation, n *notes) ([]operation, error) {
-	for i := range ops {
-		if s, rest := t.schemaAt(strings.TrimSpace(ops[i].path)); s == t.core && rest == "" {
+	var all []operation
+	for _, op := range ops {
+		if s, rest := t.schemaAt(strings.TrimSpace(op.path)); s == t.core && rest == "" {
 			if err := n.bend(typeInvalidPath, "the path %s names the resource itself and was ignored", s.urn); err != nil {
 				return nil, err
 			}
-			ops[i].path = ""
+			op.path = ""
+		}
+		some, err := op.split(n)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, some...); len(all) > maxOperations {
+			return nil, tooManyOperations()
 		}
 	}
-	return ops, nil
+	return all, nil
 }
 
 // step is what one operation does at one place; an operation without a path has several.
@@ -127,12 +168,12 @@ func (r *stepReader) operation(op operation) error {
 		}
 		return r.step(op.op, op.path, op.value, op.has)
 	}
-	o, is := op.value.(*object)
 	if op.op == "remove" {
 		return badRequest(typeNoTarget, "A remove needs a path. Send that of the attribute which is to go.")
 	}
+	o, is := op.value.(*object)
 	if !is {
-		return badRequest(typeInvalidValue, "An operation without a path needs an object as its value.")
+		return withoutObject()
 	}
 	return r.members(op.op, "", o)
 }
@@ -169,11 +210,7 @@ func (r *stepReader) step(op, path string, value any, has bool) error {
 		return badRequest(typeInvalidPath, "The path %q cannot be followed: %v. Send one such as emails[type eq \"work\"].value.", shortened(path), err)
 	}
 	if p.whole != nil && op != "remove" {
-		o, is := value.(*object)
-		if !is {
-			return badRequest(typeInvalidValue, "The value of %s must be an object.", p.whole.urn)
-		}
-		return r.members(op, p.whole.urn+":", o)
+		return r.extension(op, p, value)
 	}
 	if p.whole == nil && (p.attr.readOnly() || p.sub != nil && p.sub.readOnly()) {
 		return r.n.bend(typeMutability, "%s is not the client's to write and was ignored", p)
@@ -188,47 +225,147 @@ func (r *stepReader) step(op, path string, value any, has bool) error {
 	return nil
 }
 
-// patch does the steps on a document, which is as it was after an error only for whoever
-// kept a copy.
-func (t *resourceType) patch(doc *object, steps []step, n *notes) error {
-	for _, s := range steps {
-		if err := t.do(doc, s, n); err != nil {
+// extension reads what is to be of an extension: replaced by nothing it goes.
+func (r *stepReader) extension(op string, p place, value any) error {
+	if isNone(value) {
+		if op == "replace" {
+			r.steps = append(r.steps, step{op: "remove", place: p})
+		}
+		return nil
+	}
+	list, err := r.n.objects(p.whole.urn, value)
+	if err != nil {
+		return err
+	}
+	for _, o := range list {
+		if err := r.members(op, p.whole.urn+":", o); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *resourceType) do(doc *object, s step, n *notes) error {
+// patch does the steps on a document, which is as it was after an error only for whoever
+// kept a copy. A value that says nothing is thrown away behind them all: a later step may give
+// it what the values of its attribute are for.
+func (t *resourceType) patch(doc *object, steps []step, n *notes) error {
+	p := patching{resourceType: t, doc: doc, n: n, emptied: map[*object]bool{}}
+	before := doc.clone()
+	for _, s := range steps {
+		if err := p.do(s); err != nil {
+			return err
+		}
+	}
+	var done []target
+	for _, s := range steps {
+		all := target{extension: s.extension, attr: s.attr}
+		if s.whole != nil || !s.attr.multi || slices.Contains(done, all) {
+			continue
+		}
+		done = append(done, all)
+		was, _ := t.at(before, all).([]any)
+		if err := p.finish(all, was, steps); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// patching is a PATCH of a document under way.
+type patching struct {
+	*resourceType
+	doc *object
+	n   *notes
+	// emptied are values that a step has taken away what they said: who does so means it.
+	emptied map[*object]bool
+}
+
+// finish throws away what of an attribute's values says nothing behind all steps, and all but
+// one of those that have become the same. was are those before the first step.
+func (p *patching) finish(all target, was []any, steps []step) error {
+	list, _ := p.at(p.doc, all).([]any)
+	if err := p.n.test(len(list) * len(list) / 2); err != nil {
+		return err
+	}
+	var kept []any
+	unprimed := false
+	for _, v := range list {
+		o, is := v.(*object)
+		if !is || !all.attr.says(o) {
+			if is && !p.emptied[o] {
+				unprimed = unprimed || isPrimary(o)
+				if err := p.n.saysNothing(all.String(), all.attr); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		if i := slices.IndexFunc(kept, func(w any) bool { return sameTwice(all.attr, w, v) }); i >= 0 {
+			if isPrimary(o) {
+				kept[i] = o
+			}
+			continue
+		}
+		kept = append(kept, o)
+	}
+	if unprimed && !slices.ContainsFunc(kept, isPrimary) && !slices.ContainsFunc(steps, func(s step) bool { return s.ofPrimary(all) }) {
+		for _, o := range elements(kept) { // what took its place says nothing, so it keeps it
+			if w := primary(elements(was)); w != nil && sameTwice(all.attr, w, o) {
+				o.set("primary", true)
+			}
+		}
+	}
+	p.storeMany(all, kept)
+	return nil
+}
+
+// ofPrimary reports whether a step says of values that are there which of them is not the
+// primary one.
+func (s *step) ofPrimary(all target) bool {
+	if s.whole != nil || s.attr != all.attr || s.extension != all.extension || s.op == "remove" {
+		return false
+	}
+	return s.sub == nil && s.where == nil || s.sub != nil && s.sub.name == "primary" && !strings.EqualFold(plain(s.value), "true")
+}
+
+func (p *patching) storeMany(all target, list []any) {
+	if len(list) == 0 {
+		p.store(p.doc, all, nil)
+		return
+	}
+	p.store(p.doc, all, list)
+}
+
+func (p *patching) do(s step) error {
 	if s.whole != nil { // which goes: what stands in one is a step for each attribute
-		doc.set(s.whole.urn, nil)
+		p.doc.set(s.whole.urn, nil)
 		return nil
 	}
 	if s.attr.multi {
-		return t.doMany(doc, s, n)
+		return p.doMany(s)
 	}
 	if s.where != nil {
-		return t.doChosen(doc, s, n)
+		return p.doChosen(s)
 	}
 	if s.op == "remove" {
-		t.store(doc, s.target, nil)
+		p.store(p.doc, s.target, nil)
 		return nil
 	}
 	of := s.attr
 	if s.sub != nil {
 		of = s.sub
 	}
-	v, err := n.value(s.String(), of, s.value)
+	v, err := p.n.value(s.String(), of, s.value)
 	if err != nil {
 		return err
 	}
-	now, _ := t.at(doc, s.target).(*object)
+	now, _ := p.at(p.doc, s.target).(*object)
 	if o, is := v.(*object); is && now != nil && s.attr.name != "manager" {
 		merge(now, o, s.value) // of a complex attribute, what is not named stays (RFC 7644, 3.5.2.3)
-		tidy(doc, s.target)
+		tidy(p.doc, s.target)
 		return nil
 	}
-	t.store(doc, s.target, v)
+	p.store(p.doc, s.target, v)
 	return nil
 }
 
@@ -261,29 +398,33 @@ func (t *resourceType) at(doc *object, of target) any {
 
 // doChosen is a step at a single complex attribute that a filter must hold of:
 // manager[value eq "…"].
-func (t *resourceType) doChosen(doc *object, s step, n *notes) error {
-	now, _ := t.at(doc, target{extension: s.extension, attr: s.attr}).(*object)
+func (p *patching) doChosen(s step) error {
+	now, _ := p.at(p.doc, target{extension: s.extension, attr: s.attr}).(*object)
 	if s.op == "remove" && (now == nil || !s.where.holds(now)) {
-		return n.bend(typeNoTarget, "nothing was at %s", s)
+		return p.n.bend(typeNoTarget, "nothing was at %s", s)
 	}
 	s.where = nil
 	if s.op != "remove" && !s.has {
-		return badRequest(typeInvalidValue, "The operation %s of %s has no value. Send one, or remove.", s.op, s.place)
+		return noValue(s)
 	}
-	return t.do(doc, s, n)
+	return p.do(s)
+}
+
+func noValue(s step) *Problem {
+	return badRequest(typeInvalidValue, "The operation %s of %s has no value. Send one, or remove.", s.op, s.place)
 }
 
 // doMany is a step at a multi-valued attribute.
-func (t *resourceType) doMany(doc *object, s step, n *notes) error {
+func (p *patching) doMany(s step) error {
 	all := target{extension: s.extension, attr: s.attr}
-	list, _ := t.at(doc, all).([]any)
+	list, _ := p.at(p.doc, all).([]any)
 	list = slices.Clone(list)
 	var err error
 	switch {
 	case s.where == nil && s.sub == nil:
-		list, err = manyWhole(list, s, n)
+		list, err = p.manyWhole(list, s)
 	default:
-		list, err = manyChosen(list, s, n)
+		list, err = p.manyChosen(list, s)
 	}
 	if err != nil {
 		return err
@@ -291,16 +432,13 @@ func (t *resourceType) doMany(doc *object, s step, n *notes) error {
 	if len(list) > maxValues {
 		return badRequest(typeInvalidValue, "%s would have %d values; at most %d are kept. Remove some first.", s.attr.name, len(list), maxValues)
 	}
-	if len(list) == 0 {
-		t.store(doc, all, nil)
-	} else {
-		t.store(doc, all, list)
-	}
+	p.storeMany(all, list)
 	return nil
 }
 
 // manyWhole is a step at all values of an attribute.
-func manyWhole(list []any, s step, n *notes) ([]any, error) {
+func (p *patching) manyWhole(list []any, s step) ([]any, error) {
+	n := p.n
 	if s.op == "remove" && !s.has {
 		return nil, nil
 	}
@@ -339,7 +477,6 @@ func manyWhole(list []any, s step, n *notes) ([]any, error) {
 	}
 	if i := slices.IndexFunc(sent, isPrimary); i >= 0 {
 		newest := slices.IndexFunc(list, func(w any) bool { return sameValue(s.attr, sent[i], w) })
-		list = clone(list).([]any)
 		onePrimary(list, list[newest].(*object))
 	}
 	return list, nil
@@ -370,8 +507,8 @@ func sameValue(a *attribute, v, w any) bool {
 
 // manyChosen is a step at those values that a filter holds of, or at a part of all. Where
 // it holds of none, one is made that it holds of: replace is add where nothing is.
-func manyChosen(list []any, s step, n *notes) ([]any, error) {
-	if err := n.test(len(list) * (1 + comparisons(s.where))); err != nil {
+func (p *patching) manyChosen(list []any, s step) ([]any, error) {
+	if err := p.n.test(len(list) * (1 + comparisons(s.where))); err != nil {
 		return nil, err
 	}
 	var chosen []int
@@ -381,11 +518,11 @@ func manyChosen(list []any, s step, n *notes) ([]any, error) {
 		}
 	}
 	if s.op == "remove" {
-		return removeChosen(list, chosen, s, n)
+		return p.removeChosen(list, chosen, s)
 	}
 	if len(chosen) == 0 {
 		if s.op == "replace" && s.where != nil {
-			if err := n.bend(typeNoTarget, "nothing was at %s, so it was added", s); err != nil {
+			if err := p.n.bend(typeNoTarget, "nothing was at %s, so it was added", s); err != nil {
 				return nil, err
 			}
 		}
@@ -403,23 +540,37 @@ func manyChosen(list []any, s step, n *notes) ([]any, error) {
 	}
 	var last *object
 	for _, i := range slices.Backward(chosen) {
-		o, err := chosenValue(list[i].(*object).clone(), s, n)
+		old := list[i].(*object)
+		o, err := p.chosenValue(old.clone(), s)
 		if err != nil {
 			return nil, err
 		}
-		if list[i], last = o, o; !says(o) {
+		p.follow(old, o, s, isNone(s.value))
+		if list[i], last = o, o; len(o.members) == 0 {
 			list = slices.Delete(list, i, i+1)
 		}
 	}
-	if says(last) {
+	if s.attr.says(last) {
 		list = oneOfAKind(list, last, s.attr)
 	}
-	if isPrimary(last) && says(last) {
-		list = clone(list).([]any)
-		i := slices.IndexFunc(list, func(v any) bool { return equal(v, last) })
-		onePrimary(list, list[i].(*object))
+	if isPrimary(last) {
+		onePrimary(list, last)
 	}
 	return list, nil
+}
+
+// follow keeps in mind whether a value that a step has changed was emptied, by that or by one
+// before.
+func (p *patching) follow(old, o *object, s step, takes bool) {
+	if p.emptied[old] || takes && s.attr.says(old) && !s.attr.says(o) {
+		p.emptied[o] = true
+	}
+}
+
+// isNone reports whether what was sent is no value: null, "" and [] all say so.
+func isNone(v any) bool {
+	list, is := v.([]any)
+	return v == nil || v == "" || is && len(list) == 0
 }
 
 // oneOfAKind leaves a value once that has become what another one is.
@@ -436,31 +587,41 @@ func oneOfAKind(list []any, v *object, a *attribute) []any {
 	})
 }
 
-// removeChosen takes values away, or a part of each; what says nothing then goes as well.
-func removeChosen(list []any, chosen []int, s step, n *notes) ([]any, error) {
+// removeChosen takes values away, or a part of each.
+func (p *patching) removeChosen(list []any, chosen []int, s step) ([]any, error) {
 	if len(chosen) == 0 {
-		return list, n.bend(typeNoTarget, "nothing was at %s", s)
+		return list, p.n.bend(typeNoTarget, "nothing was at %s", s)
 	}
 	for _, i := range slices.Backward(chosen) {
-		o := list[i].(*object).clone()
-		if s.sub != nil {
-			o.set(s.sub.name, nil)
+		if s.sub == nil {
+			list = slices.Delete(list, i, i+1)
+			continue
 		}
-		if list[i] = o; s.sub == nil || !says(o) {
+		old := list[i].(*object)
+		o := old.clone()
+		o.set(s.sub.name, nil)
+		p.follow(old, o, s, true)
+		if list[i] = o; len(o.members) == 0 {
 			list = slices.Delete(list, i, i+1)
 		}
 	}
 	return list, nil
 }
 
-// chosenValue is one value of a multi-valued attribute as a step leaves it.
-func chosenValue(o *object, s step, n *notes) (*object, error) {
+// chosenValue is one value of a multi-valued attribute as a step leaves it; without members it
+// goes.
+func (p *patching) chosenValue(o *object, s step) (*object, error) {
 	if s.sub != nil {
 		if !s.has {
-			return nil, badRequest(typeInvalidValue, "The operation %s of %s has no value. Send one, or remove.", s.op, s.place)
+			return nil, noValue(s)
 		}
-		v, err := n.value(s.String(), s.sub, s.value)
-		o.set(s.sub.name, v)
+		v, err := p.n.value(s.String(), s.sub, s.value)
+		switch {
+		case err == nil:
+			o.set(s.sub.name, v)
+		case errors.Is(err, errLeftOut):
+			err = nil
+		}
 		return o, err
 	}
 	if !s.has {
@@ -468,27 +629,25 @@ func chosenValue(o *object, s step, n *notes) (*object, error) {
 	}
 	value := s.value
 	if list, is := value.([]any); is && len(list) == 1 {
-		if err := n.bend(typeInvalidValue, "%s was sent as a list", s); err != nil {
+		if err := p.n.bend(typeInvalidValue, "%s was sent as a list", s); err != nil {
 			return nil, err
 		}
 		value = list[0]
 	}
-	if value == nil || value == "" {
-		return &object{}, nil // which says nothing, and goes
+	if isNone(value) {
+		return &object{}, nil
 	}
-	v, err := n.element(s.String(), s.attr, value)
+	v, err := p.n.complex(s.String(), s.attr, value)
 	if err != nil {
 		return nil, err
-	}
-	sent, is := v.(*object)
-	if !is {
-		return &object{}, nil
 	}
 	if s.op == "replace" {
 		o = &object{}
 		fill(o, s.where)
 	}
-	merge(o, sent, nil)
+	if sent, is := v.(*object); is {
+		merge(o, sent, nil)
+	}
 	return o, nil
 }
 

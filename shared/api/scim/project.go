@@ -33,6 +33,14 @@ func (t *resourceType) names(list []string, n *notes) (targets []target, any boo
 				continue
 			}
 			any = true
+			if s, rest := t.schemaAt(name); s == t.core && rest == "" {
+				for _, a := range s.attributes {
+					if a.returned != returnedRequest { // which must be named itself
+						targets = append(targets, target{attr: a})
+					}
+				}
+				continue
+			}
 			p, err := t.parsePath(name)
 			if p.whole != nil {
 				for _, a := range p.whole.attributes {
@@ -101,6 +109,7 @@ func (p *projection) of(t *resourceType, o *object) *object {
 	return out
 }
 
+// strip takes an attribute away, or a part of it and what has nothing else.
 func strip(holder *object, w target) {
 	if w.sub == nil {
 		holder.set(w.attr.name, nil)
@@ -108,10 +117,18 @@ func strip(holder *object, w target) {
 	}
 	switch v := holder.get(w.attr.name).(type) {
 	case *object:
-		v.set(w.sub.name, nil)
+		if v.set(w.sub.name, nil); len(v.members) == 0 {
+			holder.set(w.attr.name, nil)
+		}
 	case []any:
+		var left []any
 		for _, o := range elements(v) {
-			o.set(w.sub.name, nil)
+			if o.set(w.sub.name, nil); len(o.members) > 0 {
+				left = append(left, o)
+			}
+		}
+		if holder.set(w.attr.name, left); left == nil {
+			holder.set(w.attr.name, nil)
 		}
 	}
 }

@@ -23,7 +23,7 @@ type attribute struct {
 	kind       string
 	multi      bool
 	required   bool
-	exact      bool // of a text: its letter case counts
+	exact      bool // of a text: its letter case counts; see caseExact
 	mutability string
 	returned   string
 	uniqueness string
@@ -47,6 +47,13 @@ const (
 )
 
 func (a *attribute) readOnly() bool { return a.mutability == readOnly }
+
+// caseExact reports whether two values that differ in letter case are two: /Schemas says so,
+// and they are compared like that. Of references and of what is binary it always counts (RFC
+// 7643, 2.3.6 and 2.3.7).
+func (a *attribute) caseExact() bool {
+	return a.exact || a.kind == kindReference || a.kind == kindBinary
+}
 
 // child is a sub-attribute by its name, or nil.
 func (a *attribute) child(name string) *attribute { return attributeNamed(a.sub, name) }

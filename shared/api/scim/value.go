@@ -1,7 +1,9 @@
 package scim
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -145,11 +147,16 @@ func (t *resourceType) normalise(body *object, n *notes) (*object, error) {
 			continue
 		}
 		p, err := t.parsePath(m.name)
-		if err != nil || p.where != nil || p.whole != nil {
+		if err != nil || p.where != nil || p.whole != nil || p.attr.multi && p.sub != nil {
 			if err := n.bend(typeInvalidSyntax, "the attribute %s is not known and was ignored", attributeText(m.name)); err != nil {
 				return nil, err
 			}
 			continue
+		}
+		if p.extension != "" || !strings.EqualFold(m.name, p.attr.name) {
+			if err := n.bend(typeInvalidSyntax, "the member %s was sent by a path, as only PATCH has them", p); err != nil {
+				return nil, err
+			}
 		}
 		if err := t.put(doc, p, m.value, n); err != nil {
 			return nil, err
@@ -232,16 +239,22 @@ func within(o *object, name string, make bool) *object {
 
 // mergeExtension stores the members of an extension.
 func (t *resourceType) mergeExtension(doc *object, s *schema, v any, n *notes, keyword string) error {
-	if list, is := v.([]any); is && len(list) == 1 {
-		v = list[0]
-	}
-	o, ok := v.(*object)
-	if v == nil || v == "" {
+	if isNone(v) {
 		return nil
 	}
-	if !ok {
-		return badRequest(typeInvalidValue, "The value of %s must be an object.", s.urn)
+	list, err := n.objects(s.urn, v)
+	if err != nil {
+		return err
 	}
+	for _, o := range list {
+		if err := t.mergeMembers(doc, s, o, n, keyword); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *resourceType) mergeMembers(doc *object, s *schema, o *object, n *notes, keyword string) error {
 	for _, m := range o.members {
 		if strings.EqualFold(m.name, "schemas") { // some libraries name an extension in itself
 			continue
@@ -260,11 +273,62 @@ func (t *resourceType) mergeExtension(doc *object, s *schema, v any, n *notes, k
 	return nil
 }
 
-// checkSchemas looks at what a body says it is. Unknown schemas mean nothing.
+// objects are those of a value that should be one: it, or those of a list of them, in order. A
+// text that is one in JSON is, too, as some libraries send it.
+func (n *notes) objects(path string, v any) ([]*object, error) {
+	refused := badRequest(typeInvalidValue, "The value of %s must be an object.", path)
+	list, isList := v.([]any)
+	if isList {
+		if err := n.bend(typeInvalidValue, "%s was sent as a list", path); err != nil {
+			return nil, err
+		}
+	} else {
+		list = []any{v}
+	}
+	if len(list) > maxOperations {
+		return nil, tooManyOperations()
+	}
+	var objects []*object
+	for _, v := range list {
+		if text, is := v.(string); is {
+			o, err := readObject([]byte(text))
+			if err != nil {
+				return nil, refused
+			}
+			if err := n.bend(typeInvalidValue, "%s was sent as text", path); err != nil {
+				return nil, err
+			}
+			v = o
+		}
+		o, is := v.(*object)
+		if !is {
+			return nil, refused
+		}
+		objects = append(objects, o)
+	}
+	return objects, nil
+}
+
+// checkSchemas looks at what a body says it is: that of the resource must be named, and none
+// twice (RFC 7643, 3). Unknown schemas mean nothing.
 func (n *notes) checkSchemas(t *resourceType, body *object) error {
 	list, is := body.get("schemas").([]any)
 	if !is || len(list) == 0 {
 		return n.bend(typeInvalidSyntax, "the body has no schemas")
+	}
+	times := map[string]int{}
+	for _, s := range list {
+		times[strings.ToLower(plain(s))]++
+	}
+	if times[strings.ToLower(t.core.urn)] == 0 {
+		if err := n.bend(typeInvalidSyntax, "the schemas do not name %s", t.core.urn); err != nil {
+			return err
+		}
+	}
+	if len(times) < len(list) {
+		if err := n.bend(typeInvalidSyntax, "a schema is named twice"); err != nil {
+			return err
+		}
 	}
 	for _, s := range list {
 		urn, _ := s.(string)
@@ -368,17 +432,43 @@ func (n *notes) element(path string, a *attribute, v any) (any, error) {
 		return n.simple(path, a, v)
 	}
 	e, err := n.complex(path, a, v)
-	if o, is := e.(*object); is && says(o) {
-		return o, err
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	o, is := e.(*object)
+	if is && a.says(o) {
+		return o, nil
+	}
+	if sent, both := v.(*object); both && (!is || !more(o)) && slices.ContainsFunc(sent.members, func(m member) bool { return isSaid(m.name) && isNone(m.value) }) {
+		return nil, nil // it says itself that it is none
+	}
+	return nil, n.saysNothing(path, a)
 }
 
-// says reports whether an element has more than what the value is for.
-func says(o *object) bool {
-	return slices.ContainsFunc(o.members, func(m member) bool {
-		return m.name != "type" && m.name != "primary" && m.name != "display" && m.name != "$ref"
-	})
+// saysNothing is about an element that has nothing of what the attribute's values are for.
+func (n *notes) saysNothing(path string, a *attribute) error {
+	if value := a.child("value"); value != nil && value.required {
+		return n.bend(typeInvalidValue, "an element of %s has no value and was ignored", path)
+	}
+	return n.bend(typeInvalidValue, "an element of %s says only what it is for and was ignored", path)
+}
+
+// says reports whether an element of an attribute is one: it has the value, where that is
+// required, or more than what it is for.
+func (a *attribute) says(o *object) bool {
+	if value := a.child("value"); value != nil && value.required {
+		return o.get("value") != nil
+	}
+	return more(o)
+}
+
+// more reports whether an element has more than what it is for.
+func more(o *object) bool {
+	return slices.ContainsFunc(o.members, func(m member) bool { return isSaid(m.name) })
+}
+
+func isSaid(name string) bool {
+	return !strings.EqualFold(name, "type") && !strings.EqualFold(name, "primary") && !strings.EqualFold(name, "$ref")
 }
 
 // onePrimary leaves one element primary: that one, or else the first that is.
@@ -427,6 +517,9 @@ func (n *notes) complex(path string, a *attribute, v any) (any, error) {
 			continue
 		}
 		v, err := n.value(path+"."+sub.name, sub, m.value)
+		if errors.Is(err, errLeftOut) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -462,9 +555,38 @@ func (n *notes) simple(path string, a *attribute, v any) (any, error) {
 	}
 	switch v := v.(type) {
 	case string:
+		if a.kind == kindBinary {
+			return n.binary(path, v)
+		}
 		return v, nil
 	case json.Number, bool:
 		return plain(v), n.bend(typeInvalidValue, "%s was not sent as text", path)
 	}
 	return nil, badRequest(typeInvalidValue, "%s must be a text.", path)
+}
+
+// errLeftOut is of a value that a tolerant client has sent and that is left out, as it is
+// told: what stands there already stays.
+var errLeftOut = errors.New("the value was left out")
+
+// binary is a value in base64, with the padding or without (RFC 7643, 2.3.6). Whatever else it
+// was would be shown to clients that decode it, which then read no user of that page.
+func (n *notes) binary(path, text string) (any, error) {
+	if bare := strings.NewReplacer("\r", "", "\n", "").Replace(text); bare != text {
+		if err := n.bend(typeInvalidValue, "%s was sent with line breaks", path); err != nil {
+			return nil, err
+		}
+		text = bare
+	}
+	encoding := base64.RawStdEncoding
+	if strings.HasSuffix(text, "=") {
+		encoding = base64.StdEncoding
+	}
+	if _, err := encoding.DecodeString(text); err != nil || text == "" {
+		if err := n.bend(typeInvalidValue, "%s is not base64 and was ignored", path); err != nil {
+			return nil, err
+		}
+		return nil, errLeftOut
+	}
+	return text, nil
 }

@@ -116,7 +116,8 @@ var requirements = []requirement{
 		return r.body["displayName"] == nil && r.body["title"] == nil && r.body["roles"] == nil, r.Body
 	}},
 	{"S 3", "MUST NOT", "no schema is named twice", func(s *suite) (bool, any) {
-		r := s.want(201, "POST", "/Users", `{"schemas":["`+schemaUser+`","`+schemaUser+`"],"userName":"`+s.name()+`","emails":[{"value":"`+s.name()+`"}]}`)
+		s.want(400, "POST", "/Users", `{"schemas":["`+schemaUser+`","`+schemaUser+`"],"userName":"`+s.name()+`","emails":[{"value":"`+s.name()+`"}]}`)
+		r := s.fresh("")
 		seen := map[any]bool{}
 		list, _ := r.body["schemas"].([]any)
 		for _, v := range list {
