@@ -645,6 +645,9 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 		}
 		return q.filter.holds(o), nil
 	}
+	if err := c.openCursor("groups", q); err != nil {
+		return page{}, err
+	}
 	if k, exact, ok := groupKey(q); ok {
 		found, err := c.Pushes.FindGroups(ctx, &c.client, k)
 		if err != nil {
@@ -658,13 +661,10 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 				list = append(list, &pushedGroup{found[i]})
 			}
 		}
-		p := page{total: len(list)}
-		if q.start > len(list) {
-			return p, nil
+		list, p, err := c.keyedPage("groups", q, list)
+		if err != nil {
+			return page{}, err
 		}
-		list = list[q.start-1:]
-		list = list[:min(len(list), q.count)]
-		p.found = len(list)
 		p.resources, err = c.shownAll(ctx, list, &q.projection)
 		return p, err
 	}

@@ -566,14 +566,12 @@ func (c *call) list(t *resourceType, of resources, query url.Values) (answer, er
 func (c *call) endEarly(q *question, p *page) error {
 	last := p.resources[len(p.resources)-1].text("id")
 	switch {
-	case p.of == "" && q.byCursor:
-		return badRequest(typeTooMany, "What is found is too large for one answer. Ask for fewer attributes, as with excludedAttributes=members, or page by startIndex.")
-	case p.of == "": // by a key, which is asked for anew
-		return nil
 	case q.byCursor:
 		var err error
-		p.next, err = c.seal(p.of, q, people.CursorBehind(last), len(p.resources), p.total)
+		p.next, err = c.seal(p.of, q, p.behind(last), len(p.resources), p.total)
 		return err
+	case p.keyed:
+		return nil
 	}
 	return c.Clients.Mark(c.request.Context(), c.client.ID, p.of+q.key, q.start+len(p.resources), people.CursorBehind(last), cursorLife)
 }
@@ -866,7 +864,7 @@ const (
 // has come or gone before it moves no place.
 func (c *call) placeOf(ctx context.Context, kind string, q *question, total int, some reading) (cursor string, err error) {
 	if q.byCursor {
-		return c.openCursor(kind, q)
+		return q.place, nil
 	}
 	if q.start == 1 {
 		return "", nil
@@ -914,21 +912,30 @@ func (c *call) seal(kind string, q *question, cursor string, n, total int) (stri
 	return encoded(data), err
 }
 
-func (c *call) openCursor(kind string, q *question) (string, error) {
+// openCursor reads the cursor of a question into it: one that was given out for the same
+// question, as a listing of the kind or by keys. A listing that is walked through is gone on
+// with as such, though keys may answer the question by now.
+func (c *call) openCursor(kind string, q *question) error {
 	if q.cursor == "" {
-		return "", nil
+		return nil
 	}
 	var t cursorText
 	data, err := decoded(q.cursor)
 	if err == nil {
 		err = json.Unmarshal(data, &t)
 	}
-	switch {
-	case err != nil || t.Question != kind+q.key || cmp.Or(t.Place, beyond) == beyond:
-		return "", badRequest(typeInvalidCursor, foreignCursor)
-	case c.Now().Unix() > t.Until:
-		return "", badRequest(typeExpiredCursor, "The cursor is too old. Start the listing without one.")
+	switch t.Question {
+	case kind + q.key:
+		q.leads = kind
+	case byKeys(kind) + q.key:
+		q.leads = byKeys(kind)
 	}
-	q.behind, q.known = max(0, t.Behind), max(0, t.Total)
-	return t.Place, nil
+	switch {
+	case err != nil || q.leads == "" || cmp.Or(t.Place, beyond) == beyond:
+		return badRequest(typeInvalidCursor, foreignCursor)
+	case c.Now().Unix() > t.Until:
+		return badRequest(typeExpiredCursor, "The cursor is too old. Start the listing without one.")
+	}
+	q.place, q.behind, q.known = t.Place, max(0, t.Behind), max(0, t.Total)
+	return nil
 }

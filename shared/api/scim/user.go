@@ -488,8 +488,14 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 		o, err := c.whole(u)
 		return err == nil && q.filter.holds(o), err
 	}
-	list, elsewhere, ok, err := c.keyed(ctx, q, holds)
-	if err == nil && elsewhere {
+	if err := c.openCursor("users", q); err != nil {
+		return page{}, err
+	}
+	if q.leads == "users" {
+		return c.listed(ctx, q, holds)
+	}
+	found, elsewhere, ok, err := c.keyed(ctx, q, holds)
+	if err == nil && elsewhere && q.leads == "" {
 		ok, err = c.tooMany(ctx, q)
 	}
 	if err != nil {
@@ -498,15 +504,20 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 	if !ok {
 		return c.listed(ctx, q, holds)
 	}
-	p := page{total: len(list)}
-	if q.start > len(list) || q.count == 0 {
-		return p, nil
+	list, p, err := c.keyedPage("users", q, found)
+	if err != nil {
+		return page{}, err
 	}
-	list = list[q.start-1:]
-	list = list[:min(len(list), q.count)]
-	p.found = len(list)
-	p.resources, err = c.shownAll(ctx, list, &q.projection)
+	p.resources, err = c.shownUsers(ctx, list, &q.projection)
 	return p, err
+}
+
+func (c *call) shownUsers(ctx context.Context, list []resource, p *projection) ([]*object, error) {
+	users := make([]*people.PushedUser, len(list))
+	for i, r := range list {
+		users[i] = &r.(*pushedUser).PushedUser
+	}
+	return c.shownAll(ctx, users, p)
 }
 
 // mostOfAddress is how many users are looked at who share the second addresses of a filter.
@@ -515,8 +526,8 @@ const mostOfAddress = 500
 // keyed finds users by keys, where a filter, or each of those that it joins by or, has one.
 // elsewhere says that it asks for an address which others may have set as a second one. Users
 // of an address that more than mostOfAddress share are not found by it, but by a cursor.
-func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.PushedUser) (bool, error)) (list []*people.PushedUser, elsewhere, ok bool, err error) {
-	seen := map[directory.UserID]bool{}
+func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.PushedUser) (bool, error)) (list []resource, elsewhere, ok bool, err error) {
+	seen := map[string]bool{}
 	left := mostOfAddress
 	for _, e := range alternatives(q.filter, nil) {
 		one := &question{filter: e, eq: conjuncts(e, nil)}
@@ -547,8 +558,8 @@ func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.Pus
 			return nil, false, true, err
 		}
 		for _, u := range some {
-			if !seen[u.User.ID] {
-				seen[u.User.ID] = true
+			if !seen[u.id()] {
+				seen[u.id()] = true
 				list = append(list, u)
 			}
 		}
@@ -557,15 +568,15 @@ func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.Pus
 }
 
 // those are whom a filter holds for, of those whom a key has found.
-func those(found []people.PushedUser, exact bool, holds func(*people.PushedUser) (bool, error)) ([]*people.PushedUser, error) {
-	var list []*people.PushedUser
+func those(found []people.PushedUser, exact bool, holds func(*people.PushedUser) (bool, error)) ([]resource, error) {
+	var list []resource
 	for i := range found {
 		fits, err := holds(&found[i])
 		if err != nil {
 			return nil, err
 		}
 		if fits || exact {
-			list = append(list, &found[i])
+			list = append(list, &pushedUser{found[i]})
 		}
 	}
 	return list, nil
@@ -612,12 +623,8 @@ func (c userCall) listed(ctx context.Context, q *question, holds func(*people.Pu
 	if err != nil {
 		return p, err
 	}
-	users := make([]*people.PushedUser, len(list))
-	for i, r := range list {
-		users[i] = &r.(*pushedUser).PushedUser
-	}
-	p.found = len(users)
-	p.resources, err = c.shownAll(ctx, users, &q.projection)
+	p.found = len(list)
+	p.resources, err = c.shownUsers(ctx, list, &q.projection)
 	return p, err
 }
 
