@@ -34,9 +34,9 @@ const (
 	maxListed = 10_000
 )
 
-// lookedForMembers is by how many a group counts more that is looked at for a filter which
-// asks who is in it: that is a read of its own.
-const lookedForMembers = 9
+// lookedBeside is by how many a group counts more that is looked at for a filter which asks
+// who is in it, and a user for one that asks who the manager is: that is a read of its own.
+const lookedBeside = 9
 
 // memberEdit is what a request wants of the members of a group.
 type memberEdit struct {
@@ -632,7 +632,7 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 		q.looked++
 		o := c.bare(g)
 		if len(asked) > 0 {
-			q.looked += lookedForMembers
+			q.looked += lookedBeside
 			in, err := c.Pushes.AreMembers(ctx, g.Group.ID, asked)
 			if err != nil {
 				return false, err

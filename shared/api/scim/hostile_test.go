@@ -357,7 +357,7 @@ func TestTotalBeyondTheBound(t *testing.T) {
 		w.group(fmt.Sprintf("G%d", i))
 	}
 	ask := "/Groups?filter=" + esc(`not (members eq "nobody")`) + "&" // a read for each, which counts as ten
-	bound := fmt.Sprint(maxLooked/(1+lookedForMembers) + 1)
+	bound := fmt.Sprint(maxLooked/(1+lookedBeside) + 1)
 	for _, query := range []string{"count=0", "count=1", "count=2", "count=40", "count=0&cursor", "count=1&cursor"} {
 		if total, _ := results(w.want(200, "GET", ask+query, nil)); total != bound {
 			t.Errorf("%s: %s, want %s", query, total, bound)

@@ -373,7 +373,6 @@ func (c userCall) shown(ctx context.Context, r resource, p *projection) (*object
 
 func (c *call) shownAll(ctx context.Context, users []*people.PushedUser, p *projection) ([]*object, error) {
 	list := make([]*object, len(users))
-	var managers []directory.UserID
 	groups := map[directory.UserID][]people.PushedGroup{}
 	if p.asks("groups") {
 		ids := make([]directory.UserID, len(users))
@@ -391,31 +390,61 @@ func (c *call) shownAll(ctx context.Context, users []*people.PushedUser, p *proj
 			return nil, err
 		}
 		list[i] = o
-		if m := managerOf(o); m != nil && p.wants("manager") {
-			managers = append(managers, directory.UserID(m.text("value")))
-		}
 		c.addGroups(o, groups[u.User.ID])
 	}
-	names := map[directory.UserID]string{}
-	if managers != nil {
-		slices.Sort(managers)
-		managers = slices.DeleteFunc(slices.Compact(managers), func(id directory.UserID) bool { return !id.Valid() })
-		var err error
-		if names, err = c.Pushes.Names(ctx, &c.client, managers); err != nil {
-			return nil, err
-		}
-	}
-	for _, o := range list {
-		if m := managerOf(o); m != nil {
-			name, there := names[directory.UserID(m.text("value"))]
-			if !there {
-				continue // whom the client has named too early
-			}
-			m.set("$ref", c.base+"/Users/"+m.text("value"))
-			m.set("displayName", name)
-		}
+	if p.wants("manager") {
+		_, err := c.addManagers(ctx, list, managers{})
+		return list, err
 	}
 	return list, nil
+}
+
+// managers are whom users have as managers, as far as they were looked for: by their names,
+// or nil who is not there, or not for the client to see.
+type managers map[directory.UserID]*string
+
+// addManagers shows of the managers of some users what they have themselves. It reads those
+// who are not known, and tells how many these were.
+func (c *call) addManagers(ctx context.Context, users []*object, known managers) (read int, err error) {
+	var ids []directory.UserID
+	for _, o := range users {
+		id := directory.UserID(managerOf(o).text("value"))
+		if _, looked := known[id]; !looked && id.Valid() {
+			known[id], ids = nil, append(ids, id)
+		}
+	}
+	if len(ids) > 0 {
+		names, err := c.Pushes.Names(ctx, &c.client, ids)
+		if err != nil {
+			return 0, err
+		}
+		for id, name := range names {
+			known[id] = &name
+		}
+	}
+	for _, o := range users {
+		m := managerOf(o)
+		if name := known[directory.UserID(m.text("value"))]; name != nil { // else the client has named them too early
+			m.set("$ref", c.base+"/Users/"+m.text("value"))
+			m.set("displayName", *name)
+		}
+	}
+	return len(ids), nil
+}
+
+// ofManagers reports whether a filter asks for what managers have themselves.
+func ofManagers(e expr) bool {
+	switch e := e.(type) {
+	case both:
+		return ofManagers(e.a) || ofManagers(e.b)
+	case either:
+		return ofManagers(e.a) || ofManagers(e.b)
+	case not:
+		return ofManagers(e.of)
+	case compare:
+		return e.of.attr.name == "manager" && (e.of.where != nil || e.of.sub != nil && e.of.sub.name != "value")
+	}
+	return false
 }
 
 func managerOf(o *object) *object {
@@ -480,12 +509,18 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 	}) {
 		return page{}, badRequest(typeInvalidFilter, "Users cannot be found by their groups. Ask for groups by members.value.")
 	}
+	known, named := managers{}, ofManagers(q.filter)
 	holds := func(u *people.PushedUser) (bool, error) {
 		if q.filter == nil {
 			return true, nil
 		}
 		q.looked += 1 + len(u.Document.Body)/lookedBytes
 		o, err := c.whole(u)
+		if err == nil && named {
+			read := 0
+			read, err = c.addManagers(ctx, []*object{o}, known)
+			q.looked += read * lookedBeside
+		}
 		return err == nil && q.filter.holds(o), err
 	}
 	if err := c.openCursor("users", q); err != nil {
