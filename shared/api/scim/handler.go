@@ -30,8 +30,8 @@ type Clients interface {
 	Admit(ctx context.Context, id directory.ScimClientID) (provision.Access, error)
 	Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest, counted directory.ScimCount) (told bool)
 	WrongToken(ctx context.Context, id directory.ScimClientID)
-	Mark(ctx context.Context, id directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
-	MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (int, string, error)
+	Mark(ctx context.Context, id directory.ScimClientID, question string, m directory.ScimMark, life time.Duration) error
+	MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (directory.ScimMark, error)
 }
 
 // Config is what the Handler stands on.
@@ -573,7 +573,7 @@ func (c *call) endEarly(q *question, p *page) error {
 	case p.keyed:
 		return nil
 	}
-	return c.Clients.Mark(c.request.Context(), c.client.ID, p.of+q.key, q.start+len(p.resources), people.CursorBehind(last), cursorLife)
+	return c.mark(c.request.Context(), q, p, len(p.resources), people.CursorBehind(last))
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
@@ -759,16 +759,22 @@ type reading func(cursor string, limit int) (list []resource, next string, err e
 // remembered where they are. total says how many there are without a filter.
 func (c *call) walk(ctx context.Context, kind string, q *question, some reading, total func() (int, error)) ([]resource, page, error) {
 	p := page{of: kind}
-	if q.filter == nil {
-		n, err := total()
-		if p.total = n; err != nil || q.count == 0 {
+	all := 0
+	if q.filter == nil || !q.byCursor && q.start > 1 {
+		var err error
+		if all, err = total(); err != nil {
 			return nil, p, err
+		}
+	}
+	if q.filter == nil {
+		if p.total = all; q.count == 0 {
+			return nil, p, nil
 		}
 	}
 	cursor := ""
 	if q.count > 0 { // else nothing is asked for but how many there are
 		var err error
-		if cursor, err = c.placeOf(ctx, kind, q, p.total, some); err != nil {
+		if cursor, err = c.placeOf(ctx, kind, q, all, some); err != nil {
 			return nil, p, err
 		}
 	}
@@ -837,7 +843,12 @@ func (c *call) goOn(ctx context.Context, q *question, p *page, n int, cursor str
 		p.next, err = c.seal(p.of, q, cursor, n, p.total)
 		return err
 	}
-	return c.Clients.Mark(ctx, c.client.ID, p.of+q.key, q.start+n, cursor, cursorLife)
+	return c.mark(ctx, q, p, n, cursor)
+}
+
+// mark remembers where a page of so many goes on.
+func (c *call) mark(ctx context.Context, q *question, p *page, n int, cursor string) error {
+	return c.Clients.Mark(ctx, c.client.ID, p.of+q.key, directory.ScimMark{Index: q.start + n, Cursor: cursor, Total: p.total}, cursorLife)
 }
 
 func tooFar() *Problem {
@@ -850,6 +861,9 @@ const (
 	// maxSkipped is how many are skipped on the way to a startIndex that nobody has come
 	// to by pages.
 	maxSkipped = 20_000
+	// maxRecounted is up to which startIndex a page is looked for from the start though
+	// another one has led to it, where others have come or gone since.
+	maxRecounted = 1000
 	// A request with a filter looks at maxLooked users, or groups, on the way to its page, and
 	// at as many from there on; lookedAtOnce is how many are read at once, and maxLooks how
 	// often.
@@ -860,26 +874,58 @@ const (
 
 // placeOf is where a question's page begins; how many of what it finds are before it is in
 // the question: where it begins behind them all, that is all. total is how many there are
-// without a filter: a page that another one has led to is read all the same, since whoever
-// has come or gone before it moves no place.
-func (c *call) placeOf(ctx context.Context, kind string, q *question, total int, some reading) (cursor string, err error) {
+// without a filter.
+//
+// A page that another one has led to goes on behind that one, or before it: by its number
+// alone whoever pages would miss somebody when one before them has gone. Where somebody has
+// come it begins by its number, which is before that place, so that a page asked for by itself
+// is that of the list as it is now (RFC 7644, 3.4.2.4).
+func (c *call) placeOf(ctx context.Context, kind string, q *question, total int, some reading) (string, error) {
 	if q.byCursor {
 		return q.place, nil
 	}
 	if q.start == 1 {
 		return "", nil
 	}
-	at, cursor, err := c.Clients.MarkBelow(ctx, c.client.ID, kind+q.key, q.start)
+	m, err := c.Clients.MarkBelow(ctx, c.client.ID, kind+q.key, q.start)
 	if err != nil {
 		return "", err
 	}
-	at = max(1, at)
-	if q.filter == nil && at < q.start && q.start > total {
+	led := m.Index == q.start
+	switch {
+	case q.filter == nil && q.start > total && !led:
 		return beyond, nil
-	}
-	if q.filter == nil && q.start-at > maxSkipped {
+	case q.start <= total && c.recounts(q, &m, total):
+		place, err := c.skip(ctx, q, directory.ScimMark{}, some)
+		if _, far := errors.AsType[*Problem](err); far && m.Index > 0 {
+			break
+		}
+		if err == nil && led && (place == beyond || people.CompareCursors(m.Cursor, place) < 0) {
+			place, q.behind = m.Cursor, q.start-1
+		}
+		return place, err
+	case q.filter == nil && q.start-m.Index > maxSkipped:
 		return "", badRequest(typeTooMany, "No page of this listing was asked for that ends before %d. Page from the start, or by cursor.", q.start)
 	}
+	q.looked = 0
+	return c.skip(ctx, q, m, some)
+}
+
+// recounts reports whether the place of a page is found by its number from the start, and not
+// by the mark of another page. A mark says where that number was then: somebody may have come
+// since. Of few that is found out by counting them; of up to maxRecounted, where there are not
+// as many as then. Whom a filter finds also changes with who is there already.
+func (c *call) recounts(q *question, m *directory.ScimMark, total int) bool {
+	if q.filter != nil {
+		return total <= maxRecounted
+	}
+	return q.start <= defaultCount || q.start <= maxRecounted && m.Total != total
+}
+
+// skip is the place of a question's page by its number, counted from a mark on; the zero one
+// is the start.
+func (c *call) skip(ctx context.Context, q *question, from directory.ScimMark, some reading) (string, error) {
+	at, cursor := max(1, from.Index), from.Cursor
 	for n := 0; at < q.start; n++ {
 		if q.filter != nil && (n == maxLooks || q.looked >= maxLooked) {
 			return "", tooFar()

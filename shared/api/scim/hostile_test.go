@@ -404,7 +404,8 @@ func TestPagingWhileUsersGo(t *testing.T) {
 	}
 }
 
-// Whoever pages while users come and go sees everybody who stays, once.
+// Whoever pages while users come and go sees everybody who stays: once by cursor, once at
+// least by numbers.
 func TestPagingWhileUsersChange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, provision.ClientEdit{})
@@ -441,7 +442,7 @@ func TestPagingWhileUsersChange(t *testing.T) {
 			}
 		}
 		for id := range stays {
-			if seen[id] != 1 {
+			if seen[id] < 1 || seen[id] > 1 && how == "cursor" {
 				t.Errorf("by %s somebody who stays was seen %d times", how, seen[id])
 			}
 		}

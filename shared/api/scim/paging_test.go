@@ -2,8 +2,10 @@ package scim
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"bindery/shared/core/provision"
@@ -93,5 +95,113 @@ func TestCursorsOfWhatKeysFind(t *testing.T) {
 	w.want(204, "DELETE", "/Groups/"+groups[0], nil)
 	if _, list := results(w.want(200, "GET", path+next, nil)); len(list) != 2 || list[0].text("id") != groups[2] {
 		t.Errorf("behind %v: %v", groups[:2], list)
+	}
+}
+
+// A page that is asked for by itself is that of the list as it is now (RFC 7644, 3.4.2.4),
+// though others have led there before somebody came who stands before it. Where somebody has
+// gone it may begin before that, and never behind: who pages misses nobody.
+func TestJumps(t *testing.T) {
+	t.Parallel()
+	for _, own := range []bool{false, true} {
+		for _, kind := range []string{"/Users?", "/Users?filter=" + esc(`userName pr`) + "&", "/Groups?", "/Groups?filter=" + esc(`displayName pr`) + "&"} {
+			t.Run(fmt.Sprint(kind, own), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, provision.ClientEdit{OwnOnly: &own})
+				w.handler.PerSecond = 1e9
+				groups := strings.HasPrefix(kind, "/Groups")
+				n := 0
+				add := func() string {
+					n++
+					if groups {
+						return w.group(fmt.Sprintf("G%d", n))
+					}
+					return w.make(fmt.Sprintf("u%d@x.example", n))
+				}
+				ids := func(query string) (ids []string) {
+					_, list := results(w.want(200, "GET", kind+"attributes=id&"+query, nil))
+					for _, o := range list {
+						ids = append(ids, o.text("id"))
+					}
+					return ids
+				}
+				for range 8 {
+					add()
+				}
+				for round := range 6 {
+					last := add()
+					full := ids("")
+					for start := range len(full) { // each page leads to the next
+						if got := ids(fmt.Sprintf("startIndex=%d&count=1", start+1)); !slices.Equal(got, full[start:start+1]) {
+							t.Errorf("round %d: the page at %d is %v of %v", round, start+1, got, full)
+						}
+					}
+					add()
+					full = ids("")
+					for _, start := range []int{3, 2, 7, 5, len(full)} {
+						if got := ids(fmt.Sprintf("startIndex=%d&count=2", start)); !slices.Equal(got, full[start-1:min(start+1, len(full))]) {
+							t.Errorf("round %d, when one has come: the page at %d is %v of %v", round, start, got, full)
+						}
+					}
+					w.want(204, "DELETE", kind[:strings.Index(kind, "?")]+"/"+last, nil)
+					full = ids("")
+					for _, start := range []int{4, 2, 6, len(full)} {
+						got := ids(fmt.Sprintf("startIndex=%d&count=2", start))
+						if at := slices.Index(full, append(got, "")[0]); at < start-2 || at > start-1 {
+							t.Errorf("round %d, when one has gone: the page at %d begins at %d", round, start, at+1)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// Whoever pages by numbers comes upon everybody who stays, whoever comes and goes meanwhile,
+// once at least.
+func TestPagingAtRandom(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(8) {
+		for _, filter := range []string{"", "&filter=" + esc("userName pr")} {
+			t.Run(fmt.Sprint(seed, filter), func(t *testing.T) {
+				t.Parallel()
+				r := rand.New(rand.NewPCG(seed, 8))
+				w := newWorld(t, provision.ClientEdit{OwnOnly: ptr(seed%2 == 0)})
+				w.handler.PerSecond = 1e9
+				stays, goes := map[string]bool{}, []string{}
+				for i := range 40 {
+					id := w.make(fmt.Sprintf("u%d@x.example", i))
+					if i%2 == 0 {
+						goes = append(goes, id)
+					} else {
+						stays[id] = true
+					}
+				}
+				seen := map[string]bool{}
+				for start := 1; ; {
+					_, list := results(w.want(200, "GET", fmt.Sprintf("/Users?attributes=id&count=%d&startIndex=%d%s", 1+r.IntN(6), start, filter), nil))
+					if len(list) == 0 {
+						break
+					}
+					for _, o := range list {
+						seen[o.text("id")] = true
+					}
+					start += len(list)
+					for range r.IntN(3) {
+						if r.IntN(2) == 0 && len(goes) > 0 {
+							w.want(204, "DELETE", "/Users/"+goes[0], nil)
+							goes = goes[1:]
+						} else if start < 60 {
+							w.make(fmt.Sprintf("new%d-%d@x.example", start, r.IntN(1e9)))
+						}
+					}
+				}
+				for id := range stays {
+					if !seen[id] {
+						t.Errorf("%s stays and was not seen", id)
+					}
+				}
+			})
+		}
 	}
 }

@@ -557,6 +557,9 @@ func (s *Pushes) Names(ctx context.Context, c *directory.ScimClient, ids []direc
 // CursorBehind is the place in a listing behind a user, or a group.
 func CursorBehind(id string) string { return store.CursorBehind(id) }
 
+// CompareCursors is the order of two such places.
+func CompareCursors(a, b string) int { return store.CompareCursors(a, b) }
+
 // pushTaken turns the store's answer about a value in use into one for a client, which is
 // never told of whom it is.
 func pushTaken(err error) error {
