@@ -566,7 +566,7 @@ func (c groupCall) bare(g *people.PushedGroup) *object {
 		o.set("externalId", g.Document.ExternalID)
 	}
 	o.set("displayName", g.Group.Name)
-	o.set("meta", c.meta(c.groups, string(g.Group.ID), g.Group.Created, g.Group.Updated, g.Document.Updated, (&pushedGroup{*g}).tag()))
+	o.set("meta", c.meta(c.groups, string(g.Group.ID), g.Group.Created, (&pushedGroup{*g}).tag(), g.Group.Updated, g.Group.MembersUpdated, g.Document.Updated))
 	return o
 }
 

@@ -476,15 +476,14 @@ func (c *call) whole(u *people.PushedUser) (*object, error) {
 	for _, m := range doc.members {
 		o.set(m.name, m.value)
 	}
-	o.set("meta", c.meta(c.users, string(u.User.ID), u.User.Created, u.User.Updated, u.Document.Updated, (&pushedUser{*u}).tag()))
+	o.set("meta", c.meta(c.users, string(u.User.ID), u.User.Created, (&pushedUser{*u}).tag(), u.User.Updated, u.Document.Updated))
 	return o, nil
 }
 
-func (c *call) meta(t *resourceType, id string, created, updated, pushed time.Time, tag string) *object {
-	if pushed.After(updated) {
-		updated = pushed
-	}
-	return obj("resourceType", t.name, "created", stamp(created), "lastModified", stamp(updated), "location", c.base+t.endpoint+"/"+id, "version", tag)
+// meta is that of a resource which was updated at some times, the last of which counts.
+func (c *call) meta(t *resourceType, id string, created time.Time, tag string, updated ...time.Time) *object {
+	last := slices.MaxFunc(updated, time.Time.Compare)
+	return obj("resourceType", t.name, "created", stamp(created), "lastModified", stamp(last), "location", c.base+t.endpoint+"/"+id, "version", tag)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
