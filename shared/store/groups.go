@@ -393,6 +393,8 @@ type MemberChange struct {
 	Add    []directory.Membership
 	Own    []directory.Membership // members already, whose membership becomes another source's
 	Remove []directory.MemberRef
+	// Made says that the group is made with these members: its members are not updated by it.
+	Made bool
 }
 
 // Len is how many members the edit is of.
@@ -410,7 +412,9 @@ const MaxMemberChange = 23
 func (s *Groups) ChangeMembers(ctx context.Context, act directory.AuditEvent, g *directory.Group, c MemberChange) (told bool, err error) {
 	next := *g
 	next.MembersVersion++
-	next.MembersUpdated = s.db.now().UTC()
+	if !c.Made {
+		next.MembersUpdated = s.db.now().UTC()
+	}
 	next.Members += len(c.Add) - len(c.Remove)
 	writes := []table.Write{groupWrite(&next)}
 	nested, err := s.nestWrites(ctx, &next, c)

@@ -42,6 +42,7 @@ const lookedBeside = 9
 type memberEdit struct {
 	all         bool // whoever is not added leaves
 	add, remove []directory.UserID
+	made        bool // the group is made with those who are added
 
 	// stay are those whom a request names who stay if they are in, though they are not added.
 	stay []directory.UserID
@@ -215,6 +216,7 @@ func (c groupCall) create(ctx context.Context, body *object) (resource, error) {
 	if r.Resumed {
 		c.notes.tell("the group was there, made by a request that was cut off before all members were in it; this one goes on with it")
 	}
+	edit.made = !r.Resumed
 	return c.changed(ctx, r, edit)
 }
 
@@ -302,7 +304,14 @@ func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit m
 	if c.namesVersion() {
 		seen = &g.MembersVersion // as fits has seen it: nobody came between that and what is edited by now
 	}
-	moved, notes, err := c.Pushes.ChangeMembers(ctx, c.by, g.ID, edit.add, edit.remove, seen)
+	var moved bool
+	var notes []string
+	var err error
+	if edit.made {
+		moved, notes, err = c.Pushes.FillGroup(ctx, c.by, g.ID, edit.add, seen)
+	} else {
+		moved, notes, err = c.Pushes.ChangeMembers(ctx, c.by, g.ID, edit.add, edit.remove, seen)
+	}
 	if refusal, is := errors.AsType[*directory.Refusal](err); is && seen != nil && refusal.Code == directory.CodeVersionMismatch {
 		p := changedSince()
 		if len(c.log.Changed) > 0 {

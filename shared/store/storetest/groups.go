@@ -640,6 +640,12 @@ func testMembersVersion(s *suite) {
 	s.pass(time.Minute)
 	s.must(s.change(all.ID, nil, []directory.MemberRef{directory.UserMember(bob.ID)}))
 	want("a member was removed", 5, s.Now())
+	made := s.group("Made")
+	_, err = s.Groups.ChangeMembers(ctx, quiet, &made, store.MemberChange{Add: []directory.Membership{{Member: directory.UserMember(bob.ID)}}, Made: true})
+	s.must(err)
+	if g := s.groupNow(made.ID); g.MembersVersion != 1 || !g.MembersUpdated.IsZero() {
+		s.Errorf("a group that was made with its members: %+v", g)
+	}
 	if g := s.groupNow(none.ID); g.MembersVersion != 0 || g.Edition != 1 {
 		s.Errorf("a group of nobody: %+v", g)
 	}
