@@ -40,9 +40,11 @@ type Group struct {
 	// Version rises by one with every edit of the attributes, with the deletion and
 	// the restoration; it is the ETag of the group.
 	Version int64 `json:"version"`
-	// MembersVersion rises by one with every edit of the direct members; it is the
-	// ETag of the list of members.
+	// MembersVersion rises by one with every edit of the direct members, and a moment after
+	// one of them was deleted or has come back; it is the ETag of the list of members.
 	MembersVersion int64 `json:"membersVersion"`
+	// MembersUpdated is when MembersVersion rose last, as far as that was recorded.
+	MembersUpdated time.Time `json:"-"`
 	// Members is how many direct members are recorded: users and groups that are
 	// deleted and can be restored are among them.
 	Members int `json:"members"`

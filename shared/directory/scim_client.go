@@ -121,6 +121,13 @@ type ScimRate struct {
 // ScimCount is how many requests of a client one process adds to those of a window.
 type ScimCount struct{ Window, Requests int64 }
 
+// ScimMark is where a listing stood when it came to an index, as a client paged by numbers.
+type ScimMark struct {
+	Index  int // 0: there is none
+	Cursor string
+	Total  int // of all in the listing at that moment
+}
+
 // ScimRequest is one request of a client, as the log keeps it for some days.
 type ScimRequest struct {
 	At       time.Time   `json:"at"`

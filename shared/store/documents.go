@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -435,6 +436,13 @@ func (s *Documents) CountPushed(ctx context.Context, c directory.ScimClientID, t
 // CursorBehind is where a listing of users, of groups or of what was pushed goes on behind
 // one of them.
 func CursorBehind(id string) string { return fmt.Sprintf("%d:%s", shardOf(id), id) }
+
+// CompareCursors is the order of two places in such a listing, of which "" is the first.
+func CompareCursors(a, b string) int {
+	i, x, _ := parseShardCursor(a) // what is none is the first one, too
+	j, y, _ := parseShardCursor(b)
+	return cmp.Or(cmp.Compare(i, j), cmp.Compare(x, y))
+}
 
 // SaveDocument stores a document whose user, or group, stays as it was read: at a version,
 // of a group the edition. ErrStale when either has changed, *ExternalIDTaken.

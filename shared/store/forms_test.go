@@ -151,3 +151,26 @@ func TestTwinsOfEarlierVersions(t *testing.T) {
 	_, err = s.Users.UpdateUser(ctx, directory.AuditEvent{}, &gone, &suspended)
 	wantTaken(t, err, jo.ID)
 }
+
+// A group that an earlier version has stored has a version of its members and no time of it,
+// until they are edited.
+func TestGroupsOfEarlierVersions(t *testing.T) {
+	s, _ := newStore(t)
+	ctx := t.Context()
+	ann := newUser(t, s, "ann@corp.example")
+	g := directory.Group{ID: directory.NewGroupID(s.Users.db.now()), GroupProfile: directory.GroupProfile{Name: "All"}}
+	must(t, s.Groups.CreateGroups(ctx, directory.AuditEvent{}, &g))
+	item := groupItem(&g)
+	item.Body = []byte(`{"id":"` + string(g.ID) + `","name":"All","source":"manual","created":"2026-01-02T03:04:05Z","updated":"2026-01-02T03:04:05Z","version":1,"membersVersion":7,"members":2}`)
+	must(t, s.Groups.db.table.Write(ctx, table.Write{Put: item}))
+	read, err := s.Groups.Group(ctx, g.ID)
+	if must(t, err); read.MembersVersion != 7 || !read.MembersUpdated.IsZero() || read.Members != 2 {
+		t.Errorf("read as %+v", read)
+	}
+	_, err = s.Groups.ChangeMembers(ctx, directory.AuditEvent{}, &read, MemberChange{Add: []directory.Membership{{Member: directory.UserMember(ann.ID)}}})
+	must(t, err)
+	read, err = s.Groups.Group(ctx, g.ID)
+	if must(t, err); read.MembersVersion != 8 || !read.MembersUpdated.Equal(s.Users.db.now()) {
+		t.Errorf("after an edit %+v", read)
+	}
+}

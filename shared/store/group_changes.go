@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,9 @@ type edits struct {
 	whole   bool
 	members []directory.MemberRef
 	edited  bool // of notes that were read: of one at least
+	// came says that it is of somebody who was deleted or has come back: the members of the groups that
+	// they are in are others then.
+	came bool
 }
 
 // mostNoted is how many members a note names; one of more is whole.
@@ -25,6 +29,7 @@ const mostNoted = 500
 const (
 	numWhole   = "whole"   // 1: a note is of anything
 	numAnew    = "anew"    // 1: nothing was edited, see MakeDue
+	numCame    = "came"    // 1: a note is of somebody who was deleted or has come back
 	strMembers = "members" // IDs of the users whom a note is of, with blanks between them
 )
 
@@ -51,6 +56,7 @@ func editsOf(c *MemberChange) edits {
 // and adds what other edits were of, by the note of them.
 func (e *edits) and(it *table.Item) {
 	e.edited = e.edited || it.Numbers[numAnew] == 0
+	e.came = e.came || it.Numbers[numCame] != 0
 	for id := range strings.FieldsSeq(it.Strings[strMembers]) {
 		e.members = append(e.members, directory.UserMember(directory.UserID(id)))
 	}
@@ -73,6 +79,9 @@ func (d *db) note(at func(note string) table.Key, e edits) *table.Item {
 	it := &table.Item{Key: at(directory.NewAuditEventID(now)), Numbers: map[string]int64{numAt: now.UnixMilli()}}
 	if e.whole || len(e.members) > mostNoted {
 		it.Numbers[numWhole] = 1
+	}
+	if e.came {
+		it.Numbers[numCame] = 1
 	}
 	if len(e.members) > 0 && len(e.members) <= mostNoted {
 		ids := make([]string, len(e.members))
@@ -259,14 +268,16 @@ func (s *Groups) Changed(ctx context.Context, limit int) ([]directory.MemberRef,
 
 // TellUsers notes for every connection that uses a group, or one above it, that its use
 // is due, if the group was changed and nobody has done so; of a user, likewise for the
-// groups that the user is in. It returns those connections. It may be repeated.
+// groups that the user is in. It returns those connections. It may be repeated. The groups in
+// which somebody is who was deleted, or has come back, have other members from then on, and
+// another MembersVersion.
 func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]directory.ConnectionID, error) {
 	// All are read before one is passed on, and none is taken away before that.
 	notes, e, _, err := s.db.notes(ctx, changedAt, memberName(m))
 	if err != nil || len(notes) == 0 {
 		return nil, fail("changed group", err)
 	}
-	look, _, err := s.db.above(ctx, m)
+	look, below, err := s.db.above(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -276,6 +287,13 @@ func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]direct
 	groups, err := s.db.groups(ctx, look)
 	if err != nil {
 		return nil, err
+	}
+	if e.came {
+		e.came = false // which is nothing to those who use the groups
+		direct := slices.DeleteFunc(slices.Collect(maps.Keys(groups)), func(g directory.GroupID) bool { return below[g] != m })
+		if err := s.stepMembers(ctx, direct); err != nil {
+			return nil, err
+		}
 	}
 	var writes []table.Write
 	var users []directory.ConnectionID
@@ -295,6 +313,24 @@ func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]direct
 	}
 	slices.Sort(users)
 	return slices.Compact(users), fail("changed group", s.db.endNotes(ctx, notes))
+}
+
+// stepMembers raises MembersVersion of groups that are there, whatever is written of them
+// meanwhile.
+func (s *Groups) stepMembers(ctx context.Context, ids []directory.GroupID) error {
+	writes := make([]table.Write, len(ids))
+	for i, id := range ids {
+		writes[i] = table.Write{
+			Update: &table.Update{Key: groupKey(id), AddVersion: 1, AddNumbers: map[string]int64{numSteps: 1}, SetNumbers: map[string]int64{numStepped: s.db.now().UnixMilli()}},
+			If:     table.Condition{Present: true},
+		}
+	}
+	for part := range slices.Chunk(writes, table.MaxWrites) {
+		if err := s.db.table.Write(ctx, part...); err != nil {
+			return fail("members of groups", err)
+		}
+	}
+	return nil
 }
 
 // DueUse says that what a connection does with a group is to be looked at again, since
@@ -364,7 +400,7 @@ func comes(it *table.Item, now time.Time) bool { return it.Numbers[numAt] > now.
 
 // add adds a note.
 func (u *DueUse) add(it *table.Item) {
-	e := edits{u.Whole, u.Members, u.Edited}
+	e := edits{whole: u.Whole, members: u.Members, edited: u.Edited}
 	e.and(it)
 	e.distinct()
 	u.Whole, u.Members, u.Edited = e.whole, e.members, e.edited

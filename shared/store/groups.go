@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/table"
@@ -75,15 +76,24 @@ type groupRecord struct {
 	directory.Group
 	Editors []directory.Edit `json:"editors,omitempty"`
 	Parents int              `json:"parents,omitempty"`
+	// MembersUpdated is zero in what an earlier version has stored.
+	MembersUpdated time.Time `json:"membersUpdated,omitzero"`
 }
 
 const strGroup = "group" // whose a name is
+
+const (
+	// numSteps is how often MembersVersion has risen since the record was written, and
+	// numStepped when it did so last (stepMembers).
+	numSteps   = "steps"
+	numStepped = "stepped"
+)
 
 func groupItem(g *directory.Group) *table.Item {
 	it := &table.Item{
 		Key:     groupKey(g.ID),
 		Index1:  table.Key{Partition: groupsPartition(shardOf(string(g.ID))), Sort: string(g.ID)},
-		Version: g.Edition, Body: encode(groupRecord{Group: *g, Editors: g.Editors, Parents: g.Parents}),
+		Version: g.Edition, Body: encode(groupRecord{*g, g.Editors, g.Parents, g.MembersUpdated}),
 	}
 	if g.Counted {
 		it.Numbers = map[string]int64{numCounted: 1}
@@ -95,7 +105,9 @@ func decodeGroup(it table.Item) (directory.Group, error) {
 	var r groupRecord
 	err := decode(it, &r)
 	g := r.Group
-	g.Editors, g.Parents, g.Edition, g.Counted = r.Editors, r.Parents, it.Version, it.Numbers[numCounted] == 1
+	g.MembersVersion += it.Numbers[numSteps]
+	g.Editors, g.Parents, g.MembersUpdated = r.Editors, r.Parents, latest(r.MembersUpdated, fromMillis(it.Numbers[numStepped]))
+	g.Edition, g.Counted = it.Version, it.Numbers[numCounted] == 1
 	return g, err
 }
 
@@ -342,7 +354,7 @@ func (s *Groups) UpdatePushed(ctx context.Context, act directory.AuditEvent, old
 	if old.Deleted == nil && next.Deleted != nil {
 		writes = append(writes, purgeWrite(directory.GroupMember(next.ID), next.Deleted.Add(TombstoneLife)))
 	}
-	noted := s.db.changedWrites(&next, edits{whole: (old.Deleted == nil) != (next.Deleted == nil)})
+	noted := s.db.changedWrites(&next, edits{whole: (old.Deleted == nil) != (next.Deleted == nil), came: (old.Deleted == nil) != (next.Deleted == nil)})
 	writes = append(writes, noted...)
 	writes = append(writes, counted...)
 	docs, external, err := s.db.documentsBeside(ctx, directory.GroupMember(g.ID), next.Updated, old.Deleted == nil, next.Deleted == nil, pushed)
@@ -381,6 +393,8 @@ type MemberChange struct {
 	Add    []directory.Membership
 	Own    []directory.Membership // members already, whose membership becomes another source's
 	Remove []directory.MemberRef
+	// Made says that the group is made with these members: its members are not updated by it.
+	Made bool
 }
 
 // Len is how many members the edit is of.
@@ -398,6 +412,9 @@ const MaxMemberChange = 23
 func (s *Groups) ChangeMembers(ctx context.Context, act directory.AuditEvent, g *directory.Group, c MemberChange) (told bool, err error) {
 	next := *g
 	next.MembersVersion++
+	if !c.Made {
+		next.MembersUpdated = s.db.now().UTC()
+	}
 	next.Members += len(c.Add) - len(c.Remove)
 	writes := []table.Write{groupWrite(&next)}
 	nested, err := s.nestWrites(ctx, &next, c)

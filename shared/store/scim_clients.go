@@ -532,28 +532,31 @@ func scimMarksAt(c directory.ScimClientID, question string) string {
 	return "SM#" + string(c) + "#" + hex.EncodeToString(sum[:8])
 }
 
-// SaveScimMark notes for a while at which cursor a listing stands when it comes to an
-// index, for a client that pages by numbers.
-func (s *ScimClients) SaveScimMark(ctx context.Context, c directory.ScimClientID, question string, index int, cursor string, life time.Duration) error {
-	item := table.Item{Key: table.Key{Partition: scimMarksAt(c, question), Sort: fmt.Sprintf("%010d", index)}, Strings: map[string]string{"cursor": cursor}, Expires: s.db.now().Add(life)}
+// SaveScimMark notes for a while where a listing stands when it comes to an index, for a
+// client that pages by numbers.
+func (s *ScimClients) SaveScimMark(ctx context.Context, c directory.ScimClientID, question string, m directory.ScimMark, life time.Duration) error {
+	item := table.Item{
+		Key:     table.Key{Partition: scimMarksAt(c, question), Sort: fmt.Sprintf("%010d", m.Index)},
+		Strings: map[string]string{"cursor": m.Cursor}, Numbers: map[string]int64{"total": int64(m.Total)}, Expires: s.db.now().Add(life),
+	}
 	return fail("mark of a listing", s.db.table.Write(ctx, table.Write{Put: &item}))
 }
 
-// ScimMark finds the mark nearest below an index, or at it; index 0 says that there is
+// ScimMark finds the mark nearest below an index, or at it; the zero one says that there is
 // none.
-func (s *ScimClients) ScimMark(ctx context.Context, c directory.ScimClientID, question string, index int) (at int, cursor string, err error) {
+func (s *ScimClients) ScimMark(ctx context.Context, c directory.ScimClientID, question string, index int) (directory.ScimMark, error) {
 	q := table.Query{Partition: scimMarksAt(c, question), After: fmt.Sprintf("%010d", index+1), Limit: 1, Backward: true}
 	page, err := s.db.table.Query(ctx, q)
 	if err != nil {
-		return 0, "", fail("mark of a listing", err)
+		return directory.ScimMark{}, fail("mark of a listing", err)
 	}
 	if len(page.Items) == 0 || s.db.expired(page.Items[0]) {
-		return 0, "", nil
+		return directory.ScimMark{}, nil
 	}
 	it := page.Items[0]
 	var n int
 	if _, err := fmt.Sscanf(it.Sort, "%d", &n); err != nil {
-		return 0, "", fmt.Errorf("%w: %s/%s", ErrRecord, it.Partition, cmp.Or(it.Sort, "?"))
+		return directory.ScimMark{}, fmt.Errorf("%w: %s/%s", ErrRecord, it.Partition, cmp.Or(it.Sort, "?"))
 	}
-	return n, it.Strings["cursor"], nil
+	return directory.ScimMark{Index: n, Cursor: it.Strings["cursor"], Total: int(it.Numbers["total"])}, nil
 }

@@ -429,7 +429,7 @@ func (d *db) othersWrites(ctx context.Context, old, next *directory.User) ([]tab
 	var writes []table.Write
 	if MembershipCounts(old, next) {
 		user := directory.UserMember(next.ID)
-		writes = append(writes, d.changedWrite(user, edits{members: []directory.MemberRef{user}}))
+		writes = append(writes, d.changedWrite(user, edits{members: []directory.MemberRef{user}, came: (old.Deleted == nil) != (next.Deleted == nil)}))
 	}
 	if next.ManagerID == old.ManagerID {
 		return writes, nil

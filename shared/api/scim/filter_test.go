@@ -2,7 +2,10 @@ package scim
 
 import (
 	"errors"
+	"fmt"
 	"testing"
+
+	"bindery/shared/core/provision"
 )
 
 var users = newUserType(nil)
@@ -171,4 +174,56 @@ func FuzzPath(f *testing.F) {
 			t.Fatalf("%q, printed %q, read again %q: %v", s, p, again, err)
 		}
 	})
+}
+
+// Whatever is shown of a manager is found by a filter, and nobody is by what is not shown: of
+// one who is not there, or whom the client does not see.
+func TestFiltersOfManagers(t *testing.T) {
+	t.Parallel()
+	for _, own := range []bool{false, true} {
+		w := newWorld(t, provision.ClientEdit{OwnOnly: &own})
+		by := func(id string) string {
+			return fmt.Sprintf(`,"%s":{"manager":{"value":"%s"}}`, schemaEnterprise, id)
+		}
+		alpha := w.make("alpha@x.example", `,"displayName":"Alpha"`)
+		foreign, err := w.users.Create(t.Context(), ada, []byte(`{"email":"manual@x.example","displayName":"Manual"}`))
+		w.Must(err)
+		w.make("one@x.example", by(alpha))
+		w.make("two@x.example", by(alpha))
+		w.make("early@x.example", by("nobody"))
+		w.make("out@x.example", by(string(foreign.ID)))
+		ref := "https://b.example" + Prefix + string(w.client.ID) + root + "/Users/" + alpha
+		for filter, want := range map[string][2]string{ // who sees all, and who only its own
+			`manager.displayName eq "alpha"`: {"2", "2"}, `manager.displayName eq "Beta"`: {"0", "0"}, `manager.displayName sw "al"`: {"2", "2"},
+			schemaEnterprise + `:manager.displayName pr`: {"3", "2"}, `manager.$ref pr`: {"3", "2"}, `manager.$ref eq "` + ref + `"`: {"2", "2"},
+			`manager[value eq "` + alpha + `" and displayName eq "Alpha"]`: {"2", "2"}, `manager.displayName eq "Manual"`: {"1", "0"},
+			`userName eq "one@x.example" and manager.displayName eq "Alpha"`: {"1", "1"}, `userName eq "one@x.example" and manager.displayName eq "Beta"`: {"0", "0"},
+			`not (manager.displayName pr)`: {"3", "3"}, `manager.value eq "` + alpha + `"`: {"2", "2"}, `manager pr`: {"4", "4"},
+		} {
+			which := map[bool]int{true: 1}[own]
+			if total, _ := results(w.want(200, "GET", "/Users?filter="+esc(filter), nil)); total != want[which] {
+				t.Errorf("own only %v, %s: %s, want %s", own, filter, total, want[which])
+			}
+		}
+		w.counted.calls.Store(0)
+		w.want(200, "GET", "/Users?attributes=userName&filter="+esc(`manager.displayName eq "Alpha"`), nil)
+		named := w.counted.calls.Load()
+		w.counted.calls.Store(0)
+		w.want(200, "GET", "/Users?attributes=userName&filter="+esc(`manager.value eq "`+alpha+`"`), nil)
+		if plain := w.counted.calls.Load(); named-plain != 3 {
+			t.Errorf("own only %v: %d calls beside %d, want three: one for each manager", own, named, plain)
+		}
+		w.want(204, "DELETE", "/Users/"+alpha, nil)
+		for filter, want := range map[string]string{`manager.displayName eq "Alpha"`: "0", `manager.$ref eq "` + ref + `"`: "0", `manager.value eq "` + alpha + `"`: "2"} {
+			total, list := results(w.want(200, "GET", "/Users?filter="+esc(filter), nil))
+			if total != want {
+				t.Errorf("own only %v, deleted, %s: %s, want %s", own, filter, total, want)
+			}
+			for _, o := range list {
+				if m := managerOf(o); m.get("$ref") != nil || m.get("displayName") != nil {
+					t.Errorf("own only %v: a manager who is deleted is shown as %s", own, printed(w, m))
+				}
+			}
+		}
+	}
 }

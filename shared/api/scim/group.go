@@ -34,14 +34,15 @@ const (
 	maxListed = 10_000
 )
 
-// lookedForMembers is by how many a group counts more that is looked at for a filter which
-// asks who is in it: that is a read of its own.
-const lookedForMembers = 9
+// lookedBeside is by how many a group counts more that is looked at for a filter which asks
+// who is in it, and a user for one that asks who the manager is: that is a read of its own.
+const lookedBeside = 9
 
 // memberEdit is what a request wants of the members of a group.
 type memberEdit struct {
 	all         bool // whoever is not added leaves
 	add, remove []directory.UserID
+	made        bool // the group is made with those who are added
 
 	// stay are those whom a request names who stay if they are in, though they are not added.
 	stay []directory.UserID
@@ -215,6 +216,7 @@ func (c groupCall) create(ctx context.Context, body *object) (resource, error) {
 	if r.Resumed {
 		c.notes.tell("the group was there, made by a request that was cut off before all members were in it; this one goes on with it")
 	}
+	edit.made = !r.Resumed
 	return c.changed(ctx, r, edit)
 }
 
@@ -302,7 +304,14 @@ func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit m
 	if c.namesVersion() {
 		seen = &g.MembersVersion // as fits has seen it: nobody came between that and what is edited by now
 	}
-	moved, notes, err := c.Pushes.ChangeMembers(ctx, c.by, g.ID, edit.add, edit.remove, seen)
+	var moved bool
+	var notes []string
+	var err error
+	if edit.made {
+		moved, notes, err = c.Pushes.FillGroup(ctx, c.by, g.ID, edit.add, seen)
+	} else {
+		moved, notes, err = c.Pushes.ChangeMembers(ctx, c.by, g.ID, edit.add, edit.remove, seen)
+	}
 	if refusal, is := errors.AsType[*directory.Refusal](err); is && seen != nil && refusal.Code == directory.CodeVersionMismatch {
 		p := changedSince()
 		if len(c.log.Changed) > 0 {
@@ -566,7 +575,7 @@ func (c groupCall) bare(g *people.PushedGroup) *object {
 		o.set("externalId", g.Document.ExternalID)
 	}
 	o.set("displayName", g.Group.Name)
-	o.set("meta", c.meta(c.groups, string(g.Group.ID), g.Group.Created, g.Group.Updated, g.Document.Updated, (&pushedGroup{*g}).tag()))
+	o.set("meta", c.meta(c.groups, string(g.Group.ID), g.Group.Created, (&pushedGroup{*g}).tag(), g.Group.Updated, g.Group.MembersUpdated, g.Document.Updated))
 	return o
 }
 
@@ -632,7 +641,7 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 		q.looked++
 		o := c.bare(g)
 		if len(asked) > 0 {
-			q.looked += lookedForMembers
+			q.looked += lookedBeside
 			in, err := c.Pushes.AreMembers(ctx, g.Group.ID, asked)
 			if err != nil {
 				return false, err
@@ -644,6 +653,9 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 			o.set("members", members)
 		}
 		return q.filter.holds(o), nil
+	}
+	if err := c.openCursor("groups", q); err != nil {
+		return page{}, err
 	}
 	if k, exact, ok := groupKey(q); ok {
 		found, err := c.Pushes.FindGroups(ctx, &c.client, k)
@@ -658,13 +670,10 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 				list = append(list, &pushedGroup{found[i]})
 			}
 		}
-		p := page{total: len(list)}
-		if q.start > len(list) {
-			return p, nil
+		list, p, err := c.keyedPage("groups", q, list)
+		if err != nil {
+			return page{}, err
 		}
-		list = list[q.start-1:]
-		list = list[:min(len(list), q.count)]
-		p.found = len(list)
 		p.resources, err = c.shownAll(ctx, list, &q.projection)
 		return p, err
 	}

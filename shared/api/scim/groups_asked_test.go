@@ -68,3 +68,15 @@ func TestGroupsOfAPage(t *testing.T) {
 		}
 	})
 }
+
+// A strict client hears of a member who is deleted as of one who never was.
+func TestDeletedIsNoMember(t *testing.T) {
+	t.Parallel()
+	for _, own := range []bool{false, true} {
+		w := newWorld(t, provision.ClientEdit{Strict: ptr(true), OwnOnly: &own})
+		id := w.make("u@x.example", `,"emails":[{"value":"u@x.example"}]`)
+		g := w.group("G")
+		w.want(204, "DELETE", "/Users/"+id, nil)
+		w.want(400, "PATCH", "/Groups/"+g, patchOf(`{"op":"add","path":"members","value":[{"value":"`+id+`"}]}`))
+	}
+}

@@ -30,8 +30,8 @@ type Clients interface {
 	Admit(ctx context.Context, id directory.ScimClientID) (provision.Access, error)
 	Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest, counted directory.ScimCount) (told bool)
 	WrongToken(ctx context.Context, id directory.ScimClientID)
-	Mark(ctx context.Context, id directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
-	MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (int, string, error)
+	Mark(ctx context.Context, id directory.ScimClientID, question string, m directory.ScimMark, life time.Duration) error
+	MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (directory.ScimMark, error)
 }
 
 // Config is what the Handler stands on.
@@ -582,16 +582,14 @@ func (c *call) list(t *resourceType, of resources, query url.Values) (answer, er
 func (c *call) endEarly(q *question, p *page) error {
 	last := p.resources[len(p.resources)-1].text("id")
 	switch {
-	case p.of == "" && q.byCursor:
-		return badRequest(typeTooMany, "What is found is too large for one answer. Ask for fewer attributes, as with excludedAttributes=members, or page by startIndex.")
-	case p.of == "": // by a key, which is asked for anew
-		return nil
 	case q.byCursor:
 		var err error
-		p.next, err = c.seal(p.of, q, people.CursorBehind(last), len(p.resources), p.total)
+		p.next, err = c.seal(p.of, q, p.behind(last), len(p.resources), p.total)
 		return err
+	case p.keyed:
+		return nil
 	}
-	return c.Clients.Mark(c.request.Context(), c.client.ID, p.of+q.key, q.start+len(p.resources), people.CursorBehind(last), cursorLife)
+	return c.mark(c.request.Context(), q, p, len(p.resources), people.CursorBehind(last))
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
@@ -781,16 +779,22 @@ type reading func(cursor string, limit int) (list []resource, next string, err e
 // remembered where they are. total says how many there are without a filter.
 func (c *call) walk(ctx context.Context, kind string, q *question, some reading, total func() (int, error)) ([]resource, page, error) {
 	p := page{of: kind}
-	if q.filter == nil {
-		n, err := total()
-		if p.total = n; err != nil || q.count == 0 {
+	all := 0
+	if q.filter == nil || !q.byCursor && q.start > 1 {
+		var err error
+		if all, err = total(); err != nil {
 			return nil, p, err
+		}
+	}
+	if q.filter == nil {
+		if p.total = all; q.count == 0 {
+			return nil, p, nil
 		}
 	}
 	cursor := ""
 	if q.count > 0 { // else nothing is asked for but how many there are
 		var err error
-		if cursor, err = c.placeOf(ctx, kind, q, p.total, some); err != nil {
+		if cursor, err = c.placeOf(ctx, kind, q, all, some); err != nil {
 			return nil, p, err
 		}
 	}
@@ -859,7 +863,12 @@ func (c *call) goOn(ctx context.Context, q *question, p *page, n int, cursor str
 		p.next, err = c.seal(p.of, q, cursor, n, p.total)
 		return err
 	}
-	return c.Clients.Mark(ctx, c.client.ID, p.of+q.key, q.start+n, cursor, cursorLife)
+	return c.mark(ctx, q, p, n, cursor)
+}
+
+// mark remembers where a page of so many goes on.
+func (c *call) mark(ctx context.Context, q *question, p *page, n int, cursor string) error {
+	return c.Clients.Mark(ctx, c.client.ID, p.of+q.key, directory.ScimMark{Index: q.start + n, Cursor: cursor, Total: p.total}, cursorLife)
 }
 
 func tooFar() *Problem {
@@ -872,6 +881,9 @@ const (
 	// maxSkipped is how many are skipped on the way to a startIndex that nobody has come
 	// to by pages.
 	maxSkipped = 20_000
+	// maxRecounted is up to which startIndex a page is looked for from the start though
+	// another one has led to it, where others have come or gone since.
+	maxRecounted = 1000
 	// A request with a filter looks at maxLooked users, or groups, on the way to its page, and
 	// at as many from there on; lookedAtOnce is how many are read at once, and maxLooks how
 	// often.
@@ -882,26 +894,58 @@ const (
 
 // placeOf is where a question's page begins; how many of what it finds are before it is in
 // the question: where it begins behind them all, that is all. total is how many there are
-// without a filter: a page that another one has led to is read all the same, since whoever
-// has come or gone before it moves no place.
-func (c *call) placeOf(ctx context.Context, kind string, q *question, total int, some reading) (cursor string, err error) {
+// without a filter.
+//
+// A page that another one has led to goes on behind that one, or before it: by its number
+// alone whoever pages would miss somebody when one before them has gone. Where somebody has
+// come it begins by its number, which is before that place, so that a page asked for by itself
+// is that of the list as it is now (RFC 7644, 3.4.2.4).
+func (c *call) placeOf(ctx context.Context, kind string, q *question, total int, some reading) (string, error) {
 	if q.byCursor {
-		return c.openCursor(kind, q)
+		return q.place, nil
 	}
 	if q.start == 1 {
 		return "", nil
 	}
-	at, cursor, err := c.Clients.MarkBelow(ctx, c.client.ID, kind+q.key, q.start)
+	m, err := c.Clients.MarkBelow(ctx, c.client.ID, kind+q.key, q.start)
 	if err != nil {
 		return "", err
 	}
-	at = max(1, at)
-	if q.filter == nil && at < q.start && q.start > total {
+	led := m.Index == q.start
+	switch {
+	case q.filter == nil && q.start > total && !led:
 		return beyond, nil
-	}
-	if q.filter == nil && q.start-at > maxSkipped {
+	case q.start <= total && c.recounts(q, &m, total):
+		place, err := c.skip(ctx, q, directory.ScimMark{}, some)
+		if _, far := errors.AsType[*Problem](err); far && m.Index > 0 {
+			break
+		}
+		if err == nil && led && (place == beyond || people.CompareCursors(m.Cursor, place) < 0) {
+			place, q.behind = m.Cursor, q.start-1
+		}
+		return place, err
+	case q.filter == nil && q.start-m.Index > maxSkipped:
 		return "", badRequest(typeTooMany, "No page of this listing was asked for that ends before %d. Page from the start, or by cursor.", q.start)
 	}
+	q.looked = 0
+	return c.skip(ctx, q, m, some)
+}
+
+// recounts reports whether the place of a page is found by its number from the start, and not
+// by the mark of another page. A mark says where that number was then: somebody may have come
+// since. Of few that is found out by counting them; of up to maxRecounted, where there are not
+// as many as then. Whom a filter finds also changes with who is there already.
+func (c *call) recounts(q *question, m *directory.ScimMark, total int) bool {
+	if q.filter != nil {
+		return total <= maxRecounted
+	}
+	return q.start <= defaultCount || q.start <= maxRecounted && m.Total != total
+}
+
+// skip is the place of a question's page by its number, counted from a mark on; the zero one
+// is the start.
+func (c *call) skip(ctx context.Context, q *question, from directory.ScimMark, some reading) (string, error) {
+	at, cursor := max(1, from.Index), from.Cursor
 	for n := 0; at < q.start; n++ {
 		if q.filter != nil && (n == maxLooks || q.looked >= maxLooked) {
 			return "", tooFar()
@@ -934,21 +978,30 @@ func (c *call) seal(kind string, q *question, cursor string, n, total int) (stri
 	return encoded(data), err
 }
 
-func (c *call) openCursor(kind string, q *question) (string, error) {
+// openCursor reads the cursor of a question into it: one that was given out for the same
+// question, as a listing of the kind or by keys. A listing that is walked through is gone on
+// with as such, though keys may answer the question by now.
+func (c *call) openCursor(kind string, q *question) error {
 	if q.cursor == "" {
-		return "", nil
+		return nil
 	}
 	var t cursorText
 	data, err := decoded(q.cursor)
 	if err == nil {
 		err = json.Unmarshal(data, &t)
 	}
-	switch {
-	case err != nil || t.Question != kind+q.key || cmp.Or(t.Place, beyond) == beyond:
-		return "", badRequest(typeInvalidCursor, foreignCursor)
-	case c.Now().Unix() > t.Until:
-		return "", badRequest(typeExpiredCursor, "The cursor is too old. Start the listing without one.")
+	switch t.Question {
+	case kind + q.key:
+		q.leads = kind
+	case byKeys(kind) + q.key:
+		q.leads = byKeys(kind)
 	}
-	q.behind, q.known = max(0, t.Behind), max(0, t.Total)
-	return t.Place, nil
+	switch {
+	case err != nil || q.leads == "" || cmp.Or(t.Place, beyond) == beyond:
+		return badRequest(typeInvalidCursor, foreignCursor)
+	case c.Now().Unix() > t.Until:
+		return badRequest(typeExpiredCursor, "The cursor is too old. Start the listing without one.")
+	}
+	q.place, q.behind, q.known = t.Place, max(0, t.Behind), max(0, t.Total)
+	return nil
 }

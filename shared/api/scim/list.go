@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"bindery/shared/core/people"
 )
 
 const (
@@ -19,13 +21,15 @@ const (
 type question struct {
 	filter expr // nil: all
 	// eq are those comparisons of the filter that must all hold and are of equality.
-	eq         []compare
-	names      []string // of the attributes that the filter is of, for the log
-	start      int      // startIndex
-	count      int
-	cursor     string
-	byCursor   bool
-	projection projection
+	eq       []compare
+	names    []string // of the attributes that the filter is of, for the log
+	start    int      // startIndex
+	count    int
+	cursor   string
+	byCursor bool
+	// place is that of the cursor, and leads what it was given out for (openCursor).
+	place, leads string
+	projection   projection
 	// behind is how many of what a filter finds are before the page, and known how many there
 	// are at least, by the page before.
 	behind, known int
@@ -61,9 +65,21 @@ func (t *resourceType) readQuery(values url.Values, n *notes) (*question, error)
 			return nil, badRequest(keyword, "The parameter %s must be a whole number. Send one, or leave it out.", name)
 		}
 	}
+	if q.byCursor, q.cursor = values.Has("cursor"), values.Get("cursor"); q.byCursor {
+		if q.count < 1 { // RFC 9865, 2 and 2.1
+			if err := n.bend(typeInvalidCount, "count was less than 1 with a cursor: such a page can say how many there are, and not how to go on"); err != nil {
+				return nil, err
+			}
+		}
+		if q.start > 1 {
+			if err := n.bend(typeInvalidValue, "startIndex was sent with a cursor, which alone says where the page begins"); err != nil {
+				return nil, err
+			}
+			q.start = 1
+		}
+	}
 	q.start = max(1, q.start)                // RFC 7644, 3.4.2.4: less than 1 is 1,
 	q.count = min(max(0, q.count), maxCount) // and less than 0 is 0
-	q.byCursor, q.cursor = values.Has("cursor"), values.Get("cursor")
 	q.projection, err = t.project(values["attributes"], values["excludedAttributes"], n)
 	return q, err
 }
@@ -196,9 +212,41 @@ func firstAlone(where expr) bool {
 type page struct {
 	resources []*object
 	found     int    // how many the page was to have: where it has fewer, there is more
-	of        string // what was walked through; "" where a key has found them
+	of        string // what was walked through
+	keyed     bool   // found by keys, which are asked anew for each page
 	total     int
 	next      string // cursor; "" at the end, and of a listing by startIndex
+}
+
+// behind is the place in the listing behind a resource.
+func (p *page) behind(id string) string {
+	if p.keyed {
+		return id
+	}
+	return people.CursorBehind(id)
+}
+
+// byKeys is the kind of a listing of some kind that keys answer, in cursors.
+func byKeys(kind string) string { return "keyed " + kind }
+
+// keyedPage is the page of those whom keys have found, in the order of their IDs: who pages by
+// cursor goes on behind the last one, whoever has come or gone since.
+func (c *call) keyedPage(kind string, q *question, list []resource) ([]resource, page, error) {
+	p := page{of: byKeys(kind), keyed: true, total: len(list)}
+	slices.SortFunc(list, func(a, b resource) int { return strings.Compare(a.id(), b.id()) })
+	if q.byCursor {
+		list = slices.DeleteFunc(list, func(r resource) bool { return r.id() <= q.place })
+	} else {
+		list = list[min(q.start-1, len(list)):]
+	}
+	more := len(list) > q.count
+	list = list[:min(len(list), q.count)]
+	if p.found = len(list); !more || !q.byCursor || p.found == 0 {
+		return list, p, nil
+	}
+	var err error
+	p.next, err = c.seal(p.of, q, p.behind(list[len(list)-1].id()), p.found, p.total)
+	return list, p, err
 }
 
 // body is the page as it is answered.

@@ -144,47 +144,53 @@ func (t *resourceType) extension(urn string) *schema {
 	return nil
 }
 
+const (
+	aboutType    = "What the value is for"
+	aboutPrimary = "Whether it is the preferred one"
+)
+
 func text(name, about string) *attribute { return &attribute{name: name, about: about} }
 
 // plural is a multi-valued attribute of the usual kind: values of some types, one of
 // which may be primary.
 func plural(name, about string, value *attribute, types ...string) *attribute {
 	return &attribute{name: name, about: about, kind: kindComplex, multi: true, sub: []*attribute{
-		value, text("display", "A name of the value, for people"), {name: "type", about: "What the value is for", canonical: types},
-		{name: "primary", about: "Whether it is the preferred one", kind: kindBoolean},
+		value, text("display", "A name of the value, for people"), {name: "type", about: aboutType, canonical: types},
+		{name: "primary", about: aboutPrimary, kind: kindBoolean},
 	}}
 }
 
 var userAttributes = []*attribute{
 	{name: "userName", about: "The name that the user signs in with; unique, in any letter case", required: true, uniqueness: "server"},
 	{name: "name", about: "The parts of the name", kind: kindComplex, sub: []*attribute{
-		text("formatted", "The whole name; without displayName it is that"), text("familyName", ""), text("givenName", ""),
-		text("middleName", ""), text("honorificPrefix", ""), text("honorificSuffix", ""),
+		text("formatted", "The whole name; without displayName it is that"), text("familyName", "The family name"), text("givenName", "The given name"),
+		text("middleName", "Names between the given and the family name"), text("honorificPrefix", "What stands before the name, such as Dr."), text("honorificSuffix", "What stands behind the name, such as III"),
 	}},
 	text("displayName", "The name as it is shown"),
-	text("nickName", ""),
-	{name: "profileUrl", kind: kindReference, references: []string{"external"}},
+	text("nickName", "What the user is called among colleagues"),
+	{name: "profileUrl", about: "A page about the user", kind: kindReference, references: []string{"external"}},
 	text("title", "The job title"),
 	text("userType", "The kind of employment"),
 	{name: "preferredLanguage", about: "A language tag of BCP 47", canonical: []string{"de-DE", "en-GB", "en-US", "es-ES", "fr-FR", "it-IT", "ja-JP", "nl-NL", "pl-PL", "pt-BR"}},
-	text("locale", ""),
-	text("timezone", ""),
+	text("locale", "How dates and numbers are written for the user, such as de-DE"),
+	text("timezone", "A name of the time zone database, such as Europe/Berlin"),
 	{name: "active", about: "Whether the user may sign in; false suspends the user", kind: kindBoolean},
-	required(plural("emails", "E-mail addresses: the primary one, else that of type work, else the first is the user's, and unique", &attribute{name: "value", required: true}, "work", "home", "other")),
-	plural("phoneNumbers", "Of type work and mobile", text("value", ""), "work", "home", "mobile", "fax", "pager", "other"),
-	plural("ims", "", text("value", "")),
-	plural("photos", "", &attribute{name: "value", kind: kindReference, references: []string{"external"}}, "photo", "thumbnail"),
+	required(plural("emails", "E-mail addresses: the primary one, else that of type work, else the first is the user's, and unique", &attribute{name: "value", about: "The address", required: true}, "work", "home", "other")),
+	plural("phoneNumbers", "Those of type work and of type mobile are the user's; others are kept", text("value", "The number"), "work", "home", "mobile", "fax", "pager", "other"),
+	plural("ims", "Addresses of instant messages", text("value", "The address")),
+	plural("photos", "Pictures of the user", &attribute{name: "value", about: "Where the picture is", kind: kindReference, references: []string{"external"}}, "photo", "thumbnail"),
 	{name: "addresses", about: "The one of type work is where the user works; formatted of type other is the office", kind: kindComplex, multi: true, sub: []*attribute{
-		text("formatted", ""), text("streetAddress", ""), text("locality", ""), text("region", ""), text("postalCode", ""), text("country", ""),
-		{name: "type", canonical: []string{"work", "home", "other"}}, {name: "primary", kind: kindBoolean},
+		text("formatted", "The whole address, with its lines"), text("streetAddress", "Street and number"), text("locality", "The city"),
+		text("region", "The state or province"), text("postalCode", "The postal code"), text("country", "The country, best as a code of two letters such as DE"),
+		{name: "type", about: aboutType, canonical: []string{"work", "home", "other"}}, {name: "primary", about: aboutPrimary, kind: kindBoolean},
 	}},
 	{name: "groups", about: "The groups that the user is directly in", kind: kindComplex, multi: true, mutability: readOnly, returned: returnedRequest, sub: []*attribute{
-		{name: "value", mutability: readOnly, exact: true}, {name: "$ref", kind: kindReference, references: []string{"Group"}, mutability: readOnly},
-		{name: "display", mutability: readOnly}, {name: "type", mutability: readOnly, canonical: []string{"direct"}},
+		{name: "value", about: "The id of the group", mutability: readOnly, exact: true}, {name: "$ref", about: "The address of the group", kind: kindReference, references: []string{"Group"}, mutability: readOnly},
+		{name: "display", about: "The name of the group", mutability: readOnly}, {name: "type", about: "That the user is a member itself", mutability: readOnly, canonical: []string{"direct"}},
 	}},
-	plural("entitlements", "", text("value", "")),
-	plural("roles", "", text("value", "")),
-	plural("x509Certificates", "", &attribute{name: "value", kind: kindBinary, exact: true}),
+	plural("entitlements", "What the user may use", text("value", "The name or id of it")),
+	plural("roles", "What the user is elsewhere; gives no rights here", text("value", "The name or id of the role")),
+	plural("x509Certificates", "Certificates of the user", &attribute{name: "value", about: "The certificate, as DER in base64", kind: kindBinary, exact: true}),
 }
 
 func required(a *attribute) *attribute {
@@ -193,10 +199,11 @@ func required(a *attribute) *attribute {
 }
 
 var enterpriseAttributes = []*attribute{
-	text("employeeNumber", ""), text("costCenter", ""), text("organization", "The company"), text("division", ""), text("department", ""),
+	text("employeeNumber", "The number that the employer has given"), text("costCenter", "The cost centre"), text("organization", "The company"),
+	text("division", "The division"), text("department", "The department"),
 	{name: "manager", about: "Whom the user reports to: the id of a user", kind: kindComplex, sub: []*attribute{
-		{name: "value", exact: true}, {name: "$ref", kind: kindReference, references: []string{"User"}, mutability: readOnly},
-		{name: "displayName", mutability: readOnly},
+		{name: "value", about: "The id of the manager", exact: true}, {name: "$ref", about: "The address of the manager", kind: kindReference, references: []string{"User"}, mutability: readOnly},
+		{name: "displayName", about: "The name of the manager", mutability: readOnly},
 	}},
 }
 
@@ -211,8 +218,8 @@ var binderyAttributes = []*attribute{
 var groupAttributes = []*attribute{
 	{name: "displayName", about: "The name; unique among groups, in any letter case", required: true, uniqueness: "server"},
 	{name: "members", about: "The users in the group", kind: kindComplex, multi: true, sub: []*attribute{
-		{name: "value", mutability: immutable, exact: true}, {name: "$ref", kind: kindReference, references: []string{"User"}, mutability: immutable},
-		{name: "type", mutability: immutable, canonical: []string{"User"}},
+		{name: "value", about: "The id of the user", mutability: immutable, exact: true}, {name: "$ref", about: "The address of the user", kind: kindReference, references: []string{"User"}, mutability: immutable},
+		{name: "type", about: "What the member is", mutability: immutable, canonical: []string{"User"}},
 	}},
 }
 

@@ -373,7 +373,6 @@ func (c userCall) shown(ctx context.Context, r resource, p *projection) (*object
 
 func (c *call) shownAll(ctx context.Context, users []*people.PushedUser, p *projection) ([]*object, error) {
 	list := make([]*object, len(users))
-	var managers []directory.UserID
 	groups := map[directory.UserID][]people.PushedGroup{}
 	if p.asks("groups") {
 		ids := make([]directory.UserID, len(users))
@@ -391,31 +390,61 @@ func (c *call) shownAll(ctx context.Context, users []*people.PushedUser, p *proj
 			return nil, err
 		}
 		list[i] = o
-		if m := managerOf(o); m != nil && p.wants("manager") {
-			managers = append(managers, directory.UserID(m.text("value")))
-		}
 		c.addGroups(o, groups[u.User.ID])
 	}
-	names := map[directory.UserID]string{}
-	if managers != nil {
-		slices.Sort(managers)
-		managers = slices.DeleteFunc(slices.Compact(managers), func(id directory.UserID) bool { return !id.Valid() })
-		var err error
-		if names, err = c.Pushes.Names(ctx, &c.client, managers); err != nil {
-			return nil, err
-		}
-	}
-	for _, o := range list {
-		if m := managerOf(o); m != nil {
-			name, there := names[directory.UserID(m.text("value"))]
-			if !there {
-				continue // whom the client has named too early
-			}
-			m.set("$ref", c.base+"/Users/"+m.text("value"))
-			m.set("displayName", name)
-		}
+	if p.wants("manager") {
+		_, err := c.addManagers(ctx, list, managers{})
+		return list, err
 	}
 	return list, nil
+}
+
+// managers are whom users have as managers, as far as they were looked for: by their names,
+// or nil who is not there, or not for the client to see.
+type managers map[directory.UserID]*string
+
+// addManagers shows of the managers of some users what they have themselves. It reads those
+// who are not known, and tells how many these were.
+func (c *call) addManagers(ctx context.Context, users []*object, known managers) (read int, err error) {
+	var ids []directory.UserID
+	for _, o := range users {
+		id := directory.UserID(managerOf(o).text("value"))
+		if _, looked := known[id]; !looked && id.Valid() {
+			known[id], ids = nil, append(ids, id)
+		}
+	}
+	if len(ids) > 0 {
+		names, err := c.Pushes.Names(ctx, &c.client, ids)
+		if err != nil {
+			return 0, err
+		}
+		for id, name := range names {
+			known[id] = &name
+		}
+	}
+	for _, o := range users {
+		m := managerOf(o)
+		if name := known[directory.UserID(m.text("value"))]; name != nil { // else the client has named them too early
+			m.set("$ref", c.base+"/Users/"+m.text("value"))
+			m.set("displayName", *name)
+		}
+	}
+	return len(ids), nil
+}
+
+// ofManagers reports whether a filter asks for what managers have themselves.
+func ofManagers(e expr) bool {
+	switch e := e.(type) {
+	case both:
+		return ofManagers(e.a) || ofManagers(e.b)
+	case either:
+		return ofManagers(e.a) || ofManagers(e.b)
+	case not:
+		return ofManagers(e.of)
+	case compare:
+		return e.of.attr.name == "manager" && (e.of.where != nil || e.of.sub != nil && e.of.sub.name != "value")
+	}
+	return false
 }
 
 func managerOf(o *object) *object {
@@ -447,15 +476,14 @@ func (c *call) whole(u *people.PushedUser) (*object, error) {
 	for _, m := range doc.members {
 		o.set(m.name, m.value)
 	}
-	o.set("meta", c.meta(c.users, string(u.User.ID), u.User.Created, u.User.Updated, u.Document.Updated, (&pushedUser{*u}).tag()))
+	o.set("meta", c.meta(c.users, string(u.User.ID), u.User.Created, (&pushedUser{*u}).tag(), u.User.Updated, u.Document.Updated))
 	return o, nil
 }
 
-func (c *call) meta(t *resourceType, id string, created, updated, pushed time.Time, tag string) *object {
-	if pushed.After(updated) {
-		updated = pushed
-	}
-	return obj("resourceType", t.name, "created", stamp(created), "lastModified", stamp(updated), "location", c.base+t.endpoint+"/"+id, "version", tag)
+// meta is that of a resource which was updated at some times, the last of which counts.
+func (c *call) meta(t *resourceType, id string, created time.Time, tag string, updated ...time.Time) *object {
+	last := slices.MaxFunc(updated, time.Time.Compare)
+	return obj("resourceType", t.name, "created", stamp(created), "lastModified", stamp(last), "location", c.base+t.endpoint+"/"+id, "version", tag)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
@@ -480,16 +508,28 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 	}) {
 		return page{}, badRequest(typeInvalidFilter, "Users cannot be found by their groups. Ask for groups by members.value.")
 	}
+	known, named := managers{}, ofManagers(q.filter)
 	holds := func(u *people.PushedUser) (bool, error) {
 		if q.filter == nil {
 			return true, nil
 		}
 		q.looked += 1 + len(u.Document.Body)/lookedBytes
 		o, err := c.whole(u)
+		if err == nil && named {
+			read := 0
+			read, err = c.addManagers(ctx, []*object{o}, known)
+			q.looked += read * lookedBeside
+		}
 		return err == nil && q.filter.holds(o), err
 	}
-	list, elsewhere, ok, err := c.keyed(ctx, q, holds)
-	if err == nil && elsewhere {
+	if err := c.openCursor("users", q); err != nil {
+		return page{}, err
+	}
+	if q.leads == "users" {
+		return c.listed(ctx, q, holds)
+	}
+	found, elsewhere, ok, err := c.keyed(ctx, q, holds)
+	if err == nil && elsewhere && q.leads == "" {
 		ok, err = c.tooMany(ctx, q)
 	}
 	if err != nil {
@@ -498,15 +538,20 @@ func (c userCall) list(ctx context.Context, q *question) (page, error) {
 	if !ok {
 		return c.listed(ctx, q, holds)
 	}
-	p := page{total: len(list)}
-	if q.start > len(list) || q.count == 0 {
-		return p, nil
+	list, p, err := c.keyedPage("users", q, found)
+	if err != nil {
+		return page{}, err
 	}
-	list = list[q.start-1:]
-	list = list[:min(len(list), q.count)]
-	p.found = len(list)
-	p.resources, err = c.shownAll(ctx, list, &q.projection)
+	p.resources, err = c.shownUsers(ctx, list, &q.projection)
 	return p, err
+}
+
+func (c *call) shownUsers(ctx context.Context, list []resource, p *projection) ([]*object, error) {
+	users := make([]*people.PushedUser, len(list))
+	for i, r := range list {
+		users[i] = &r.(*pushedUser).PushedUser
+	}
+	return c.shownAll(ctx, users, p)
 }
 
 // mostOfAddress is how many users are looked at who share the second addresses of a filter.
@@ -515,8 +560,8 @@ const mostOfAddress = 500
 // keyed finds users by keys, where a filter, or each of those that it joins by or, has one.
 // elsewhere says that it asks for an address which others may have set as a second one. Users
 // of an address that more than mostOfAddress share are not found by it, but by a cursor.
-func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.PushedUser) (bool, error)) (list []*people.PushedUser, elsewhere, ok bool, err error) {
-	seen := map[directory.UserID]bool{}
+func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.PushedUser) (bool, error)) (list []resource, elsewhere, ok bool, err error) {
+	seen := map[string]bool{}
 	left := mostOfAddress
 	for _, e := range alternatives(q.filter, nil) {
 		one := &question{filter: e, eq: conjuncts(e, nil)}
@@ -547,8 +592,8 @@ func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.Pus
 			return nil, false, true, err
 		}
 		for _, u := range some {
-			if !seen[u.User.ID] {
-				seen[u.User.ID] = true
+			if !seen[u.id()] {
+				seen[u.id()] = true
 				list = append(list, u)
 			}
 		}
@@ -557,15 +602,15 @@ func (c userCall) keyed(ctx context.Context, q *question, holds func(*people.Pus
 }
 
 // those are whom a filter holds for, of those whom a key has found.
-func those(found []people.PushedUser, exact bool, holds func(*people.PushedUser) (bool, error)) ([]*people.PushedUser, error) {
-	var list []*people.PushedUser
+func those(found []people.PushedUser, exact bool, holds func(*people.PushedUser) (bool, error)) ([]resource, error) {
+	var list []resource
 	for i := range found {
 		fits, err := holds(&found[i])
 		if err != nil {
 			return nil, err
 		}
 		if fits || exact {
-			list = append(list, &found[i])
+			list = append(list, &pushedUser{found[i]})
 		}
 	}
 	return list, nil
@@ -612,12 +657,8 @@ func (c userCall) listed(ctx context.Context, q *question, holds func(*people.Pu
 	if err != nil {
 		return p, err
 	}
-	users := make([]*people.PushedUser, len(list))
-	for i, r := range list {
-		users[i] = &r.(*pushedUser).PushedUser
-	}
-	p.found = len(users)
-	p.resources, err = c.shownAll(ctx, users, &q.projection)
+	p.found = len(list)
+	p.resources, err = c.shownUsers(ctx, list, &q.projection)
 	return p, err
 }
 

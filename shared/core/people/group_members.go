@@ -116,6 +116,7 @@ type memberEdit struct {
 	group   directory.Group // as it was read, or left, last
 	seen    bool            // the first write must find it as it was read
 	asksWho bool            // decide asks who the members are
+	made    bool            // the group is made with them
 	decide  memberDecision
 	// known was read of all members at once, after the group; nil once somebody else has
 	// edited that. Until then it holds for each part: of the members of a group nothing
@@ -153,6 +154,7 @@ func (e *memberEdit) part(ctx context.Context, members []directory.MemberRef) er
 			}
 		}
 		change, result := e.decide(e.source, members, known, s.now())
+		change.Made = e.made
 		var err error
 		told := false
 		if change.Len() > 0 {

@@ -532,7 +532,7 @@ func (s *Pushes) Count(ctx context.Context, c *directory.ScimClient) (int, error
 }
 
 // Names are those of some users whom a client sees, as people see them: of managers and
-// members.
+// members. Who is deleted is not there.
 func (s *Pushes) Names(ctx context.Context, c *directory.ScimClient, ids []directory.UserID) (map[directory.UserID]string, error) {
 	users, err := map[directory.UserID]directory.User(nil), error(nil)
 	if c.OwnOnly {
@@ -544,6 +544,7 @@ func (s *Pushes) Names(ctx context.Context, c *directory.ScimClient, ids []direc
 		})
 	} else {
 		users, err = s.users.read.UsersByID(ctx, ids)
+		maps.DeleteFunc(users, func(_ directory.UserID, u directory.User) bool { return u.Deleted != nil })
 	}
 	names := make(map[directory.UserID]string, len(users))
 	for id := range users {
@@ -555,6 +556,9 @@ func (s *Pushes) Names(ctx context.Context, c *directory.ScimClient, ids []direc
 
 // CursorBehind is the place in a listing behind a user, or a group.
 func CursorBehind(id string) string { return store.CursorBehind(id) }
+
+// CompareCursors is the order of two such places.
+func CompareCursors(a, b string) int { return store.CompareCursors(a, b) }
 
 // pushTaken turns the store's answer about a value in use into one for a client, which is
 // never told of whom it is.

@@ -445,12 +445,21 @@ func (s *Pushes) AreMembers(ctx context.Context, id directory.GroupID, users []d
 // unchanged when the call is repeated. seen, unless nil, is the version of the members that
 // the caller saw: where they have another by the first write, nothing is done.
 func (s *Pushes) ChangeMembers(ctx context.Context, by directory.Caller, id directory.GroupID, add, remove []directory.UserID, seen *int64) (changed bool, notes []string, err error) {
+	return s.changeMembers(ctx, by, id, add, remove, seen, false)
+}
+
+// FillGroup puts those into a group with whom it is made, likewise: it is not updated by that.
+func (s *Pushes) FillGroup(ctx context.Context, by directory.Caller, id directory.GroupID, add []directory.UserID, seen *int64) (changed bool, notes []string, err error) {
+	return s.changeMembers(ctx, by, id, add, nil, seen, true)
+}
+
+func (s *Pushes) changeMembers(ctx context.Context, by directory.Caller, id directory.GroupID, add, remove []directory.UserID, seen *int64, made bool) (changed bool, notes []string, err error) {
 	for _, part := range []struct {
 		users []directory.UserID
 		edit  memberEdit
 	}{
 		{remove, memberEdit{act: by.AuditEvent(directory.AuditRemoveMembers), decide: toRemove}},
-		{add, memberEdit{act: by.AuditEvent(directory.AuditAddMembers), asksWho: true, decide: toPush}},
+		{add, memberEdit{act: by.AuditEvent(directory.AuditAddMembers), asksWho: true, made: made, decide: toPush}},
 	} {
 		var refs []directory.MemberRef
 		for _, u := range part.users {

@@ -41,8 +41,8 @@ type records interface {
 	LogScimRequest(ctx context.Context, c directory.ScimClientID, r *directory.ScimRequest, counted directory.ScimCount) error
 	FindScimRequests(ctx context.Context, c directory.ScimClientID, keep func(*directory.ScimRequest) bool, cursor string, limit int) ([]directory.ScimRequest, string, error)
 	ScimClientsOf(ctx context.Context, of directory.MemberRef) ([]directory.ScimClient, error)
-	SaveScimMark(ctx context.Context, c directory.ScimClientID, question string, index int, cursor string, life time.Duration) error
-	ScimMark(ctx context.Context, c directory.ScimClientID, question string, index int) (int, string, error)
+	SaveScimMark(ctx context.Context, c directory.ScimClientID, question string, m directory.ScimMark, life time.Duration) error
+	ScimMark(ctx context.Context, c directory.ScimClientID, question string, index int) (directory.ScimMark, error)
 }
 
 var _ records = (*store.ScimClients)(nil)
@@ -516,11 +516,11 @@ func (s *Clients) Log(ctx context.Context, c *directory.ScimClient, r *directory
 }
 
 // Mark notes where a listing stands when it comes to an index; see store.ScimClients.
-func (s *Clients) Mark(ctx context.Context, id directory.ScimClientID, question string, index int, cursor string, life time.Duration) error {
-	return s.records.SaveScimMark(ctx, id, question, index, cursor, life)
+func (s *Clients) Mark(ctx context.Context, id directory.ScimClientID, question string, m directory.ScimMark, life time.Duration) error {
+	return s.records.SaveScimMark(ctx, id, question, m, life)
 }
 
 // MarkBelow finds the mark nearest below an index.
-func (s *Clients) MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (int, string, error) {
+func (s *Clients) MarkBelow(ctx context.Context, id directory.ScimClientID, question string, index int) (directory.ScimMark, error) {
 	return s.records.ScimMark(ctx, id, question, index)
 }

@@ -573,6 +573,91 @@ func testMembersPurged(s *suite) {
 	}
 }
 
+// testMembersVersion: each edit of the direct members, and whoever of them is deleted or comes
+// back, gives them another version and time, and others' edits keep both.
+func testMembersVersion(s *suite) {
+	ctx := s.Context()
+	s.pass(time.Hour)
+	all, other, none := s.group("All"), s.group("Other"), s.group("None")
+	ann, bob, sub := s.user("ann@corp.example"), s.user("bob@corp.example"), s.group("Sub")
+	want := func(what string, version int64, at time.Time) {
+		s.Helper()
+		if g := s.groupNow(all.ID); g.MembersVersion != version || !g.MembersUpdated.Equal(at) {
+			s.Errorf("%s: version %d of %s, want %d of %s", what, g.MembersVersion, g.MembersUpdated, version, at)
+		}
+	}
+	tell := func(m directory.MemberRef) time.Time {
+		s.Helper()
+		s.pass(time.Minute)
+		_, err := s.Groups.TellUsers(ctx, m)
+		s.must(err)
+		return s.Now()
+	}
+	want("a new group", 0, time.Time{})
+	s.must(s.change(all.ID, []directory.MemberRef{directory.UserMember(ann.ID), directory.UserMember(bob.ID), directory.GroupMember(sub.ID)}, nil))
+	s.must(s.change(other.ID, []directory.MemberRef{directory.UserMember(ann.ID), directory.GroupMember(all.ID)}, nil))
+	added := s.Now()
+	want("members were added", 1, added)
+	s.pass(time.Minute)
+	g := s.groupNow(all.ID)
+	next := g
+	next.Description = "edited"
+	_, err := s.Groups.UpdateGroup(ctx, quiet, &g, &next)
+	s.must(err)
+	want("the group was edited", 1, added)
+
+	now := s.Now()
+	gone := ann
+	gone.Deleted = &now
+	_, err = s.Users.UpdateUser(ctx, quiet, &ann, &gone)
+	s.must(err)
+	at := tell(directory.UserMember(ann.ID))
+	want("a member was deleted", 2, at)
+	tell(directory.UserMember(ann.ID))
+	want("and nobody else", 2, at)
+	if g := s.groupNow(other.ID); g.MembersVersion != 2 {
+		s.Errorf("another group of the one who was deleted: %d", g.MembersVersion)
+	}
+	back := gone
+	back.Deleted = nil
+	_, err = s.Users.UpdateUser(ctx, quiet, &gone, &back)
+	s.must(err)
+	at = tell(directory.UserMember(ann.ID))
+	want("the member came back", 3, at)
+	suspended := bob
+	suspended.State, suspended.Email = directory.StateSuspended, "robert@corp.example"
+	_, err = s.Users.UpdateUser(ctx, quiet, &bob, &suspended)
+	s.must(err)
+	tell(directory.UserMember(bob.ID))
+	want("a member was suspended and renamed", 3, at)
+
+	g = s.groupNow(sub.ID)
+	next = g
+	next.Deleted = &now
+	_, err = s.Groups.UpdateGroup(ctx, quiet, &g, &next)
+	s.must(err)
+	at = tell(directory.GroupMember(sub.ID))
+	want("a group in it was deleted", 4, at)
+	g = s.groupNow(all.ID)
+	next = g
+	next.Description = "edited again"
+	_, err = s.Groups.UpdateGroup(ctx, quiet, &g, &next)
+	s.must(err)
+	want("the group was edited again", 4, at)
+	s.pass(time.Minute)
+	s.must(s.change(all.ID, nil, []directory.MemberRef{directory.UserMember(bob.ID)}))
+	want("a member was removed", 5, s.Now())
+	made := s.group("Made")
+	_, err = s.Groups.ChangeMembers(ctx, quiet, &made, store.MemberChange{Add: []directory.Membership{{Member: directory.UserMember(bob.ID)}}, Made: true})
+	s.must(err)
+	if g := s.groupNow(made.ID); g.MembersVersion != 1 || !g.MembersUpdated.IsZero() {
+		s.Errorf("a group that was made with its members: %+v", g)
+	}
+	if g := s.groupNow(none.ID); g.MembersVersion != 0 || g.Edition != 1 {
+		s.Errorf("a group of nobody: %+v", g)
+	}
+}
+
 // testMembersAtOnce: whoever edits members at once with others, nothing is lost of it.
 func testMembersAtOnce(s *suite) {
 	all := s.group("All")

@@ -286,19 +286,20 @@ func testScimClients(s *suite) {
 
 	s.requests()
 
-	s.must(s.ScimClients.SaveScimMark(ctx, okta, "q", 101, "3:x", time.Hour))
-	s.must(s.ScimClients.SaveScimMark(ctx, okta, "q", 201, "5:x", time.Hour))
-	for index, want := range map[int]int{1: 0, 101: 101, 200: 101, 201: 201, 9000: 201} {
-		if at, cursor, err := s.ScimClients.ScimMark(ctx, okta, "q", index); err != nil || at != want || (cursor == "") != (want == 0) {
-			s.Errorf("the mark below %d is at %d, %q, %v; want %d", index, at, cursor, err, want)
+	none, first, second := directory.ScimMark{}, directory.ScimMark{Index: 101, Cursor: "3:x", Total: 250}, directory.ScimMark{Index: 201, Cursor: "5:x"}
+	s.must(s.ScimClients.SaveScimMark(ctx, okta, "q", first, time.Hour))
+	s.must(s.ScimClients.SaveScimMark(ctx, okta, "q", second, time.Hour))
+	for index, want := range map[int]directory.ScimMark{1: none, 101: first, 200: first, 201: second, 9000: second} {
+		if m, err := s.ScimClients.ScimMark(ctx, okta, "q", index); err != nil || m != want {
+			s.Errorf("the mark below %d is %+v, %v; want %+v", index, m, err, want)
 		}
 	}
-	if at, _, err := s.ScimClients.ScimMark(ctx, okta, "another", 201); err != nil || at != 0 {
-		s.Errorf("the mark of another question: %d, %v", at, err)
+	if m, err := s.ScimClients.ScimMark(ctx, okta, "another", 201); err != nil || m != none {
+		s.Errorf("the mark of another question: %+v, %v", m, err)
 	}
 	s.pass(time.Hour)
-	if at, _, err := s.ScimClients.ScimMark(ctx, okta, "q", 201); err != nil || at != 0 {
-		s.Errorf("an old mark: %d, %v", at, err)
+	if m, err := s.ScimClients.ScimMark(ctx, okta, "q", 201); err != nil || m != none {
+		s.Errorf("an old mark: %+v, %v", m, err)
 	}
 
 	s.want(s.ScimClients.DeleteScimClient(ctx, quiet, &stale), directory.ErrStale)

@@ -90,6 +90,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"GroupsAreCounted", testGroupCount},
 		{"MembersAreListed", testMembers},
 		{"MembersAreEditedAtOnce", testMembersAtOnce},
+		{"MembersHaveAVersionAndATime", testMembersVersion},
 		{"MembersThatAreGoneArePurged", testMembersPurged},
 		{"NoGroupIsInItself", testNoCycle},
 		{"UsersOfGroupsAreTold", testUsedGroups},
