@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"bindery/shared/core/people"
 	"bindery/shared/directory"
@@ -209,13 +210,23 @@ func (c groupCall) create(ctx context.Context, body *object) (resource, error) {
 		return nil, err
 	}
 	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId"), Members: slices.Concat(edit.add, edit.stay)})
+	if making, is := errors.AsType[*people.GroupInMaking](err); is {
+		return nil, &Problem{Status: http.StatusServiceUnavailable, RetryAfter: int(making.Until.Sub(c.Now())/time.Second) + 1, Cause: err,
+			Detail: "Another request makes this very group at this moment, or was cut off at it. Nothing was changed; send the same request again then: it is refused if the group is whole, and else makes the rest of it."}
+	}
 	if err != nil {
 		return nil, err
 	}
 	if r.Resumed {
 		c.notes.tell("the group was there, made by a request that was cut off before all members were in it; this one goes on with it")
 	}
-	return c.changed(ctx, r, edit)
+	g, err := c.changed(ctx, r, edit)
+	if err != nil {
+		if err := c.Pushes.LeaveGroup(ctx, &r.PushedGroup); err != nil { // then the same request is told to come later
+			c.Log.WarnContext(ctx, "it was not noted that a group is no longer made", "groupId", r.Group.ID, "error", masked(err.Error()))
+		}
+	}
+	return g, err
 }
 
 // groupBody reads the body of a POST or PUT; said reports that it names members.
