@@ -533,7 +533,7 @@ func (s *Pushes) Count(ctx context.Context, c *directory.ScimClient) (int, error
 }
 
 // Names are those of some users whom a client sees, as people see them: of managers and
-// members.
+// members. Who is deleted is not there.
 func (s *Pushes) Names(ctx context.Context, c *directory.ScimClient, ids []directory.UserID) (map[directory.UserID]string, error) {
 	users, err := map[directory.UserID]directory.User(nil), error(nil)
 	if c.OwnOnly {
@@ -545,6 +545,7 @@ func (s *Pushes) Names(ctx context.Context, c *directory.ScimClient, ids []direc
 		})
 	} else {
 		users, err = s.users.read.UsersByID(ctx, ids)
+		maps.DeleteFunc(users, func(_ directory.UserID, u directory.User) bool { return u.Deleted != nil })
 	}
 	names := make(map[directory.UserID]string, len(users))
 	for id := range users {
