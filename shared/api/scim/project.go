@@ -101,6 +101,8 @@ func (p *projection) of(t *resourceType, o *object) *object {
 	return out
 }
 
+// strip takes an attribute away, or a part of it, and what has nothing left then: that is
+// unassigned (RFC 7643, 2.5).
 func strip(holder *object, w target) {
 	if w.sub == nil {
 		holder.set(w.attr.name, nil)
@@ -108,10 +110,19 @@ func strip(holder *object, w target) {
 	}
 	switch v := holder.get(w.attr.name).(type) {
 	case *object:
-		v.set(w.sub.name, nil)
+		if v.set(w.sub.name, nil); len(v.members) == 0 {
+			holder.set(w.attr.name, nil)
+		}
 	case []any:
+		left := []any{}
 		for _, o := range elements(v) {
-			o.set(w.sub.name, nil)
+			if o.set(w.sub.name, nil); len(o.members) > 0 {
+				left = append(left, o)
+			}
+		}
+		holder.set(w.attr.name, left)
+		if len(left) == 0 {
+			holder.set(w.attr.name, nil)
 		}
 	}
 }
