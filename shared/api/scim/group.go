@@ -187,9 +187,15 @@ func (c groupCall) known(ctx context.Context, ids []directory.UserID) error {
 	return nil
 }
 
-// seen leaves out of those who are added whom the client does not see, as if they were not
-// there.
+// seen leaves out of those who are added, or removed, whom the client does not see, as if they
+// were not there.
 func (c groupCall) seen(ctx context.Context, edit *memberEdit) error {
+	removed, err := c.Pushes.Seen(ctx, &c.client, edit.remove)
+	if err != nil {
+		return err
+	}
+	c.notes.strangers += len(edit.remove) - len(removed)
+	edit.remove = removed
 	if !c.client.OwnOnly || len(edit.add) == 0 {
 		return nil
 	}
@@ -303,7 +309,7 @@ func (c groupCall) namesVersion() bool {
 
 func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit memberEdit) error {
 	if edit.all { // whoever is deleted, too, or they would be in again once they return
-		now, err := c.Pushes.Enrolled(ctx, g.ID)
+		now, err := c.enrolled(ctx, g.ID)
 		if err != nil {
 			return err
 		}
@@ -518,7 +524,7 @@ func (c groupCall) areIn(ctx context.Context, id directory.GroupID, ids []direct
 	if len(ids) == 0 {
 		return nil
 	}
-	in, err := c.Pushes.AreMembers(ctx, id, ids)
+	in, err := c.areMembers(ctx, id, ids)
 	if err != nil {
 		return err
 	}
@@ -530,6 +536,24 @@ func (c groupCall) areIn(ctx context.Context, id directory.GroupID, ids []direct
 	return nil
 }
 
+// enrolled are those who are in a group and whom the client sees, also those who are deleted.
+func (c groupCall) enrolled(ctx context.Context, id directory.GroupID) ([]directory.UserID, error) {
+	all, err := c.Pushes.Enrolled(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return c.Pushes.Seen(ctx, &c.client, all)
+}
+
+// areMembers says who of some users, as far as the client sees them, is in a group.
+func (c groupCall) areMembers(ctx context.Context, id directory.GroupID, users []directory.UserID) (map[directory.UserID]bool, error) {
+	seen, err := c.Pushes.Seen(ctx, &c.client, users)
+	if err != nil {
+		return nil, err
+	}
+	return c.Pushes.AreMembers(ctx, id, seen)
+}
+
 // chosen are the members that a filter within brackets names, of those before the request.
 func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *memberEdit, e expr) ([]directory.UserID, error) {
 	if named, few := usersNamed(e); few {
@@ -537,7 +561,7 @@ func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *membe
 	}
 	if !edit.read {
 		var err error
-		if edit.now, err = c.Pushes.Enrolled(ctx, id); err != nil {
+		if edit.now, err = c.enrolled(ctx, id); err != nil {
 			return nil, err
 		}
 		edit.shown, edit.read = make([]*object, len(edit.now)), true
@@ -592,12 +616,19 @@ func (c groupCall) shown(ctx context.Context, r resource, p *projection) (*objec
 		return o, nil
 	}
 	members, err := c.Pushes.Members(ctx, g.Group.ID)
-	if err != nil || len(members) == 0 {
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]directory.UserID, len(members))
+	for i := range members {
+		ids[i] = members[i].User()
+	}
+	if ids, err = c.Pushes.Seen(ctx, &c.client, ids); err != nil || len(ids) == 0 {
 		return o, err
 	}
-	list := make([]any, len(members))
-	for i := range members {
-		list[i] = c.member(&members[i])
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = c.userMember(id)
 	}
 	o.set("members", list)
 	return o, nil
@@ -644,7 +675,7 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 		o := c.bare(g)
 		if len(asked) > 0 {
 			q.looked += lookedForMembers
-			in, err := c.Pushes.AreMembers(ctx, g.Group.ID, asked)
+			in, err := c.areMembers(ctx, g.Group.ID, asked)
 			if err != nil {
 				return false, err
 			}

@@ -466,6 +466,25 @@ func (s *Pushes) Enrolled(ctx context.Context, id directory.GroupID) ([]director
 	}
 }
 
+// Seen leaves of some users those whom a client may see in a group: of one that sees only its
+// own, whom it has pushed. Who is deleted is among them.
+func (s *Pushes) Seen(ctx context.Context, c *directory.ScimClient, users []directory.UserID) ([]directory.UserID, error) {
+	if !c.OwnOnly || len(users) == 0 {
+		return users, nil
+	}
+	refs := make([]directory.MemberRef, 0, len(users))
+	for _, u := range users {
+		if u.Valid() {
+			refs = append(refs, directory.UserMember(u))
+		}
+	}
+	docs, err := s.documents.DocumentsAmong(ctx, c.ID, refs)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(users), func(u directory.UserID) bool { return docs[directory.UserMember(u)].Version == 0 }), nil
+}
+
 // AreMembers says who of some users is directly in a group.
 func (s *Pushes) AreMembers(ctx context.Context, id directory.GroupID, users []directory.UserID) (map[directory.UserID]bool, error) {
 	refs := make([]directory.MemberRef, 0, len(users))
