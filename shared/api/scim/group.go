@@ -524,7 +524,11 @@ func (c groupCall) areIn(ctx context.Context, id directory.GroupID, ids []direct
 	if len(ids) == 0 {
 		return nil
 	}
-	in, err := c.areMembers(ctx, id, ids)
+	seen, err := c.Pushes.Seen(ctx, &c.client, ids)
+	if err != nil {
+		return err
+	}
+	in, err := c.Pushes.AreMembers(ctx, id, seen)
 	if err != nil {
 		return err
 	}
@@ -543,15 +547,6 @@ func (c groupCall) enrolled(ctx context.Context, id directory.GroupID) ([]direct
 		return nil, err
 	}
 	return c.Pushes.Seen(ctx, &c.client, all)
-}
-
-// areMembers says who of some users, as far as the client sees them, is in a group.
-func (c groupCall) areMembers(ctx context.Context, id directory.GroupID, users []directory.UserID) (map[directory.UserID]bool, error) {
-	seen, err := c.Pushes.Seen(ctx, &c.client, users)
-	if err != nil {
-		return nil, err
-	}
-	return c.Pushes.AreMembers(ctx, id, seen)
 }
 
 // chosen are the members that a filter within brackets names, of those before the request.
@@ -667,6 +662,9 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
+	if asked, err = c.Pushes.Seen(ctx, &c.client, asked); err != nil {
+		return page{}, err
+	}
 	holds := func(g *people.PushedGroup) (bool, error) {
 		if q.filter == nil {
 			return true, nil
@@ -675,7 +673,7 @@ func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 		o := c.bare(g)
 		if len(asked) > 0 {
 			q.looked += lookedForMembers
-			in, err := c.areMembers(ctx, g.Group.ID, asked)
+			in, err := c.Pushes.AreMembers(ctx, g.Group.ID, asked)
 			if err != nil {
 				return false, err
 			}

@@ -101,8 +101,7 @@ func (p *projection) of(t *resourceType, o *object) *object {
 	return out
 }
 
-// strip takes an attribute away, or a part of it, and what has nothing left then: that is
-// unassigned (RFC 7643, 2.5).
+// strip takes an attribute away, or a part of it and what has nothing else.
 func strip(holder *object, w target) {
 	if w.sub == nil {
 		holder.set(w.attr.name, nil)
@@ -114,14 +113,13 @@ func strip(holder *object, w target) {
 			holder.set(w.attr.name, nil)
 		}
 	case []any:
-		left := []any{}
+		var left []any
 		for _, o := range elements(v) {
 			if o.set(w.sub.name, nil); len(o.members) > 0 {
 				left = append(left, o)
 			}
 		}
-		holder.set(w.attr.name, left)
-		if len(left) == 0 {
+		if holder.set(w.attr.name, left); left == nil {
 			holder.set(w.attr.name, nil)
 		}
 	}
