@@ -10,11 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"bindery/shared/api/admin"
 	"bindery/shared/api/scim"
-	"bindery/shared/directory"
 )
 
 // Every operation of the API reaches its function through a route of API
@@ -66,28 +64,35 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// pushing are the routes of identity providers. Their limit is above what twenty clients
+// pushing are the routes of identity providers. Their limit is above what five clients
 // may send by the function's own, which says when to come again; it is of these routes
 // alone, and what gets through takes no more invocations than are scim's own.
 var pushing = []string{"ANY /scim/{client}/v2/{proxy+}", "ANY /scim/{client}/oauth/v2/{proxy+}"}
 
-// TestLimitsOfScim: the gateway refuses no client that its own limit lets through, not even
-// two of them at once that come back from a pause, and leaves most of the account's 10,000
-// requests a second and 5,000 at once to the others.
+// TestLimitsOfScim: the gateway refuses no client that its own limit lets through and that
+// the invocations of scim could answer, be it a burst, since they answer no more a second than
+// its rate. It leaves most of the account's 10,000 requests a second and 5,000 at once
+// to the others. One client, in the mean, takes at most half of the invocations.
 func TestLimitsOfScim(t *testing.T) {
 	t.Parallel()
+	const (
+		invocations    = 20
+		fastest, usual = 0.020, 0.050 // seconds of a request: four calls of the table one behind the other; a write
+	)
 	tmpl := read(t)
 	for _, key := range pushing {
 		limit := At(tmpl.Resources, "Stage", "Properties", "RouteSettings", key)
 		rate, _ := At(limit, "ThrottlingRateLimit").(int)
 		burst, _ := At(limit, "ThrottlingBurstLimit").(int)
-		atOnce := scim.PerSecond * int(directory.ScimWindow/time.Second)
-		if rate < 20*scim.PerSecond || rate > 2000 || burst < 2*atOnce || burst > 2500 {
+		if rate < 5*scim.PerSecond || rate < int(invocations/fastest) || rate > 2000 || burst < rate || burst > 2500 {
 			t.Errorf("%s: %d a second, %d at once", key, rate, burst)
 		}
 	}
-	if d := At(tmpl.Parameters, "ScimReservedConcurrency", "Default"); d != 20 {
+	if d := At(tmpl.Parameters, "ScimReservedConcurrency", "Default"); d != invocations {
 		t.Errorf("scim takes %v invocations at most by default", d)
+	}
+	if taken := scim.PerSecond * usual; taken > invocations/2 {
+		t.Errorf("a client at its limit takes %v of %d invocations", taken, invocations)
 	}
 }
 

@@ -34,7 +34,9 @@ type Document struct {
 	Kept []string
 	// Unfinished names, of a group in which not all members are yet that the client made it
 	// with, what it was made with: the same POST again goes on with it.
-	Unfinished       string
+	Unfinished string
+	// Working is, of such a group, until when a request may be at work that makes it.
+	Working          time.Time
 	Created, Updated time.Time
 	Version          int64 // 0 before it is stored
 }
@@ -62,6 +64,7 @@ type documentBody struct {
 	Addresses  []string  `json:"addresses,omitempty"`
 	Kept       []string  `json:"kept,omitempty"`
 	Unfinished string    `json:"unfinished,omitempty"`
+	Working    time.Time `json:"working,omitzero"`
 	Created    time.Time `json:"created"`
 	Updated    time.Time `json:"updated"`
 }
@@ -91,7 +94,7 @@ func pushedCountKey(c directory.ScimClientID, t directory.MemberType, shard int)
 
 func documentItem(d *Document, listed bool) *table.Item {
 	it := &table.Item{Key: documentKey(d.Client, d.Of), Version: d.Version,
-		Body: encode(documentBody{d.ExternalID, d.Body, d.Addresses, d.Kept, d.Unfinished, d.Created, d.Updated})}
+		Body: encode(documentBody{d.ExternalID, d.Body, d.Addresses, d.Kept, d.Unfinished, d.Working, d.Created, d.Updated})}
 	if listed {
 		it.Index1 = table.Key{Partition: pushedPartition(d.Client, d.Of.Type, shardOf(d.Of.ID)), Sort: d.Of.ID}
 		it.Numbers = map[string]int64{numListed: 1}
@@ -102,7 +105,7 @@ func documentItem(d *Document, listed bool) *table.Item {
 func decodeDocument(it table.Item) (Document, error) {
 	var b documentBody
 	err := decode(it, &b)
-	return Document{Client: directory.ScimClientID(it.Sort), Of: memberNamed(it.Partition[len("SD#"):]), ExternalID: b.ExternalID, Body: b.Body, Addresses: b.Addresses, Kept: b.Kept, Unfinished: b.Unfinished,
+	return Document{Client: directory.ScimClientID(it.Sort), Of: memberNamed(it.Partition[len("SD#"):]), ExternalID: b.ExternalID, Body: b.Body, Addresses: b.Addresses, Kept: b.Kept, Unfinished: b.Unfinished, Working: b.Working,
 		Created: b.Created, Updated: b.Updated, Version: it.Version}, err
 }
 
@@ -469,21 +472,21 @@ func (s *Documents) SaveDocument(ctx context.Context, version int64, e *Document
 	return fail("save document", err)
 }
 
-// FinishDocument notes that a group has all members that it was made with; nothing
-// that a client could see is changed by that. ErrStale when the document has changed since
-// it was read.
-func (s *Documents) FinishDocument(ctx context.Context, doc *Document) error {
+// NoteMaking notes how far the making of a group is: as what it is Unfinished, "" once it has
+// all members, and until when a request may be at work (Working). Nothing of the resource is
+// changed by that. ErrStale when the document has changed since it was read.
+func (s *Documents) NoteMaking(ctx context.Context, doc *Document, unfinished string, working time.Time) error {
 	next := *doc
-	next.Unfinished, next.Version = "", doc.Version+1
+	next.Unfinished, next.Working, next.Version = unfinished, working, doc.Version+1
 	it := documentItem(&next, true)
 	err := s.db.table.Write(ctx, table.Write{Update: &table.Update{Key: it.Key, AddVersion: 1, SetBody: it.Body}, If: table.When(table.VersionIs(doc.Version))})
 	if refused(err) {
-		return fmt.Errorf("finish document: %w", directory.ErrStale)
+		return fmt.Errorf("making of a group: %w", directory.ErrStale)
 	}
 	if err == nil {
 		*doc = next
 	}
-	return fail("finish document", err)
+	return fail("making of a group", err)
 }
 
 // Orphaned reports whether a user or a group was pushed by clients of which none is left.

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"bindery/shared/core/people"
 	"bindery/shared/directory"
@@ -187,9 +188,15 @@ func (c groupCall) known(ctx context.Context, ids []directory.UserID) error {
 	return nil
 }
 
-// seen leaves out of those who are added whom the client does not see, as if they were not
-// there.
+// seen leaves out of those who are added, or removed, whom the client does not see, as if they
+// were not there.
 func (c groupCall) seen(ctx context.Context, edit *memberEdit) error {
+	removed, err := c.Pushes.Seen(ctx, &c.client, edit.remove)
+	if err != nil {
+		return err
+	}
+	c.notes.strangers += len(edit.remove) - len(removed)
+	edit.remove = removed
 	if !c.client.OwnOnly || len(edit.add) == 0 {
 		return nil
 	}
@@ -210,6 +217,10 @@ func (c groupCall) create(ctx context.Context, body *object) (resource, error) {
 		return nil, err
 	}
 	r, err := c.Pushes.CreateGroup(ctx, c.by, &c.client, people.GroupPush{Name: doc.text("displayName"), ExternalID: doc.text("externalId"), Members: slices.Concat(edit.add, edit.stay)})
+	if making, is := errors.AsType[*people.GroupInMaking](err); is {
+		return nil, &Problem{Status: http.StatusServiceUnavailable, RetryAfter: int(making.Until.Sub(c.Now())/time.Second) + 1, Cause: err,
+			Detail: "Another request makes this very group at this moment, or was cut off at it. Nothing was changed; send the same request again then: it is refused if the group is whole, and else makes the rest of it."}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +228,13 @@ func (c groupCall) create(ctx context.Context, body *object) (resource, error) {
 		c.notes.tell("the group was there, made by a request that was cut off before all members were in it; this one goes on with it")
 	}
 	edit.made = !r.Resumed
-	return c.changed(ctx, r, edit)
+	g, err := c.changed(ctx, r, edit)
+	if err != nil {
+		if err := c.Pushes.LeaveGroup(ctx, &r.PushedGroup); err != nil { // then the same request is told to come later
+			c.Log.WarnContext(ctx, "it was not noted that a group is no longer made", "groupId", r.Group.ID, "error", masked(err.Error()))
+		}
+	}
+	return g, err
 }
 
 // groupBody reads the body of a POST or PUT; said reports that it names members.
@@ -294,7 +311,7 @@ func (c groupCall) namesVersion() bool {
 
 func (c groupCall) changeMembers(ctx context.Context, g *directory.Group, edit memberEdit) error {
 	if edit.all { // whoever is deleted, too, or they would be in again once they return
-		now, err := c.Pushes.Enrolled(ctx, g.ID)
+		now, err := c.enrolled(ctx, g.ID)
 		if err != nil {
 			return err
 		}
@@ -516,7 +533,11 @@ func (c groupCall) areIn(ctx context.Context, id directory.GroupID, ids []direct
 	if len(ids) == 0 {
 		return nil
 	}
-	in, err := c.Pushes.AreMembers(ctx, id, ids)
+	seen, err := c.Pushes.Seen(ctx, &c.client, ids)
+	if err != nil {
+		return err
+	}
+	in, err := c.Pushes.AreMembers(ctx, id, seen)
 	if err != nil {
 		return err
 	}
@@ -528,6 +549,15 @@ func (c groupCall) areIn(ctx context.Context, id directory.GroupID, ids []direct
 	return nil
 }
 
+// enrolled are those who are in a group and whom the client sees, also those who are deleted.
+func (c groupCall) enrolled(ctx context.Context, id directory.GroupID) ([]directory.UserID, error) {
+	all, err := c.Pushes.Enrolled(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return c.Pushes.Seen(ctx, &c.client, all)
+}
+
 // chosen are the members that a filter within brackets names, of those before the request.
 func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *memberEdit, e expr) ([]directory.UserID, error) {
 	if named, few := usersNamed(e); few {
@@ -535,7 +565,7 @@ func (c groupCall) chosen(ctx context.Context, id directory.GroupID, edit *membe
 	}
 	if !edit.read {
 		var err error
-		if edit.now, err = c.Pushes.Enrolled(ctx, id); err != nil {
+		if edit.now, err = c.enrolled(ctx, id); err != nil {
 			return nil, err
 		}
 		edit.shown, edit.read = make([]*object, len(edit.now)), true
@@ -590,12 +620,19 @@ func (c groupCall) shown(ctx context.Context, r resource, p *projection) (*objec
 		return o, nil
 	}
 	members, err := c.Pushes.Members(ctx, g.Group.ID)
-	if err != nil || len(members) == 0 {
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]directory.UserID, len(members))
+	for i := range members {
+		ids[i] = members[i].User()
+	}
+	if ids, err = c.Pushes.Seen(ctx, &c.client, ids); err != nil || len(ids) == 0 {
 		return o, err
 	}
-	list := make([]any, len(members))
-	for i := range members {
-		list[i] = c.member(&members[i])
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = c.userMember(id)
 	}
 	o.set("members", list)
 	return o, nil
@@ -632,6 +669,9 @@ func memberValues(e expr, ids []directory.UserID) ([]directory.UserID, error) {
 func (c groupCall) list(ctx context.Context, q *question) (page, error) {
 	asked, err := memberValues(q.filter, nil)
 	if err != nil {
+		return page{}, err
+	}
+	if asked, err = c.Pushes.Seen(ctx, &c.client, asked); err != nil {
 		return page{}, err
 	}
 	holds := func(g *people.PushedGroup) (bool, error) {

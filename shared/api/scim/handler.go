@@ -67,8 +67,10 @@ const (
 	maxAnswer = 5_500_000
 
 	// PerSecond is how many requests of one client are answered in a second, unless Config
-	// says otherwise: twice what Entra ID sends, which a server must never throttle below.
-	PerSecond = 50
+	// says otherwise: eight times what Entra ID sends, which a server must never throttle
+	// below, and more than a tool sends that waits for each answer. In the mean it takes no
+	// more than half of the invocations that are kept for scim.
+	PerSecond = 200
 	// wrongPerMinute is how many wrong tokens come from one address to one process before it
 	// is kept waiting. Strangers have nothing written into the table.
 	wrongPerMinute = 20

@@ -64,6 +64,7 @@ func TestWrongTokensByAddress(t *testing.T) {
 func TestPausedIsBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, provision.ClientEdit{})
+	w.handler.PerSecond = 50
 	_, err := w.clients.Pause(t.Context(), ada, w.client.ID)
 	w.Must(err)
 	codes := map[int]int{}
@@ -79,6 +80,16 @@ func TestPausedIsBounded(t *testing.T) {
 	w.Must(err)
 	if len(list) < refusedAtOnce || len(list) > 2*refusedAtOnce || !slices.ContainsFunc(list[0].Notes, func(s string) bool { return strings.HasPrefix(s, "as many others") }) {
 		t.Errorf("%d are logged, the last with %q", len(list), list[0].Notes)
+	}
+}
+
+// A lawful tool that asks as fast as it is answered meets no limit: scim2-tester sends 578
+// requests a run, here three times in a row and in hardly more than a second.
+func TestFastToolsAreAnswered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	for range 3 * 578 {
+		w.want(200, "GET", "/ServiceProviderConfig", nil)
 	}
 }
 

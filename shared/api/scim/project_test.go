@@ -44,24 +44,3 @@ func TestAttributesOfASchema(t *testing.T) {
 	}
 	_ = w.want(200, "POST", "/Users/.search", `{"schemas":["`+schemaSearch+`"],"attributes":["`+schemaUser+`"]}`)
 }
-
-// Whoever leaves out all parts of an attribute is shown nothing of it (RFC 7643, 2.5).
-func TestExcludedParts(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, provision.ClientEdit{})
-	boss := w.make("boss@x.example")
-	id := w.make("a@x.example", `,"name":{"givenName":"G"},"roles":[{"value":"r"},{"value":"s","type":"t"}],"emails":[{"value":"a@x.example"}],`+ent+`:{"manager":{"value":"`+boss+`"}}`)
-	r := w.want(200, "GET", "/Users/"+id+"?excludedAttributes=name.givenName,roles.value,emails.value,manager.value,manager.displayName,manager.$ref", nil)
-	for _, name := range []string{"name", "emails", schemaEnterprise} {
-		if v := r.body.get(name); v != nil {
-			t.Errorf("%s: %v", name, v)
-		}
-	}
-	if list := elements(r.body.get("roles")); len(list) != 1 || !equal(list[0], document(t, `{"type":"t"}`)) {
-		t.Errorf("%s", r.Body)
-	}
-	group := w.group("G", id)
-	if r := w.want(200, "GET", "/Groups/"+group+"?excludedAttributes=members.value,members.$ref,members.type", nil); r.body.index("members") >= 0 {
-		t.Errorf("%s", r.Body)
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -44,7 +45,7 @@ type documentStore interface {
 	CountPushed(ctx context.Context, c directory.ScimClientID, t directory.MemberType) (int, error)
 	SaveDocument(ctx context.Context, version int64, e *store.DocumentEdit) error
 	orphans
-	FinishDocument(ctx context.Context, doc *store.Document) error
+	NoteMaking(ctx context.Context, doc *store.Document, unfinished string, working time.Time) error
 }
 
 // pushedWriter writes users with what was pushed of them.

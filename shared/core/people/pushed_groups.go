@@ -39,6 +39,18 @@ type GroupPush struct {
 // so by then, and whoever comes later means another one.
 const unfinishedFor = time.Hour
 
+// requestLives is how long a request is at work at most: the gateway before it ends it then.
+const requestLives = 30 * time.Second
+
+// GroupInMaking says that the very group which is to be made was begun by another request,
+// which may be at work until then.
+type GroupInMaking struct{ Until time.Time }
+
+func (e *GroupInMaking) Error() string { return "another request makes the same group" }
+
+// Unwrap makes it one that passes.
+func (e *GroupInMaking) Unwrap() error { return directory.ErrBusy }
+
 // making names what a group is made with; "" where no members follow.
 func (p *GroupPush) making() string {
 	if len(p.Members) == 0 {
@@ -63,7 +75,8 @@ var groupDocument = []byte("{}")
 // CreateGroup makes a group. A group of the same externalId that is deleted stays so: its
 // members would come back, of whom the client says nothing. One that the client has made a
 // moment ago with the very same members, not all of whom were put in yet, is gone on with:
-// the client was told to try again, or told nothing.
+// the client was told to try again, or told nothing. While the request that made it may be at
+// work, or another one that goes on with it, that is a *GroupInMaking.
 func (s *Pushes) CreateGroup(ctx context.Context, by directory.Caller, c *directory.ScimClient, p GroupPush) (GroupResult, error) {
 	of, known, err := s.documents.ByExternalID(ctx, c.ID, directory.MemberGroup, p.ExternalID)
 	if err != nil {
@@ -87,7 +100,9 @@ func (s *Pushes) CreateGroup(ctx context.Context, by directory.Caller, c *direct
 	}
 	g.EditedBy(by.Subject, s.groups.now())
 	doc := &store.DocumentEdit{Old: &store.Document{}, New: newDocument(c, directory.GroupMember(g.ID), p.ExternalID, groupDocument, nil), Freed: of}
-	doc.New.Unfinished = p.making()
+	if doc.New.Unfinished = p.making(); doc.New.Unfinished != "" {
+		doc.New.Working = s.groups.now().Add(requestLives)
+	}
 	err = s.writeTo.CreatePushed(ctx, by.AuditEvent(directory.AuditCreateGroup), &g, doc)
 	if taken, is := errors.AsType[*store.GroupNameTaken](err); is {
 		return s.goOn(ctx, by, c, taken.Owner, p, pushTaken(err))
@@ -98,29 +113,56 @@ func (s *Pushes) CreateGroup(ctx context.Context, by directory.Caller, c *direct
 	return GroupResult{PushedGroup: PushedGroup{g, *doc.New}, Changed: groupPaths(&g.GroupProfile)}, nil
 }
 
-// goOn makes a group that the client has made already, as long as it is unfinished and
-// nobody else has edited it; else it is refused.
+// goOn makes a group that the client has made already, as long as it is unfinished, nobody
+// is at work on it and nobody else has edited it; else it is refused. Of several requests one
+// notes that it is at work.
 func (s *Pushes) goOn(ctx context.Context, by directory.Caller, c *directory.ScimClient, id directory.GroupID, p GroupPush, refusal error) (GroupResult, error) {
+	for try := 0; ; try++ {
+		r, err := s.mayGoOn(ctx, by, c, id, p, refusal)
+		if err == nil {
+			err = s.documents.NoteMaking(ctx, &r.Document, r.Document.Unfinished, s.groups.now().Add(requestLives))
+		}
+		if !errors.Is(err, directory.ErrStale) || try == maxTries {
+			r.Resumed = err == nil
+			return r, err
+		}
+	}
+}
+
+func (s *Pushes) mayGoOn(ctx context.Context, by directory.Caller, c *directory.ScimClient, id directory.GroupID, p GroupPush, refusal error) (GroupResult, error) {
 	r, err := s.EditGroup(ctx, by, c, id, func(now *PushedGroup) (GroupPush, error) {
 		others := slices.ContainsFunc(now.Group.EditorsSince(time.Time{}), func(editor string) bool { return editor != by.Subject })
 		old := s.groups.now().After(now.Document.Created.Add(unfinishedFor))
 		if now.Document.Unfinished == "" || now.Document.Unfinished != p.making() || old || others {
 			return GroupPush{}, refusal
 		}
+		if until := now.Document.Working; s.groups.now().Before(until) {
+			return GroupPush{}, &GroupInMaking{until}
+		}
 		return p, nil
 	})
 	if errors.Is(err, directory.ErrNotFound) { // to this client
 		err = refusal
 	}
-	r.Resumed = err == nil
 	return r, err
+}
+
+// LeaveGroup notes of a group that CreateGroup has returned that nobody is at work on it any
+// more, though not all members are in it: the same POST may go on at once. Where somebody else
+// has written its document since, they know better.
+func (s *Pushes) LeaveGroup(ctx context.Context, g *PushedGroup) error {
+	err := s.documents.NoteMaking(ctx, &g.Document, g.Document.Unfinished, time.Time{})
+	if errors.Is(err, directory.ErrStale) {
+		return nil
+	}
+	return err
 }
 
 // FinishGroup notes that a group has the members that it was made with. Without the note
 // the same POST goes on with it for a while, and finds nothing to do.
 func (s *Pushes) FinishGroup(ctx context.Context, c *directory.ScimClient, g *PushedGroup) error {
 	for try := 0; g.Document.Unfinished != ""; try++ {
-		err := s.documents.FinishDocument(ctx, &g.Document)
+		err := s.documents.NoteMaking(ctx, &g.Document, "", time.Time{})
 		if !errors.Is(err, directory.ErrStale) || try == maxTries {
 			return err
 		}
@@ -193,7 +235,7 @@ func (s *Pushes) pushGroup(ctx context.Context, by directory.Caller, c *director
 	}
 	slices.Sort(out.Changed)
 	doc := &store.DocumentEdit{Old: &now.Document, New: newDocument(c, directory.GroupMember(g.ID), p.ExternalID, groupDocument, nil)}
-	doc.New.Unfinished = now.Document.Unfinished
+	doc.New.Unfinished, doc.New.Working = now.Document.Unfinished, now.Document.Working
 	if sameDocument(doc) {
 		doc = nil
 	}
@@ -422,6 +464,25 @@ func (s *Pushes) Enrolled(ctx context.Context, id directory.GroupID) ([]director
 			return all, nil
 		}
 	}
+}
+
+// Seen leaves of some users those whom a client may see in a group: of one that sees only its
+// own, whom it has pushed. Who is deleted is among them.
+func (s *Pushes) Seen(ctx context.Context, c *directory.ScimClient, users []directory.UserID) ([]directory.UserID, error) {
+	if !c.OwnOnly || len(users) == 0 {
+		return users, nil
+	}
+	refs := make([]directory.MemberRef, 0, len(users))
+	for _, u := range users {
+		if u.Valid() {
+			refs = append(refs, directory.UserMember(u))
+		}
+	}
+	docs, err := s.documents.DocumentsAmong(ctx, c.ID, refs)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(users), func(u directory.UserID) bool { return docs[directory.UserMember(u)].Version == 0 }), nil
 }
 
 // AreMembers says who of some users is directly in a group.
