@@ -1452,6 +1452,52 @@ func TestPagesBeforeAll(t *testing.T) {
 	}
 }
 
+// The page before an import of all says the number of what the import does: an import that
+// binds takes those whose user is in the directory as well. Where there is more than was
+// counted, and where a number did not come, it does not say one that is too small.
+func TestNumberBeforeImport(t *testing.T) {
+	t.Parallel()
+	const at = "/console/connections/con_1/import"
+	some := func(n int, next string) page[candidate] {
+		return page[candidate]{Items: make([]candidate, n), Next: next}
+	}
+	for name, tt := range map[string]struct {
+		path       string
+		fresh, old any
+		says       []string
+		button     string
+	}{
+		"bind":          {at + "?bind=1", some(0, ""), some(171, ""), []string{"0 accounts are new.", "171 accounts have users in the directory"}, "Import and bind 171 accounts"},
+		"bind both":     {at + "?bind=1", some(3, ""), some(1, ""), []string{"3 accounts are new.", "1 account has a user in the directory"}, "Import and bind 4 accounts"},
+		"bind many":     {at + "?bind=1", some(500, "more"), some(1, ""), []string{"500 accounts at least are new."}, "Import and bind all, at least 501 accounts"},
+		"bind, late":    {at + "?bind=1", some(3, ""), problem{Status: 503}, []string{"3 accounts are new.", "Try again"}, "Import all and bind them"},
+		"bind nobody":   {at + "?bind=1", some(0, ""), some(0, ""), []string{"0 accounts are new."}, ""},
+		"import":        {at, some(3, ""), some(171, ""), []string{"3 accounts are new."}, "Import 3 accounts"},
+		"import nobody": {at, some(0, ""), some(171, ""), []string{"0 accounts are new."}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunDone)
+			w.tell(map[string]any{"GET /v1/connections/con_1/accounts": func(r *http.Request) any {
+				if r.URL.Query().Get("filter") == "in-directory" {
+					return tt.old
+				}
+				return tt.fresh
+			}})
+			a := w.get(tt.path)
+			a.sound(name)
+			a.has(tt.says...)
+			if tt.button == "" {
+				if strings.Contains(a.body, `action="`+at+`"`) {
+					t.Error("there is a button for nothing")
+				}
+				return
+			}
+			a.has(">" + tt.button + "</button>")
+		})
+	}
+}
+
 // asSeen is the version in the form of a page, by seen.
 const asSeen = "as seen"
 

@@ -618,6 +618,12 @@ var (
 	textImportMakes        = text{"Each becomes a user of the directory, with the values of the account. Nothing is written to the tenant by that.", "Aus jedem wird ein Benutzer des Verzeichnisses, mit den Werten des Kontos. Im Mandanten wird dadurch nichts geschrieben."}
 	countNew               = number{text{"%s account is new.", "%s Konto ist neu."}, text{"%s accounts are new.", "%s Konten sind neu."}}
 	countNewAtLeast        = number{text{"%s account at least is new.", "Mindestens %s Konto ist neu."}, text{"%s accounts at least are new.", "Mindestens %s Konten sind neu."}}
+	countKnown             = number{text{"%s account has a user in the directory who is not bound.", "%s Konto hat einen Benutzer im Verzeichnis, der nicht gebunden ist."}, text{"%s accounts have users in the directory who are not bound.", "%s Konten haben Benutzer im Verzeichnis, die nicht gebunden sind."}}
+	countKnownAtLeast      = number{text{"%s account at least has a user in the directory who is not bound.", "Mindestens %s Konto hat einen Benutzer im Verzeichnis, der nicht gebunden ist."}, text{"%s accounts at least have users in the directory who are not bound.", "Mindestens %s Konten haben Benutzer im Verzeichnis, die nicht gebunden sind."}}
+	countImport            = number{text{"Import %s account", "%s Konto importieren"}, text{"Import %s accounts", "%s Konten importieren"}}
+	countImportAtLeast     = number{text{"Import all, at least %s account", "Alle importieren, mindestens %s Konto"}, text{"Import all, at least %s accounts", "Alle importieren, mindestens %s Konten"}}
+	countImportBind        = number{text{"Import and bind %s account", "%s Konto importieren und binden"}, text{"Import and bind %s accounts", "%s Konten importieren und binden"}}
+	countImportBindAtLeast = number{text{"Import and bind all, at least %s account", "Alle importieren und binden, mindestens %s Konto"}, text{"Import and bind all, at least %s accounts", "Alle importieren und binden, mindestens %s Konten"}}
 	textImportAll          = text{"Import all that are new", "Alle neuen importieren"}
 	textImportBindAll      = text{"Import all and bind them", "Alle importieren und binden"}
 	textImport             = text{"Import the chosen", "Ausgewählte importieren"}
@@ -687,6 +693,7 @@ var (
 	countMembersNow    = number{text{"%s is a member of this connection now.", "%s ist jetzt Mitglied dieser Verbindung."}, text{"%s are members of this connection now.", "%s sind jetzt Mitglieder dieser Verbindung."}}
 	textPreviousReach  = text{"All are meant who were bound when the connection was let go; how many, the job says once it has begun.", "Gemeint sind alle, die gebunden waren, als die Verbindung gelöst wurde; wie viele, sagt der Auftrag, sobald er begonnen hat."}
 	textBindAll        = text{"Bind all users", "Alle Benutzer binden"}
+	countBindUpTo      = number{text{"Bind up to %s user", "Bis zu %s Benutzer binden"}, text{"Bind up to %s users", "Bis zu %s Benutzer binden"}}
 	textBindPrevious   = text{"Bind those who were bound before", "Früher Gebundene wieder binden"}
 	textNameUsers      = text{"Name the users that are to be bound.", "Nennen Sie die Benutzer, die gebunden werden sollen."}
 	countBound         = number{text{"%s user is bound.", "%s Benutzer ist gebunden."}, text{"%s users are bound.", "%s Benutzer sind gebunden."}}
