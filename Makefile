@@ -133,7 +133,7 @@ test-browser: sdk-notice ## click through the authorisation and the console in a
 	if [ -z "$$browser" ]; then echo "test-browser: skipped, no chromium found; set BINDERY_BROWSER to its path"; [ "$${CI:-}" != true ]; exit; fi; \
 	axe=; if command -v python3 >/dev/null; then $(MAKE) --no-print-directory $(BUILD)/axe/axe.min.js; axe=$(abspath $(BUILD))/axe/axe.min.js; \
 	else echo "test-browser: without axe, it needs python3"; [ "$${CI:-}" != true ] || exit 1; fi; \
-	BINDERY_BROWSER="$$browser" BINDERY_AXE="$$axe" $(GO) test ./infra/local -run Browser -count=1 -v -timeout $(PATIENCE)
+	BINDERY_BROWSER="$$browser" BINDERY_AXE="$$axe" $(GO) test ./infra/local ./shared/api/console -run Browser -count=1 -v -timeout $(PATIENCE)
 
 screens: sdk-notice ## take the README's pictures of the console anew (needs chromium)
 	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome)}; \

@@ -33,8 +33,10 @@ type problem struct {
 	MicrosoftCode string                 `json:"microsoftCode"`
 	Incident      string                 `json:"incident"`
 
-	requestID string // of the request to /v1
-	late      bool   // no answer came in time, or none at all
+	requestID string       // of the request to /v1
+	late      bool         // no answer came in time, or none at all
+	local     bool         // what is wrong with fields is told in the page's language
+	spots     map[int]spot // of Errors, where a page has a field for them
 }
 
 func (p *problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Code, p.Detail) }

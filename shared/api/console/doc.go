@@ -26,6 +26,7 @@
 //	choice.go     the changes of a run that are ticked, as an address has them
 //	effects.go    what the effects of changes are called, and how grave they are
 //	chart.go      columns by day, with the same as a table
+//	faults.go     what is wrong with a form: the list on top of it, and each fault at its field
 //	worddiff.go   what changed in a long text, word by word
 //	page_*.go     the pages; page_source*.go those of a client that pushes by SCIM
 //	assets/       one sheet of style, one script, a sign; embedded, served by their hash

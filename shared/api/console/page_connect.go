@@ -20,24 +20,24 @@ const (
 	linkFor    = 10 * time.Minute
 )
 
-// field is a text of a form, with its name and what it is for.
-func (v *visit) field(name string, caption, help text, value, fault string, more ...g.Node) g.Node {
-	input := append([]g.Node{h.ID(name), h.Name(name), h.Type("text"), h.Value(value), h.MaxLength("255"), h.AutoComplete("off"), h.Aria("describedby", name+"-help"), g.If(fault != "", h.Aria("invalid", "true"))}, more...)
-	return h.Div(h.Class("field"), h.Label(h.For(name), v.say(caption)), h.Input(input...),
-		h.P(h.ID(name+"-help"), h.Class("faint"), v.say(help), g.If(fault != "", h.Span(h.Class("fault"), g.Text(" "), v.sentence(fault)))))
+// field is a text of a form, with its name, what it is for, and what p says of it: of the
+// member of that name.
+func (v *visit) field(name string, caption, help text, value string, p *problem, more ...g.Node) g.Node {
+	return v.fieldOf(name, name, caption, help, value, p, more...)
 }
 
-// faultOf is what a problem says of a member of what was sent.
-func faultOf(p *problem, member string) string {
-	if p == nil {
-		return ""
-	}
-	for _, f := range p.Errors {
-		if f.Field == member || strings.HasPrefix(f.Field, member+".") {
-			return f.Detail
-		}
-	}
-	return ""
+// fieldOf is a field for a member that has another name than the field.
+func (v *visit) fieldOf(name, member string, caption, help text, value string, p *problem, more ...g.Node) g.Node {
+	f := p.at(name, v.say(caption), member+"*")
+	input := append([]g.Node{h.ID(name), h.Name(name), h.Type("text"), h.Value(value), h.MaxLength("255"), h.AutoComplete("off"), f.mark(name + "-help")}, more...)
+	return h.Div(h.Class("field"), h.Label(h.For(name), v.say(caption)), h.Input(input...), h.P(h.ID(name+"-help"), h.Class("faint"), v.say(help)), v.told(f))
+}
+
+// typeTheName is a field in which a name is to be typed, before what cannot be taken back.
+func (v *visit) typeTheName(name string, p *problem) g.Node {
+	f := p.at("typed", v.say(textTypeName), "typed")
+	return g.Group([]g.Node{h.Label(h.For("typed"), v.say(textTypeName), g.Text(" "), data(name)),
+		h.Input(h.ID("typed"), h.Name("typed"), h.Type("text"), h.AutoComplete("off"), h.Required(), f.mark("")), v.told(f)})
 }
 
 // newConnectionPage begins a connection: its name, and what keeps it from the wrong
@@ -52,11 +52,11 @@ func (v *visit) newConnectionView(p *problem) answer {
 	approve := v.r.Method == http.MethodGet || v.r.PostForm.Get("mode") == string(directory.ModeApprove)
 	return view{status: status, title: v.lang.say(textAddConnection), section: "/console/connections", crumbs: []crumb{{"/console/connections", v.say(textConnections)}},
 		body: []g.Node{
-			g.Iff(p != nil, func() g.Node { return v.problem(p) }),
+			v.refused(p),
 			h.P(h.Class("lead"), v.say(textAddLead)), h.P(h.Class("faint"), v.say(textAddWarning)),
 			h.Form(h.Method("post"), h.Action("/console/connections/new"), h.Class("stack"), h.Data("busy", ""),
-				v.field("name", textName, textNameHelp, v.r.PostForm.Get("name"), faultOf(p, "name"), h.Required()),
-				v.field("expectedDomain", textExpectedDomain, textExpectedDomainHelp, v.r.PostForm.Get("expectedDomain"), faultOf(p, "expectedDomain")),
+				v.field("name", textName, textNameHelp, v.r.PostForm.Get("name"), p, h.Required()),
+				v.field("expectedDomain", textExpectedDomain, textExpectedDomainHelp, v.r.PostForm.Get("expectedDomain"), p),
 				h.FieldSet(h.Legend(v.say(textMode)),
 					h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name("mode"), h.Value(string(directory.ModeApprove)), g.If(approve, h.Checked())), h.Span(v.say(textModeApproveLong))),
 					h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name("mode"), h.Value(string(directory.ModeAutomatic)), g.If(!approve, h.Checked())), h.Span(v.say(textModeAutomaticLong)))),
@@ -191,9 +191,9 @@ func confirm(v *visit) (answer, error) {
 }
 
 // endPage says what ending a connection does, and has its name typed.
-func endPage(v *visit) (answer, error) { return v.endView("") }
+func endPage(v *visit) (answer, error) { return v.endView(nil) }
 
-func (v *visit) endView(fault string) (answer, error) {
+func (v *visit) endView(p *problem) (answer, error) {
 	var c connection
 	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &c); err != nil {
 		return nil, err
@@ -207,15 +207,14 @@ func (v *visit) endView(fault string) (answer, error) {
 	if !v.s.has(scopeAdmin) {
 		form = v.lacking(scopeAdmin, textDeactivate)
 	} else if v.s.fresh(v.now()) {
-		form = h.Form(h.Class("decide"), h.Method("post"), h.Action(at+"/end"), h.Data("busy", ""), h.Label(h.For("typed"), v.say(textTypeName), g.Text(" "), data(c.Name)),
-			h.Input(h.ID("typed"), h.Name("typed"), h.Type("text"), h.AutoComplete("off"), h.Required(), g.If(fault != "", h.Aria("invalid", "true"))), g.If(fault != "", h.P(h.Class("fault"), h.Role("alert"), g.Text(fault))),
+		form = h.Form(h.Class("decide"), h.Method("post"), h.Action(at+"/end"), h.Data("busy", ""), v.typeTheName(c.Name, p),
 			h.Label(h.For("reason"), v.say(textEndReason)), h.Input(h.ID("reason"), h.Name("reason"), h.Type("text"), h.MaxLength("1000"), h.AutoComplete("off"), h.Value(v.r.PostForm.Get("reason"))),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textDeactivate)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
-	page := v.ofConnection(&c, "/end", h.P(h.Class("lead"), v.count(countEndLead, c.BoundCount)),
+	page := v.ofConnection(&c, "/end", v.refused(p), h.P(h.Class("lead"), v.count(countEndLead, c.BoundCount)),
 		h.Ul(h.Li(v.say(textEndAccounts)), h.Li(v.say(textEndBindings)), h.Li(v.say(textEndTokens)), h.Li(v.say(textEndHistory)), h.Li(v.say(textEndAgain))), form)
-	if fault != "" {
-		page.status = http.StatusUnprocessableEntity
+	if p != nil {
+		page.status = p.Status
 	}
 	return page, nil
 }
@@ -227,7 +226,7 @@ func end(v *visit) (answer, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(v.r.PostForm.Get("typed")) != c.Name {
-		return v.endView(v.lang.say(textTypedNameWrong))
+		return v.endView(v.unfitFor("typed", textTypedNameWrong))
 	}
 	var out struct {
 		Released int `json:"released"`

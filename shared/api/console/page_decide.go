@@ -240,8 +240,8 @@ func approvePage(v *visit) (answer, error) {
 	return v.approveView(d, nil), nil
 }
 
-// approveView is the page of a decision; fault says what was wrong with what was sent.
-func (v *visit) approveView(d *decision, fault g.Node) answer {
+// approveView is the page of a decision; p says what was wrong with what was sent.
+func (v *visit) approveView(d *decision, p *problem) answer {
 	at, n, all := here("runs", string(d.run.ID)), d.number(), d.open()
 	crumbs := []crumb{{"/console/connections", v.say(textConnections)}, {at, g.Text(v.runTitle(&d.run))}}
 	var dropped g.Node
@@ -285,22 +285,23 @@ func (v *visit) approveView(d *decision, fault g.Node) answer {
 		}
 	}
 	status := 0
-	if fault != nil {
-		status = http.StatusUnprocessableEntity
+	if p != nil {
+		status = p.Status
 	}
 	if d.wantsFresh() && !v.s.fresh(v.now()) {
 		form = []g.Node{h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", target(d.compact("approve"))),
 			h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain))}
 	} else {
 		if d.grave() {
+			f := p.at("typed", v.say(textTypeNumber, v.lang.number(n)), "typed")
 			form = append(form, h.Label(h.For("typed"), v.say(textTypeNumber, v.lang.number(n))),
-				h.Input(h.ID("typed"), h.Name("typed"), h.Type("text"), g.Attr("inputmode", "numeric"), h.AutoComplete("off"), h.Required(), h.Class("short"), g.If(fault != nil, h.Aria("describedby", "fault")), g.If(fault != nil, h.Aria("invalid", "true"))))
+				h.Input(h.ID("typed"), h.Name("typed"), h.Type("text"), g.Attr("inputmode", "numeric"), h.AutoComplete("off"), h.Required(), h.Class("short"), f.mark("")), v.told(f))
 		}
 		form = append(form, v.reasonField(), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), h.Data("key", "a"), g.Text(caption)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
 	return view{status: status, title: v.lang.say(textApproveTitle, v.lang.number(n), v.lang.number(all)), section: "/console/connections", crumbs: crumbs,
 		body: []g.Node{
-			g.If(fault != nil, h.P(h.ID("fault"), h.Class("box bad"), h.Role("alert"), fault)),
+			v.refused(p),
 			h.P(h.Class("first"), g.Text(v.writtenYet(&d.run))), h.P(h.Class("lead"), g.Text(caption+".")), unknown, dropped, lost, rest, sessions, h.P(h.Class("faint"), v.say(textMovedMeanwhile)),
 			h.Form(form...), h.Section(h.H2(v.say(these)), v.chosenByEffect(d))}}
 }
@@ -392,7 +393,7 @@ func (d *decision) approval(reason string) any {
 
 // reasonField asks why something is decided; nobody need say.
 func (v *visit) reasonField() g.Node {
-	return v.field("reason", textWhyOptional, textWhyOptionalHelp, v.r.PostForm.Get("reason"), "")
+	return v.field("reason", textWhyOptional, textWhyOptionalHelp, v.r.PostForm.Get("reason"), nil)
 }
 
 // reason is why somebody decides as they do; "" when they do not say.
@@ -415,11 +416,11 @@ func approve(v *visit) (answer, error) {
 	case n == 0:
 		return v.approveView(d, nil), nil
 	case strconv.Itoa(n) != v.r.PostForm.Get("count"):
-		return v.approveView(d, v.say(textPlanMoved)), nil
+		return v.approveView(d, v.unfitFor("", textPlanMoved)), nil
 	case d.wantsFresh() && !v.s.fresh(v.now()):
-		return v.approveView(d, v.say(textWantsFresh)), nil
+		return v.approveView(d, v.unfitFor("", textWantsFresh)), nil
 	case d.grave() && digits(v.r.PostForm.Get("typed")) != strconv.Itoa(n):
-		return v.approveView(d, v.say(textTypedWrong, v.lang.number(n))), nil
+		return v.approveView(d, v.unfitFor("typed", textTypedWrong, v.lang.number(n))), nil
 	}
 	if _, err := v.call(v.ctx, http.MethodPost, apiPath("runs", v.id(), "approve"), d.approval(v.reason()), nil); err != nil {
 		return nil, err

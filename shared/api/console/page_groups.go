@@ -2,8 +2,10 @@ package console
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -388,9 +390,9 @@ func (v *visit) groupForm(x *directory.Group, typed directory.GroupProfile, p *p
 	if p != nil {
 		status = p.Status
 	}
-	return view{status: status, title: title, section: "/console/groups", crumbs: []crumb{{"/console/groups", v.say(textGroups)}}, body: []g.Node{g.Iff(p != nil, func() g.Node { return v.problem(p) }),
+	return view{status: status, title: title, section: "/console/groups", crumbs: []crumb{{"/console/groups", v.say(textGroups)}}, body: []g.Node{v.refused(p),
 		h.Form(h.Method("post"), h.Action(at), h.Class("stack"), h.Data("busy", ""), version,
-			v.field("name", textName, textGroupNameHelp, typed.Name, faultOf(p, "name"), h.Required()), v.field("description", textDescription, textDescriptionHelp, typed.Description, faultOf(p, "description")), v.field("mailNickname", textMailNickname, textMailNicknameHelp, typed.MailNickname, faultOf(p, "mailNickname")),
+			v.field("name", textName, textGroupNameHelp, typed.Name, p, h.Required()), v.field("description", textDescription, textDescriptionHelp, typed.Description, p), v.field("mailNickname", textMailNickname, textMailNicknameHelp, typed.MailNickname, p),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)), link(back, h.Class("button"), v.say(textNotYet))))}}
 }
 
@@ -652,12 +654,12 @@ func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, list lat
 			h.Label(v.say(textWhoLeaves), h.Select(h.Name("released"), v.choices([]option{{"", textAsTheSettingsSay}, {"keep", textReleasedKept}, {"block", textReleasedBlocked}, {"restore", textReleasedRestored}}, released)))),
 		h.FieldSet(h.Legend(v.say(textExport)), pick("export", "", e.Kind == "", textExportNone), pick("export", string(directory.ExportSecurity), e.Kind == directory.ExportSecurity, textUseSecurity), pick("export", string(directory.ExportMicrosoft365), e.Kind == directory.ExportMicrosoft365, textUseMicrosoft365),
 			h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("welcome"), h.Value("1"), g.If(e.WelcomeMail, h.Checked())), h.Span(v.say(textWelcomeMail)))),
-		v.field("adopt", textAdoptGroup, textAdoptGroupHelp, string(e.Adopt), faultOf(p, "export.adopt")),
+		v.fieldOf("adopt", "export.adopt", textAdoptGroup, textAdoptGroupHelp, string(e.Adopt), p),
 		h.P(link(here("connections", string(c.ID), "tenant-groups"), v.say(textTenantGroups))),
 		h.FieldSet(h.Legend(v.say(textMembersThere)), pick("members", string(directory.MembersAdd), e.Members == directory.MembersAdd, textMembersAdd), pick("members", string(directory.MembersExact), e.Members == directory.MembersExact, textMembersExact)),
 		h.FieldSet(h.Legend(v.say(textGroupsInIt)), pick("nested", string(directory.NestedFlatten), e.Nested == directory.NestedFlatten, textNestedFlatten), pick("nested", string(directory.NestedKeep), e.Nested == directory.NestedKeep, textNestedKeep)),
 		h.FieldSet(h.Legend(v.say(textWhenItEnds)), pick("ends", string(directory.ExportKeep), e.OnRelease == directory.ExportKeep, textEndsKeep), pick("ends", string(directory.ExportEmpty), e.OnRelease == directory.ExportEmpty, textEndsEmpty), pick("ends", string(directory.ExportRestore), e.OnRelease == directory.ExportRestore, textEndsRestore), pick("ends", string(directory.ExportDelete), e.OnRelease == directory.ExportDelete, textEndsDelete)),
-		v.licenceFields(u.Licences, list),
+		v.licenceFields(u.Licences, list, p),
 	}
 	status := 0
 	if p != nil {
@@ -675,7 +677,7 @@ func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, list lat
 	if used && !u.Ending {
 		end = h.Section(h.H2(v.say(textEndUse)), h.P(v.say(textEndUseMeans)), v.linkButton(scopeAdmin, at+"/end", textEndUseDots, "danger"))
 	}
-	page := v.ofConnection(c, "/groups", h.H2(v.say(textUseOf), g.Text(" "), link(here("groups", string(x.ID)), data(x.Name))), g.Iff(p != nil, func() g.Node { return v.problem(p) }),
+	page := v.ofConnection(c, "/groups", h.H2(v.say(textUseOf), g.Text(" "), link(here("groups", string(x.ID)), data(x.Name))), v.refused(p),
 		g.Iff(theirs != nil, func() g.Node {
 			now := v.useWords(theirs)
 			if theirs.version == unused {
@@ -735,20 +737,26 @@ func (v *visit) askProducts(connection string) later[products] {
 
 // licenceFields are the licences that a use gives: each product of the tenant, and what the
 // use names besides.
-func (v *visit) licenceFields(rules []directory.LicenceRule, list later[products]) g.Node {
+func (v *visit) licenceFields(rules []directory.LicenceRule, list later[products], p *problem) g.Node {
 	have, err := list.get()
 	give, product, free, via, left, first := column{head: textGive}, column{head: textProduct}, column{head: textFree, num: true}, column{head: textVia}, column{head: textServicesLeft}, column{head: textPriority}
 	var rows []g.Node
-	row := func(rule directory.LicenceRule, given bool, name string, seats g.Node) {
+	row := func(rule directory.LicenceRule, on bool, name string, seats g.Node) {
 		priority := ""
 		if rule.Priority != 0 {
 			priority = strconv.Itoa(rule.Priority)
 		}
-		rows = append(rows, h.Tr(v.cell(give, h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name("sku"), h.Value(rule.SKU), g.If(given, h.Checked()), v.label(textGiveThis, rule.SKU)))),
+		// What /v1 says of a rule it says of its place among those that were sent.
+		n, at := len(rows), fmt.Sprintf("licences[%d]", slices.IndexFunc(rules, func(r directory.LicenceRule) bool { return r.SKU == rule.SKU }))
+		of := func(field string, caption text, members ...string) fault {
+			return p.at(field+"-"+itoa(n), v.say(caption, rule.SKU), members...)
+		}
+		given, through, without, rank := of("sku", textGiveThis, at, at+".sku"), of("via", textViaOf, at+".via"), of("left", textServicesLeftOf, at+".disabledPlans*"), of("priority", textPriorityOf, at+".priority")
+		rows = append(rows, h.Tr(v.cell(give, h.Label(h.Class("tick"), h.Input(h.ID(given.id), h.Type("checkbox"), h.Name("sku"), h.Value(rule.SKU), g.If(on, h.Checked()), v.label(textGiveThis, rule.SKU), given.mark(""))), v.told(given)),
 			v.cell(product, h.Span(h.Class("who"), data(name)), h.Small(code(rule.SKU))), v.cell(free, seats),
-			v.cell(via, h.Select(h.Name("via "+rule.SKU), v.label(textViaOf, rule.SKU), v.choices([]option{{"", textViaUser}, {string(directory.LicenceViaGroup), textViaGroup}}, strings.TrimPrefix(string(rule.Via), string(directory.LicenceViaUser))))),
-			v.cell(left, h.Input(h.Type("text"), h.Name("left "+rule.SKU), h.Value(strings.Join(rule.DisabledPlans, ", ")), h.AutoComplete("off"), v.label(textServicesLeftOf, rule.SKU))),
-			v.cell(first, h.Input(h.Type("text"), g.Attr("inputmode", "numeric"), h.Class("limit"), h.Name("priority "+rule.SKU), h.Value(priority), h.AutoComplete("off"), v.label(textPriorityOf, rule.SKU)))))
+			v.cell(via, h.Select(h.ID(through.id), h.Name("via "+rule.SKU), v.label(textViaOf, rule.SKU), through.mark(""), v.choices([]option{{"", textViaUser}, {string(directory.LicenceViaGroup), textViaGroup}}, strings.TrimPrefix(string(rule.Via), string(directory.LicenceViaUser)))), v.told(through)),
+			v.cell(left, h.Input(h.ID(without.id), h.Type("text"), h.Name("left "+rule.SKU), h.Value(strings.Join(rule.DisabledPlans, ", ")), h.AutoComplete("off"), v.label(textServicesLeftOf, rule.SKU), without.mark("")), v.told(without)),
+			v.cell(first, h.Input(h.ID(rank.id), h.Type("text"), g.Attr("inputmode", "numeric"), h.Class("limit"), h.Name("priority "+rule.SKU), h.Value(priority), h.AutoComplete("off"), v.label(textPriorityOf, rule.SKU), rank.mark("")), v.told(rank))))
 	}
 	named := map[string]bool{}
 	for i := range have.Products {
@@ -774,7 +782,7 @@ func (v *visit) licenceFields(rules []directory.LicenceRule, list later[products
 		parts = append(parts, v.table(textLicencesOf, []column{give, product, free, via, left, first}, rows))
 	}
 	if err != nil {
-		parts = append(parts, h.P(h.Class("faint"), v.say(textProductsUnread)), v.field("skus", textMoreLicences, textLicencesOfHelp, "", ""))
+		parts = append(parts, h.P(h.Class("faint"), v.say(textProductsUnread)), v.fieldOf("skus", "licences", textMoreLicences, textLicencesOfHelp, "", p))
 	}
 	if len(parts) == 0 {
 		parts = append(parts, h.P(h.Class("faint"), v.say(textNoProducts)))
@@ -782,14 +790,15 @@ func (v *visit) licenceFields(rules []directory.LicenceRule, list later[products
 	return h.Div(append([]g.Node{h.H3(v.say(textLicencesOf)), h.P(h.Class("faint"), v.say(textLicenceRulesMean))}, parts...)...)
 }
 
-// licenceRules are those of a form; bad is the product whose priority is no number.
-func licenceRules(f url.Values) (list []directory.LicenceRule, bad string) {
+// licenceRules are those of a form; bad is the place of one whose priority is no number, or -1.
+func licenceRules(f url.Values) (list []directory.LicenceRule, bad int) {
+	bad = -1
 	for _, sku := range f["sku"] {
 		rule := directory.LicenceRule{SKU: sku, DisabledPlans: listed(f.Get("left " + sku)), Via: directory.LicenceVia(asked(f.Get("via "+sku), "", string(directory.LicenceViaGroup)))}
 		if priority := strings.TrimSpace(f.Get("priority " + sku)); priority != "" {
 			var err error
 			if rule.Priority, err = strconv.Atoi(priority); err != nil {
-				bad = sku
+				bad = len(list)
 			}
 		}
 		list = append(list, rule)
@@ -817,7 +826,7 @@ func saveUse(v *visit) (answer, error) {
 			WelcomeMail: f.Get("welcome") == "1"}
 		body["export"] = u.Export
 	}
-	var bad string
+	var bad int
 	u.Licences, bad = licenceRules(f)
 	if len(u.Licences) > 0 {
 		body["licences"] = u.Licences
@@ -843,8 +852,8 @@ func saveUse(v *visit) (answer, error) {
 	switch {
 	case stale:
 		err = &problem{Status: http.StatusPreconditionFailed}
-	case bad != "":
-		err = &problem{Status: http.StatusUnprocessableEntity, Detail: v.lang.say(textPriorityNoNumber, clean(bad))}
+	case bad >= 0:
+		err = v.unfitFor(fmt.Sprintf("licences[%d].priority", bad), textPriorityNoNumber, clean(u.Licences[bad].SKU))
 	default:
 		_, err = v.call(v.ctx, http.MethodPut, path, body, &out, condition...)
 	}
@@ -1051,7 +1060,9 @@ func protectionPage(v *visit) (answer, error) {
 }
 
 // liftPage asks for how long, and why, an account may be written to.
-func liftPage(v *visit) (answer, error) {
+func liftPage(v *visit) (answer, error) { return v.liftView(nil) }
+
+func (v *visit) liftView(p *problem) (answer, error) {
 	var c connection
 	if _, err := v.call(v.ctx, http.MethodGet, apiPath("connections", v.id()), nil, &c); err != nil {
 		return nil, err
@@ -1060,10 +1071,16 @@ func liftPage(v *visit) (answer, error) {
 	at := here("connections", v.id(), "protection")
 	form := g.Node(h.Form(h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", below(at, account)), h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain))))
 	if v.s.fresh(v.now()) {
-		form = h.Form(h.Method("post"), h.Action(below(at, account)), h.Class("stack"), h.Data("busy", ""), h.Label(h.For("minutes"), v.say(textMinutesLabel)), h.Input(h.ID("minutes"), h.Name("minutes"), h.Type("number"), h.Min("1"), h.Max("1440"), h.Value("30"), h.Required(), h.Class("short")),
-			v.field("reason", textReason, textReasonHelp, "", "", h.Required()), v.field("typed", textTypeAccount, textTypeAccountHelp, "", "", h.Required()), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textLift)), link(at, h.Class("button"), v.say(textNotYet))))
+		minutes := p.at("minutes", v.say(textMinutesLabel), "minutes")
+		form = h.Form(h.Method("post"), h.Action(below(at, account)), h.Class("stack"), h.Data("busy", ""), h.Label(h.For("minutes"), v.say(textMinutesLabel)),
+			h.Input(h.ID("minutes"), h.Name("minutes"), h.Type("number"), h.Min("1"), h.Max("1440"), h.Value(cmp.Or(v.r.PostForm.Get("minutes"), "30")), h.Required(), h.Class("short"), minutes.mark("")), v.told(minutes),
+			v.field("reason", textReason, textReasonHelp, v.r.PostForm.Get("reason"), p, h.Required()), v.field("typed", textTypeAccount, textTypeAccountHelp, "", p, h.Required()), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textLift)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
-	return v.ofConnection(&c, "/protection", h.H2(v.say(textLift)), h.P(code(account)), h.P(h.Class("lead"), v.say(textLiftMeans)), form), nil
+	page := v.ofConnection(&c, "/protection", v.refused(p), h.H2(v.say(textLift)), h.P(code(account)), h.P(h.Class("lead"), v.say(textLiftMeans)), form)
+	if p != nil {
+		page.status = p.Status
+	}
+	return page, nil
 }
 
 // typedOfAccount is how much of an account's ID is typed before it may be written to.
@@ -1079,7 +1096,7 @@ func typedOf(account, typed string) bool {
 // lift lets a protected account be written to, for a time.
 func lift(v *visit) (answer, error) {
 	if !typedOf(v.r.PathValue("account"), v.r.PostForm.Get("typed")) {
-		return v.refusal(http.StatusUnprocessableEntity, textTypeAccountHelp), nil
+		return v.liftView(v.unfitFor("typed", textTypedAccountWrong))
 	}
 	minutes := 0
 	for _, d := range digits(v.r.PostForm.Get("minutes")) {
@@ -1087,6 +1104,9 @@ func lift(v *visit) (answer, error) {
 	}
 	body := map[string]any{"minutes": minutes, "reason": strings.TrimSpace(v.r.PostForm.Get("reason"))}
 	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "protection", v.r.PathValue("account"), "lift"), body, nil); err != nil {
+		if p, ours := asProblem(err); ours && len(p.Errors) > 0 {
+			return v.liftView(p)
+		}
 		return nil, err
 	}
 	return v.done(here("connections", v.id(), "protection"), v.lang.say(textLiftedNow)), nil

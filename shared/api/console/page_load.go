@@ -108,12 +108,13 @@ func (v *visit) loadView(p *problem) (answer, error) {
 	pick := func(kind, name, value string, on bool, caption text) g.Node {
 		return h.Label(h.Class("pick"), h.Input(h.Type(kind), h.Name(name), h.Value(value), g.If(on, h.Checked())), h.Span(v.say(caption)))
 	}
+	f := p.at("file", nil, "*") // whatever is wrong is in the file
 	return view{status: status, title: v.lang.say(textLoadFile), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}}, body: []g.Node{
-		g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("lead"), v.say(textLoadLead)), h.P(h.Class("faint"), v.say(textLoadLimits)),
+		v.refused(p), h.P(h.Class("lead"), v.say(textLoadLead)), h.P(h.Class("faint"), v.say(textLoadLimits)),
 		h.Form(h.Method("post"), h.Action("/console/users/load"), h.EncType("multipart/form-data"), h.Class("stack"), h.Data("busy", ""), h.Data("most", itoa(maxFile)), h.Data("toolarge", v.lang.say(textTooLargePacked)),
 			h.FieldSet(h.Legend(v.say(textLoadWhat)), pick("radio", "of", "users", o.of == "users", textUsers), pick("radio", "of", "groups", o.of == "groups", textGroups)),
-			h.Label(v.say(textFile), h.Input(h.Type("file"), h.Name("file"), h.Required(), h.Aria("describedby", "load-fault"), h.Accept(".csv,.tsv,.txt,.xlsx,.jsonl,.ndjson,.gz,text/csv,application/x-ndjson"))),
-			h.P(h.ID("load-fault"), h.Class("fault"), h.Role("alert")),
+			h.Label(v.say(textFile), h.Input(h.ID(f.id), h.Type("file"), h.Name("file"), h.Required(), f.mark("load-fault"), h.Accept(".csv,.tsv,.txt,.xlsx,.jsonl,.ndjson,.gz,text/csv,application/x-ndjson"))),
+			h.P(h.ID("load-fault"), h.Class("fault"), h.Role("alert")), v.told(f),
 			h.Details(h.Class("filter"), g.If(p != nil, g.Attr("open")), h.Summary(v.say(textHowToRead)), pick("checkbox", "unknown", "ignore", o.unknown != "", textIgnoreUnknown), pick("checkbox", "status", "true", o.status != "", textApplyStatus),
 				h.Label(v.say(textSheet), h.Input(h.Type("text"), h.Name("sheet"), h.Value(o.sheet), h.MaxLength("31"), h.AutoComplete("off")))),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Name("check"), h.Value("1"), h.Class("primary"), v.say(textCheckOnly)), h.Button(h.Type("submit"), v.say(textLoadNow)), link("/console/users", h.Class("button"), v.say(textNotYet)))),

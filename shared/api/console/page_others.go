@@ -66,7 +66,9 @@ func treeOf(s *directory.Settings) (t tree) {
 
 // proposalPage is one proposal with what approving it comes to. A lift asks as much of who
 // approves it as of who lifts a protection alone.
-func proposalPage(v *visit) (answer, error) {
+func proposalPage(v *visit) (answer, error) { return v.proposalView(nil) }
+
+func (v *visit) proposalView(refused *problem) (answer, error) {
 	cons, one := ask[connection](v, apiPath("connections", v.id())), ask[proposal](v, apiPath("connections", v.id(), "proposals", v.r.PathValue("proposal")))
 	c, err := cons.get()
 	if err != nil {
@@ -82,10 +84,14 @@ func proposalPage(v *visit) (answer, error) {
 		means = h.P(h.Class("lead"), v.say(textLiftMeans))
 		approve = h.Form(h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", at), h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain)))
 		if v.s.fresh(v.now()) {
-			approve = h.Form(h.Class("stack"), h.Method("post"), h.Action(at+"/approve"), h.Data("busy", ""), v.field("typed", textTypeAccount, textTypeAccountHelp, "", "", h.Required()), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textApproveProposal))))
+			approve = h.Form(h.Class("stack"), h.Method("post"), h.Action(at+"/approve"), h.Data("busy", ""), v.field("typed", textTypeAccount, textTypeAccountHelp, "", refused, h.Required()), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textApproveProposal))))
 		}
 	}
-	return v.ofConnection(&c, "", means, v.proposalBox(&c, &p, approve)), nil
+	page := v.ofConnection(&c, "", v.refused(refused), means, v.proposalBox(&c, &p, approve))
+	if refused != nil {
+		page.status = refused.Status
+	}
+	return page, nil
 }
 
 // approveProposal does what somebody else has asked for.
@@ -100,7 +106,7 @@ func approveProposal(v *visit) (answer, error) {
 			return v.refusal(http.StatusForbidden, textWantsFresh), nil
 		}
 		if !typedOf(string(p.Lift.AccountID), v.r.PostForm.Get("typed")) {
-			return v.refusal(http.StatusUnprocessableEntity, textTypeAccountHelp), nil
+			return v.proposalView(v.unfitFor("typed", textTypedAccountWrong))
 		}
 	}
 	if _, err := v.call(v.ctx, http.MethodPost, path+"/approve", nil, nil); err != nil {
@@ -247,10 +253,11 @@ func (v *visit) moveView(preview *movePreview, p *problem) (answer, error) {
 	if p != nil {
 		status = p.Status
 	}
+	to := p.at("to", v.say(textMoveTo), "connectionId")
 	return view{status: status, title: v.lang.say(textMoveTitle, clean(u.Label())), section: "/console/users", crumbs: []crumb{{"/console/users", v.say(textUsers)}, {at, data(u.Label())}}, body: []g.Node{
-		g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("lead"), v.say(textMoveMeans)), shown,
-		h.Form(h.Method("post"), h.Action(at+"/move"), h.Class("stack"), h.Data("busy", ""), h.Label(v.say(textMoveTo), h.Select(h.Name("to"), g.Group(options))),
-			v.field("email", textNewEmail, textNewEmailHelp, f.Get("email"), faultOf(p, "email")), h.FieldSet(h.Legend(v.say(textOldAccount)), g.Group(picks)), buttons)}}, nil
+		v.refused(p), h.P(h.Class("lead"), v.say(textMoveMeans)), shown,
+		h.Form(h.Method("post"), h.Action(at+"/move"), h.Class("stack"), h.Data("busy", ""), h.Label(v.say(textMoveTo), h.Select(h.ID(to.id), h.Name("to"), to.mark(""), g.Group(options))), v.told(to),
+			v.field("email", textNewEmail, textNewEmailHelp, f.Get("email"), p), h.FieldSet(h.Legend(v.say(textOldAccount)), g.Group(picks)), buttons)}}, nil
 }
 
 // move moves a user to another connection, or shows what that would do.

@@ -347,14 +347,14 @@ func (v *visit) partVersion(s *settingsOf) string {
 func (v *visit) partFields(now func(path string) string, p *problem) (sections []g.Node) {
 	switch v.part() {
 	case partProperties:
-		sections = append(sections, v.exportFields(now))
+		sections = append(sections, v.exportFields(now, p))
 	case partGuard:
 		sections = append(sections, v.guardFields(now, p))
 	default:
 		for _, section := range settingSections {
 			var rows []g.Node
 			for _, row := range section.rows {
-				rows = append(rows, v.settingField(row, now(row.path), faultOf(p, "settings."+row.path)))
+				rows = append(rows, v.settingField(row, now(row.path), p))
 			}
 			sections = append(sections, h.Section(h.H2(v.say(section.title)), h.Div(h.Class("fields"), g.Group(rows))))
 		}
@@ -373,7 +373,7 @@ func (v *visit) settingsView(s *settingsOf, now func(path string) string, p *pro
 	if !v.s.has(scopeAdmin) {
 		buttons = v.lacking(scopeAdmin, textSave)
 	}
-	page := v.ofConnection(&s.connection, "/settings", h.Nav(h.Class("subtabs"), v.label(textSettingsParts), h.Ul(parts...)), g.Iff(p != nil, func() g.Node { return v.problem(p) }), g.Group(first), h.P(h.Class("faint"), v.say(textSettingsLead)),
+	page := v.ofConnection(&s.connection, "/settings", h.Nav(h.Class("subtabs"), v.label(textSettingsParts), h.Ul(parts...)), v.refused(p), g.Group(first), h.P(h.Class("faint"), v.say(textSettingsLead)),
 		h.Form(h.Method("post"), h.Action(here("connections", string(s.ID), "settings")), h.Data("busy", ""), h.Data("ask", ""), hidden("part", part), hidden("version", v.partVersion(s)), g.Group(v.partFields(now, p)), buttons), v.asCall("PATCH", apiPath("connections", string(s.ID))))
 	if p != nil {
 		page.status = p.Status
@@ -382,27 +382,29 @@ func (v *visit) settingsView(s *settingsOf, now func(path string) string, p *pro
 }
 
 // settingField is one setting, with what it means.
-func (v *visit) settingField(row setting, now, fault string) g.Node {
-	help := h.P(h.ID("help-"+row.path), h.Class("faint"), v.say(row.means), g.If(row.def != "", g.Group([]g.Node{g.Text(" "), v.say(textWithoutIs, row.def)})), g.If(fault != "", h.Span(h.Class("fault"), g.Text(" "), v.sentence(fault))))
-	more := g.Group([]g.Node{h.Aria("describedby", "help-"+row.path), g.If(fault != "", h.Aria("invalid", "true"))})
+func (v *visit) settingField(row setting, now string, p *problem) g.Node {
+	help := h.P(h.ID("help-"+row.path), h.Class("faint"), v.say(row.means), g.If(row.def != "", g.Group([]g.Node{g.Text(" "), v.say(textWithoutIs, row.def)})))
+	f := p.at("in-"+row.path, v.say(row.name), "settings."+row.path+"*")
+	more := g.Group([]g.Node{h.ID(f.id), f.mark("help-" + row.path)})
 	label := h.Label(h.For("in-"+row.path), v.say(row.name))
 	switch row.kind {
 	case aSwitch:
 		on := now == "true" || now == "" && row.on
-		return h.Div(h.Class("field setting"), hidden("switch", row.path), h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name(row.path), h.Value("true"), g.If(on, h.Checked()), more), h.Strong(v.say(row.name))), help)
+		return h.Div(h.Class("field setting"), hidden("switch", row.path), h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name(row.path), h.Value("true"), g.If(on, h.Checked()), more), h.Strong(v.say(row.name))), help, v.told(f))
 	case aChoice:
-		return h.Div(h.Class("field setting"), label, h.Select(h.ID("in-"+row.path), h.Name(row.path), more, v.choices(row.options, now)), help)
+		return h.Div(h.Class("field setting"), label, h.Select(h.Name(row.path), more, v.choices(row.options, now)), help, v.told(f))
 	case someLines, somePairs:
-		return h.Div(h.Class("field setting"), label, h.Textarea(h.ID("in-"+row.path), h.Name(row.path), h.Rows("3"), h.AutoComplete("off"), g.Attr("spellcheck", "false"), more, g.Text("\n"+now)), help)
+		return h.Div(h.Class("field setting"), label, h.Textarea(h.Name(row.path), h.Rows("3"), h.AutoComplete("off"), g.Attr("spellcheck", "false"), more, g.Text("\n"+now)), help, v.told(f))
 	case someTicks:
 		chosen := lines(now)
-		boxes := g.Map(row.options, func(o option) g.Node {
-			return h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name(row.path), h.Value(o.value), g.If(slices.Contains(chosen, o.value), h.Checked())), v.say(o.name))
-		})
-		return h.FieldSet(h.Class("field setting wide"), h.Legend(v.say(row.name)), help, hidden("list", row.path), h.Div(h.Class("boxes"), g.Group(boxes)))
+		var boxes []g.Node
+		for i, o := range row.options {
+			boxes = append(boxes, h.Label(h.Class("pick"), h.Input(g.If(i == 0, h.ID(f.id)), h.Type("checkbox"), h.Name(row.path), h.Value(o.value), g.If(slices.Contains(chosen, o.value), h.Checked())), v.say(o.name)))
+		}
+		return h.FieldSet(h.Class("field setting wide"), f.mark("help-"+row.path), h.Legend(v.say(row.name)), help, v.told(f), hidden("list", row.path), h.Div(h.Class("boxes"), g.Group(boxes)))
 	}
 	mode := g.If(row.kind == aNumber, g.Attr("inputmode", "decimal"))
-	return h.Div(h.Class("field setting"), label, h.Input(h.ID("in-"+row.path), h.Type("text"), mode, h.Name(row.path), h.Value(now), g.If(row.def != "", h.Placeholder(row.def)), h.AutoComplete("off"), g.Attr("spellcheck", "false"), h.MaxLength("253"), more), help)
+	return h.Div(h.Class("field setting"), label, h.Input(h.Type("text"), mode, h.Name(row.path), h.Value(now), g.If(row.def != "", h.Placeholder(row.def)), h.AutoComplete("off"), g.Attr("spellcheck", "false"), h.MaxLength("253"), more), help, v.told(f))
 }
 
 // choices are the options of a choice; what the API was told and the form does not offer
@@ -423,10 +425,11 @@ func (v *visit) choices(options []option, now string) g.Node {
 
 // exportFields say which properties are written besides those that always are, and what
 // is done when somebody at Microsoft changes one.
-func (v *visit) exportFields(now func(string) string) g.Node {
+func (v *visit) exportFields(now func(string) string, p *problem) g.Node {
 	prop, export, empty, foreign, from := column{head: textProperty}, column{head: textExported}, column{head: textEmptied}, column{head: textForeignShort}, column{head: textFromCustom}
 	tick := func(path string, caption text, of string) g.Node {
-		return g.Group([]g.Node{hidden("switch", path), h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name(path), h.Value("true"), g.If(now(path) == "true", h.Checked()), v.label(caption, of)))})
+		f := p.at("in-"+path, v.say(caption, of), "settings."+path)
+		return g.Group([]g.Node{hidden("switch", path), h.Label(h.Class("tick"), h.Input(h.ID(f.id), h.Type("checkbox"), h.Name(path), h.Value("true"), g.If(now(path) == "true", h.Checked()), v.label(caption, of), f.mark(""))), v.told(f)})
 	}
 	row := func(a *directory.Attribute, extension bool) g.Node {
 		written, clear, at := g.Node(v.say(textAlways)), dash(), "attributes."+a.Property
@@ -439,10 +442,12 @@ func (v *visit) exportFields(now func(string) string) g.Node {
 		cells := []g.Node{v.cell(prop, v.attribute(a.Path), h.Small(code(a.Property)), g.If(a.Sensitive, h.Small(v.say(textSensitive)))), v.cell(export, written), v.cell(empty, clear)}
 		if extension {
 			cells[0] = v.cell(prop, code(a.Property))
-			cells = append(cells, v.cell(from, h.Input(h.Type("text"), h.Name(at+".from"), h.Value(now(at+".from")), h.Placeholder(a.Property), h.MaxLength("100"), h.AutoComplete("off"), v.label(textFromCustomOf, a.Property))))
+			f := p.at("in-"+at+".from", v.say(textFromCustomOf, a.Property), "settings."+at+".from")
+			cells = append(cells, v.cell(from, h.Input(h.ID(f.id), h.Type("text"), h.Name(at+".from"), h.Value(now(at+".from")), h.Placeholder(a.Property), h.MaxLength("100"), h.AutoComplete("off"), v.label(textFromCustomOf, a.Property), f.mark("")), v.told(f)))
 		}
 		path := "foreignChange." + a.Property
-		return h.Tr(append(cells, v.cell(foreign, h.Select(h.Name(path), v.label(textForeignOf, a.Property), v.choices(foreignChoices, now(path)))))...)
+		f := p.at("in-"+path, v.say(textForeignOf, a.Property), "settings."+path)
+		return h.Tr(append(cells, v.cell(foreign, h.Select(h.ID(f.id), h.Name(path), v.label(textForeignOf, a.Property), f.mark(""), v.choices(foreignChoices, now(path))), v.told(f)))...)
 	}
 	usual, extra := []g.Node{}, []g.Node{}
 	for _, a := range exportable(false) {
@@ -471,8 +476,8 @@ var guardMembers = []struct {
 func (v *visit) guardFields(now func(string) string, p *problem) g.Node {
 	effect, parted, without := column{head: textEffect}, column{head: textEachPart}, column{head: textWithout}
 	input := func(path string, hint, caption text, of string) g.Node {
-		fault := faultOf(p, "settings."+path)
-		return g.Group([]g.Node{h.Input(h.Type("text"), g.Attr("inputmode", "decimal"), h.Name(path), h.Value(now(path)), h.Placeholder(v.lang.say(hint)), h.Class("limit"), h.AutoComplete("off"), h.MaxLength("12"), v.label(caption, of), g.If(fault != "", h.Aria("invalid", "true"))), g.If(fault != "", h.Small(h.Class("fault"), v.sentence(fault)))})
+		f := p.at("in-"+path, v.say(caption, of), "settings."+path)
+		return g.Group([]g.Node{h.Input(h.ID(f.id), h.Type("text"), g.Attr("inputmode", "decimal"), h.Name(path), h.Value(now(path)), h.Placeholder(v.lang.say(hint)), h.Class("limit"), h.AutoComplete("off"), h.MaxLength("12"), v.label(caption, of), f.mark("")), v.told(f)})
 	}
 	columns := []column{effect}
 	for _, m := range guardMembers {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -475,15 +476,21 @@ func sourceSettingsPage(v *visit) (answer, error) {
 func (v *visit) sourceSettings(c *scimClient, typed *directory.ScimClient, p *problem) answer {
 	at := here("sources", string(c.ID), "settings")
 	schema, attribute, path := column{head: textMapSchema}, column{head: textMapAttribute}, column{head: textMapPath}
-	rows := g.Map(append(slices.Clone(typed.Mapping), make([]directory.ScimMapping, moreMappings)...), func(m directory.ScimMapping) g.Node {
-		input := func(name string, caption text, value string) g.Node {
-			return h.Input(h.Type("text"), h.Name(name), h.Value(value), h.MaxLength("200"), h.AutoComplete("off"), v.label(caption))
+	var rows []g.Node
+	for i, m := range append(slices.Clone(typed.Mapping), make([]directory.ScimMapping, moreMappings)...) {
+		input := func(c column, name, value string, more ...string) g.Node {
+			f := p.at(fmt.Sprintf("mapping-%d-%s", i, name), v.say(c.head), append(more, fmt.Sprintf("mapping[%d].%s", i, name))...)
+			return v.cell(c, h.Input(h.ID(f.id), h.Type("text"), h.Name(name), h.Value(value), h.MaxLength("200"), h.AutoComplete("off"), v.label(c.head), f.mark("")), v.told(f))
 		}
-		return h.Tr(v.cell(schema, input("schema", textMapSchema, m.Schema)), v.cell(attribute, input("attribute", textMapAttribute, m.Attribute)), v.cell(path, input("path", textMapPath, m.Path)))
-	})
-	page := v.ofSource(c, "/settings", g.Iff(p != nil, func() g.Node { return v.problem(p) }),
+		whole := []string{fmt.Sprintf("mapping[%d]", i)} // the first field stands for its line, that of the first line for all
+		if i == 0 {
+			whole = append(whole, "mapping")
+		}
+		rows = append(rows, h.Tr(input(schema, "schema", m.Schema, whole...), input(attribute, "attribute", m.Attribute), input(path, "path", m.Path)))
+	}
+	page := v.ofSource(c, "/settings", v.refused(p),
 		h.Form(h.Method("post"), h.Action(at), h.Class("stack use"), h.Data("busy", ""), h.Data("ask", ""), hidden("version", itoa(int(c.Version))),
-			v.field("name", textName, textSourceNameHelp, typed.Name, faultOf(p, "name"), h.Required()), v.sourceFields(typed), v.sourceSettingFields(typed, p),
+			v.field("name", textName, textSourceNameHelp, typed.Name, p, h.Required()), v.sourceFields(typed), v.sourceSettingFields(typed, p),
 			h.FieldSet(h.Class("mapping"), h.Legend(v.say(textMapping)), h.P(h.Class("faint"), v.say(textMappingMeans)), v.table(textMapping, []column{schema, attribute, path}, rows)),
 			h.Div(h.Class("row decide"), g.Iff(v.s.has(scopeAdmin), func() g.Node { return h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)) }), g.If(!v.s.has(scopeAdmin), v.lacking(scopeAdmin, textSave)))),
 		v.asCall(http.MethodPatch, apiPath("scim-clients", string(c.ID))))
@@ -501,8 +508,8 @@ func (v *visit) sourceSettingFields(typed *directory.ScimClient, p *problem) g.N
 	}
 	return g.Group([]g.Node{
 		h.FieldSet(h.Legend(v.say(textUsageLocation)), h.Label(h.Class("pick"), h.Input(h.Type("checkbox"), h.Name("country"), h.Value("1"), g.If(typed.CountryAsUsageLocation, h.Checked())), h.Span(v.say(textCountryAsUsage)))),
-		v.field("silentDays", textSilentDays, textSilentDaysHelp, days, faultOf(p, "silentDays"), g.Attr("inputmode", "numeric"), h.Required()),
-		v.field("oauthClientId", textOAuthClientID, textOAuthClientIDHelp, typed.OAuthClientID, faultOf(p, "oauthClientId"))})
+		v.field("silentDays", textSilentDays, textSilentDaysHelp, days, p, g.Attr("inputmode", "numeric"), h.Required()),
+		v.field("oauthClientId", textOAuthClientID, textOAuthClientIDHelp, typed.OAuthClientID, p)})
 }
 
 // typedSource is what stands in the fields of a client's form.
@@ -573,16 +580,10 @@ func (v *visit) signInFirst(to string) g.Node {
 	return h.Form(h.Class("decide"), h.Method("get"), h.Action("/console/login"), hidden("fresh", "1"), hidden("to", to), h.P(v.say(textWantsFreshMore)), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSignInAgain)))
 }
 
-// typeTheName is a field in which the name of a client is to be typed.
-func (v *visit) typeTheName(c *scimClient, fault bool) g.Node {
-	return g.Group([]g.Node{h.Label(h.For("typed"), v.say(textTypeName), g.Text(" "), data(c.Name)),
-		h.Input(h.ID("typed"), h.Name("typed"), h.Type("text"), h.AutoComplete("off"), h.Required(), g.If(fault, h.Aria("invalid", "true")), g.If(fault, h.Aria("describedby", "typed-fault"))), g.If(fault, h.P(h.ID("typed-fault"), h.Class("fault"), h.Role("alert"), v.say(textTypedNameWrong)))})
-}
-
 // deleteSourcePage says what deleting a client comes to, and has its name typed.
-func deleteSourcePage(v *visit) (answer, error) { return v.deleteSourceView(false) }
+func deleteSourcePage(v *visit) (answer, error) { return v.deleteSourceView(nil) }
 
-func (v *visit) deleteSourceView(fault bool) (answer, error) {
+func (v *visit) deleteSourceView(p *problem) (answer, error) {
 	var c scimClient
 	if _, err := v.call(v.ctx, http.MethodGet, apiPath("scim-clients", v.id()), nil, &c); err != nil {
 		return nil, err
@@ -592,12 +593,12 @@ func (v *visit) deleteSourceView(fault bool) (answer, error) {
 	if !v.s.has(scopeAdmin) {
 		form = v.lacking(scopeAdmin, textDeleteSource)
 	} else if v.s.fresh(v.now()) {
-		form = h.Form(h.Class("decide"), h.Method("post"), h.Action(at+"/delete"), h.Data("busy", ""), hidden("version", itoa(int(c.Version))), v.typeTheName(&c, fault),
+		form = h.Form(h.Class("decide"), h.Method("post"), h.Action(at+"/delete"), h.Data("busy", ""), hidden("version", itoa(int(c.Version))), v.typeTheName(c.Name, p),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textDeleteSource)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
-	page := v.ofSource(&c, "/delete", h.P(h.Class("lead"), v.say(textDeleteSourceLead)), h.Ul(h.Li(v.say(textDeleteSourceTokens)), h.Li(v.say(textDeleteSourceUsers)), h.Li(v.say(textDeleteSourceOwned)), h.Li(v.say(textDeleteSourceBack, string(c.ID))), h.Li(v.say(textDeleteSourceAgain))), form, v.asCall(http.MethodDelete, apiPath("scim-clients", v.id())))
-	if fault {
-		page.status = http.StatusUnprocessableEntity
+	page := v.ofSource(&c, "/delete", v.refused(p), h.P(h.Class("lead"), v.say(textDeleteSourceLead)), h.Ul(h.Li(v.say(textDeleteSourceTokens)), h.Li(v.say(textDeleteSourceUsers)), h.Li(v.say(textDeleteSourceOwned)), h.Li(v.say(textDeleteSourceBack, string(c.ID))), h.Li(v.say(textDeleteSourceAgain))), form, v.asCall(http.MethodDelete, apiPath("scim-clients", v.id())))
+	if p != nil {
+		page.status = p.Status
 	}
 	return page, nil
 }
@@ -609,7 +610,7 @@ func deleteSource(v *visit) (answer, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(v.r.PostForm.Get("typed")) != c.Name {
-		return v.deleteSourceView(true)
+		return v.deleteSourceView(v.unfitFor("typed", textTypedNameWrong))
 	}
 	if _, err := v.call(v.ctx, http.MethodDelete, apiPath("scim-clients", v.id()), nil, nil, ifMatch(v.r.PostForm.Get("version"))...); err != nil {
 		if is(err, http.StatusPreconditionFailed) {

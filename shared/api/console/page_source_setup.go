@@ -106,9 +106,9 @@ func newSourcePage(v *visit) (answer, error) {
 
 func (v *visit) newSourceView(typed *directory.ScimClient, p *problem) answer {
 	page := view{title: v.lang.say(textAddSource), section: "/console/sources", crumbs: []crumb{{"/console/sources", v.say(textSources)}}, body: []g.Node{
-		g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("lead"), v.say(textAddSourceLead)),
+		v.refused(p), h.P(h.Class("lead"), v.say(textAddSourceLead)),
 		h.Form(h.Method("post"), h.Action("/console/sources/new"), h.Class("stack"), h.Data("busy", ""),
-			v.field("name", textName, textNewSourceNameHelp, typed.Name, faultOf(p, "name")), v.sourceFields(typed),
+			v.field("name", textName, textNewSourceNameHelp, typed.Name, p), v.sourceFields(typed),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textAddSource)), link("/console/sources", h.Class("button"), v.say(textNotYet)))),
 		v.asCall(http.MethodPost, "/v1/scim-clients")}}
 	if p != nil {
@@ -314,7 +314,7 @@ func issueToken(v *visit) (answer, error) {
 
 // revokePage says what revoking a token comes to. The last one that is alive has the name of
 // its client typed: from then on nobody pushes.
-func revokePage(v *visit) (answer, error) { return v.revokeView(false) }
+func revokePage(v *visit) (answer, error) { return v.revokeView(nil) }
 
 // tokenAsked reads a client and the token that the address names, and says whether it is
 // the last one alive.
@@ -337,7 +337,7 @@ func (v *visit) tokenAsked() (c scimClient, token directory.ScimToken, last bool
 	return c, token, others == 0, nil
 }
 
-func (v *visit) revokeView(fault bool) (answer, error) {
+func (v *visit) revokeView(p *problem) (answer, error) {
 	c, t, last, err := v.tokenAsked()
 	if err != nil {
 		return nil, err
@@ -348,14 +348,14 @@ func (v *visit) revokeView(fault bool) (answer, error) {
 	if !t.Alive(v.now()) {
 		form = h.P(link(source, h.Class("button"), v.say(textBack)))
 	} else if v.s.fresh(v.now()) {
-		form = h.Form(h.Class("decide"), h.Method("post"), h.Action(at), h.Data("busy", ""), g.Iff(last, func() g.Node { return v.typeTheName(&c, fault) }),
+		form = h.Form(h.Class("decide"), h.Method("post"), h.Action(at), h.Data("busy", ""), g.Iff(last, func() g.Node { return v.typeTheName(c.Name, p) }),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textRevokeToken)), link(source, h.Class("button"), v.say(textNotYet))))
 	}
-	page := v.ofSource(&c, "", facts(v.fact(textToken, code(string(t.ID))), v.fact(textStatus, v.tokenState(&t)), v.fact(textCreated, v.moment(t.Created)), v.fact(textTokenEnds, v.moment(t.Expires)), v.fact(textLastUsed, v.lastUsed(&t))),
+	page := v.ofSource(&c, "", v.refused(p), facts(v.fact(textToken, code(string(t.ID))), v.fact(textStatus, v.tokenState(&t)), v.fact(textCreated, v.moment(t.Created)), v.fact(textTokenEnds, v.moment(t.Expires)), v.fact(textLastUsed, v.lastUsed(&t))),
 		h.P(h.Class("lead"), v.say(textRevokeLead)), g.If(last, h.P(h.Strong(v.say(textRevokeLast)))), form, v.asCall(http.MethodDelete, apiPath("scim-clients", v.id(), "tokens", string(t.ID))))
 	page.title = v.lang.say(textOfConnection, c.Name, v.lang.say(textRevokeToken))
-	if fault {
-		page.status = http.StatusUnprocessableEntity
+	if p != nil {
+		page.status = p.Status
 	}
 	return page, nil
 }
@@ -367,7 +367,7 @@ func revokeToken(v *visit) (answer, error) {
 		return nil, err
 	}
 	if last && strings.TrimSpace(v.r.PostForm.Get("typed")) != c.Name {
-		return v.revokeView(true)
+		return v.revokeView(v.unfitFor("typed", textTypedNameWrong))
 	}
 	if _, err := v.call(v.ctx, http.MethodDelete, apiPath("scim-clients", v.id(), "tokens", string(t.ID)), nil, nil); err != nil {
 		return nil, err

@@ -41,9 +41,9 @@ func sinceAsked(s string) (time.Time, bool) {
 }
 
 // takeBackPage asks since when, shows what a take-back would come to, and then has it done.
-func takeBackPage(v *visit) (answer, error) { return v.takeBackView(nil, false) }
+func takeBackPage(v *visit) (answer, error) { return v.takeBackView(nil) }
 
-func (v *visit) takeBackView(p *problem, untyped bool) (answer, error) {
+func (v *visit) takeBackView(p *problem) (answer, error) {
 	id, q := v.id(), v.values()
 	clients := ask[scimClient](v, apiPath("scim-clients", id))
 	since, ok := sinceAsked(q.Get("since"))
@@ -61,12 +61,9 @@ func (v *visit) takeBackView(p *problem, untyped bool) (answer, error) {
 		if !ok {
 			since = v.now().UTC().Truncate(24 * time.Hour)
 		}
-		page := v.ofSource(&c, "/take-back", g.Iff(p != nil, func() g.Node { return v.problem(p) }), h.P(h.Class("lead"), v.say(textTakeBackLead)), h.P(v.say(textTakeBackFollows)), v.takeBackForm(at, since), v.asCall(http.MethodPost, apiPath("scim-clients", id, "take-back")))
-		switch {
-		case p != nil:
+		page := v.ofSource(&c, "/take-back", v.refused(p), h.P(h.Class("lead"), v.say(textTakeBackLead)), h.P(v.say(textTakeBackFollows)), v.takeBackForm(at, since, p), v.asCall(http.MethodPost, apiPath("scim-clients", id, "take-back")))
+		if p != nil {
 			page.status = p.Status
-		case untyped: // a form that is none of ours: it has no counts
-			page.status = http.StatusUnprocessableEntity
 		}
 		return page, nil
 	}
@@ -87,20 +84,20 @@ func (v *visit) takeBackView(p *problem, untyped bool) (answer, error) {
 	case sum == 0:
 		then = v.empty(textNothingToTakeBack)
 	default:
-		then = v.takeBackNow(&c, at, since, counted, sum, untyped)
+		then = v.takeBackNow(&c, at, since, counted, sum, p)
 	}
-	page := v.ofSource(&c, "/take-back",
+	page := v.ofSource(&c, "/take-back", v.refused(p),
 		h.Section(h.Class("status dry"), h.P(h.Class("first"), v.say(textTakeBackCounted)), facts(v.fact(textTakeBackSince, v.moment(since)), v.fact(textStatus, v.badge(t, word)), v.fact(textAskedBy, data(j.AskedBy)), g.Group(counts)), h.P(link(here("jobs", counted), v.say(textTheJobItself)))),
 		v.jobTrouble(&j),
 		g.If(len(few) > 0, h.Section(h.H2(v.count(countStays, j.RefusedCount)), h.P(h.Class("faint"), v.say(textStaysThen)), v.table(textStays, []column{what, why}, g.Map(few, func(r directory.RefusedItem) g.Node {
 			return h.Tr(v.cell(what, v.refusedName(r)), v.cell(why, v.sentence(r.Detail), h.Small(code(r.Code))))
 		})), g.If(j.RefusedCount > len(few), h.P(h.Class("faint"), v.say(textAndMore))))),
-		then, h.Details(h.Summary(v.say(textTakeBackOther)), v.takeBackForm(at, since)), v.asCall(http.MethodGet, apiPath("jobs", counted)))
+		then, h.Details(h.Summary(v.say(textTakeBackOther)), v.takeBackForm(at, since, nil)), v.asCall(http.MethodGet, apiPath("jobs", counted)))
 	if j.Ended.IsZero() {
 		page.poll = 2000
 	}
-	if untyped {
-		page.status = http.StatusUnprocessableEntity
+	if p != nil {
+		page.status = p.Status
 	}
 	return page, nil
 }
@@ -119,19 +116,20 @@ func (v *visit) tookBack(j *job) (counts []g.Node, sum int) {
 }
 
 // takeBackForm asks since when, and counts. It needs both scopes that a take-back needs.
-func (v *visit) takeBackForm(at string, since time.Time) g.Node {
+func (v *visit) takeBackForm(at string, since time.Time, p *problem) g.Node {
 	for _, scope := range []string{scopeAdmin, scopeWrite} {
 		if !v.s.has(scope) {
 			return v.lacking(scope, textTakeBackCount)
 		}
 	}
+	f := p.at("since", v.say(textTakeBackSinceUTC), "since")
 	return h.Form(h.Class("row search"), h.Method("post"), h.Action(at), h.Data("busy", ""),
-		h.Label(v.say(textTakeBackSinceUTC), h.Input(h.Type("datetime-local"), h.Name("since"), h.Value(since.Format(localTime)), h.Required())),
+		h.Label(v.say(textTakeBackSinceUTC), h.Input(h.ID(f.id), h.Type("datetime-local"), h.Name("since"), h.Value(since.Format(localTime)), h.Required(), f.mark(""))), v.told(f),
 		h.Button(h.Type("submit"), h.Class("primary"), v.say(textTakeBackCount)))
 }
 
 // takeBackNow is the form of the act itself, after a fresh sign-in, with the name typed.
-func (v *visit) takeBackNow(c *scimClient, at string, since time.Time, counted string, sum int, untyped bool) g.Node {
+func (v *visit) takeBackNow(c *scimClient, at string, since time.Time, counted string, sum int, p *problem) g.Node {
 	exact := since.Format(time.RFC3339Nano)
 	switch {
 	case !v.s.has(scopeAdmin):
@@ -142,7 +140,7 @@ func (v *visit) takeBackNow(c *scimClient, at string, since time.Time, counted s
 		return v.signInFirst(query(at, "since", exact, "job", counted))
 	}
 	return h.Form(h.Class("decide"), h.Method("post"), h.Action(at+"/now"), h.Data("busy", ""), hidden("since", exact), hidden("job", counted),
-		g.If(!c.Paused, h.P(v.say(textTakeBackPauses))), v.typeTheName(c, untyped),
+		g.If(!c.Paused, h.P(v.say(textTakeBackPauses))), v.typeTheName(c.Name, p),
 		h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.count(countTakeBack, sum)), link(here("sources", string(c.ID)), h.Class("button"), v.say(textNotYet))))
 }
 
@@ -166,7 +164,7 @@ func countTakeBackNow(v *visit) (answer, error) {
 	_, err := v.call(v.ctx, http.MethodPost, apiPath("scim-clients", v.id(), "take-back"), takeBackBody{Since: since, DryRun: true}, &j)
 	if p, ours := asProblem(err); ours && (p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest) {
 		v.r.Form.Del("job")
-		return v.takeBackView(p, false)
+		return v.takeBackView(p)
 	}
 	if err != nil {
 		return nil, err
@@ -189,7 +187,7 @@ func takeBack(v *visit) (answer, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(v.r.PostForm.Get("typed")) != c.Name {
-		return v.takeBackView(nil, true)
+		return v.takeBackView(v.unfitFor("typed", textTypedNameWrong))
 	}
 	var j job
 	if _, err := v.call(v.ctx, http.MethodPost, apiPath("scim-clients", v.id(), "take-back"), takeBackBody{Since: since, Pause: true}, &j); err != nil {

@@ -734,19 +734,17 @@ func (v *visit) userForm(u *directory.User, typed directory.Profile, p *problem,
 		if other, changed := theirs[a.Path]; changed {
 			help = append(help, h.Span(h.Class("fault"), v.say(textNowIs), g.Text(" "), data(other)))
 		}
-		fault := faultOf(p, a.Path)
-		if fault != "" {
-			help = append(help, h.Span(h.Class("fault"), v.sentence(fault)))
-		}
-		input := []g.Node{h.ID("in-" + a.Path), h.Name(a.Path), h.Value(a.Text(&typed)), h.AutoComplete("off"), h.Aria("describedby", "help-"+a.Path), g.If(owned, h.ReadOnly()), g.If(fault != "", h.Aria("invalid", "true")), g.If(a.Path == "email", h.Required())}
+		f := p.at("in-"+a.Path, v.attribute(a.Path), a.Path+"*")
+		field := []g.Node{h.ID(f.id), h.Name(a.Path), f.mark("help-" + a.Path), g.If(owned, h.ReadOnly())}
+		input := append(slices.Clone(field), h.Value(a.Text(&typed)), h.AutoComplete("off"), g.If(a.Path == "email", h.Required()))
 		if a.MaxCharacters > 0 {
 			input = append(input, h.MaxLength(itoa(a.MaxCharacters)))
 		}
 		box := h.Input(append(input, h.Type("text"))...)
 		if a.Form == directory.FormLines {
-			box = h.Textarea(h.ID("in-"+a.Path), h.Name(a.Path), h.Rows("2"), h.Aria("describedby", "help-"+a.Path), g.If(owned, h.ReadOnly()), g.Text(a.Text(&typed)))
+			box = h.Textarea(append(field, h.Rows("2"), g.Text(a.Text(&typed)))...)
 		}
-		fields = append(fields, h.Div(h.Class("field"), h.Label(h.For("in-"+a.Path), v.attribute(a.Path)), box, h.P(help...)))
+		fields = append(fields, h.Div(h.Class("field"), h.Label(h.For("in-"+a.Path), v.attribute(a.Path)), box, h.P(help...), v.told(f)))
 	}
 	back := "/console/users"
 	var version g.Node
@@ -754,7 +752,7 @@ func (v *visit) userForm(u *directory.User, typed directory.Profile, p *problem,
 		back, version = here("users", string(u.ID)), hidden("version", itoa(int(u.Version)))
 	}
 	return view{status: status, title: title, section: "/console/users", crumbs: crumbs, body: []g.Node{
-		g.Iff(p != nil, func() g.Node { return v.problem(p) }), g.If(theirs != nil, v.box(toneWarn, v.say(textChangedMeanwhile), h.P(v.say(textBothVersions)))),
+		v.refused(p), g.If(theirs != nil, v.box(toneWarn, v.say(textChangedMeanwhile), h.P(v.say(textBothVersions)))),
 		h.Form(h.Method("post"), h.Action(at), h.Data("busy", ""), version, h.Div(h.Class("fields"), g.Group(fields)),
 			h.Div(h.Class("row decide"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)), link(back, h.Class("button"), v.say(textNotYet))))}}
 }
@@ -777,7 +775,7 @@ func (v *visit) nameManager(typed *directory.Profile) (*problem, error) {
 	case err != nil:
 		return nil, err
 	case len(unknown) > 0:
-		return &problem{Status: http.StatusUnprocessableEntity, Detail: v.lang.say(textNobodyIsManager), Errors: []directory.FieldError{{Field: "managerId", Detail: v.lang.say(textNobodyIsManager)}}}, nil
+		return v.unfitFor("managerId", textNobodyIsManager), nil
 	case len(ids) == 1:
 		typed.ManagerID = directory.UserID(ids[0])
 	}

@@ -330,16 +330,28 @@ const mostCalls = 4
 // something is done with all of them.
 var searching = map[string]bool{"users-search-on": true, "many-too-many": true}
 
-// Each page in each state is as it was looked at, in English; and sound in both languages.
-func TestGoldenPages(t *testing.T) {
-	t.Parallel()
+// goldenPage is a page in one of its states: what /v1 tells for it, and its status.
+type goldenPage struct {
+	state directory.RunState
+	path  string
+	tell  func(w *world) map[string]any
+	code  int
+}
+
+// world is one in which the page is as it is to be looked at.
+func (p goldenPage) world(t *testing.T) *world {
+	t.Helper()
+	w := runWorld(t, p.state)
+	if p.tell != nil {
+		w.tell(p.tell(w))
+	}
+	return w
+}
+
+// goldenPages are all pages in all states, by the names of their golden files.
+func goldenPages() map[string]goldenPage {
 	const at = "/console/runs/run_1"
-	for name, tt := range map[string]struct {
-		state directory.RunState
-		path  string
-		tell  func(w *world) map[string]any
-		code  int
-	}{
+	return map[string]goldenPage{
 		"home-first": {directory.RunDone, "/console", func(*world) map[string]any { return map[string]any{"GET /v1/connections": page[connection]{}} }, 200},
 		"home-held":  {directory.RunHeld, "/console", nil, 200},
 		"home-quiet": {directory.RunDone, "/console", quiet, 200},
@@ -557,13 +569,16 @@ func TestGoldenPages(t *testing.T) {
 		"refused": {directory.RunDone, "/console/connections", func(*world) map[string]any {
 			return map[string]any{"GET /v1/connections": problem{Status: 500, Code: "internal", Detail: "It could not be answered.", NextStep: "Try again.", Incident: "inc-1"}}
 		}, 500},
-	} {
+	}
+}
+
+// Each page in each state is as it was looked at, in English; and sound in both languages.
+func TestGoldenPages(t *testing.T) {
+	t.Parallel()
+	for name, tt := range goldenPages() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := runWorld(t, tt.state)
-			if tt.tell != nil {
-				w.tell(tt.tell(w))
-			}
+			w := tt.world(t)
 			w.read()
 			a := w.get(tt.path)
 			if a.code != tt.code {
@@ -1923,7 +1938,7 @@ func TestLoadRefused(t *testing.T) {
 	w.tell(map[string]any{"POST /v1/users:load": problem{Status: 422, Code: "invalid-file", Detail: "The file was not accepted.", Errors: []directory.FieldError{{Field: "column Emial", Detail: "is not known; email may be meant"}}}})
 	a := w.upload("/console/users/load", "emial\n", "of", "users", "unknown", "ignore")
 	a.sound("refused")
-	a.has("is not known; email may be meant", `value="ignore" checked`, "invalid-file")
+	a.has("is not known; email may be meant", `value="ignore" checked`, "invalid-file", `<a href="#file"><code>column Emial</code>`, `aria-describedby="load-fault file-fault" aria-invalid="true"`)
 	if a.code != 422 {
 		t.Errorf("%d", a.code)
 	}

@@ -272,14 +272,19 @@ func (v *visit) problem(p *problem) g.Node {
 	if p.late {
 		return v.box(toneBad, v.say(textNoAnswer), h.P(v.say(textNoAnswerMore)))
 	}
-	detail := g.Node(v.say(textNoReason))
-	if p.Detail != "" {
-		detail = v.sentence(p.Detail)
+	return v.box(toneBad, v.say(textRefused), v.reasons(p))
+}
+
+// reasons are why /v1 has refused something, and what to do about it.
+func (v *visit) reasons(p *problem) g.Node {
+	detail := h.P(v.say(textNoReason))
+	switch {
+	case p.Detail != "":
+		detail = h.P(v.sentence(p.Detail))
+	case len(p.Errors) > 0:
+		detail = nil
 	}
-	var fields []g.Node
-	for _, f := range p.Errors {
-		fields = append(fields, h.Li(code(f.Field), g.Text(" "), v.sentence(f.Detail)))
-	}
+	fields := v.faultLines(p)
 	known := []g.Node{}
 	for _, pair := range []struct {
 		name  text
@@ -289,8 +294,8 @@ func (v *visit) problem(p *problem) g.Node {
 			known = append(known, v.fact(pair.name, code(pair.value)))
 		}
 	}
-	return v.box(toneBad, v.say(textRefused), h.P(detail), g.If(len(fields) > 0, h.Ul(fields...)),
-		g.If(p.NextStep != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(p.NextStep))), facts(known...))
+	return g.Group([]g.Node{detail, g.If(len(fields) > 0, h.Ul(fields...)),
+		g.If(p.NextStep != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(p.NextStep))), g.If(len(known) > 0, facts(known...))})
 }
 
 // partly shows what came, or that it did not: the rest of the page stands.

@@ -1080,37 +1080,38 @@ var (
 
 // Licences, protection.
 var (
-	textByOthers         = text{"Given by others", "Von anderen"}
-	textByGroups         = text{"By groups", "Über Gruppen"}
-	textOnBlocked        = text{"On blocked accounts", "Auf gesperrten Konten"}
-	countOurs            = number{text{"%s of us", "%s von uns"}, text{"%s of us", "%s von uns"}}
-	textNotCounted       = text{"Nobody had it counted yet who of the tenant has which product from where.", "Noch hat niemand zählen lassen, wer im Mandanten welches Produkt woher hat."}
-	countAccountsCounted = number{text{"Counted over %s account,", "Gezählt über %s Konto,"}, text{"Counted over %s accounts,", "Gezählt über %s Konten,"}}
-	textMoreWaiting      = text{"More wait than were looked at: the numbers of who waits are too small.", "Es warten mehr, als angesehen wurden: Die Zahlen der Wartenden sind zu klein."}
-	textWaitFor          = text{"Who waits for a seat of %s", "Wer auf einen Platz von %s wartet"}
-	textTypeAccount      = text{"The last four characters of its ID", "Die letzten vier Zeichen seiner ID"}
-	textTypeAccountHelp  = text{"Type the last four characters of the account's ID, to say that it is this one.", "Geben Sie die letzten vier Zeichen der ID des Kontos ein, um zu sagen, dass es dieses ist."}
-	textLicences         = text{"Licences", "Lizenzen"}
-	textProduct          = text{"Product", "Produkt"}
-	textSeats            = text{"Seats", "Plätze"}
-	textUsed             = text{"Used", "Belegt"}
-	textFree             = text{"Free", "Frei"}
-	textGivenByUs        = text{"Given by Bindery", "Von Bindery vergeben"}
-	textWaiting          = text{"Waiting", "Wartend"}
-	textNoProducts       = text{"The tenant has no products.", "Der Mandant hat keine Produkte."}
-	textCountLicences    = text{"Count who has what", "Zählen, wer was hat"}
-	textProtection       = text{"Protection", "Schutz"}
-	textProtectionLead   = text{"Accounts that are never written to: whoever has a role, who authorised, and whom the settings name.", "Konten, die nie geändert werden: wer eine Rolle hat, wer autorisiert hat und wen die Einstellungen nennen."}
-	textLift             = text{"Lift the protection", "Schutz aufheben"}
-	textLiftDots         = text{"Lift…", "Aufheben…"}
-	textLifted           = text{"lifted", "aufgehoben"}
-	textLiftMeans        = text{"For this time the account is written to like any other. Everybody sees that it was lifted, by whom and why.", "In dieser Zeit wird das Konto wie jedes andere geändert. Alle sehen, dass, durch wen und warum der Schutz aufgehoben wurde."}
-	textMinutesLabel     = text{"Minutes (at most 1,440)", "Minuten (höchstens 1.440)"}
-	textReason           = text{"Reason", "Grund"}
-	textReasonHelp       = text{"For whoever reads about it.", "Für alle, die davon lesen."}
-	textLiftedNow        = text{"The protection is lifted for that time, or waits for somebody else by the rule of four eyes.", "Der Schutz ist für diese Zeit aufgehoben oder wartet nach dem Vier-Augen-Prinzip auf jemand anderes."}
-	textProtectAgain     = text{"Protect again", "Wieder schützen"}
-	textProtectedNow     = text{"The account is protected again.", "Das Konto ist wieder geschützt."}
+	textByOthers          = text{"Given by others", "Von anderen"}
+	textByGroups          = text{"By groups", "Über Gruppen"}
+	textOnBlocked         = text{"On blocked accounts", "Auf gesperrten Konten"}
+	countOurs             = number{text{"%s of us", "%s von uns"}, text{"%s of us", "%s von uns"}}
+	textNotCounted        = text{"Nobody had it counted yet who of the tenant has which product from where.", "Noch hat niemand zählen lassen, wer im Mandanten welches Produkt woher hat."}
+	countAccountsCounted  = number{text{"Counted over %s account,", "Gezählt über %s Konto,"}, text{"Counted over %s accounts,", "Gezählt über %s Konten,"}}
+	textMoreWaiting       = text{"More wait than were looked at: the numbers of who waits are too small.", "Es warten mehr, als angesehen wurden: Die Zahlen der Wartenden sind zu klein."}
+	textWaitFor           = text{"Who waits for a seat of %s", "Wer auf einen Platz von %s wartet"}
+	textTypeAccount       = text{"The last four characters of its ID", "Die letzten vier Zeichen seiner ID"}
+	textTypedAccountWrong = text{"These are not the last four characters of the account's ID. Nothing was done.", "Das sind nicht die letzten vier Zeichen der ID des Kontos. Nichts wurde ausgeführt."}
+	textTypeAccountHelp   = text{"Type the last four characters of the account's ID, to say that it is this one.", "Geben Sie die letzten vier Zeichen der ID des Kontos ein, um zu sagen, dass es dieses ist."}
+	textLicences          = text{"Licences", "Lizenzen"}
+	textProduct           = text{"Product", "Produkt"}
+	textSeats             = text{"Seats", "Plätze"}
+	textUsed              = text{"Used", "Belegt"}
+	textFree              = text{"Free", "Frei"}
+	textGivenByUs         = text{"Given by Bindery", "Von Bindery vergeben"}
+	textWaiting           = text{"Waiting", "Wartend"}
+	textNoProducts        = text{"The tenant has no products.", "Der Mandant hat keine Produkte."}
+	textCountLicences     = text{"Count who has what", "Zählen, wer was hat"}
+	textProtection        = text{"Protection", "Schutz"}
+	textProtectionLead    = text{"Accounts that are never written to: whoever has a role, who authorised, and whom the settings name.", "Konten, die nie geändert werden: wer eine Rolle hat, wer autorisiert hat und wen die Einstellungen nennen."}
+	textLift              = text{"Lift the protection", "Schutz aufheben"}
+	textLiftDots          = text{"Lift…", "Aufheben…"}
+	textLifted            = text{"lifted", "aufgehoben"}
+	textLiftMeans         = text{"For this time the account is written to like any other. Everybody sees that it was lifted, by whom and why.", "In dieser Zeit wird das Konto wie jedes andere geändert. Alle sehen, dass, durch wen und warum der Schutz aufgehoben wurde."}
+	textMinutesLabel      = text{"Minutes (at most 1,440)", "Minuten (höchstens 1.440)"}
+	textReason            = text{"Reason", "Grund"}
+	textReasonHelp        = text{"For whoever reads about it.", "Für alle, die davon lesen."}
+	textLiftedNow         = text{"The protection is lifted for that time, or waits for somebody else by the rule of four eyes.", "Der Schutz ist für diese Zeit aufgehoben oder wartet nach dem Vier-Augen-Prinzip auf jemand anderes."}
+	textProtectAgain      = text{"Protect again", "Wieder schützen"}
+	textProtectedNow      = text{"The account is protected again.", "Das Konto ist wieder geschützt."}
 )
 
 // Why a user's account is as it is.

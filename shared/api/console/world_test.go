@@ -421,6 +421,7 @@ func (a answered) sound(where string) {
 	}
 	counts, ids := map[string]int{}, map[string]bool{}
 	labelled := map[string]bool{}
+	var named []string // IDs that something leads to, or is described by
 	var walk func(n *html.Node, inLabel bool)
 	walk = func(n *html.Node, inLabel bool) {
 		if n.Type == html.ElementNode {
@@ -446,6 +447,10 @@ func (a answered) sound(where string) {
 			if n.Data == "script" && at["src"] == "" {
 				a.Errorf("%s: an inline script", where)
 			}
+			if to, is := strings.CutPrefix(at["href"], "#"); is {
+				named = append(named, to)
+			}
+			named = append(named, strings.Fields(at["aria-describedby"])...)
 			if (n.Data == "input" && at["type"] != "hidden" || n.Data == "select" || n.Data == "textarea") && !inLabel && at["aria-label"] == "" && !labelled[at["id"]] {
 				a.Errorf("%s: <%s name=%q> has no label", where, n.Data, at["name"])
 			}
@@ -459,6 +464,11 @@ func (a answered) sound(where string) {
 		}
 	}
 	walk(doc, false)
+	for _, id := range named {
+		if !ids[id] {
+			a.Errorf("%s: there is no id %q", where, id)
+		}
+	}
 	for _, name := range []string{"h1", "title", "main"} {
 		if counts[name] != 1 {
 			a.Errorf("%s: %d of <%s>", where, counts[name], name)
