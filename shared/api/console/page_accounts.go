@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -495,9 +496,18 @@ func orID(name, id string) string {
 	return name
 }
 
+// word is where a binding stands. An account of which changes were declined is not as the
+// directory says, though nothing is left to be written.
+func (b *binding) word() (tone, text) {
+	if b.Status == directory.BindingInSync && slices.ContainsFunc(b.Findings, func(p directory.Problem) bool { return p.Code == directory.CodeDeclined }) {
+		return toneWarn, textNotAllAgreed
+	}
+	return bindingWord(b.Status)
+}
+
 // bindingState says where a binding stands, and why.
 func (v *visit) bindingState(b *binding) g.Node {
-	t, word := bindingWord(b.Status)
+	t, word := b.word()
 	nodes := []g.Node{v.badge(t, word)}
 	if b.Release != "" {
 		nodes = append(nodes, g.Text(" "), v.badge(tonePlain, textBeingReleased))

@@ -105,7 +105,10 @@ var (
 	textSignedOutMore  = text{"The session of this console has ended, and its tokens are deleted.", "Die Sitzung dieser Konsole ist beendet, und ihre Token sind gelöscht."}
 	textSignOutThere   = text{"Sign out at %s as well", "Auch bei %s abmelden"}
 	textSessionEnded   = text{"Your session has ended", "Ihre Sitzung ist zu Ende"}
-	textNothingDone    = text{"Nothing was done of what you sent. Sign in again and repeat it.", "Nichts von dem, was Sie gesendet haben, wurde ausgeführt. Melden Sie sich erneut an und wiederholen Sie es."}
+	textNothingDone    = text{"Nothing was done of what you sent, and it is kept on this page: sign in again in another tab, and send it once more from here.", "Nichts von dem, was Sie gesendet haben, wurde ausgeführt, und es bleibt auf dieser Seite: Melden Sie sich in einem anderen Tab erneut an, und senden Sie es von hier noch einmal."}
+	textSendAgain      = text{"Send once more", "Noch einmal senden"}
+	textWhatWasSent    = text{"What you sent", "Was Sie gesendet haben"}
+	textWhatWasSentIs  = text{"It is kept here. Mend it if need be, and send it once more.", "Es bleibt hier. Ändern Sie es, wenn nötig, und senden Sie es noch einmal."}
 	textWantsFresh     = text{"This needs a sign-in of the last five minutes. Nothing was done.", "Dafür braucht es eine Anmeldung der letzten fünf Minuten. Nichts wurde ausgeführt."}
 	textWantsFreshMore = text{"What cannot be taken back needs a sign-in of the last five minutes. You come back to this page.", "Was sich nicht zurücknehmen lässt, braucht eine Anmeldung der letzten fünf Minuten. Danach geht es auf dieser Seite weiter."}
 )
@@ -208,9 +211,8 @@ var (
 	countMoreAffected   = number{text{"More than %s affected:", "Mehr als %s betroffen:"}, text{"More than %s affected:", "Mehr als %s betroffen:"}}
 	countWaiting        = number{text{"%s thing passes by itself, or was stopped by somebody", "%s Sache erledigt sich von selbst oder wurde von jemandem pausiert"}, text{"%s things pass by themselves, or were stopped by somebody", "%s Sachen erledigen sich von selbst oder wurden von jemandem pausiert"}}
 	countLookedAt       = number{text{"%s connection was looked at.", "%s Verbindung wurde angesehen."}, text{"%s connections were looked at.", "%s Verbindungen wurden angesehen."}}
-	countInSync         = number{text{"%s account in sync.", "%s Konto im Einklang."}, text{"%s accounts in sync.", "%s Konten im Einklang."}}
 	countMoreNeedYou    = number{text{"%s and maybe more need you", "%s und vielleicht mehr warten auf Sie"}, text{"%s and maybe more need you", "%s und vielleicht mehr warten auf Sie"}}
-	countInCare         = number{text{"%s account is in Bindery's care.", "%s Konto ist in der Obhut von Bindery."}, text{"%s accounts are in Bindery's care.", "%s Konten sind in der Obhut von Bindery."}}
+	countAllBound       = number{text{"%s account is bound.", "%s Konto ist gebunden."}, text{"%s accounts are bound.", "%s Konten sind gebunden."}}
 	countNeedYou        = number{text{"%s needs you", "%s wartet auf Sie"}, text{"%s need you", "%s warten auf Sie"}}
 )
 
@@ -663,6 +665,7 @@ var (
 	textMembers        = text{"Members", "Mitglieder"}
 	textAllMembers     = text{"all", "alle"}
 	textNoMembers      = text{"Nobody is bound like that. Bound users are kept as the directory says.", "Niemand ist so gebunden. Gebundene Benutzer werden so gehalten, wie es das Verzeichnis sagt."}
+	textNotAllAgreed   = text{"changes declined", "Änderungen abgelehnt"}
 	textInSync         = text{"in sync", "im Einklang"}
 	textBindingPending = text{"waiting", "wartet"}
 	textConflict       = text{"conflict", "Konflikt"}
