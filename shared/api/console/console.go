@@ -154,6 +154,8 @@ type route struct {
 	// full is a page that makes as many calls as a page may, or a file: the frame shows what it
 	// knows of what needs somebody, and does not ask for it.
 	full bool
+	// undoes is an act that takes another one back, at the button of what that has told.
+	undoes bool
 	// open needs no session.
 	open bool
 	do   func(v *visit) (answer, error)
@@ -186,9 +188,9 @@ var routes = []route{
 	{method: "GET", path: "/console/connections/{id}/members", scope: scopeRead, do: membersPage},
 	{method: "GET", path: "/console/connections/{id}/bind", scope: scopeWrite, do: bindPage},
 	{method: "POST", path: "/console/connections/{id}/bind", scope: scopeWrite, do: bind},
-	{method: "POST", path: "/console/connections/{id}/members/{user}/pause", scope: scopeWrite, do: bindingAct("pause", textPausedNow)},
-	{method: "POST", path: "/console/connections/{id}/members/{user}/resume", scope: scopeWrite, do: bindingAct("resume", textResumedNow)},
-	{method: "POST", path: "/console/connections/{id}/members/{user}/retry", scope: scopeWrite, do: bindingAct("retry", textRetriedNow)},
+	{method: "POST", path: "/console/connections/{id}/members/{user}/pause", scope: scopeWrite, undoes: true, do: bindingAct("pause", "resume", textPausedNow)},
+	{method: "POST", path: "/console/connections/{id}/members/{user}/resume", scope: scopeWrite, undoes: true, do: bindingAct("resume", "pause", textResumedNow)},
+	{method: "POST", path: "/console/connections/{id}/members/{user}/retry", scope: scopeWrite, do: bindingAct("retry", "", textRetriedNow)},
 	{method: "GET", path: "/console/connections/{id}/members/{user}/release", scope: scopeWrite, do: releasePage},
 	{method: "POST", path: "/console/connections/{id}/members/{user}/release", scope: scopeWrite, do: release},
 	{method: "GET", path: "/console/connections/{id}/problems", scope: scopeRead, full: true, do: problemsPage},
@@ -242,23 +244,23 @@ var routes = []route{
 	{method: "GET", path: "/console/users/{id}/photo", scope: scopeRead, full: true, do: photo},
 	{method: "GET", path: "/console/users/{id}/explain", scope: scopeRead, do: explainPage},
 	{method: "GET", path: "/console/users/{id}/edit", scope: scopeWrite, do: editUserPage},
-	{method: "POST", path: "/console/users/{id}/edit", scope: scopeWrite, do: editUser},
-	{method: "POST", path: "/console/users/{id}/suspend", scope: scopeWrite, do: setState("suspend", textSuspendedNow)},
-	{method: "POST", path: "/console/users/{id}/activate", scope: scopeWrite, do: setState("activate", textActivatedNow)},
+	{method: "POST", path: "/console/users/{id}/edit", scope: scopeWrite, undoes: true, do: editUser},
+	{method: "POST", path: "/console/users/{id}/suspend", scope: scopeWrite, undoes: true, do: setState("suspend", "activate", textSuspendedNow)},
+	{method: "POST", path: "/console/users/{id}/activate", scope: scopeWrite, undoes: true, do: setState("activate", "suspend", textActivatedNow)},
 	{method: "GET", path: "/console/users/{id}/password", scope: scopeApprove, do: passwordPage},
 	{method: "POST", path: "/console/users/{id}/password", scope: scopeApprove, fresh: true, do: showPassword},
 	{method: "GET", path: "/console/users/{id}/move", scope: scopeWrite, do: movePage},
 	{method: "POST", path: "/console/users/{id}/move", scope: scopeWrite, do: move},
 	{method: "GET", path: "/console/users/{id}/delete", scope: scopeWrite, do: deleteUserPage},
 	{method: "POST", path: "/console/users/{id}/delete", scope: scopeWrite, do: deleteUser},
-	{method: "POST", path: "/console/users/{id}/restore", scope: scopeWrite, do: setState("restore", textRestoredNow)},
+	{method: "POST", path: "/console/users/{id}/restore", scope: scopeWrite, do: setState("restore", "", textRestoredNow)},
 
 	{method: "GET", path: "/console/groups", scope: scopeRead, do: groupsPage},
 	{method: "GET", path: "/console/groups/new", scope: scopeWrite, do: newGroupPage},
 	{method: "POST", path: "/console/groups/new", scope: scopeWrite, do: saveGroup},
 	{method: "GET", path: "/console/groups/{id}", scope: scopeRead, full: true, do: groupPage},
 	{method: "GET", path: "/console/groups/{id}/edit", scope: scopeWrite, do: editGroupPage},
-	{method: "POST", path: "/console/groups/{id}/edit", scope: scopeWrite, do: saveGroup},
+	{method: "POST", path: "/console/groups/{id}/edit", scope: scopeWrite, undoes: true, do: saveGroup},
 	{method: "POST", path: "/console/groups/{id}/add", scope: scopeWrite, do: editMembers(http.MethodPost, countMembersAdded)},
 	{method: "POST", path: "/console/groups/{id}/remove", scope: scopeWrite, do: editMembers(http.MethodDelete, countMembersRemoved)},
 	{method: "GET", path: "/console/groups/{id}/delete", scope: scopeWrite, do: deleteGroupPage},
@@ -278,8 +280,8 @@ var routes = []route{
 	{method: "GET", path: "/console/sources/{id}/check", scope: scopeRead, do: checkPage},
 	{method: "GET", path: "/console/sources/{id}/settings", scope: scopeRead, do: sourceSettingsPage},
 	{method: "POST", path: "/console/sources/{id}/settings", scope: scopeAdmin, do: saveSource},
-	{method: "POST", path: "/console/sources/{id}/pause", scope: scopeAdmin, do: pauseSource(true, textSourcePausedNow)},
-	{method: "POST", path: "/console/sources/{id}/resume", scope: scopeAdmin, do: pauseSource(false, textSourceResumedNow)},
+	{method: "POST", path: "/console/sources/{id}/pause", scope: scopeAdmin, undoes: true, do: pauseSource(true, textSourcePausedNow)},
+	{method: "POST", path: "/console/sources/{id}/resume", scope: scopeAdmin, undoes: true, do: pauseSource(false, textSourceResumedNow)},
 	{method: "GET", path: "/console/sources/{id}/token", scope: scopeAdmin, do: tokenPage},
 	{method: "POST", path: "/console/sources/{id}/token", scope: scopeAdmin, fresh: true, do: issueToken},
 	{method: "GET", path: "/console/sources/{id}/tokens/{token}/revoke", scope: scopeAdmin, do: revokePage},

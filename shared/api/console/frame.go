@@ -262,7 +262,7 @@ func (v *visit) flashBox() g.Node {
 	if f == nil {
 		return nil
 	}
-	return h.Div(h.Class("flash"), h.Role("status"), h.P(data(f.Text), g.If(f.Link != "", g.Group([]g.Node{g.Text(" "), link(f.Link, data(f.Word))}))))
+	return h.Div(h.Class("flash"), h.Role("status"), h.P(data(f.Text), g.If(f.Link != "", g.Group([]g.Node{g.Text(" "), link(f.Link, data(f.Word))}))), v.undoForm(f.Undo))
 }
 
 func (v *visit) crumbs(list []crumb) g.Node {

@@ -542,18 +542,28 @@ func (v *visit) bindingActs(at string, b *binding) g.Node {
 	return h.Div(h.Class("acts"), g.Group(list), link(of+"/release", h.Class("button small"), v.say(textReleaseDots)))
 }
 
-// bindingAct is an act about one binding that can be taken back at once.
-func bindingAct(act string, told text) func(v *visit) (answer, error) {
+// bindingAct is an act about one binding that can be taken back at once, by the act back; ""
+// for none.
+func bindingAct(act, back string, told text) func(v *visit) (answer, error) {
 	return func(v *visit) (answer, error) {
 		user := v.r.PathValue("user")
-		if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "bindings", user, act), nil, nil); err != nil {
-			return nil, err
-		}
 		to := here("connections", v.id(), "members")
 		if from := v.r.PostForm.Get("to"); local(from) {
 			to = from
 		}
-		return v.done(to, v.lang.say(told)), nil
+		if v.takingBack() {
+			if moved, err := v.bindingMoved(user); err != nil || moved {
+				return v.tooLate(to), err
+			}
+		}
+		var b binding
+		if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "bindings", user, act), nil, &b); err != nil {
+			return nil, err
+		}
+		if back == "" {
+			return v.done(to, v.lang.say(told)), nil
+		}
+		return v.undoable(to, v.lang.say(told), bindingVersion(&b), &wayBack{To: below(here("connections", v.id()), "members", user, back), Fields: []string{"to", to}}), nil
 	}
 }
 

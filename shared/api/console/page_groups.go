@@ -423,11 +423,16 @@ func saveGroup(v *visit) (answer, error) {
 	var out struct {
 		ID directory.GroupID `json:"id"`
 	}
-	_, err := v.call(v.ctx, method, path, body, &out, ifMatch(f.Get("version"))...)
+	header, err := v.call(v.ctx, method, path, body, &out, ifMatch(f.Get("version"))...)
 	p, ours := asProblem(err)
 	switch {
-	case err == nil:
+	case err == nil && x == nil:
 		return v.done(here("groups", string(out.ID)), v.lang.say(told)), nil
+	case err == nil: // what the group was when its version was this one, or else the edit had been refused
+		back := &wayBack{To: here("groups", v.id(), "edit"), Fields: []string{"name", x.Name, "description", x.Description, "mailNickname", x.MailNickname}}
+		return v.undoable(here("groups", v.id()), v.lang.say(told), versionOf(header), back), nil
+	case ours && p.Status == http.StatusPreconditionFailed && v.takingBack():
+		return v.tooLate(here("groups", v.id())), nil
 	case ours && p.Status == http.StatusPreconditionFailed:
 		return v.stale(here("groups", v.id())), nil
 	case ours && (p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest || p.Status == http.StatusConflict):

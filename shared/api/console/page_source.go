@@ -444,17 +444,24 @@ func requestsPage(v *visit) (answer, error) {
 func pauseSource(paused bool, told text) func(v *visit) (answer, error) {
 	return func(v *visit) (answer, error) {
 		at := here("sources", v.id())
-		if _, err := v.call(v.ctx, http.MethodPatch, apiPath("scim-clients", v.id()), map[string]bool{"paused": paused}, nil, ifMatch(v.r.PostForm.Get("version"))...); err != nil {
-			if is(err, http.StatusPreconditionFailed) {
-				return v.stale(at), nil
-			}
+		header, err := v.call(v.ctx, http.MethodPatch, apiPath("scim-clients", v.id()), map[string]bool{"paused": paused}, nil, ifMatch(v.r.PostForm.Get("version"))...)
+		switch {
+		case is(err, http.StatusPreconditionFailed) && v.takingBack():
+			return v.tooLate(at), nil
+		case is(err, http.StatusPreconditionFailed):
+			return v.stale(at), nil
+		case err != nil:
 			return nil, err
 		}
 		to := at
 		if from := v.r.PostForm.Get("to"); local(from) {
 			to = from
 		}
-		return v.done(to, v.lang.say(told)), nil
+		back := at + "/pause"
+		if paused {
+			back = at + "/resume"
+		}
+		return v.undoable(to, v.lang.say(told), versionOf(header), &wayBack{To: back, Fields: []string{"to", to}}), nil
 	}
 }
 

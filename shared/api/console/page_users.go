@@ -405,7 +405,7 @@ func (v *visit) userActs(u *directory.User) g.Node {
 	if u.State == directory.StateActive {
 		list = append(list, v.act(scopeWrite, at+"/suspend", textSuspend, "", version))
 	} else {
-		list = append(list, v.act(scopeWrite, at+"/activate", textActivate, "", version))
+		list = append(list, v.act(scopeWrite, at+"/activate", textActivate, "", version, hidden("was", string(u.State))))
 	}
 	list = append(list, v.linkButton(scopeWrite, at+"/move", textMoveDots, ""), v.linkButton(scopeApprove, at+"/password", textPasswordDots, ""), v.linkButton(scopeWrite, at+"/delete", textDeleteDots, ""))
 	means := textSuspendMeans
@@ -669,16 +669,23 @@ func (v *visit) decisionOf(e *explanation) g.Node {
 	return g.Group(nodes)
 }
 
-// setState suspends, activates or restores a user, at the version that was seen.
-func setState(act string, told text) func(v *visit) (answer, error) {
+// setState suspends, activates or restores a user, at the version that was seen; back is the
+// act that takes it back, "" for none. Who was staged before has no way back to that.
+func setState(act, back string, told text) func(v *visit) (answer, error) {
 	return func(v *visit) (answer, error) {
-		if _, err := v.call(v.ctx, http.MethodPost, apiPath("users", v.id(), act), nil, nil, ifMatch(v.r.PostForm.Get("version"))...); err != nil {
-			if is(err, http.StatusPreconditionFailed) {
-				return v.stale(here("users", v.id())), nil
-			}
+		at := here("users", v.id())
+		header, err := v.call(v.ctx, http.MethodPost, apiPath("users", v.id(), act), nil, nil, ifMatch(v.r.PostForm.Get("version"))...)
+		switch {
+		case is(err, http.StatusPreconditionFailed) && v.takingBack():
+			return v.tooLate(at), nil
+		case is(err, http.StatusPreconditionFailed):
+			return v.stale(at), nil
+		case err != nil:
 			return nil, err
+		case back == "" || v.r.PostForm.Get("was") == string(directory.StateStaged):
+			return v.done(at, v.lang.say(told)), nil
 		}
-		return v.done(here("users", v.id()), v.lang.say(told)), nil
+		return v.undoable(at, v.lang.say(told), versionOf(header), &wayBack{To: at + "/" + back}), nil
 	}
 }
 
@@ -825,16 +832,26 @@ func editUser(v *visit) (answer, error) {
 	switch {
 	case p == nil && len(patch) == 0:
 		return v.done(here("users", v.id()), v.lang.say(textNothingChanged)), nil
+	case v.takingBack() && v.r.PostForm.Get("version") != itoa(int(u.Version)):
+		return v.tooLate(here("users", v.id())), nil
 	case v.r.PostForm.Get("version") != itoa(int(u.Version)): // before any fault: the form that tells of it is of the version of now
 		return v.bothVersions(&u, typed, p), nil
 	case p != nil:
 		return v.userForm(&u, typed, p, nil), nil
 	}
-	_, err = v.call(v.ctx, http.MethodPatch, apiPath("users", v.id()), patch, nil, ifMatch(itoa(int(u.Version)))...)
+	header, err := v.call(v.ctx, http.MethodPatch, apiPath("users", v.id()), patch, nil, ifMatch(itoa(int(u.Version)))...)
 	refused, ours := asProblem(err)
 	switch {
 	case err == nil:
-		return v.done(here("users", v.id()), v.lang.say(textSaved)), nil
+		back := &wayBack{To: here("users", v.id(), "edit")}
+		for _, a := range directory.Attributes() {
+			if a.Path != "" && v.r.PostForm.Has(a.Path) && a.Text(&u.Profile) != a.Text(&typed) {
+				back.Fields = append(back.Fields, a.Path, a.Text(&u.Profile))
+			}
+		}
+		return v.undoable(here("users", v.id()), v.lang.say(textSaved), versionOf(header), back), nil
+	case is(err, http.StatusPreconditionFailed) && v.takingBack():
+		return v.tooLate(here("users", v.id())), nil
 	case ours && refused.Status == http.StatusPreconditionFailed:
 		if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id()), nil, &u); err != nil {
 			return nil, err

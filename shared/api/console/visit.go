@@ -203,9 +203,10 @@ func (p picture) write(v *visit) {
 
 // flash is what an act tells on the page after it.
 type flash struct {
-	Text string `json:"t"`
-	Link string `json:"l,omitempty"` // where to take it back, or to look
-	Word string `json:"w,omitempty"`
+	Text string   `json:"t"`
+	Link string   `json:"l,omitempty"` // where to take it back, or to look
+	Word string   `json:"w,omitempty"`
+	Undo *wayBack `json:"u,omitempty"` // what takes it back at once
 }
 
 // done leads to a page that says what was done.
@@ -214,6 +215,11 @@ func (v *visit) done(to, what string, more ...string) answer {
 	if len(more) == 2 {
 		f.Link, f.Word = more[0], more[1]
 	}
+	return v.tell(to, f)
+}
+
+// tell leads to a page that tells something.
+func (v *visit) tell(to string, f flash) answer {
 	raw, err := json.Marshal(f)
 	if err == nil {
 		v.c.setCookie(v.w, flashCookie, base64.RawURLEncoding.EncodeToString(raw), time.Minute)

@@ -764,6 +764,10 @@ var (
 	textNowIs                = text{"Somebody made it:", "Jemand machte daraus:"}
 	textBothVersions         = text{"What you typed stands in the fields, what it is by now beneath. Saving takes what stands in the fields.", "In den Feldern steht, was Sie eingegeben haben, darunter, was es inzwischen ist. Speichern übernimmt die Felder."}
 	textChangedMeanwhile     = text{"Somebody changed it meanwhile", "Jemand hat es inzwischen geändert"}
+	textUndo                 = text{"Undo", "Rückgängig machen"}
+	textTakenBack            = text{"Undone.", "Rückgängig gemacht."}
+	textNotTakenBack         = text{"It can no longer be undone", "Es lässt sich nicht mehr rückgängig machen"}
+	textNotTakenBackMore     = text{"Nothing was done: undoing would take back what came after your act as well. Look at it as it is now, and decide again.", "Nichts wurde ausgeführt: Sonst würde auch zurückgenommen, was nach Ihnen kam. Sehen Sie sich den jetzigen Stand an und entscheiden Sie neu."}
 	textChangedMeanwhileMore = text{"Nothing was done. Look at it as it is now, and decide again.", "Nichts wurde ausgeführt. Sehen Sie sich den jetzigen Stand an und entscheiden Sie neu."}
 	textBoundTo              = text{"Accounts", "Konten"}
 	textNotBound             = text{"Not bound: no account follows this user.", "Nicht gebunden: Kein Konto folgt diesem Benutzer."}
