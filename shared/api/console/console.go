@@ -211,6 +211,7 @@ var routes = []route{
 	{method: "POST", path: "/console/connections/{id}/licences/count", scope: scopeWrite, do: countLicences},
 	{method: "GET", path: "/console/connections/{id}/settings", scope: scopeRead, do: settingsPage},
 	{method: "POST", path: "/console/connections/{id}/settings", scope: scopeAdmin, do: saveSettings},
+	{method: "POST", path: "/console/runs/{id}/settings", scope: scopeAdmin, do: saveTried},
 	{method: "GET", path: "/console/connections/{id}/protection", scope: scopeRead, do: protectionPage},
 	{method: "GET", path: "/console/connections/{id}/protection/{account}", scope: scopeApprove, do: liftPage},
 	{method: "POST", path: "/console/connections/{id}/protection/{account}", scope: scopeApprove, fresh: true, do: lift},

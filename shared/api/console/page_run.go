@@ -145,10 +145,10 @@ func runPage(v *visit) (answer, error) {
 		}
 	}
 	rv.run = run
-	// Why a run is held is told by the connection's settings; of any other run its name is
+	// Why a run is held, and what a what-if tries, is told by the connection's settings; of any other run its name is
 	// enough, which comes with the others.
 	var owner *later[connection]
-	if run.State == directory.RunHeld {
+	if run.State == directory.RunHeld || run.Settings != nil {
 		asked := ask[connection](v, apiPath("connections", string(run.ConnectionID)))
 		owner = &asked
 	}
@@ -158,6 +158,7 @@ func runPage(v *visit) (answer, error) {
 		asked := ask[parts](v, apiPath("runs", id, "parts"))
 		parted = &asked
 	}
+	known := false // more of the connection than its name
 	rv.con = connection{ID: run.ConnectionID, Name: string(run.ConnectionID)}
 	list := partly(v, changes, func(p page[directory.Change]) g.Node {
 		rv.changes = p
@@ -177,7 +178,7 @@ func runPage(v *visit) (answer, error) {
 	if owner == nil {
 		rv.con.Name = rv.names.of(string(run.ConnectionID))
 	} else if c, err := owner.get(); err == nil {
-		rv.con = c
+		rv.con, known = c, true
 	}
 	var departments g.Node
 	if parted != nil {
@@ -190,7 +191,7 @@ func runPage(v *visit) (answer, error) {
 		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {here("connections", string(rv.con.ID)), data(rv.con.Name)}, {here("connections", string(rv.con.ID), "runs"), v.say(textRuns)}},
 		head:   []g.Node{v.runBadge(&run)},
 		body: []g.Node{
-			v.runSummary(&rv), v.steps(&run), v.heldBox(&rv), v.runError(&run), v.decisions(&run),
+			v.runSummary(&rv), v.tried(&rv, known), v.steps(&run), v.heldBox(&rv), v.runError(&run), v.decisions(&run),
 			g.If(total(run.Counts) > 0, v.chips(run.Counts, filter.effect)), departments,
 			h.Section(h.ID("changes"), h.H2(h.TabIndex("-1"), v.say(textChanges)), list), v.leftBox(&rv, left),
 		},

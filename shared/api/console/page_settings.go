@@ -315,13 +315,26 @@ func settingsAt(id directory.ConnectionID, part string) string {
 	return query(here("connections", string(id), "settings"), "part", part)
 }
 
-// settingsPage is a form of a connection's settings.
+// settingsPage is a form of a connection's settings; of those that a plan has tried, to go on
+// with them, where the address names it.
 func settingsPage(v *visit) (answer, error) {
 	s, err := v.readSettings()
 	if err != nil {
 		return nil, err
 	}
-	return v.settingsView(&s, s.now, nil), nil
+	id := v.r.URL.Query().Get("tried")
+	if id == "" {
+		return v.settingsView(&s, s.now, nil), nil
+	}
+	var r directory.Run
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("runs", id), nil, &r); err != nil {
+		return nil, err
+	}
+	if r.Settings == nil || r.ConnectionID != s.ID {
+		return v.settingsView(&s, s.now, nil), nil
+	}
+	tried := treeOf(r.Settings)
+	return v.settingsView(&s, func(path string) string { return at(tried, path) }, nil, v.box(toneInfo, v.say(textTried), h.P(v.say(textTriedInForm)))), nil
 }
 
 // now is a value of the settings as they are stored.

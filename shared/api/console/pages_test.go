@@ -415,6 +415,7 @@ func goldenPages() map[string]goldenPage {
 		"run-texts":        {directory.RunHeld, at, longTexts, 200},
 		"run-only-for":     {directory.RunDone, at, onlyFor, 200},
 		"run-plan-some":    {directory.RunPlanned, at, someOf, 200},
+		"run-what-if":      {directory.RunPlanned, at, whatIf, 200},
 		"undo-many": {directory.RunDone, at + "/undo", func(*world) map[string]any {
 			list := itsChanges(directory.ChangeApplied)
 			list.Items[1].UserPrincipalName, list.Next = "", "more"

@@ -376,7 +376,7 @@ func (v *visit) askSignIn() answer {
 }
 
 // unseenFields are fields of forms that nobody fills in.
-var unseenFields = []string{"version", "what", "s", "shown", "count", "c", "preview", "part", "switch", "list", "to", "all", "previous", "next", "from", "sku", "tenantId", "objectId"}
+var unseenFields = []string{"version", "what", "s", "shown", "count", "c", "preview", "part", "switch", "list", "to", "all", "previous", "next", "from", "sku", "tenantId", "objectId", undoing}
 
 // mostToMend is how many fields of what was sent are shown to be mended.
 const mostToMend = 30

@@ -291,6 +291,13 @@ var (
 	textNothingYetHeld     = text{"Nothing has been written yet. It waits for a decision.", "Noch wurde nichts geschrieben. Es wartet auf eine Entscheidung."}
 	textPartlyHeld         = text{"%s of %s are written. The rest waits for a decision.", "%s von %s sind geschrieben. Der Rest wartet auf eine Entscheidung."}
 	textWriting            = text{"Writing: %s of %s, %s failed.", "Wird geschrieben: %s von %s, %s gescheitert."}
+	textTried              = text{"The settings that this plan tries", "Die Einstellungen, die dieser Plan versucht"}
+	textTriedAs            = text{"Tried", "Versucht"}
+	textTriedMeans         = text{"They are not saved. The changes below are what a run with them would do.", "Sie sind nicht gespeichert. Die Änderungen unten sind, was ein Lauf mit ihnen täte."}
+	textTriedAreSaved      = text{"The connection has these settings by now.", "Die Verbindung hat diese Einstellungen inzwischen."}
+	textTriedChange        = text{"Change them", "Ändern"}
+	textTriedInForm        = text{"The fields show what the plan tried, not what is saved.", "Die Felder zeigen, was der Plan versucht hat, nicht was gespeichert ist."}
+	textSaveTried          = text{"Save these settings", "Diese Einstellungen speichern"}
 	textPlanOnly           = text{"A plan only: nothing has been written, and nothing will be by this plan.", "Nur ein Plan: Nichts wurde geschrieben, und durch ihn wird nichts geschrieben."}
 	textNothingToDo        = text{"Ended: everything was already as the directory says. Nothing was written.", "Beendet: Alles war schon so, wie es das Verzeichnis sagt. Nichts wurde geschrieben."}
 	textFailedPlanning     = text{"Failed before there was a plan: nothing was written, and what differs is not known.", "Gescheitert, bevor es einen Plan gab: Nichts wurde geschrieben, und was abweicht, ist nicht bekannt."}
