@@ -35,6 +35,7 @@ type visit struct {
 	ended  bool // there is a cookie, and its session has ended
 	calls  calls
 	lines  int       // of properties, that the page has beyond the few of each change
+	flash  string    // told by an act, on the page that it leads to
 	mark   chan mark // what needs somebody, for the frame; nil: not asked
 }
 
@@ -99,7 +100,7 @@ func (v *visit) answer() (answer, error) {
 	if v.s != nil && rt.scope != "" && v.r.Method == http.MethodPost {
 		defer v.c.marks.drop(v.s.row()) // behind the act: what is asked for before its end is not kept
 	}
-	return rt.do(v)
+	return v.once(rt.do)
 }
 
 func (v *visit) now() time.Time { return v.c.cfg.Now() }
@@ -220,6 +221,7 @@ func (v *visit) done(to, what string, more ...string) answer {
 
 // tell leads to a page that tells something.
 func (v *visit) tell(to string, f flash) answer {
+	v.flash = f.Text
 	raw, err := json.Marshal(f)
 	if err == nil {
 		v.c.setCookie(v.w, flashCookie, base64.RawURLEncoding.EncodeToString(raw), time.Minute)

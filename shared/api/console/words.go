@@ -106,6 +106,8 @@ var (
 	textSignOutThere   = text{"Sign out at %s as well", "Auch bei %s abmelden"}
 	textSessionEnded   = text{"Your session has ended", "Ihre Sitzung ist zu Ende"}
 	textNothingDone    = text{"Nothing was done of what you sent, and it is kept on this page: sign in again in another tab, and send it once more from here.", "Nichts von dem, was Sie gesendet haben, wurde ausgeführt, und es bleibt auf dieser Seite: Melden Sie sich in einem anderen Tab erneut an, und senden Sie es von hier noch einmal."}
+	textBeingDone      = text{"You have sent the same a moment ago, and it is still being done. Look again in a moment.", "Sie haben dasselbe gerade eben gesendet, und es wird noch ausgeführt. Sehen Sie gleich noch einmal nach."}
+	textMaybeDone      = text{"You have sent the same a moment ago, and no answer came in time: it may have been done. Look before you send it again; in two minutes it is taken as new.", "Sie haben dasselbe gerade eben gesendet, und es kam nicht rechtzeitig eine Antwort: Es kann ausgeführt sein. Sehen Sie nach, bevor Sie es noch einmal senden; in zwei Minuten gilt es als neu."}
 	textSendAgain      = text{"Send once more", "Noch einmal senden"}
 	textWhatWasSent    = text{"What you sent", "Was Sie gesendet haben"}
 	textWhatWasSentIs  = text{"It is kept here. Mend it if need be, and send it once more.", "Es bleibt hier. Ändern Sie es, wenn nötig, und senden Sie es noch einmal."}
