@@ -114,6 +114,9 @@ type Run struct {
 	Failed  int            `json:"failed"`
 	Refused int            `json:"refused"`
 	Held    *Held          `json:"held,omitempty"`
+	// Waves say how far a run has come while it writes, in the effects that go in waves. No
+	// record has them: whoever reads a run is told by its progress.
+	Waves []RunWave `json:"waves,omitempty"`
 	// EditedBy are the subjects of those whose edits (of users, bindings,
 	// settings) the plan comes from: while the settings want four eyes, none of
 	// them approves it.
@@ -247,6 +250,17 @@ type WaveOutcome struct {
 	Failed     int      `json:"failed"`
 	Mismatched int      `json:"mismatched"`         // read back otherwise than written
 	Examples   []string `json:"examples,omitempty"` // a few of them, for people
+}
+
+// RunWave is how far the changes of one kind have come that go in waves.
+type RunWave struct {
+	Class   Effect `json:"class"`   // what they do
+	Wave    int    `json:"wave"`    // which may be sent now, from 1
+	Waves   int    `json:"waves"`   // in all
+	Allowed int    `json:"allowed"` // how many changes are in this wave and those before it
+	Changes int    `json:"changes"` // in all
+	// LookAt is when the wave is read back next; behind the last one nothing waits for it.
+	LookAt time.Time `json:"lookAt,omitzero"`
 }
 
 // ChangeState is what became of a change.

@@ -342,6 +342,7 @@ func (v *visit) runSummary(rv *runView) g.Node {
 			g.If(r.Chosen(), v.fact(textOnlyFor, v.onlyFor(rv))),
 			g.If(len(r.EditedBy) > 0, v.fact(textEditedBy, v.editors(r))),
 			v.fact(textWhatLedToIt, v.ledTo(r)),
+			v.waves(r),
 		),
 		v.runActs(r, rv.filter))
 }
@@ -675,10 +676,34 @@ func (v *visit) howFar(r *directory.Run) g.Node {
 		more = v.lang.say(textAfterWave, v.lang.number(r.Held.Wave.Wave))
 	case (r.State == directory.RunApplying || r.State == directory.RunWaiting) && all > 0:
 		more = v.lang.say(textSoMany, v.lang.number(r.Applied+r.Failed+r.Refused), v.lang.number(all))
+		if i := slices.IndexFunc(r.Waves, func(w directory.RunWave) bool { return w.Wave < w.Waves }); i >= 0 { // the one that is waited for
+			more = v.waveOf(&r.Waves[i]) + "; " + more
+		} else if len(r.Waves) > 0 {
+			more = v.waveOf(&r.Waves[0]) + "; " + more
+		}
 	default:
 		return nil
 	}
 	return g.Group([]g.Node{g.Text(" ("), g.Text(more), g.Text(")")})
+}
+
+// waveOf is the wave that may be sent.
+func (v *visit) waveOf(w *directory.RunWave) string {
+	return v.lang.say(textWaveOf, v.lang.number(w.Wave), v.lang.number(w.Waves))
+}
+
+// waves say of each kind that goes in waves how far it has come, and what is waited for.
+func (v *visit) waves(r *directory.Run) g.Node {
+	if len(r.Waves) == 0 {
+		return nil
+	}
+	return v.fact(textWaves, g.Group(g.Map(r.Waves, func(w directory.RunWave) g.Node {
+		more := g.Node(v.say(textWaveLast))
+		if !w.LookAt.IsZero() {
+			more = g.Group([]g.Node{v.say(textWaveLook), g.Text(" "), v.moment(w.LookAt)})
+		}
+		return h.Div(v.effectBadge(w.Class), g.Text(" "+v.waveOf(&w)+", "+v.lang.say(textWaveUpTo, v.lang.number(w.Allowed), v.lang.number(w.Changes))), h.Small(more))
+	})))
 }
 
 // partLists count a plan by department and by domain, each a link to its changes.

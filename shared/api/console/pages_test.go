@@ -407,6 +407,7 @@ func goldenPages() map[string]goldenPage {
 		"run-plan-compare": {directory.RunPlanned, at + "?open=0.1&s=", nil, 200},
 		"run-decided":      {directory.RunDone, at, decided, 200},
 		"run-wave":         {directory.RunHeld, at, stoppedByWave, 200},
+		"run-waves":        {directory.RunApplying, at, inWaves, 200},
 		"approve-dropped":  {directory.RunHeld, at + "/approve?what=filter&effect=update", adopting, 200},
 		"approve-vast":     {directory.RunHeld, at + "/approve?what=all", vast, 200},
 		"approve-wave":     {directory.RunHeld, at + "/approve?what=all", stoppedByWave, 200},
@@ -795,6 +796,14 @@ func TestNothingPlanned(t *testing.T) {
 			t.Errorf("%s says that everything was as the directory says: %v", state, said)
 		}
 	}
+}
+
+// inWaves is a run whose blocks go in waves, and whose renames are in their last one.
+func inWaves(w *world) map[string]any {
+	r := aRun(w.now, directory.RunApplying)
+	r.Counts = map[directory.Effect]int{directory.EffectBlock: 1400, directory.EffectRename: 200}
+	r.Waves = []directory.RunWave{{Class: directory.EffectRename, Wave: 4, Waves: 4, Allowed: 200, Changes: 200}, {Class: directory.EffectBlock, Wave: 2, Waves: 4, Allowed: 15, Changes: 1400, LookAt: w.now.Add(30 * time.Second)}}
+	return map[string]any{"GET /v1/runs/run_1": r}
 }
 
 // stoppedByWave is a run that was held after its second wave.

@@ -344,6 +344,11 @@ var (
 	textInActivity         = text{"edits and loads before it", "Änderungen und Dateien davor"}
 	textDecisions          = text{"Decisions", "Entscheidungen"}
 	textAskedBecause       = text{"Asked for by", "Veranlasst durch"}
+	textWaves              = text{"Waves", "Wellen"}
+	textWaveOf             = text{"wave %s of %s", "Welle %s von %s"}
+	textWaveUpTo           = text{"up to change %s of %s", "bis zur Änderung %s von %s"}
+	textWaveLook           = text{"The next wave goes once this one was read back from Microsoft, next at", "Die nächste Welle geht, sobald diese von Microsoft zurückgelesen ist, wieder um"}
+	textWaveLast           = text{"The last wave: nothing waits for it to be read back.", "Die letzte Welle: Auf ihr Zurücklesen wartet nichts mehr."}
 	textAfterWave          = text{"after wave %s", "nach Welle %s"}
 	textSoMany             = text{"%s of %s", "%s von %s"}
 	textLimit              = text{"limit", "Grenze"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"sort"
 	"strconv"
@@ -17,7 +18,37 @@ import (
 // Run returns a run.
 func (s *Service) Run(ctx context.Context, id directory.RunID) (directory.Run, error) {
 	r, err := s.runs.Run(ctx, id)
-	return r.Run, err
+	if err != nil {
+		return directory.Run{}, err
+	}
+	return shown(&r)
+}
+
+// shown is a run as it is read: one that goes in waves, while it writes, with how far they
+// have come. Waves of a held run are laid out anew once it goes on, and Held tells of the last.
+func shown(r *store.RunRecord) (directory.Run, error) {
+	run := r.Run
+	if run.State != directory.RunApplying && run.State != directory.RunWaiting {
+		return run, nil
+	}
+	at, err := ProgressOf(r)
+	if err != nil {
+		return run, err
+	}
+	for _, class := range slices.Sorted(maps.Keys(at.Waves)) {
+		run.Waves = append(run.Waves, at.Waves[class].view(class))
+	}
+	return run, nil
+}
+
+// view is a wave as people see it. How many there are follows from the number of changes
+// alone: whatever the settings say by now, these have been parted.
+func (w *Wave) view(class directory.Effect) directory.RunWave {
+	v := directory.RunWave{Class: class, Wave: w.Number, Waves: w.Number, Allowed: w.Allowed, Changes: w.Total}
+	if !w.Last() {
+		v.Waves, v.LookAt = max(w.Number+1, len(plan.Waves(w.Total, directory.BreakerSettings{Over: new(0)}))), w.Look
+	}
+	return v
 }
 
 // List returns a connection's runs, newest first.
@@ -25,7 +56,10 @@ func (s *Service) List(ctx context.Context, c directory.ConnectionID, cursor str
 	records, next, err := s.runs.ListRuns(ctx, c, cursor, limit)
 	list := make([]directory.Run, len(records))
 	for i := range records {
-		list[i] = records[i].Run
+		var fault error
+		if list[i], fault = shown(&records[i]); fault != nil {
+			return nil, "", fault
+		}
 	}
 	return list, next, err
 }
