@@ -102,3 +102,29 @@ func TestLookLeavesFlash(t *testing.T) {
 		t.Error("the message is told twice")
 	}
 }
+
+// A page says no more than is known: of an act without an answer not that it was not done, of a
+// page that did not come not that something was. What the host answers for the API when that is
+// busy has no words; the page has them, with the time.
+func TestFailuresSayWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	const act, at = "POST /v1/runs/run_1/cancel", "/console/runs/run_1/cancel"
+	w := runWorld(t, directory.RunApplying)
+	w.tell(map[string]any{act: problem{Status: 409, Detail: "It has ended."}})
+	w.post(at).has("<h1", "That was not done")
+	w.tell(map[string]any{act: problem{Status: 429}})
+	w.post(at).has("That was not done", "The service is busy", "5 seconds")
+	w.tell(map[string]any{"GET /v1/users/usr_1": problem{Status: 503}})
+	a := w.get("/console/users/usr_1")
+	a.sound("a page that did not come")
+	a.has("This page did not come", "The service is busy", `href="/console/users/usr_1"`, "Try again")
+	if strings.Contains(a.body, "That was not done") {
+		t.Error("a page is no act")
+	}
+	w.c.api = &http.Client{Transport: failing{}}
+	a = w.post(at)
+	a.has("it may have been done", "It is not known whether it was done")
+	if strings.Contains(a.body, "That was not done") {
+		t.Error("an act without an answer is said not to be done")
+	}
+}

@@ -270,6 +270,19 @@ func jobKind(k directory.JobKind) text {
 	return textJobOther
 }
 
+// jobCount is what a job counts by a name of /v1.
+func jobCount(name string) (text, bool) {
+	word, known := map[string]text{
+		"created": textCountCreated, "updated": textCountUpdated, "edited": textCountUpdated, "unchanged": textCountUnchanged, "existing": textCountExisting,
+		"excluded": textVerdictExcluded, "external": textVerdictExternal, "bound": textVerdictBound, "boundBefore": textCountBoundBefore, "alreadyBound": textCountBoundBefore,
+		"boundByGroup": textCountByGroup, "renamedByBinding": textCountRenamed, "membersAdded": textCountMembersAdded, "membersRemoved": textCountMembersRemoved,
+		"membersUnchanged": textCountMembersUnchanged, "managersSet": textCountManagersSet, "managersNotInDirectory": textCountManagersUnknown, "twins": textCountTwins,
+		"stored": textCountPhotos, "none": textCountNoPhoto, "known": textCountPhotoKnown, "unusable": textCountPhotoUnusable, "gone": textCountPhotoGone,
+		"seen": textCountSeen, "products": textCountProducts,
+	}[name]
+	return word, known
+}
+
 // jobPage shows how far a job is, and what it refused.
 func jobPage(v *visit) (answer, error) {
 	var j job
@@ -290,6 +303,10 @@ func jobPage(v *visit) (answer, error) {
 		counts, _ = v.tookBack(&j)
 	} else {
 		for _, name := range sortedNames(j.Counts) {
+			if word, known := jobCount(name); known {
+				counts = append(counts, v.fact(word, v.number(j.Counts[name])))
+				continue
+			}
 			counts = append(counts, v.factNamed(name, v.number(j.Counts[name])))
 		}
 	}

@@ -2120,3 +2120,31 @@ func TestUnfitFilter(t *testing.T) {
 	w := runWorld(t, directory.RunDone)
 	w.get("/console/runs/run_1?user=usr_1").has("/console/runs/run_1/changes.csv?user=usr_1")
 }
+
+// A run of which a part was approved says its numbers of that part, and a list what was written
+// of what was planned.
+func TestPartlyApproved(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunApplying)
+	r := aRun(w.now, directory.RunApplying)
+	r.Counts, r.Applied, r.Failed, r.Refused, r.Approved = map[directory.Effect]int{directory.EffectAdopt: 173}, 1, 0, 170, new(3)
+	w.tell(map[string]any{"GET /v1/runs/run_1": r})
+	a := w.get("/console/runs/run_1")
+	a.has("Writing: 1 of 3, 0 failed.", "(1 of 3)", `max="3" value="1"`)
+	r.State, r.Applied, r.EndedAt = directory.RunDone, 3, w.now
+	w.tell(map[string]any{"GET /v1/connections/con_1/runs": page[directory.Run]{Items: []directory.Run{r}}})
+	w.get("/console/connections/con_1/runs").has("Adopt 173 accounts", "3 of 173 written")
+}
+
+// A member of whom changes were declined is not shown as in sync beside it.
+func TestDeclinedIsNotInSync(t *testing.T) {
+	t.Parallel()
+	b := binding{Status: directory.BindingInSync}
+	if _, word := b.word(); word != textInSync {
+		t.Errorf("%v", word)
+	}
+	b.Findings = []directory.Problem{{Code: directory.CodeDeclined, Message: "An admin declined 1 of the changes of this user (adopt)."}}
+	if tone, word := b.word(); word != textNotAllAgreed || tone == toneGood {
+		t.Errorf("%v, %v", tone, word)
+	}
+}

@@ -274,7 +274,27 @@ func (v *visit) failed(err error) answer {
 	if status < 400 {
 		status = http.StatusBadGateway
 	}
-	return view{status: status, title: v.lang.say(textNotDone), body: []g.Node{v.problem(p), v.sendAgain(), v.backLink()}}
+	return view{status: status, title: v.lang.say(v.failure(p)), body: []g.Node{v.problem(p), v.tryAgain(), v.sendAgain(), v.backLink()}}
+}
+
+// failure is the heading of a page of an error: of an act of which no answer came it is not known
+// whether it was done, and a page that did not come is no act.
+func (v *visit) failure(p *problem) text {
+	switch {
+	case v.r.Method != http.MethodPost:
+		return textNotShown
+	case p.late || p.Status == http.StatusBadGateway || p.Status == http.StatusGatewayTimeout:
+		return textUnknownDone
+	}
+	return textNotDone
+}
+
+// tryAgain leads to the same page, where that has failed.
+func (v *visit) tryAgain() g.Node {
+	if v.r.Method == http.MethodPost {
+		return nil
+	}
+	return h.P(link(v.address(), h.Class("button primary"), v.say(textTryAgain)))
 }
 
 // problem tells what /v1 said.
@@ -291,6 +311,8 @@ func (v *visit) reasons(p *problem) g.Node {
 	switch {
 	case p.Detail != "":
 		detail = h.P(v.sentence(p.Detail))
+	case p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable: // of the host's, which has no words
+		detail = h.P(v.say(textBusy, v.lang.lengthDative(p.pause())))
 	case len(p.Errors) > 0:
 		detail = nil
 	}
