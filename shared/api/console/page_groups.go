@@ -1031,9 +1031,10 @@ func countLicences(v *visit) (answer, error) {
 
 // protected is an account that is never written to.
 type protected struct {
-	AccountID string `json:"accountId"`
-	Reason    string `json:"reason"`
-	Lifted    *struct {
+	AccountID         string `json:"accountId"`
+	UserPrincipalName string `json:"userPrincipalName"`
+	Reason            string `json:"reason"`
+	Lifted            *struct {
 		Until  time.Time `json:"until"`
 		By     string    `json:"by"`
 		Reason string    `json:"reason"`
@@ -1061,10 +1062,18 @@ func protectionPage(v *visit) (answer, error) {
 			if a.Lifted != nil {
 				state = h.Div(v.badge(toneWarn, textLifted), h.Small(v.say(textUntil), g.Text(" "), v.moment(a.Lifted.Until)), h.Small(data(a.Lifted.By), g.Text(" "), data(a.Lifted.Reason)), v.act(scopeApprove, below(at, a.AccountID, "end"), textProtectAgain, "small"))
 			}
-			return h.Tr(v.cell(account, code(a.AccountID)), v.cell(why, v.sentence(a.Reason)), v.cell(lifted, state))
+			return h.Tr(v.cell(account, v.protectedName(&a)), v.cell(why, v.sentence(a.Reason)), v.cell(lifted, state))
 		})
 		return h.Div(g.If(p.Unread != "", v.box(toneWarn, v.say(textUnread), h.P(v.sentence(p.Unread)))), v.table(textProtection, []column{account, why, lifted}, rows))
 	}), v.asCall("GET", apiPath("connections", id, "protection"))), nil
+}
+
+// protectedName names a protected account: by what people know it by, where that was read.
+func (v *visit) protectedName(a *protected) g.Node {
+	if a.UserPrincipalName == "" {
+		return code(a.AccountID)
+	}
+	return g.Group([]g.Node{h.Span(h.Class("who"), data(a.UserPrincipalName)), h.Small(code(a.AccountID))})
 }
 
 // liftPage asks for how long, and why, an account may be written to.

@@ -286,7 +286,7 @@ func people(now time.Time) map[string]any {
 			Lacking: []directory.Permission{{Scope: "Group.ReadWrite.All", For: "exports", Without: "No group is exported."}}}, {GroupID: "grp_2", Ending: true}}},
 		"GET /v1/connections/con_1/groups/grp_1": groupUse{GroupID: "grp_1", Select: &directory.SelectRule{}, Export: &directory.ExportRule{Kind: directory.ExportSecurity}},
 		"GET /v1/connections/con_1/licences":     map[string]any{"products": []product{{Name: "Microsoft 365 E3", PartNumber: "SPE_E3", Assignable: true, Given: 7}}},
-		"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "reason": "holds a role"},
+		"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "userPrincipalName": "root@contoso.example", "reason": "holds a role"},
 			map[string]any{"accountId": "a-2", "reason": "named by the settings", "lifted": map[string]any{"until": now.Add(time.Hour), "by": "ben", "reason": "repair"}}}, "unread": "Groups with roles cannot be read."},
 		"GET /v1/jobs":                                     page[job]{Items: []job{j}},
 		"GET /v1/jobs/job_1":                               j,
