@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	userAgent = "Bindery/1 (+directory sync)"
+	userAgent = "Bindery/" + directory.Version + " (+directory sync)"
 	// requestTime bounds one request; a caller's earlier deadline wins.
 	requestTime = 45 * time.Second
 	// maxAnswer bounds an answer's size after unpacking: a page of 999 accounts

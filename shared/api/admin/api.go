@@ -165,7 +165,7 @@ func newAPI(cfg Config) (*API, huma.Registry) {
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI:        "3.1.0",
 			OnAddOperation: []huma.AddOpFunc{boundLists},
-			Info: &huma.Info{Title: "Bindery", Version: "1",
+			Info: &huma.Info{Title: "Bindery", Version: directory.Version,
 				Description: "Connects a directory of people and groups to Microsoft 365 tenants and keeps the bound accounts as the directory says. " + bodyText},
 			Components: &huma.Components{
 				Schemas: registry,

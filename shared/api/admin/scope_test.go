@@ -8,10 +8,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bindery/shared/directory"
 )
 
 // description is what the tests read of /v1/openapi.json.
 type description struct {
+	Info struct {
+		Version string `json:"version"`
+	} `json:"info"`
 	OpenAPI    string
 	Components struct {
 		SecuritySchemes map[string]struct{ Description string }
@@ -155,6 +160,9 @@ func TestDescription(t *testing.T) {
 	d := w.description()
 	if !strings.HasPrefix(d.OpenAPI, "3.1") {
 		t.Errorf("openapi = %s", d.OpenAPI)
+	}
+	if d.Info.Version != directory.Version {
+		t.Errorf("version = %s, and the console shows %s", d.Info.Version, directory.Version)
 	}
 	var got []string
 	for path, methods := range d.Paths {

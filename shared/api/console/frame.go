@@ -10,6 +10,8 @@ import (
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
+
+	"bindery/shared/directory"
 )
 
 //go:embed assets
@@ -241,10 +243,14 @@ func (v *visit) searched() string {
 	return clean(v.r.URL.Query().Get("text"))
 }
 
-// footer names the request, so that whoever asks for help and whoever reads the log speak
+// footer names the version and the request, so that whoever asks for help and whoever reads the log speak
 // of the same one.
 func (v *visit) footer() g.Node {
-	items := []g.Node{g.Text("Bindery")}
+	name := "Bindery"
+	if v.s != nil { // strangers need not know
+		name += " " + directory.Version
+	}
+	items := []g.Node{g.Text(name)}
 	if v.c.cfg.RequestID != nil {
 		if id := v.c.cfg.RequestID(v.ctx); id != "" {
 			items = append(items, g.Text(" · "), v.say(textRequestID), g.Text(" "), code(id))

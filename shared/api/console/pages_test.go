@@ -1296,6 +1296,16 @@ func TestSearchOn(t *testing.T) {
 	}
 }
 
+// The foot of a page says which Bindery it is, to who is signed in.
+func TestVersionInTheFrame(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.get("/console/me").has("<p>Bindery " + directory.Version + " · Request <code>req-1</code>")
+	if strings.Contains(newWorld(t).get("/console/sign-in").body, "Bindery "+directory.Version) {
+		t.Error("strangers are told the version")
+	}
+}
+
 // A run that somebody has decided about meanwhile is not decided about again.
 func TestNotHeldAnyMore(t *testing.T) {
 	t.Parallel()
