@@ -52,6 +52,7 @@ type Approval struct {
 	All     bool               `json:"all,omitempty"`
 	Effects []directory.Effect `json:"effects,omitempty"`
 	Chosen  int                `json:"chosen,omitempty"` // how many changes were named
+	Before  int                `json:"before,omitempty"` // how many had been written, or had failed, before
 }
 
 // runBody keeps what directory.Run hides from its readers.

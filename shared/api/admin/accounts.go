@@ -12,6 +12,8 @@ import (
 // Accounts gives the accounts of tenants their verdicts; *assign.Candidates does.
 type Accounts interface {
 	List(ctx context.Context, id directory.ConnectionID, f assign.AccountFilter, cursor string, limit int) ([]assign.Candidate, string, error)
+	// Names tells the userPrincipalNames of accounts, by folded ID, as far as it can.
+	Names(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]string, error)
 }
 
 // Imports makes users of accounts; *people.Imports does.

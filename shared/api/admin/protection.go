@@ -56,7 +56,18 @@ func (a *API) getProtection(ctx context.Context, _ Caller, in *ConnectionPath) (
 	if err != nil {
 		return nil, err
 	}
-	return &output[Protection]{Protection{Accounts: p.List(), Unread: p.Unread()}}, nil
+	list := p.List()
+	ids := make([]directory.AccountID, len(list))
+	for i := range list {
+		ids[i] = list[i].AccountID
+	}
+	// Without their names the accounts are protected all the same, and are told.
+	if names, err := a.Accounts.Names(ctx, &c, ids); err == nil {
+		for i := range list {
+			list[i].UserPrincipalName = names[list[i].AccountID]
+		}
+	}
+	return &output[Protection]{Protection{Accounts: list, Unread: p.Unread()}}, nil
 }
 
 func (a *API) liftProtection(ctx context.Context, by Caller, in *struct {

@@ -137,6 +137,11 @@ func TestProtection(t *testing.T) {
 	if list := a.body["accounts"].([]any); len(list) != 2 || list[1].(map[string]any)["accountId"] != holder {
 		t.Fatalf("protection %s", a.raw)
 	}
+	for i, want := range []any{nil, "root@corp.example"} { // who is not there any more has no name
+		if name := a.body["accounts"].([]any)[i].(map[string]any)["userPrincipalName"]; name != want {
+			t.Errorf("the account %d is called %v, want %v", i, name, want)
+		}
+	}
 	lift := conn + "/" + holder + "/lift"
 	w.want(422, "invalid-lift", "POST", lift, `{"minutes":0}`)
 	w.want(422, "invalid-lift", "POST", lift, `{"minutes":1441}`)

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -295,8 +294,14 @@ func (tenant) List(_ context.Context, _ []string, link string) (directory.Accoun
 	}}}}, nil
 }
 
-func (tenant) Lookup(context.Context, []string, []string) ([]directory.Found, error) {
-	return nil, errors.New("not used")
+func (tenant) Lookup(_ context.Context, refs []string, _ []string) ([]directory.Found, error) {
+	found := make([]directory.Found, len(refs))
+	for i, ref := range refs {
+		if ref == holder {
+			found[i].Account = &directory.Account{ID: holder, Properties: directory.Properties{directory.PropUserPrincipalName: directory.StringValue("root@corp.example")}}
+		}
+	}
+	return found, nil
 }
 
 func (tenant) RoleHolders(context.Context) (directory.Privileged, error) {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,8 @@ type problem struct {
 	MicrosoftCode string                 `json:"microsoftCode"`
 	Incident      string                 `json:"incident"`
 
+	retryAfter time.Duration // after which the API may be asked again; 0: it did not say
+
 	requestID string       // of the request to /v1
 	late      bool         // no answer came in time, or none at all
 	local     bool         // what is wrong with fields is told in the page's language
@@ -40,6 +43,9 @@ type problem struct {
 }
 
 func (p *problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Code, p.Detail) }
+
+// pause is how long to wait before the API is asked again.
+func (p *problem) pause() time.Duration { return cmp.Or(p.retryAfter, 5*time.Second) }
 
 // asProblem is the problem that an error is, if it is one.
 func asProblem(err error) (*problem, bool) { return errors.AsType[*problem](err) }
@@ -105,6 +111,9 @@ func (v *visit) send(ctx context.Context, method, path string, body, out any, he
 		p := &problem{}
 		_ = json.Unmarshal(data, p) // API Gateway's own answers are of another form
 		p.Status, p.requestID = res.StatusCode, id
+		if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			p.retryAfter = min(time.Duration(seconds)*time.Second, time.Hour)
+		}
 		return nil, p
 	}
 	if text, wanted := out.(*string); wanted {

@@ -156,6 +156,8 @@ type route struct {
 	full bool
 	// long is a file that is made of many calls, and has the time of one that is sent.
 	long bool
+	// once is an act that makes something new: the same form again makes no second one.
+	once bool
 	// undoes is an act that takes another one back, at the button of what that has told.
 	undoes bool
 	// open needs no session.
@@ -179,7 +181,7 @@ var routes = []route{
 
 	{method: "GET", path: "/console/connections", scope: scopeRead, do: connectionsPage},
 	{method: "GET", path: "/console/connections/new", scope: scopeAdmin, do: newConnectionPage},
-	{method: "POST", path: "/console/connections/new", scope: scopeAdmin, do: newConnection},
+	{method: "POST", path: "/console/connections/new", scope: scopeAdmin, once: true, do: newConnection},
 	{method: "GET", path: "/console/connections/{id}", scope: scopeRead, full: true, do: connectionPage},
 	{method: "POST", path: "/console/connections/{id}/authorize", scope: scopeAdmin, do: authorize},
 	{method: "POST", path: "/console/connections/{id}/confirm", scope: scopeApprove, do: confirm},
@@ -213,6 +215,7 @@ var routes = []route{
 	{method: "POST", path: "/console/connections/{id}/licences/count", scope: scopeWrite, do: countLicences},
 	{method: "GET", path: "/console/connections/{id}/settings", scope: scopeRead, do: settingsPage},
 	{method: "POST", path: "/console/connections/{id}/settings", scope: scopeAdmin, do: saveSettings},
+	{method: "POST", path: "/console/runs/{id}/settings", scope: scopeAdmin, do: saveTried},
 	{method: "GET", path: "/console/connections/{id}/protection", scope: scopeRead, do: protectionPage},
 	{method: "GET", path: "/console/connections/{id}/protection/{account}", scope: scopeApprove, do: liftPage},
 	{method: "POST", path: "/console/connections/{id}/protection/{account}", scope: scopeApprove, fresh: true, do: lift},
@@ -245,7 +248,7 @@ var routes = []route{
 	{method: "GET", path: "/console/users/many", scope: scopeWrite, do: manyPage},
 	{method: "POST", path: "/console/users/many", scope: scopeWrite, do: doMany},
 	{method: "GET", path: "/console/users/new", scope: scopeWrite, do: newUserPage},
-	{method: "POST", path: "/console/users/new", scope: scopeWrite, do: newUser},
+	{method: "POST", path: "/console/users/new", scope: scopeWrite, once: true, do: newUser},
 	{method: "GET", path: "/console/users/{id}", scope: scopeRead, full: true, do: userPage},
 	{method: "GET", path: "/console/users/{id}/photo", scope: scopeRead, full: true, do: photo},
 	{method: "GET", path: "/console/users/{id}/explain", scope: scopeRead, do: explainPage},
@@ -263,7 +266,7 @@ var routes = []route{
 
 	{method: "GET", path: "/console/groups", scope: scopeRead, do: groupsPage},
 	{method: "GET", path: "/console/groups/new", scope: scopeWrite, do: newGroupPage},
-	{method: "POST", path: "/console/groups/new", scope: scopeWrite, do: saveGroup},
+	{method: "POST", path: "/console/groups/new", scope: scopeWrite, once: true, do: saveGroup},
 	{method: "GET", path: "/console/groups/{id}", scope: scopeRead, full: true, do: groupPage},
 	{method: "GET", path: "/console/groups/{id}/edit", scope: scopeWrite, do: editGroupPage},
 	{method: "POST", path: "/console/groups/{id}/edit", scope: scopeWrite, undoes: true, do: saveGroup},
@@ -279,7 +282,7 @@ var routes = []route{
 
 	{method: "GET", path: "/console/sources", scope: scopeRead, full: true, do: sourcesPage},
 	{method: "GET", path: "/console/sources/new", scope: scopeAdmin, do: newSourcePage},
-	{method: "POST", path: "/console/sources/new", scope: scopeAdmin, do: newSource},
+	{method: "POST", path: "/console/sources/new", scope: scopeAdmin, once: true, do: newSource},
 	{method: "GET", path: "/console/sources/{id}", scope: scopeRead, full: true, do: sourcePage},
 	{method: "GET", path: "/console/sources/{id}/requests", scope: scopeRead, do: requestsPage},
 	{method: "GET", path: "/console/sources/{id}/setup", scope: scopeRead, do: setUpPage},

@@ -17,6 +17,8 @@
 //	signin.go     signing in and out: code flow with PKCE, on the server
 //	client.go     /v1: reads beside each other under one deadline, acts, problems, and the calls that a page tells of
 //	mark.go       how many things wait for a decision, in every frame; pages that look again for nothing (304)
+//	once.go       a form that is sent twice does one thing
+//	numbers.go    numbers that people type
 //	log.go        the log's lines, each with the ID of its request
 //	names.go      names of users and groups, where /v1 has their IDs
 //	api.go        what the API shows that the vocabulary has no type for

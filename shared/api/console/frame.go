@@ -103,7 +103,7 @@ func (v *visit) frame(p view) g.Node {
 	if v.c.cfg.Environment != "" {
 		title += " (" + v.c.cfg.Environment + ")"
 	}
-	main := []g.Node{h.ID("main"), h.Class("page")}
+	main := []g.Node{h.ID("main"), h.Class("page"), h.TabIndex("-1")}
 	if p.poll > 0 {
 		main = append(main, h.Data("poll", strconv.Itoa(p.poll)))
 	}

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,35 +121,64 @@ func (v *visit) firstWrites(a *candidate) g.Node {
 	})))
 }
 
-// counted is how many accounts are counted for the page before an import of all.
+// counted is how many accounts of a verdict are counted for the page before an import of all.
 const counted = 500
 
-// importPage says how many accounts an import of all is about, and what follows.
+// importPage says how many accounts an import of all is about, and what follows. An import that
+// binds is about those whose user is in the directory already as well.
 func importPage(v *visit) (answer, error) {
-	id := v.id()
-	cons := ask[connection](v, apiPath("connections", id))
-	list := ask[page[candidate]](v, query(apiPath("connections", id, "accounts"), "limit", itoa(counted), "filter", "new"))
+	id, bind := v.id(), v.r.FormValue("bind") == "1"
+	of := func(verdict string) later[page[candidate]] {
+		return ask[page[candidate]](v, query(apiPath("connections", id, "accounts"), "limit", itoa(counted), "filter", verdict))
+	}
+	cons, fresh, known := ask[connection](v, apiPath("connections", id)), of("new"), later[page[candidate]]{}
+	if bind {
+		known = of("in-directory")
+	}
 	c, err := cons.get()
 	if err != nil {
 		return nil, err
 	}
-	at, caption, follows, fields := here("connections", id), textImportAll, []g.Node{h.P(v.say(textImportMakes))}, []g.Node{hidden("all", "1")}
-	if v.r.FormValue("bind") == "1" {
-		caption, follows, fields = textImportBindAll, append(follows, v.bindFollows(&c)), append(fields, hidden("bind", "1"))
+	all, lists := accountCount{}, 1
+	reach := []g.Node{partly(v, fresh, func(p page[candidate]) g.Node { return h.P(h.Strong(all.add(v, p, countNew, countNewAtLeast))) })}
+	at, caption, act, least, follows, fields := here("connections", id), textImportAll, countImport, countImportAtLeast, []g.Node{h.P(v.say(textImportMakes))}, []g.Node{hidden("all", "1")}
+	if bind {
+		lists = 2
+		reach = append(reach, partly(v, known, func(p page[candidate]) g.Node { return h.P(h.Strong(all.add(v, p, countKnown, countKnownAtLeast))) }))
+		caption, act, least, follows, fields = textImportBindAll, countImportBind, countImportBindAtLeast, append(follows, v.bindFollows(&c)), append(fields, hidden("bind", "1"))
 	}
-	reach := partly(v, list, func(p page[candidate]) g.Node {
-		if p.Next != "" {
-			return h.Strong(v.count(countNewAtLeast, len(p.Items)))
-		}
-		return h.Strong(v.count(countNew, len(p.Items)))
-	})
-	return v.beforeAll(&c, "/accounts", caption, at+"/import", at+"/accounts", "primary", h.Div(reach), append(follows, fields...)...), nil
+	do := caption // without a number, where not all could be read
+	switch read := all.lists == lists; {
+	case read && all.n == 0:
+		return v.ofConnection(&c, "/accounts", append([]g.Node{h.H2(v.say(caption))}, append(reach, h.P(link(at+"/accounts", h.Class("button"), v.say(textBack))))...)...), nil
+	case read && all.more:
+		do = least.of(all.n)
+	case read:
+		do = act.of(all.n)
+	}
+	return v.beforeAll(&c, "/accounts", caption, do, at+"/import", at+"/accounts", "primary", h.Div(reach...), append(follows, fields...)...), nil
+}
+
+// accountCount counts accounts over lists of them.
+type accountCount struct {
+	n, lists int
+	more     bool // there are more than were counted
+}
+
+// add counts the accounts of a list in, and says how many it has.
+func (x *accountCount) add(v *visit, p page[candidate], exact, least number) g.Node {
+	x.n, x.lists, x.more = x.n+len(p.Items), x.lists+1, x.more || p.Next != ""
+	if p.Next != "" {
+		return v.count(least, len(p.Items))
+	}
+	return v.count(exact, len(p.Items))
 }
 
 // beforeAll is the page before an act on many: on how many, what follows, and the act itself.
-func (v *visit) beforeAll(c *connection, tab string, caption text, to, back, class string, reach g.Node, more ...g.Node) answer {
+// do is what its button says, with the number.
+func (v *visit) beforeAll(c *connection, tab string, caption, do text, to, back, class string, reach g.Node, more ...g.Node) answer {
 	return v.ofConnection(c, tab, h.H2(v.say(caption)), reach,
-		h.Form(h.Method("post"), h.Action(to), h.Class("stack"), h.Data("busy", ""), g.Group(more), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class(class), v.say(caption)), link(back, h.Class("button"), v.say(textNotYet)))))
+		h.Form(h.Method("post"), h.Action(to), h.Class("stack"), h.Data("busy", ""), g.Group(more), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class(class), v.say(do)), link(back, h.Class("button"), v.say(textNotYet)))))
 }
 
 // bindFollows says what becomes of users that are bound, and when.
@@ -240,6 +270,19 @@ func jobKind(k directory.JobKind) text {
 	return textJobOther
 }
 
+// jobCount is what a job counts by a name of /v1.
+func jobCount(name string) (text, bool) {
+	word, known := map[string]text{
+		"created": textCountCreated, "updated": textCountUpdated, "edited": textCountUpdated, "unchanged": textCountUnchanged, "existing": textCountExisting,
+		"excluded": textVerdictExcluded, "external": textVerdictExternal, "bound": textVerdictBound, "boundBefore": textCountBoundBefore, "alreadyBound": textCountBoundBefore,
+		"boundByGroup": textCountByGroup, "renamedByBinding": textCountRenamed, "membersAdded": textCountMembersAdded, "membersRemoved": textCountMembersRemoved,
+		"membersUnchanged": textCountMembersUnchanged, "managersSet": textCountManagersSet, "managersNotInDirectory": textCountManagersUnknown, "twins": textCountTwins,
+		"stored": textCountPhotos, "none": textCountNoPhoto, "known": textCountPhotoKnown, "unusable": textCountPhotoUnusable, "gone": textCountPhotoGone,
+		"seen": textCountSeen, "products": textCountProducts,
+	}[name]
+	return word, known
+}
+
 // jobPage shows how far a job is, and what it refused.
 func jobPage(v *visit) (answer, error) {
 	var j job
@@ -260,6 +303,10 @@ func jobPage(v *visit) (answer, error) {
 		counts, _ = v.tookBack(&j)
 	} else {
 		for _, name := range sortedNames(j.Counts) {
+			if word, known := jobCount(name); known {
+				counts = append(counts, v.fact(word, v.number(j.Counts[name])))
+				continue
+			}
 			counts = append(counts, v.factNamed(name, v.number(j.Counts[name])))
 		}
 	}
@@ -469,9 +516,18 @@ func orID(name, id string) string {
 	return name
 }
 
+// word is where a binding stands. An account of which changes were declined is not as the
+// directory says, though nothing is left to be written.
+func (b *binding) word() (tone, text) {
+	if b.Status == directory.BindingInSync && slices.ContainsFunc(b.Findings, func(p directory.Problem) bool { return p.Code == directory.CodeDeclined }) {
+		return toneWarn, textNotAllAgreed
+	}
+	return bindingWord(b.Status)
+}
+
 // bindingState says where a binding stands, and why.
 func (v *visit) bindingState(b *binding) g.Node {
-	t, word := bindingWord(b.Status)
+	t, word := b.word()
 	nodes := []g.Node{v.badge(t, word)}
 	if b.Release != "" {
 		nodes = append(nodes, g.Text(" "), v.badge(tonePlain, textBeingReleased))
@@ -546,9 +602,9 @@ func bindPage(v *visit) (answer, error) {
 		if _, err := v.call(v.ctx, http.MethodGet, "/v1/users:count", nil, &n); err != nil {
 			return nil, err
 		}
-		return v.beforeAll(&c, "/members", textBindAll, at, at, "primary", h.P(h.Strong(v.count(countUsersInAll, n.Users)), g.Text(" "), v.count(countMembersNow, c.BoundCount)), v.bindFollows(&c), hidden("all", "1")), nil
+		return v.beforeAll(&c, "/members", textBindAll, countBindUpTo.of(max(0, n.Users-c.BoundCount)), at, at, "primary", h.P(h.Strong(v.count(countUsersInAll, n.Users)), g.Text(" "), v.count(countMembersNow, c.BoundCount)), v.bindFollows(&c), hidden("all", "1")), nil
 	case "previous":
-		return v.beforeAll(&c, "/members", textBindPrevious, at, at, "primary", h.P(v.say(textPreviousReach), g.Text(" "), v.count(countMembersNow, c.BoundCount)), v.bindFollows(&c), hidden("previous", "1")), nil
+		return v.beforeAll(&c, "/members", textBindPrevious, textBindPrevious, at, at, "primary", h.P(v.say(textPreviousReach), g.Text(" "), v.count(countMembersNow, c.BoundCount)), v.bindFollows(&c), hidden("previous", "1")), nil
 	}
 	automatic := c.Settings.Mode != directory.ModeApprove
 	return v.ofConnection(&c, "/members", h.H2(v.say(textBindUsers)), h.P(h.Class("lead"), v.say(textBindMeans)),

@@ -359,7 +359,7 @@ func (v *visit) changeState(c *directory.Change) g.Node {
 		nodes = append(nodes, h.Details(h.Summary(v.say(textWhyFailed)), v.trouble(c.Error)))
 	}
 	for i := range c.Findings {
-		nodes = append(nodes, h.Details(h.Summary(code(c.Findings[i].Code)), v.trouble(&c.Findings[i])))
+		nodes = append(nodes, h.Details(h.Summary(v.sentence(c.Findings[i].Message)), v.trouble(&c.Findings[i])))
 	}
 	if c.RequestID != "" {
 		nodes = append(nodes, h.Small(h.Class("faint"), g.Text("request-id "), code(c.RequestID)))

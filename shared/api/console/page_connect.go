@@ -248,7 +248,7 @@ func removePage(v *visit) (answer, error) {
 		return nil, err
 	}
 	at := here("connections", string(c.ID))
-	return v.beforeAll(&c, "/end", textRemove, at+"/remove", at+"/end", "danger", h.P(h.Strong(v.count(countMembersNow, c.BoundCount))), h.P(v.say(textRemoveFollows))), nil
+	return v.beforeAll(&c, "/end", textRemove, textRemove, at+"/remove", at+"/end", "danger", h.P(h.Strong(v.count(countMembersNow, c.BoundCount))), h.P(v.say(textRemoveFollows))), nil
 }
 
 // remove takes a connection that was let go off the list.

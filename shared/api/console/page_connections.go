@@ -330,6 +330,9 @@ func (v *visit) runTable(list []directory.Run) g.Node {
 		sum := g.Node(h.Span(h.Class("faint"), v.say(textNothingToWrite)))
 		if total(r.Counts) > 0 {
 			sum = g.Text(v.inWords(r.Counts))
+			if r.State.Ended() && !r.DryRun && r.Applied != total(r.Counts) { // they are what was planned
+				sum = g.Group([]g.Node{sum, h.Small(v.say(textWrittenOf, v.lang.number(r.Applied), v.lang.number(total(r.Counts))))})
+			}
 		}
 		rows = append(rows, h.Tr(v.cell(when, link(here("runs", string(r.ID)), h.Class("who"), v.ago(r.StartedAt))), v.cell(what, v.say(runKind(r))),
 			v.cell(by, v.trigger(r)), v.cell(state, v.runBadge(r)), v.cell(counts, sum)))

@@ -751,6 +751,9 @@ func (v *visit) licenceFields(rules []directory.LicenceRule, list later[products
 		if rule.Priority != 0 {
 			priority = strconv.Itoa(rule.Priority)
 		}
+		if p != nil { // also what is no number stays
+			priority = v.r.PostForm.Get("priority " + rule.SKU)
+		}
 		// What /v1 says of a rule it says of its place among those that were sent.
 		n, at := len(rows), fmt.Sprintf("licences[%d]", slices.IndexFunc(rules, func(r directory.LicenceRule) bool { return r.SKU == rule.SKU }))
 		of := func(field string, caption text, members ...string) fault {
@@ -796,13 +799,13 @@ func (v *visit) licenceFields(rules []directory.LicenceRule, list later[products
 }
 
 // licenceRules are those of a form; bad is the place of one whose priority is no number, or -1.
-func licenceRules(f url.Values) (list []directory.LicenceRule, bad int) {
+func (v *visit) licenceRules(f url.Values) (list []directory.LicenceRule, bad int) {
 	bad = -1
 	for _, sku := range f["sku"] {
 		rule := directory.LicenceRule{SKU: sku, DisabledPlans: listed(f.Get("left " + sku)), Via: directory.LicenceVia(asked(f.Get("via "+sku), "", string(directory.LicenceViaGroup)))}
 		if priority := strings.TrimSpace(f.Get("priority " + sku)); priority != "" {
 			var err error
-			if rule.Priority, err = strconv.Atoi(priority); err != nil {
+			if rule.Priority, err = v.lang.readWhole(priority); err != nil {
 				bad = len(list)
 			}
 		}
@@ -832,7 +835,7 @@ func saveUse(v *visit) (answer, error) {
 		body["export"] = u.Export
 	}
 	var bad int
-	u.Licences, bad = licenceRules(f)
+	u.Licences, bad = v.licenceRules(f)
 	if len(u.Licences) > 0 {
 		body["licences"] = u.Licences
 	}
@@ -1028,9 +1031,10 @@ func countLicences(v *visit) (answer, error) {
 
 // protected is an account that is never written to.
 type protected struct {
-	AccountID string `json:"accountId"`
-	Reason    string `json:"reason"`
-	Lifted    *struct {
+	AccountID         string `json:"accountId"`
+	UserPrincipalName string `json:"userPrincipalName"`
+	Reason            string `json:"reason"`
+	Lifted            *struct {
 		Until  time.Time `json:"until"`
 		By     string    `json:"by"`
 		Reason string    `json:"reason"`
@@ -1058,10 +1062,18 @@ func protectionPage(v *visit) (answer, error) {
 			if a.Lifted != nil {
 				state = h.Div(v.badge(toneWarn, textLifted), h.Small(v.say(textUntil), g.Text(" "), v.moment(a.Lifted.Until)), h.Small(data(a.Lifted.By), g.Text(" "), data(a.Lifted.Reason)), v.act(scopeApprove, below(at, a.AccountID, "end"), textProtectAgain, "small"))
 			}
-			return h.Tr(v.cell(account, code(a.AccountID)), v.cell(why, v.sentence(a.Reason)), v.cell(lifted, state))
+			return h.Tr(v.cell(account, v.protectedName(&a)), v.cell(why, v.sentence(a.Reason)), v.cell(lifted, state))
 		})
 		return h.Div(g.If(p.Unread != "", v.box(toneWarn, v.say(textUnread), h.P(v.sentence(p.Unread)))), v.table(textProtection, []column{account, why, lifted}, rows))
 	}), v.asCall("GET", apiPath("connections", id, "protection"))), nil
+}
+
+// protectedName names a protected account: by what people know it by, where that was read.
+func (v *visit) protectedName(a *protected) g.Node {
+	if a.UserPrincipalName == "" {
+		return code(a.AccountID)
+	}
+	return g.Group([]g.Node{h.Span(h.Class("who"), data(a.UserPrincipalName)), h.Small(code(a.AccountID))})
 }
 
 // liftPage asks for how long, and why, an account may be written to.
@@ -1078,7 +1090,7 @@ func (v *visit) liftView(p *problem) (answer, error) {
 	if v.s.fresh(v.now()) {
 		minutes := p.at("minutes", v.say(textMinutesLabel), "minutes")
 		form = h.Form(h.Method("post"), h.Action(below(at, account)), h.Class("stack"), h.Data("busy", ""), h.Label(h.For("minutes"), v.say(textMinutesLabel)),
-			h.Input(h.ID("minutes"), h.Name("minutes"), h.Type("number"), h.Min("1"), h.Max("1440"), h.Value(cmp.Or(v.r.PostForm.Get("minutes"), "30")), h.Required(), h.Class("short"), minutes.mark("")), v.told(minutes),
+			h.Input(h.ID("minutes"), h.Name("minutes"), h.Type("text"), g.Attr("inputmode", "numeric"), h.AutoComplete("off"), h.MaxLength("12"), h.Value(cmp.Or(v.r.PostForm.Get("minutes"), "30")), h.Required(), h.Class("short"), minutes.mark("")), v.told(minutes),
 			v.field("reason", textReason, textReasonHelp, v.r.PostForm.Get("reason"), p, h.Required()), v.field("typed", textTypeAccount, textTypeAccountHelp, "", p, h.Required()), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textLift)), link(at, h.Class("button"), v.say(textNotYet))))
 	}
 	page := v.ofConnection(&c, "/protection", v.refused(p), h.H2(v.say(textLift)), h.P(code(account)), h.P(h.Class("lead"), v.say(textLiftMeans)), form)
@@ -1103,9 +1115,10 @@ func lift(v *visit) (answer, error) {
 	if !typedOf(v.r.PathValue("account"), v.r.PostForm.Get("typed")) {
 		return v.liftView(v.unfitFor("typed", textTypedAccountWrong))
 	}
-	minutes := 0
-	for _, d := range digits(v.r.PostForm.Get("minutes")) {
-		minutes = min(minutes*10+int(d-'0'), 1_000_000)
+	typed := v.r.PostForm.Get("minutes")
+	minutes, err := v.lang.readWhole(typed)
+	if err != nil {
+		return v.liftView(&problem{Status: http.StatusUnprocessableEntity, local: true, Errors: []directory.FieldError{{Field: "minutes", Detail: v.lang.noNumber(err, typed)}}})
 	}
 	body := map[string]any{"minutes": minutes, "reason": strings.TrimSpace(v.r.PostForm.Get("reason"))}
 	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "protection", v.r.PathValue("account"), "lift"), body, nil); err != nil {

@@ -111,10 +111,11 @@ func homePage(v *visit) (answer, error) {
 	return view{title: title, section: "/console", poll: poll, tag: v.pageTag(x.tag()), body: body}, nil
 }
 
-// quiet says that all is well, and by when.
+// quiet says that nothing waits, by when, and how many are bound. It does not say that they
+// are in sync: of a run that is done changes may have been declined, and a binding may be
+// paused, or not be written to; /v1 has no count of those that are as they should be.
 func (v *visit) quiet(x *homeView) g.Node {
 	var last time.Time
-	well := true
 	for i := range x.Connections.Items {
 		c := &x.Connections.Items[i]
 		if c.LastRun == nil {
@@ -123,18 +124,13 @@ func (v *visit) quiet(x *homeView) g.Node {
 		if c.LastRun.EndedAt.After(last) {
 			last = c.LastRun.EndedAt
 		}
-		well = well && c.LastRun.State == directory.RunDone
-	}
-	cared := countInCare
-	if well {
-		cared = countInSync
 	}
 	more := []g.Node{h.Strong(v.say(textNothingNeedsYou))}
 	if !last.IsZero() {
 		more = append(more, g.Text(" "), v.say(textLastRun), g.Text(" "), v.ago(last), g.Text("."))
 	}
 	if x.bound > 0 && x.Connections.Next == "" {
-		more = append(more, g.Text(" "), v.count(cared, x.bound))
+		more = append(more, g.Text(" "), v.count(countAllBound, x.bound))
 	}
 	return h.Div(h.Class("empty good"), h.P(more...))
 }

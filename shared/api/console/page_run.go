@@ -145,10 +145,10 @@ func runPage(v *visit) (answer, error) {
 		}
 	}
 	rv.run = run
-	// Why a run is held is told by the connection's settings; of any other run its name is
+	// Why a run is held, and what a what-if tries, is told by the connection's settings; of any other run its name is
 	// enough, which comes with the others.
 	var owner *later[connection]
-	if run.State == directory.RunHeld {
+	if run.State == directory.RunHeld || run.Settings != nil {
 		asked := ask[connection](v, apiPath("connections", string(run.ConnectionID)))
 		owner = &asked
 	}
@@ -158,6 +158,7 @@ func runPage(v *visit) (answer, error) {
 		asked := ask[parts](v, apiPath("runs", id, "parts"))
 		parted = &asked
 	}
+	known := false // more of the connection than its name
 	rv.con = connection{ID: run.ConnectionID, Name: string(run.ConnectionID)}
 	list := partly(v, changes, func(p page[directory.Change]) g.Node {
 		rv.changes = p
@@ -177,7 +178,7 @@ func runPage(v *visit) (answer, error) {
 	if owner == nil {
 		rv.con.Name = rv.names.of(string(run.ConnectionID))
 	} else if c, err := owner.get(); err == nil {
-		rv.con = c
+		rv.con, known = c, true
 	}
 	var departments g.Node
 	if parted != nil {
@@ -190,7 +191,7 @@ func runPage(v *visit) (answer, error) {
 		crumbs: []crumb{{"/console/connections", v.say(textConnections)}, {here("connections", string(rv.con.ID)), data(rv.con.Name)}, {here("connections", string(rv.con.ID), "runs"), v.say(textRuns)}},
 		head:   []g.Node{v.runBadge(&run)},
 		body: []g.Node{
-			v.runSummary(&rv), v.steps(&run), v.heldBox(&rv), v.runError(&run), v.decisions(&run),
+			v.runSummary(&rv), v.tried(&rv, known), v.steps(&run), v.heldBox(&rv), v.runError(&run), v.decisions(&run),
 			g.If(total(run.Counts) > 0, v.chips(run.Counts, filter.effect)), departments,
 			h.Section(h.ID("changes"), h.H2(h.TabIndex("-1"), v.say(textChanges)), list), v.leftBox(&rv, left),
 		},
@@ -308,7 +309,7 @@ func (v *visit) runSummary(rv *runView) g.Node {
 	case r.State == directory.RunHeld:
 		line = v.writtenYet(r)
 	case r.State == directory.RunApplying || r.State == directory.RunWaiting:
-		line = v.lang.say(textWriting, v.lang.number(r.Applied), v.lang.number(all), v.lang.number(r.Failed))
+		line = v.lang.say(textWriting, v.lang.number(r.Applied), v.lang.number(goesOn(r)), v.lang.number(r.Failed))
 	case r.State == directory.RunPlanned:
 		line = v.lang.say(textPlanOnly)
 	case all == 0:
@@ -316,15 +317,15 @@ func (v *visit) runSummary(rv *runView) g.Node {
 	case r.State == directory.RunDone || r.State == directory.RunFailed:
 		line = v.lang.say(textEnded, v.lang.number(r.Applied), v.lang.number(r.Failed), v.lang.number(r.Refused))
 	default:
-		line = v.lang.say(textStopped, v.lang.number(r.Applied), v.lang.number(all))
+		line = v.lang.say(textStopped, v.lang.number(r.Applied), v.lang.number(goesOn(r)))
 	}
 	class := "status"
 	if r.DryRun {
 		class += " dry"
 	}
 	var bar g.Node
-	if (r.State == directory.RunApplying || r.State == directory.RunWaiting) && all > 0 {
-		bar = h.Progress(v.label(textProgress), h.Max(strconv.Itoa(all)), h.Value(strconv.Itoa(r.Applied+r.Failed+r.Refused)))
+	if (r.State == directory.RunApplying || r.State == directory.RunWaiting) && goesOn(r) > 0 {
+		bar = h.Progress(v.label(textProgress), h.Max(strconv.Itoa(goesOn(r))), h.Value(strconv.Itoa(settled(r))))
 	}
 	var waiting g.Node
 	if r.Waiting != nil {
@@ -344,6 +345,23 @@ func (v *visit) runSummary(rv *runView) g.Node {
 			v.waves(r),
 		),
 		v.runActs(r, rv.filter))
+}
+
+// goesOn is how many of a run's changes are to be written: those that were let go on.
+func goesOn(r *directory.Run) int {
+	if r.Approved != nil {
+		return min(*r.Approved, total(r.Counts))
+	}
+	return total(r.Counts)
+}
+
+// settled is of how many of these it is known what became of them. Of a run of which a part was
+// approved, what was declined is among those that count as refused, and is none of these.
+func settled(r *directory.Run) int {
+	if r.Approved != nil {
+		return min(r.Applied+r.Failed, goesOn(r))
+	}
+	return r.Applied + r.Failed + r.Refused
 }
 
 // nothingPlanned says of a run that has ended without a plan why it wrote nothing: only one
@@ -670,11 +688,11 @@ func (v *visit) steps(r *directory.Run) g.Node {
 // howFar says of the step where a run stands how far that is.
 func (v *visit) howFar(r *directory.Run) g.Node {
 	var more string
-	switch all := total(r.Counts); {
+	switch all := goesOn(r); {
 	case r.State == directory.RunHeld && r.Held != nil && r.Held.Wave != nil:
 		more = v.lang.say(textAfterWave, v.lang.number(r.Held.Wave.Wave))
 	case (r.State == directory.RunApplying || r.State == directory.RunWaiting) && all > 0:
-		more = v.lang.say(textSoMany, v.lang.number(r.Applied+r.Failed+r.Refused), v.lang.number(all))
+		more = v.lang.say(textSoMany, v.lang.number(settled(r)), v.lang.number(all))
 		if i := slices.IndexFunc(r.Waves, func(w directory.RunWave) bool { return w.Wave < w.Waves }); i >= 0 { // the one that is waited for
 			more = v.waveOf(&r.Waves[i]) + "; " + more
 		} else if len(r.Waves) > 0 {

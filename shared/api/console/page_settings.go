@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -39,7 +38,8 @@ const (
 	aSwitch settingKind = iota
 	aChoice             // one of the options
 	aText
-	aNumber
+	aNumber   // a whole one
+	aShare    // a number of which 1 is all
 	someLines // a list, one a line
 	somePairs // names and values, a pair a line: name = value
 	someTicks // a list of some of the options
@@ -97,8 +97,8 @@ var settingSections = []struct {
 	}},
 	{textSettingsBreaker, []setting{
 		{path: "breaker.over", kind: aNumber, name: textBreakerOver, means: textBreakerOverMeans, def: "100"},
-		{path: "breaker.failures", kind: aNumber, name: textBreakerFailures, means: textBreakerFailuresMeans, def: "0.2"},
-		{path: "breaker.mismatches", kind: aNumber, name: textBreakerMismatches, means: textBreakerMismatchesMeans, def: "0.05"},
+		{path: "breaker.failures", kind: aShare, name: textBreakerFailures, means: textBreakerFailuresMeans, def: "0.2"},
+		{path: "breaker.mismatches", kind: aShare, name: textBreakerMismatches, means: textBreakerMismatchesMeans, def: "0.05"},
 	}},
 }
 
@@ -315,13 +315,26 @@ func settingsAt(id directory.ConnectionID, part string) string {
 	return query(here("connections", string(id), "settings"), "part", part)
 }
 
-// settingsPage is a form of a connection's settings.
+// settingsPage is a form of a connection's settings; of those that a plan has tried, to go on
+// with them, where the address names it.
 func settingsPage(v *visit) (answer, error) {
 	s, err := v.readSettings()
 	if err != nil {
 		return nil, err
 	}
-	return v.settingsView(&s, s.now, nil), nil
+	id := v.r.URL.Query().Get("tried")
+	if id == "" {
+		return v.settingsView(&s, s.now, nil), nil
+	}
+	var r directory.Run
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("runs", id), nil, &r); err != nil {
+		return nil, err
+	}
+	if r.Settings == nil || r.ConnectionID != s.ID {
+		return v.settingsView(&s, s.now, nil), nil
+	}
+	tried := treeOf(r.Settings)
+	return v.settingsView(&s, func(path string) string { return at(tried, path) }, nil, v.box(toneInfo, v.say(textTried), h.P(v.say(textTriedInForm)))), nil
 }
 
 // now is a value of the settings as they are stored.
@@ -403,7 +416,7 @@ func (v *visit) settingField(row setting, now string, p *problem) g.Node {
 		}
 		return h.FieldSet(h.Class("field setting wide"), f.mark("help-"+row.path), h.Legend(v.say(row.name)), help, v.told(f), hidden("list", row.path), h.Div(h.Class("boxes"), g.Group(boxes)))
 	}
-	mode := g.If(row.kind == aNumber, g.Attr("inputmode", "decimal"))
+	mode := g.If(row.kind == aNumber || row.kind == aShare, g.Attr("inputmode", "decimal"))
 	return h.Div(h.Class("field setting"), label, h.Input(h.Type("text"), mode, h.Name(row.path), h.Value(now), g.If(row.def != "", h.Placeholder(row.def)), h.AutoComplete("off"), g.Attr("spellcheck", "false"), h.MaxLength("253"), more), help, v.told(f))
 }
 
@@ -516,9 +529,10 @@ func (v *visit) limit(count int, share float64) g.Node {
 
 // settingsPatch is the merge patch that brings settings to what a form says: what differs;
 // what is as without a setting, and was not set, stays unset, and so does what the form
-// does not have.
-func (v *visit) settingsPatch(old tree) tree {
-	patch := settingsPatch{old: old, form: v.r.PostForm, patch: tree{}}
+// does not have. With it comes what is wrong with numbers of the form, which the patch has not;
+// nil when nothing is.
+func (v *visit) settingsPatch(old tree) (tree, *problem) {
+	patch := settingsPatch{lang: v.lang, old: old, form: v.r.PostForm, patch: tree{}}
 	switch v.part() {
 	case partProperties:
 		patch.properties()
@@ -531,14 +545,19 @@ func (v *visit) settingsPatch(old tree) tree {
 			}
 		}
 	}
-	return patch.patch
+	if len(patch.faults) > 0 {
+		return patch.patch, &problem{Status: http.StatusUnprocessableEntity, local: true, Errors: patch.faults}
+	}
+	return patch.patch, nil
 }
 
 // settingsPatch gathers what a form changes of old settings.
 type settingsPatch struct {
-	old   tree
-	form  url.Values
-	patch tree
+	lang   tongue
+	old    tree
+	form   url.Values
+	patch  tree
+	faults []directory.FieldError
 }
 
 func (p *settingsPatch) properties() {
@@ -559,11 +578,11 @@ func (p *settingsPatch) guard() {
 	for _, e := range directory.GuardedEffects {
 		at := "guard." + string(e)
 		for _, m := range guardMembers {
-			p.number(at + m.count)
-			p.number(at + m.share)
+			p.whole(at + m.count)
+			p.share(at + m.share)
 		}
-		p.number(at + ".countGroup")
-		p.number(at + ".shareGroup")
+		p.whole(at + ".countGroup")
+		p.share(at + ".shareGroup")
 		p.list(at+".by", p.form[at+".by"])
 	}
 }
@@ -580,7 +599,9 @@ func (p *settingsPatch) setting(row setting) {
 	case aText:
 		p.field(row.path)
 	case aNumber:
-		p.number(row.path)
+		p.whole(row.path)
+	case aShare:
+		p.share(row.path)
 	case someLines:
 		if p.form.Has(row.path) {
 			p.texts(row.path, lines(p.form.Get(row.path)))
@@ -616,19 +637,31 @@ func (p *settingsPatch) field(path string) {
 	}
 }
 
-func (p *settingsPatch) number(path string) {
-	if !p.form.Has(path) {
+func (p *settingsPatch) whole(path string) {
+	p.number(path, func(typed string) (float64, error) {
+		n, err := p.lang.readWhole(typed)
+		return float64(n), err
+	})
+}
+
+func (p *settingsPatch) share(path string) { p.number(path, p.lang.readNumber) }
+
+// number is a number, as read reads it; an empty field is no setting.
+func (p *settingsPatch) number(path string, read func(typed string) (float64, error)) {
+	was, now := at(p.old, path), strings.TrimSpace(p.form.Get(path))
+	switch {
+	case !p.form.Has(path) || was == now:
 		return
-	}
-	was, now := at(p.old, path), strings.TrimSpace(strings.ReplaceAll(p.form.Get(path), ",", "."))
-	switch n, err := strconv.ParseFloat(now, 64); {
-	case was == now:
 	case now == "":
 		put(p.patch, path, nil)
-	case err == nil && !math.IsNaN(n) && !math.IsInf(n, 0): // JSON has no such numbers
+		return
+	}
+	n, err := read(now)
+	switch {
+	case err != nil:
+		p.faults = append(p.faults, directory.FieldError{Field: "settings." + path, Detail: p.lang.noNumber(err, now)})
+	case was != fieldText(n):
 		put(p.patch, path, n)
-	default:
-		put(p.patch, path, now) // the API says what is wrong with it
 	}
 }
 
@@ -679,13 +712,17 @@ func saveSettings(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, patch, preview := v.r.PostForm, v.settingsPatch(s.Settings), v.r.PostForm.Get("preview") == "1"
+	f, preview := v.r.PostForm, v.r.PostForm.Get("preview") == "1"
+	patch, faults := v.settingsPatch(s.Settings)
 	back := settingsAt(s.ID, v.part())
-	if len(patch) == 0 && !preview {
+	if len(patch) == 0 && faults == nil && !preview {
 		return v.done(back, v.lang.say(textNothingChanged)), nil
 	}
 	if f.Get("version") != v.partVersion(&s) {
 		return v.bothSettings(&s, patch), nil
+	}
+	if faults != nil {
+		return v.settingsView(&s, v.typedSettings(&s), faults), nil
 	}
 	var run directory.Run
 	var out struct {
@@ -702,7 +739,8 @@ func saveSettings(v *visit) (answer, error) {
 		if s, err = v.readSettings(); err != nil {
 			return nil, err
 		}
-		return v.bothSettings(&s, v.settingsPatch(s.Settings)), nil
+		patch, _ = v.settingsPatch(s.Settings)
+		return v.bothSettings(&s, patch), nil
 	case ours && p.Status < 500 && p.Status != http.StatusUnauthorized:
 		return v.settingsView(&s, v.typedSettings(&s), p), nil
 	case err != nil:

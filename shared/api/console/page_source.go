@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -525,7 +524,7 @@ func (v *visit) typedSource() directory.ScimClient {
 	c := directory.ScimClient{Name: strings.TrimSpace(f.Get("name")), Provider: directory.ScimProvider(f.Get("provider")), Strict: f.Get("mode") == "strict", OwnOnly: f.Get("sees") == "own", CountryAsUsageLocation: f.Get("country") != "", OAuthClientID: strings.TrimSpace(f.Get("oauthClientId")), Mapping: []directory.ScimMapping{}}
 
 	var err error
-	if c.SilentDays, err = strconv.Atoi(strings.TrimSpace(f.Get("silentDays"))); err != nil {
+	if c.SilentDays, err = v.lang.readWhole(f.Get("silentDays")); err != nil {
 		c.SilentDays = -1 // which /v1 refuses, naming the field
 	}
 	at := func(list []string, i int) string {

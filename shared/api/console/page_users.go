@@ -729,7 +729,7 @@ func ifMatch(version string) []string {
 // stale is the page of an edit onto what somebody has changed since it was seen.
 func (v *visit) stale(at string) answer {
 	return view{status: http.StatusPreconditionFailed, title: v.lang.say(textNotDone), body: []g.Node{
-		v.box(toneWarn, v.say(textChangedMeanwhile), h.P(v.say(textChangedMeanwhileMore)), h.P(link(at, h.Class("button primary"), v.say(textLookAgain))))}}
+		v.box(toneWarn, v.say(textChangedMeanwhile), h.P(v.say(textChangedMeanwhileMore)), h.P(link(at, h.Class("button primary"), v.say(textLookAgain)))), v.whatWasSent()}}
 }
 
 // editUserPage is the form of a user.

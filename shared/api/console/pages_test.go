@@ -290,7 +290,7 @@ func people(now time.Time) map[string]any {
 			Lacking: []directory.Permission{{Scope: "Group.ReadWrite.All", For: "exports", Without: "No group is exported."}}}, {GroupID: "grp_2", Ending: true}}},
 		"GET /v1/connections/con_1/groups/grp_1": groupUse{GroupID: "grp_1", Select: &directory.SelectRule{}, Export: &directory.ExportRule{Kind: directory.ExportSecurity}},
 		"GET /v1/connections/con_1/licences":     map[string]any{"products": []product{{Name: "Microsoft 365 E3", PartNumber: "SPE_E3", Assignable: true, Given: 7}}},
-		"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "reason": "holds a role"},
+		"GET /v1/connections/con_1/protection": map[string]any{"accounts": []any{map[string]any{"accountId": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "userPrincipalName": "root@contoso.example", "reason": "holds a role"},
 			map[string]any{"accountId": "a-2", "reason": "named by the settings", "lifted": map[string]any{"until": now.Add(time.Hour), "by": "ben", "reason": "repair"}}}, "unread": "Groups with roles cannot be read."},
 		"GET /v1/jobs":                                     page[job]{Items: []job{j}},
 		"GET /v1/jobs/job_1":                               j,
@@ -420,6 +420,7 @@ func goldenPages() map[string]goldenPage {
 		"run-texts":        {directory.RunHeld, at, longTexts, 200},
 		"run-only-for":     {directory.RunDone, at, onlyFor, 200},
 		"run-plan-some":    {directory.RunPlanned, at, someOf, 200},
+		"run-what-if":      {directory.RunPlanned, at, whatIf, 200},
 		"undo-many": {directory.RunDone, at + "/undo", func(*world) map[string]any {
 			list := itsChanges(directory.ChangeApplied)
 			list.Items[1].UserPrincipalName, list.Next = "", "more"
@@ -1515,6 +1516,52 @@ func TestPagesBeforeAll(t *testing.T) {
 	}
 }
 
+// The page before an import of all says the number of what the import does: an import that
+// binds takes those whose user is in the directory as well. Where there is more than was
+// counted, and where a number did not come, it does not say one that is too small.
+func TestNumberBeforeImport(t *testing.T) {
+	t.Parallel()
+	const at = "/console/connections/con_1/import"
+	some := func(n int, next string) page[candidate] {
+		return page[candidate]{Items: make([]candidate, n), Next: next}
+	}
+	for name, tt := range map[string]struct {
+		path       string
+		fresh, old any
+		says       []string
+		button     string
+	}{
+		"bind":          {at + "?bind=1", some(0, ""), some(171, ""), []string{"0 accounts are new.", "171 accounts have users in the directory"}, "Import and bind 171 accounts"},
+		"bind both":     {at + "?bind=1", some(3, ""), some(1, ""), []string{"3 accounts are new.", "1 account has a user in the directory"}, "Import and bind 4 accounts"},
+		"bind many":     {at + "?bind=1", some(500, "more"), some(1, ""), []string{"500 accounts at least are new."}, "Import and bind all, at least 501 accounts"},
+		"bind, late":    {at + "?bind=1", some(3, ""), problem{Status: 503}, []string{"3 accounts are new.", "Try again"}, "Import all and bind them"},
+		"bind nobody":   {at + "?bind=1", some(0, ""), some(0, ""), []string{"0 accounts are new."}, ""},
+		"import":        {at, some(3, ""), some(171, ""), []string{"3 accounts are new."}, "Import 3 accounts"},
+		"import nobody": {at, some(0, ""), some(171, ""), []string{"0 accounts are new."}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := runWorld(t, directory.RunDone)
+			w.tell(map[string]any{"GET /v1/connections/con_1/accounts": func(r *http.Request) any {
+				if r.URL.Query().Get("filter") == "in-directory" {
+					return tt.old
+				}
+				return tt.fresh
+			}})
+			a := w.get(tt.path)
+			a.sound(name)
+			a.has(tt.says...)
+			if tt.button == "" {
+				if strings.Contains(a.body, `action="`+at+`"`) {
+					t.Error("there is a button for nothing")
+				}
+				return
+			}
+			a.has(">" + tt.button + "</button>")
+		})
+	}
+}
+
 // asSeen is the version in the form of a page, by seen.
 const asSeen = "as seen"
 
@@ -2087,4 +2134,32 @@ func TestUnfitFilter(t *testing.T) {
 	// What a link of ours narrows down by stays narrowed down by.
 	w := runWorld(t, directory.RunDone)
 	w.get("/console/runs/run_1?user=usr_1").has("/console/runs/run_1/changes.csv?user=usr_1")
+}
+
+// A run of which a part was approved says its numbers of that part, and a list what was written
+// of what was planned.
+func TestPartlyApproved(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunApplying)
+	r := aRun(w.now, directory.RunApplying)
+	r.Counts, r.Applied, r.Failed, r.Refused, r.Approved = map[directory.Effect]int{directory.EffectAdopt: 173}, 1, 0, 170, new(3)
+	w.tell(map[string]any{"GET /v1/runs/run_1": r})
+	a := w.get("/console/runs/run_1")
+	a.has("Writing: 1 of 3, 0 failed.", "(1 of 3)", `max="3" value="1"`)
+	r.State, r.Applied, r.EndedAt = directory.RunDone, 3, w.now
+	w.tell(map[string]any{"GET /v1/connections/con_1/runs": page[directory.Run]{Items: []directory.Run{r}}})
+	w.get("/console/connections/con_1/runs").has("Adopt 173 accounts", "3 of 173 written")
+}
+
+// A member of whom changes were declined is not shown as in sync beside it.
+func TestDeclinedIsNotInSync(t *testing.T) {
+	t.Parallel()
+	b := binding{Status: directory.BindingInSync}
+	if _, word := b.word(); word != textInSync {
+		t.Errorf("%v", word)
+	}
+	b.Findings = []directory.Problem{{Code: directory.CodeDeclined, Message: "An admin declined 1 of the changes of this user (adopt)."}}
+	if tone, word := b.word(); word != textNotAllAgreed || tone == toneGood {
+		t.Errorf("%v, %v", tone, word)
+	}
 }

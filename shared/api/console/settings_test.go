@@ -191,8 +191,9 @@ func TestSettingsChanged(t *testing.T) {
 		"no ticks":         {everySetting(), map[string][]string{"import.attributes": nil}, `{"import":{"attributes":null}}`},
 		"by":               {everySetting(), map[string][]string{"guard.block.by": {"department", "domain"}, "guard.rename.by": {"domain"}}, `{"guard":{"block":{"by":["department","domain"]},"rename":{"by":["domain"]}}}`},
 		"a week":           {directory.Settings{}, map[string][]string{"guard.delete.count7d": {"9"}, "guard.delete.share24h": {"0,5"}}, `{"guard":{"delete":{"count7d":9,"share24h":0.5}}}`},
-		"no number":        {everySetting(), map[string][]string{"breaker.over": {""}, "keepBeforeDays": {"many"}}, `{"breaker":{"over":null},"keepBeforeDays":"many"}`},
-		"odd numbers":      {directory.Settings{}, map[string][]string{"breaker.over": {"NaN"}, "breaker.failures": {"Inf"}}, `{"breaker":{"failures":"Inf","over":"NaN"}}`},
+		"no number":        {everySetting(), map[string][]string{"breaker.over": {""}}, `{"breaker":{"over":null}}`},
+		"thousands":        {directory.Settings{}, map[string][]string{"guard.block.count": {"1,000"}, "guard.rename.count": {"1 200"}}, `{"guard":{"block":{"count":1000},"rename":{"count":1200}}}`},
+		"as it was":        {everySetting(), map[string][]string{"guard.block.share": {"0,50"}, "guard.block.count": {" 3"}}, ``},
 		"as the rest":      {everySetting(), map[string][]string{"foreignChange.department": {""}, "foreignChange.jobTitle": {"report"}}, `{"foreignChange":{"department":null,"jobTitle":"report"}}`},
 		"no text":          {everySetting(), map[string][]string{"defaultDomain": {" "}}, `{"defaultDomain":null}`},
 		"no source":        {everySetting(), map[string][]string{"attributes.extensionAttribute3.from": {""}}, `{"attributes":{"extensionAttribute3":{"from":null}}}`},
@@ -219,6 +220,70 @@ func TestSettingsChanged(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A number that is none, or that can be read in two ways, changes nothing: the form comes back
+// with it, in the page's language, and with all else that was typed.
+func TestSettingsNoNumber(t *testing.T) {
+	t.Parallel()
+	for lang, tt := range map[string]struct{ typed, says string }{"en": {"1.000", "“1.000” can be read"}, "de": {"1,000", "„1,000“ kann Tausend"}} {
+		for _, preview := range []string{"", "1"} {
+			w := withSettings(t, directory.Settings{})
+			form := w.get(settingsForm + "?part=guard").filled(settingsForm)
+			form.Set("preview", preview)
+			form.Set("guard.block.count", tt.typed)
+			form.Set("guard.block.share", "0,25")
+			form.Set("guard.rename.count24h", "2.50")
+			form.Set("guard.delete.share", "NaN")
+			a := w.send(http.MethodPost, settingsForm, form, "Accept-Language", lang)
+			a.sound(lang)
+			if told := w.told(); a.code != http.StatusUnprocessableEntity || len(told) != 0 {
+				t.Errorf("%s: %d, called %v", lang, a.code, told)
+			}
+			a.has(tt.says, `value="`+tt.typed+`"`, `value="0,25"`, `value="2.50"`, `value="NaN"`, `href="#in-guard.block.count"`, `href="#in-guard.rename.count24h"`, `href="#in-guard.delete.share"`)
+		}
+	}
+	w := withSettings(t, directory.Settings{})
+	form := w.get(settingsForm).filled(settingsForm)
+	form.Set("keepBeforeDays", "many")
+	form.Set("breaker.failures", "Inf")
+	a := w.send(http.MethodPost, settingsForm, form)
+	if told := w.told(); a.code != http.StatusUnprocessableEntity || len(told) != 0 {
+		t.Errorf("%d, called %v", a.code, told)
+	}
+	a.has("“many” is not a number.", "“Inf” is not a number.", `value="many"`)
+	de := withSettings(t, directory.Settings{})
+	form = de.get(settingsForm + "?part=guard").filled(settingsForm)
+	form.Set("guard.block.count", "1.000")
+	de.send(http.MethodPost, settingsForm, form, "Accept-Language", "de")
+	if got := de.told(); len(got) != 1 || !strings.HasSuffix(got[0], `{"settings":{"guard":{"block":{"count":1000}}}}`) {
+		t.Errorf("1.000 on a German page: called %v", got)
+	}
+}
+
+// The other fields for numbers read them the same way, and keep what is none.
+func TestOtherNumbers(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	const lift = "/console/connections/con_1/protection/a-1"
+	for _, typed := range []string{"1.440", "0.5", "ten"} {
+		a := w.post(lift, "minutes", typed, "reason", "repair of the mailbox", "typed", "a-1")
+		if told := w.told(); a.code != http.StatusUnprocessableEntity || len(told) != 0 {
+			t.Errorf("a lift for %q minutes: %d, called %v", typed, a.code, told)
+		}
+		a.has(`value="`+typed+`"`, `value="repair of the mailbox"`, `href="#minutes"`)
+	}
+	w.tell(map[string]any{"POST /v1/connections/con_1/protection/a-1/lift": nil})
+	w.post(lift, "minutes", "1,440", "reason", "repair", "typed", "a-1")
+	if got := w.told(); len(got) != 1 || !strings.HasSuffix(got[0], `{"minutes":1440,"reason":"repair"}`) {
+		t.Errorf("called %v", got)
+	}
+	const use = "/console/connections/con_1/groups/grp_1"
+	a := w.post(use, "version", "none", "preview", "1", "sku", "SPE_E3", "priority SPE_E3", "1.000")
+	if told := w.told(); a.code != http.StatusUnprocessableEntity || len(told) != 0 {
+		t.Errorf("a priority: %d, called %v", a.code, told)
+	}
+	a.has(`value="1.000"`)
 }
 
 // An old form does not take back what somebody else has saved meanwhile: both are shown, also

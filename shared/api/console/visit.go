@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ type visit struct {
 	ended  bool // there is a cookie, and its session has ended
 	calls  calls
 	lines  int       // of properties, that the page has beyond the few of each change
+	flash  string    // told by an act, on the page that it leads to
 	mark   chan mark // what needs somebody, for the frame; nil: not asked
 }
 
@@ -98,7 +100,7 @@ func (v *visit) answer() (answer, error) {
 	if v.s != nil && rt.scope != "" && v.r.Method == http.MethodPost {
 		defer v.c.marks.drop(v.s.row()) // behind the act: what is asked for before its end is not kept
 	}
-	return rt.do(v)
+	return v.once(rt.do)
 }
 
 func (v *visit) now() time.Time { return v.c.cfg.Now() }
@@ -219,6 +221,7 @@ func (v *visit) done(to, what string, more ...string) answer {
 
 // tell leads to a page that tells something.
 func (v *visit) tell(to string, f flash) answer {
+	v.flash = f.Text
 	raw, err := json.Marshal(f)
 	if err == nil {
 		v.c.setCookie(v.w, flashCookie, base64.RawURLEncoding.EncodeToString(raw), time.Minute)
@@ -226,10 +229,11 @@ func (v *visit) tell(to string, f flash) answer {
 	return redirect{to}
 }
 
-// flashed takes what the act before this page told.
+// flashed takes what the act before this page told. A look of the script's own leaves it to
+// the page that somebody is led to: it may be of another tab.
 func (v *visit) flashed() *flash {
 	value := v.c.cookie(v.r, flashCookie)
-	if value == "" {
+	if value == "" || v.r.Header.Get(lookHeader) != "" {
 		return nil
 	}
 	v.c.dropCookie(v.w, flashCookie)
@@ -270,7 +274,27 @@ func (v *visit) failed(err error) answer {
 	if status < 400 {
 		status = http.StatusBadGateway
 	}
-	return view{status: status, title: v.lang.say(textNotDone), body: []g.Node{v.problem(p), v.backLink()}}
+	return view{status: status, title: v.lang.say(v.failure(p)), body: []g.Node{v.problem(p), v.tryAgain(), v.sendAgain(), v.backLink()}}
+}
+
+// failure is the heading of a page of an error: of an act of which no answer came it is not known
+// whether it was done, and a page that did not come is no act.
+func (v *visit) failure(p *problem) text {
+	switch {
+	case v.r.Method != http.MethodPost:
+		return textNotShown
+	case p.late || p.Status == http.StatusBadGateway || p.Status == http.StatusGatewayTimeout:
+		return textUnknownDone
+	}
+	return textNotDone
+}
+
+// tryAgain leads to the same page, where that has failed.
+func (v *visit) tryAgain() g.Node {
+	if v.r.Method == http.MethodPost {
+		return nil
+	}
+	return h.P(link(v.address(), h.Class("button primary"), v.say(textTryAgain)))
 }
 
 // problem tells what /v1 said.
@@ -287,6 +311,8 @@ func (v *visit) reasons(p *problem) g.Node {
 	switch {
 	case p.Detail != "":
 		detail = h.P(v.sentence(p.Detail))
+	case p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable: // of the host's, which has no words
+		detail = h.P(v.say(textBusy, v.lang.lengthDative(p.pause())))
 	case len(p.Errors) > 0:
 		detail = nil
 	}
@@ -344,7 +370,7 @@ func (v *visit) backLink() g.Node {
 
 // refusal is a page that says in one sentence why nothing was done.
 func (v *visit) refusal(status int, why text, with ...any) answer {
-	return view{status: status, title: v.lang.say(textNotDone), body: []g.Node{v.box(toneBad, v.say(textRefused), h.P(v.say(why, with...))), v.backLink()}}
+	return view{status: status, title: v.lang.say(textNotDone), body: []g.Node{v.box(toneBad, v.say(textRefused), h.P(v.say(why, with...))), v.sendAgain(), v.backLink()}}
 }
 
 // notAllowed is the page of what the token has no scope for. Nothing was called.
@@ -370,7 +396,62 @@ func (v *visit) askSignIn() answer {
 	}
 	return view{status: http.StatusUnauthorized, bare: true, title: v.lang.say(textSessionEnded), body: []g.Node{
 		v.box(toneWarn, v.say(textSessionEnded), h.P(v.say(textNothingDone)),
-			h.P(link(query("/console/login", "to", back), h.Class("button primary"), v.say(textSignInAgain))))}}
+			h.P(link(query("/console/login", "to", back), h.Class("button primary"), h.Target("_blank"), v.say(textSignInAgain)))), v.sendAgain()}}
+}
+
+// unseenFields are fields of forms that nobody fills in.
+var unseenFields = []string{"version", "what", "s", "shown", "count", "c", "preview", "part", "switch", "list", "to", "all", "previous", "next", "from", "sku", "tenantId", "objectId", undoing}
+
+// mostToMend is how many fields of what was sent are shown to be mended.
+const mostToMend = 30
+
+// whatWasSent is what somebody has filled in, where it cannot be sent once more as it is.
+func (v *visit) whatWasSent() g.Node {
+	var list []g.Node
+	for _, name := range sortedNames(v.r.PostForm) {
+		for _, value := range v.r.PostForm[name] {
+			if value != "" && !slices.Contains(unseenFields, name) {
+				list = append(list, h.Div(h.Dt(code(name)), h.Dd(g.El("bdi", g.Text(cleanTo(value, longestSentence))))))
+			}
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return h.Section(h.H2(v.say(textWhatWasSent)), facts(list...))
+}
+
+// sendAgain is what was sent with a form that nothing came of, to be sent once more: the page
+// of the form has it no longer. What somebody has filled in may be mended. A file is not kept.
+func (v *visit) sendAgain() g.Node {
+	if v.r.Method != http.MethodPost || v.route.open || multipart(v.r) {
+		return nil
+	}
+	seen := 0
+	for name, values := range v.r.PostForm {
+		if !slices.Contains(unseenFields, name) {
+			seen += len(values)
+		}
+	}
+	var kept, shown []g.Node
+	for _, name := range sortedNames(v.r.PostForm) {
+		for _, value := range v.r.PostForm[name] {
+			switch {
+			case seen > mostToMend || value == "" || slices.Contains(unseenFields, name):
+				kept = append(kept, hidden(name, value))
+			case len(value) > 60 || strings.ContainsAny(value, "\r\n"):
+				shown = append(shown, h.Label(code(name), h.Textarea(h.Name(name), h.Rows("4"), g.Text("\n"+value))))
+			default:
+				shown = append(shown, h.Label(code(name), h.Input(h.Type("text"), h.Name(name), h.Value(value), h.AutoComplete("off"))))
+			}
+		}
+	}
+	if len(kept)+len(shown) == 0 && v.s != nil {
+		return nil // the button that was pressed is a step back
+	}
+	return h.Section(h.Class("again"), h.H2(v.say(textWhatWasSent)), h.P(h.Class("faint"), v.say(textWhatWasSentIs)),
+		h.Form(h.Method("post"), h.Action(v.address()), h.Class("stack"), h.Data("busy", ""), g.Group(kept), g.Group(shown),
+			h.Div(h.Class("row"), h.Button(h.Type("submit"), v.say(textSendAgain)))))
 }
 
 func notFound(v *visit) (answer, error) {

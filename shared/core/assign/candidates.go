@@ -94,6 +94,41 @@ func (s *Candidates) List(ctx context.Context, id directory.ConnectionID, f Acco
 	return list, at.String(), nil
 }
 
+// mostNamed is how many accounts one call names: they are read one by one, in batches.
+const mostNamed = 100
+
+// objectIDLength is how long an ID of Microsoft's is; what settings name may be anything.
+const objectIDLength = 36
+
+// Names tells the userPrincipalNames of accounts of a connection's tenant, by folded ID: of the
+// first of them, as far as the tenant tells. An account that is not there has none.
+func (s *Candidates) Names(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]string, error) {
+	var refs []string
+	for _, id := range ids {
+		if len(refs) < mostNamed && len(id) == objectIDLength {
+			refs = append(refs, string(id))
+		}
+	}
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	tenant, err := s.open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	found, err := tenant.Lookup(ctx, refs, []string{directory.PropUserPrincipalName})
+	if err != nil {
+		return nil, err
+	}
+	names := map[directory.AccountID]string{}
+	for i := range found {
+		if a := found[i].Account; a != nil {
+			names[directory.AccountID(strings.ToLower(string(a.ID)))] = a.UserPrincipalName()
+		}
+	}
+	return names, nil
+}
+
 // fill adds accounts of a page, from a place on, to a list of at most limit, and
 // moves the place on.
 func (j *Judge) fill(ctx context.Context, list *[]Candidate, accounts []directory.Account, f AccountFilter, at *ListPlace, limit int) error {

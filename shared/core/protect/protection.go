@@ -84,6 +84,8 @@ func (p *Protection) ReadAt() time.Time { return p.at }
 type Protected struct {
 	AccountID directory.AccountID `json:"accountId"`
 	Reason    string              `json:"reason"`
+	// UserPrincipalName names the account for people, where whoever shows it has read that.
+	UserPrincipalName string `json:"userPrincipalName,omitempty"`
 	// Lifted says until when, by whom and why the protection is lifted.
 	Lifted *store.ProtectionOverride `json:"lifted,omitempty"`
 }

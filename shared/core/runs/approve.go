@@ -73,7 +73,7 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 		r.Cursor, r.Attempts = progress.Encode(), 0
 		r.State, r.ApprovedBy, r.ApprovedAt = directory.RunApplying, by.Subject, now.UTC()
 		r.Decided = true // here, where the admin is known, the approval is sealed
-		r.Approval = &store.Approval{All: a.All, Effects: a.Effects, Chosen: len(a.ChangeIDs)}
+		r.Approval = &store.Approval{All: a.All, Effects: a.Effects, Chosen: len(a.ChangeIDs), Before: r.Applied + r.Failed}
 		r.NoteDecision(kind, by, now)
 		if len(places) == 0 {
 			return nil, nil

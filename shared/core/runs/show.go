@@ -24,10 +24,18 @@ func (s *Service) Run(ctx context.Context, id directory.RunID) (directory.Run, e
 	return shown(&r)
 }
 
-// shown is a run as it is read: one that goes in waves, while it writes, with how far they
+// shown is a run as it is read: one of which a part was approved with how much that is, and one
+// that goes in waves, while it writes, with how far they
 // have come. Waves of a held run are laid out anew once it goes on, and Held tells of the last.
 func shown(r *store.RunRecord) (directory.Run, error) {
 	run := r.Run
+	if a := r.Approval; a != nil && !a.All {
+		n := a.Before + a.Chosen
+		for _, e := range a.Effects {
+			n += run.Counts[e]
+		}
+		run.Approved = &n
+	}
 	if run.State != directory.RunApplying && run.State != directory.RunWaiting {
 		return run, nil
 	}

@@ -21,6 +21,10 @@ const get = (url, tag, look) => new Promise((done, failed) => {
   x.send()
 })
 
+// Which page is shown, whatever place within it.
+const place = () => location.pathname + location.search
+let shown = place()
+
 // What a page was called when it was last looked at again: it is answered with 304 while
 // nothing has changed.
 let seen = { url: '', tag: '' }
@@ -34,11 +38,13 @@ const swap = async (target, url, push) => {
   if (new URL(x.responseURL).pathname !== new URL(url, location.href).pathname) { location.assign(url); return false } // led on: the session has ended
   const fresh = x.response && $(target, x.response), old = $(target)
   if (x.status !== 200 || !fresh || !old) { if (push) location.assign(url); return false }
-  if (push) history.pushState(null, '', x.responseURL)
+  if (push) { history.pushState(null, '', x.responseURL); shown = place() }
   seen = { url: push ? x.responseURL : url, tag: x.getResponseHeader('ETag') || '' }
   const focus = document.activeElement && old.contains(document.activeElement) ? document.activeElement.id : ''
   const opened = push ? [] : $$('details[open] > summary', old).map(s => s.textContent)
+  const told = push ? null : $('.flash', old) // what an act told stays while the page looks again
   old.replaceWith(document.adoptNode(fresh))
+  if (told && !$('.flash', fresh)) fresh.prepend(told)
   $$('details', fresh).forEach(d => { if (opened.includes($('summary', d)?.textContent)) d.open = true })
   dress(fresh)
   if (focus && document.getElementById(focus)) document.getElementById(focus).focus()
@@ -178,7 +184,8 @@ addEventListener('beforeunload', e => { if (unsaved) e.preventDefault() })
 
 // Back shows what was there, not a button that was pressed.
 addEventListener('pageshow', e => { if (e.persisted) location.reload() })
-addEventListener('popstate', () => location.reload())
+// Where it leads within the page, as to its content, nothing is to be fetched.
+addEventListener('popstate', () => { if (place() !== shown) location.reload() })
 
 // An open menu closes by Escape, and by a click elsewhere.
 document.addEventListener('click', e => $$('details.menu[open]').forEach(m => { if (!m.contains(e.target)) m.open = false }))

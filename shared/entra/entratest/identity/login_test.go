@@ -18,9 +18,14 @@ func TestCodeFlow(t *testing.T) {
 	w := newWorld(t)
 	cfg, verifier := w.config("organizations", testScope), oauth2.GenerateVerifier()
 	login := w.get(cfg.AuthCodeURL("st", oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("nonce", "n-1"), oauth2.SetAuthURLParam("login_hint", "ad\"min")))
-	for _, want := range []string{`name="login"`, `id="next"`, `value="ad&#34;min"`, "Bindery &lt;test&gt;", "no password"} {
+	for _, want := range []string{`name="login"`, `id="next"`, `value="ad&#34;min"`, "Bindery &lt;test&gt;", "no password", "<code>admin@contoso.example</code>"} {
 		if !strings.Contains(login.page, want) {
 			t.Errorf("the login page lacks %q", want)
+		}
+	}
+	for _, other := range []string{"plain@contoso.example", "helper@contoso.example"} { // who may not consent is of no use
+		if strings.Contains(login.page, other) {
+			t.Errorf("the login page names %s", other)
 		}
 	}
 	consent := w.submit(login, "login", "Admin@Contoso.example")

@@ -57,8 +57,8 @@ func (s *Platform) loginPage(w http.ResponseWriter, r *http.Request, f *flow, pr
 	}
 	b.WriteString(htmlForm(formTarget(f, "login"), f, fmt.Sprintf(`<p><label for="login">userPrincipalName</label>
 <input id="login" name="login" type="text" autocomplete="username" autofocus required value="%s"></p>
-<p class="note">The simulator asks for no password.</p>
-<button type="submit" id="next" name="next" value="next">Next</button>`, html.EscapeString(f.LoginHint))))
+<p class="note">The simulator asks for no password.%s</p>
+<button type="submit" id="next" name="next" value="next">Next</button>`, html.EscapeString(f.LoginHint), s.whoMay(f))))
 	htmlPage(w, http.StatusOK, "Sign in", b.String(), f.RedirectURI)
 }
 

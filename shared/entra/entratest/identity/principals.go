@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"html"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,39 @@ func holds(t *state.Tenant, oid, role string) bool {
 		return holder == oid || member
 	})
 }
+
+// whoMay names, for whoever has just met the simulator, the accounts that may consent to an
+// application, of the tenants that a flow may sign in to; there are few of them.
+func (s *Platform) whoMay(f *flow) string {
+	only := s.tenantOf(f.Segment)
+	tx := s.state.Begin()
+	defer tx.End()
+	var names []string
+	for _, t := range tx.Tenants() {
+		if only != "" && t.ID != only {
+			continue
+		}
+		for _, role := range consentRoles {
+			for _, holder := range t.Roles[role] {
+				if o := t.Object(holder); o != nil && o.Kind == state.User && o.Active() && o.Flag("accountEnabled") {
+					names = append(names, html.EscapeString(o.Text("userPrincipalName")))
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	if names = slices.Compact(names); len(names) == 0 {
+		return ""
+	}
+	more := ""
+	if len(names) > mostWhoMay {
+		names, more = names[:mostWhoMay], ", …"
+	}
+	return " Who may consent here: <code>" + strings.Join(names, "</code>, <code>") + "</code>" + more + "."
+}
+
+// mostWhoMay is how many accounts are named.
+const mostWhoMay = 5
 
 // principal finds an active account by its id.
 func (s *Platform) principal(tenantID, oid string) (principal, bool) {

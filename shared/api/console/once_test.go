@@ -1,0 +1,139 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// twiceForms make something new, or are of one version of something.
+var twiceForms = map[string]struct {
+	path, act string
+	form      []string
+}{
+	"connection":     {"/console/connections/new", "POST /v1/connections", []string{"name", "Fabrikam", "mode", "approve"}},
+	"user":           {"/console/users/new", "POST /v1/users", []string{"email", "dee@contoso.example"}},
+	"group":          {"/console/groups/new", "POST /v1/groups", []string{"name", "Keepers"}},
+	"source":         {"/console/sources/new", "POST /v1/scim-clients", []string{"name", "HR", "provider", "okta"}},
+	"suspend":        {"/console/users/usr_1/suspend", "POST /v1/users/usr_1/suspend", []string{"version", "7"}},
+	"delete a group": {"/console/groups/grp_1/delete", "DELETE /v1/groups/grp_1", []string{"version", "3"}},
+}
+
+// onceWorld is a /v1 that takes each of twiceForms once, and refuses it then.
+func onceWorld(t *testing.T) *world {
+	w := runWorld(t, directory.RunDone)
+	for _, tt := range twiceForms {
+		var once sync.Mutex
+		done := false
+		w.tell(map[string]any{tt.act: func(*http.Request) any {
+			once.Lock()
+			defer once.Unlock()
+			if done && strings.Contains(tt.act, "/v1/connections") {
+				return connection{ID: "con_second", Name: "Fabrikam"}
+			}
+			if done {
+				return problem{Status: http.StatusPreconditionFailed, Code: directory.CodeVersionMismatch}
+			}
+			done = true
+			switch tt.act {
+			case "POST /v1/connections":
+				return connection{ID: "con_1", Name: "Fabrikam"}
+			case "POST /v1/scim-clients":
+				return okta(w.now)
+			case "POST /v1/groups":
+				return sales(w.now)
+			}
+			return ann(w.now)
+		}})
+	}
+	return w
+}
+
+// A form that is sent twice does one thing, and the second answer is that of the first: one
+// after the other, and both at once.
+func TestTwiceIsOnce(t *testing.T) {
+	t.Parallel()
+	for name, tt := range twiceForms {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := onceWorld(t)
+			first, second := w.post(tt.path, tt.form...), w.post(tt.path, tt.form...)
+			if told := w.told(); first.code != http.StatusSeeOther || second.code != http.StatusSeeOther || first.to != second.to || len(told) != 1 {
+				t.Errorf("%d to %q, then %d to %q; called %v", first.code, first.to, second.code, second.to, told)
+			}
+			w.get(first.to).has(`class="flash"`)
+			w.pass(onceFor + time.Second)
+			w.post(tt.path, tt.form...)
+			if told := w.told(); len(told) != 1 {
+				t.Errorf("much later: called %v", told)
+			}
+			for name, row := range w.rows.list {
+				if strings.Contains(string(row.sealed), "con_1") || strings.Contains(string(row.sealed), "/console/") {
+					t.Errorf("the row %s is not sealed", name)
+				}
+			}
+
+			w = onceWorld(t)
+			began, goOn := make(chan struct{}, 2), make(chan struct{})
+			slow := w.answers[tt.act].(func(*http.Request) any)
+			w.tell(map[string]any{tt.act: func(r *http.Request) any {
+				began <- struct{}{}
+				<-goOn
+				return slow(r)
+			}})
+			jar := w.jar
+			answers := make(chan answered, 2)
+			press := func() {
+				own := &world{T: t, c: w.c, rows: w.rows, jar: map[string]string{}}
+				for k, v := range jar {
+					own.jar[k] = v
+				}
+				answers <- own.post(tt.path, tt.form...)
+			}
+			go press()
+			<-began
+			go press()
+			close(goOn)
+			a, b := <-answers, <-answers
+			if told := w.told(); a.code != http.StatusSeeOther || b.code != http.StatusSeeOther || a.to != b.to || len(told) != 1 {
+				t.Errorf("at once: %d to %q and %d to %q; called %v", a.code, a.to, b.code, b.to, told)
+			}
+		})
+	}
+}
+
+// failing is a way to /v1 on which no answer comes back.
+type failing struct{}
+
+func (failing) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("connection reset")
+}
+
+// What came to nothing may be sent once more as it is; what may have been done is not done
+// again unasked.
+func TestOnceAgainAfterFailure(t *testing.T) {
+	t.Parallel()
+	tt := twiceForms["connection"]
+	w := runWorld(t, directory.RunDone)
+	for _, status := range []int{422, 409, 503} {
+		w.tell(map[string]any{tt.act: problem{Status: status, Code: "no"}})
+		w.post(tt.path, tt.form...)
+	}
+	w.tell(map[string]any{tt.act: connection{ID: "con_1"}})
+	if a := w.post(tt.path, tt.form...); a.code != http.StatusSeeOther || len(w.told()) != 4 {
+		t.Errorf("after failures: %d", a.code)
+	}
+	w = runWorld(t, directory.RunDone)
+	api := w.c.api
+	w.c.api = &http.Client{Transport: failing{}}
+	w.post(tt.path, tt.form...)
+	w.c.api = api
+	if a := w.post(tt.path, tt.form...); a.code != http.StatusConflict || len(w.told()) != 0 {
+		t.Errorf("after no answer: %d, called %v", a.code, w.told())
+	}
+}
