@@ -33,19 +33,12 @@ func (t *resourceType) names(list []string, n *notes) (targets []target, any boo
 				continue
 			}
 			any = true
-			if s, rest := t.schemaAt(name); s == t.core && rest == "" {
-				for _, a := range s.attributes {
-					if a.returned != returnedRequest { // which must be named itself
-						targets = append(targets, target{attr: a})
-					}
-				}
-				continue
-			}
 			p, err := t.parsePath(name)
+			if s, rest := t.schemaAt(strings.TrimPrefix(name, "/")); s == t.core && rest == "" {
+				p.whole, err = s, nil
+			}
 			if p.whole != nil {
-				for _, a := range p.whole.attributes {
-					targets = append(targets, target{extension: p.whole.urn, attr: a})
-				}
+				targets = append(targets, t.targetsOf(p.whole)...)
 				continue
 			}
 			if _, unknown := errors.AsType[*errUnknown](err); unknown {
@@ -59,6 +52,21 @@ func (t *resourceType) names(list []string, n *notes) (targets []target, any boo
 		}
 	}
 	return targets, any, nil
+}
+
+// targetsOf are the attributes of a schema, but for those that must be named themselves.
+func (t *resourceType) targetsOf(s *schema) []target {
+	urn := s.urn
+	if s == t.core {
+		urn = ""
+	}
+	var targets []target
+	for _, a := range s.attributes {
+		if a.returned != returnedRequest {
+			targets = append(targets, target{extension: urn, attr: a})
+		}
+	}
+	return targets
 }
 
 // wants reports whether an answer has an attribute at all.

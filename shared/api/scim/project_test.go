@@ -36,6 +36,12 @@ func TestAttributesOfASchema(t *testing.T) {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
 	}
+	for _, slashes := range []string{"/", "//"} {
+		if got := names("/Users/" + id + "?attributes=" + slashes + schemaEnterprise); !strings.HasPrefix(got, "enterprise:2.0:User") && slashes == "/" {
+			t.Errorf("%s: %s", slashes, got)
+		}
+		names("/Users?attributes=" + slashes + schemaEnterprise)
+	}
 	for _, path := range []string{"/Users", "/Groups"} {
 		urn := map[string]string{"/Users": schemaUser, "/Groups": schemaGroup}[path]
 		if total, list := results(w.want(200, "GET", path+"?attributes="+urn, nil)); total != "1" || list[0].get("meta") != nil {

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func TestValuesOfBodies(t *testing.T) {
 			n := &notes{strict: strict}
 			doc, err := users.normalise(document(t, `{"schemas":["`+schemaUser+`"],`+tt.sent+`}`), n)
 			if strict && tt.told {
-				if p, is := err.(*Problem); !is || p.Type != typeInvalidValue {
+				if p, is := errors.AsType[*Problem](err); !is || p.Type != typeInvalidValue {
 					t.Errorf("%s, strict: %v", tt.sent, err)
 				}
 				continue
