@@ -74,6 +74,7 @@ type WaitingSignIn struct {
 	AuthorizedBy directory.Administrator `json:"authorizedBy" doc:"The account that signed in."`
 	Scopes       []string                `json:"scopes,omitempty" doc:"As Microsoft granted them."`
 	RequestedBy  string                  `json:"requestedBy" doc:"Who asked for this authorisation."`
+	At           time.Time               `json:"at" doc:"When the account signed in."`
 	Until        time.Time               `json:"until" doc:"Unconfirmed, its tokens are deleted then."`
 }
 
@@ -94,7 +95,7 @@ func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, er
 		v.Deactivation = c.Deactivation
 	}
 	if in := c.Waiting; in != nil {
-		v.Waiting = &WaitingSignIn{in.ID, in.Tenant, in.AuthorizedBy, in.Scopes, in.RequestedBy, in.At.Add(connect.ConfirmWithin)}
+		v.Waiting = &WaitingSignIn{in.ID, in.Tenant, in.AuthorizedBy, in.Scopes, in.RequestedBy, in.At, in.At.Add(connect.ConfirmWithin)}
 	}
 	v.SettingsBy = c.SettingsBy
 	for _, p := range c.Open(a.Now()) {

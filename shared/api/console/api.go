@@ -41,6 +41,7 @@ type waitingSignIn struct {
 	Tenant       directory.Tenant        `json:"tenant"`
 	AuthorizedBy directory.Administrator `json:"authorizedBy"`
 	RequestedBy  string                  `json:"requestedBy"`
+	At           time.Time               `json:"at"`
 	Until        time.Time               `json:"until"`
 }
 
