@@ -20,6 +20,7 @@ type connection struct {
 	AuthorizedBy   *directory.Administrator   `json:"authorizedBy"`
 	RequestedBy    string                     `json:"requestedBy"`
 	Waiting        *waitingSignIn             `json:"waiting"`
+	RefusedSignIn  *directory.RefusedSignIn   `json:"refusedSignIn"`
 	Lacking        []directory.Permission     `json:"lacking"`
 	Settings       directory.Settings         `json:"settings"`
 	Trouble        *directory.Problem         `json:"trouble"`

@@ -65,3 +65,39 @@ func TestAuthorizeAgain(t *testing.T) {
 		t.Error("the link is shown beyond its ten minutes")
 	}
 }
+
+// Whoever asked for an authorisation sees that it was refused, and why, beside the way to a new
+// link; once there is one, or somebody has signed in, no longer.
+func TestRefusedSignIn(t *testing.T) {
+	t.Parallel()
+	const at, start = "/console/connections/con_1", publicURL + "/oauth/start?state=x"
+	w := runWorld(t, directory.RunDone)
+	w.tell(pending(w))
+	c := connection{ID: "con_1", Name: "Contoso", Status: directory.StatusPending}
+	w.tell(map[string]any{"GET /v1/connections/con_1": func(*http.Request) any { return c }, "POST /v1/connections/con_1/authorize": map[string]string{"authorizationUrl": start}})
+	w.post(at + "/authorize")
+	w.get(at).has(start)
+	w.pass(time.Minute)
+	c.RefusedSignIn = &directory.RefusedSignIn{At: w.now, Code: "expected-domain", Message: "The connection was made for the domain other.example, which this tenant has not verified. Nothing was changed.", Next: "Sign in to the tenant that has other.example."}
+	a := w.get(at)
+	a.sound("refused")
+	a.golden("connect-refused")
+	a.has("The last sign-in was refused", "which this tenant has not verified", "Sign in to the tenant that has other.example.", "expected-domain", `action="`+at+`/authorize"`)
+	if strings.Contains(a.body, start) {
+		t.Error("the link that is used up is still shown")
+	}
+	w.pass(time.Minute)
+	w.post(at + "/authorize")
+	if a := w.get(at); strings.Contains(a.body, "The last sign-in was refused") || !strings.Contains(a.body, start) {
+		t.Error("a new link does not take the refusal's place")
+	}
+	// Of a connection that works a refusal is told for a day.
+	c = contoso(w.now)
+	c.RefusedSignIn = &directory.RefusedSignIn{At: w.now.Add(-23 * time.Hour), Code: "declined", Message: "The consent page was cancelled."}
+	delete(w.jar, "__Host-bindery-link")
+	w.get(at).has("The consent page was cancelled.")
+	c.RefusedSignIn.At = w.now.Add(-25 * time.Hour)
+	if a := w.get(at); strings.Contains(a.body, "The consent page was cancelled.") {
+		t.Error("an old refusal is told of a connection that works")
+	}
+}

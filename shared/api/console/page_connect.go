@@ -135,13 +135,16 @@ func (c *connection) lastSignIn() time.Time {
 	if c.Waiting != nil && c.Waiting.At.After(last) {
 		last = c.Waiting.At
 	}
+	if c.RefusedSignIn != nil && c.RefusedSignIn.At.After(last) {
+		last = c.RefusedSignIn.At
+	}
 	return last
 }
 
 // nextStep is what a connection needs before it works: a sign-in, or its confirmation. A link
 // that was asked for is shown in any status.
 func (v *visit) nextStep(c *connection) g.Node {
-	var boxes []g.Node
+	boxes := []g.Node{v.refusedSignIn(c)}
 	if c.Waiting != nil {
 		boxes = append(boxes, v.confirmBox(c))
 	}
@@ -149,6 +152,20 @@ func (v *visit) nextStep(c *connection) g.Node {
 		boxes = append(boxes, v.authorizeBox(c))
 	}
 	return g.Group(boxes)
+}
+
+// refusalOfInterest is how long a refused sign-in is told of a connection that works.
+const refusalOfInterest = 24 * time.Hour
+
+// refusedSignIn tells that a sign-in came to nothing, and why: the page that said so was in
+// the browser of whoever signed in. A link that was made since is for another attempt.
+func (v *visit) refusedSignIn(c *connection) g.Node {
+	r := c.RefusedSignIn
+	if r == nil || v.keptLink(c) != "" || !needsSignIn(c.Status) && v.now().Sub(r.At) > refusalOfInterest {
+		return nil
+	}
+	return v.box(toneBad, v.say(textSignInRefused), h.P(v.sentence(r.Message)), g.If(r.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(r.Next))),
+		h.P(h.Class("faint"), v.ago(r.At), g.Text(" · "), code(r.Code)))
 }
 
 // needsSignIn reports whether a connection does nothing before somebody signs in.

@@ -240,6 +240,7 @@ var (
 	textSyncNow                 = text{"Sync now", "Jetzt abgleichen"}
 	textPlanNow                 = text{"Plan only", "Nur planen"}
 	textRunWaits                = text{"A run waits for your decision", "Ein Lauf wartet auf Ihre Entscheidung"}
+	textSignInRefused           = text{"The last sign-in was refused", "Die letzte Anmeldung wurde abgelehnt"}
 	textLackingHow              = text{"An admin of the same tenant signs in at Microsoft once more and consents to them. Members, settings and runs stay as they are.", "Ein Admin desselben Mandanten meldet sich noch einmal bei Microsoft an und stimmt ihnen zu. Mitglieder, Einstellungen und Läufe bleiben, wie sie sind."}
 	textLacking                 = text{"Permissions that are lacking", "Fehlende Berechtigungen"}
 	textLatestRuns              = text{"Latest runs", "Letzte Läufe"}
