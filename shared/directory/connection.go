@@ -46,6 +46,8 @@ type Connection struct {
 	Confirmation *Confirmation `json:"confirmation,omitempty"`
 	// Waiting is a sign-in that takes effect when it is confirmed.
 	Waiting *SignIn `json:"waiting,omitempty"`
+	// RefusedSignIn is the last sign-in that came to nothing, until one is good.
+	RefusedSignIn *RefusedSignIn `json:"refusedSignIn,omitempty"`
 	// Deactivation says who last let the connection go, and why.
 	Deactivation *Deactivation `json:"deactivation,omitempty"`
 	// Former names the secrets that may exist besides those of SignInID and
@@ -151,6 +153,7 @@ func (c *Connection) EndEpoch(now time.Time) {
 		c.Former = append(slices.Clone(c.Former), FormerSignIn{ID: c.Waiting.ID, Epoch: c.Epoch, Since: now})
 	}
 	c.SignInID, c.Waiting, c.Confirmation, c.Problem, c.Proposals = "", nil, nil, nil, nil
+	c.RefusedSignIn = nil
 	c.RuleScopes = nil // no rule of this epoch counts in the next
 	c.Epoch++
 }
@@ -166,6 +169,15 @@ type SignIn struct {
 	// Seal proves that we wrote this about the connection and its epoch. One that
 	// an earlier version stored has none, and no ID.
 	Seal string `json:"seal,omitempty"`
+}
+
+// RefusedSignIn is why a sign-in came to nothing, as the page said that whoever signed in
+// was shown. Who that was is not known.
+type RefusedSignIn struct {
+	At      time.Time `json:"at"`
+	Code    string    `json:"code" doc:"Stable; the page in the browser had it as well."`
+	Message string    `json:"message"`
+	Next    string    `json:"next,omitempty" doc:"What to do."`
 }
 
 // FormerSignIn names a secret that is not in use: of a sign-in that is being

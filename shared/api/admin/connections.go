@@ -46,6 +46,7 @@ type Connection struct {
 	Confirmation   *Decision                  `json:"confirmation,omitempty" doc:"Who confirmed tenant and account, and when."`
 	Deactivation   *directory.Deactivation    `json:"deactivation,omitempty" doc:"While it is deactivated: who let it go, when, and why."`
 	Waiting        *WaitingSignIn             `json:"waiting,omitempty" doc:"A sign-in that takes effect when it is confirmed; until then none of its tokens is used."`
+	RefusedSignIn  *directory.RefusedSignIn   `json:"refusedSignIn,omitempty" doc:"The last sign-in that came to nothing, and why; gone with the next good one."`
 	Settings       directory.Settings         `json:"settings"`
 	SettingsBy     string                     `json:"settingsBy,omitempty" doc:"Who last had the settings changed."`
 	Proposals      []Proposal                 `json:"proposals,omitempty" doc:"What waits for somebody else to approve it."`
@@ -74,6 +75,7 @@ type WaitingSignIn struct {
 	AuthorizedBy directory.Administrator `json:"authorizedBy" doc:"The account that signed in."`
 	Scopes       []string                `json:"scopes,omitempty" doc:"As Microsoft granted them."`
 	RequestedBy  string                  `json:"requestedBy" doc:"Who asked for this authorisation."`
+	At           time.Time               `json:"at" doc:"When the account signed in."`
 	Until        time.Time               `json:"until" doc:"Unconfirmed, its tokens are deleted then."`
 }
 
@@ -81,7 +83,7 @@ type WaitingSignIn struct {
 func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, error) {
 	v := Connection{
 		ID: c.ID, Name: c.Name, Status: c.Status, Epoch: c.Epoch, ExpectedDomain: c.ExpectedDomain, Tenant: c.Tenant,
-		AuthorizedBy: c.AuthorizedBy, SignInID: c.SignInID, Scopes: c.Scopes, RequestedBy: c.RequestedBy, Settings: c.Settings, Trouble: c.Problem,
+		AuthorizedBy: c.AuthorizedBy, SignInID: c.SignInID, Scopes: c.Scopes, RequestedBy: c.RequestedBy, RefusedSignIn: c.RefusedSignIn, Settings: c.Settings, Trouble: c.Problem,
 		LastRun: c.LastRun, Created: c.Created, Updated: c.Updated, Version: c.Version,
 	}
 	if c.InEffect() {
@@ -94,7 +96,7 @@ func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, er
 		v.Deactivation = c.Deactivation
 	}
 	if in := c.Waiting; in != nil {
-		v.Waiting = &WaitingSignIn{in.ID, in.Tenant, in.AuthorizedBy, in.Scopes, in.RequestedBy, in.At.Add(connect.ConfirmWithin)}
+		v.Waiting = &WaitingSignIn{in.ID, in.Tenant, in.AuthorizedBy, in.Scopes, in.RequestedBy, in.At, in.At.Add(connect.ConfirmWithin)}
 	}
 	v.SettingsBy = c.SettingsBy
 	for _, p := range c.Open(a.Now()) {

@@ -20,6 +20,7 @@ type connection struct {
 	AuthorizedBy   *directory.Administrator   `json:"authorizedBy"`
 	RequestedBy    string                     `json:"requestedBy"`
 	Waiting        *waitingSignIn             `json:"waiting"`
+	RefusedSignIn  *directory.RefusedSignIn   `json:"refusedSignIn"`
 	Lacking        []directory.Permission     `json:"lacking"`
 	Settings       directory.Settings         `json:"settings"`
 	Trouble        *directory.Problem         `json:"trouble"`
@@ -41,6 +42,7 @@ type waitingSignIn struct {
 	Tenant       directory.Tenant        `json:"tenant"`
 	AuthorizedBy directory.Administrator `json:"authorizedBy"`
 	RequestedBy  string                  `json:"requestedBy"`
+	At           time.Time               `json:"at"`
 	Until        time.Time               `json:"until"`
 }
 

@@ -28,6 +28,7 @@
 //	frame.go      what stands around every page
 //	choice.go     the changes of a run that are ticked, as an address has them
 //	undo.go       the button that takes back what was just done
+//	bothedits.go  two edits of one form at once, field by field
 //	effects.go    what the effects of changes are called, and how grave they are
 //	chart.go      columns by day, with the same as a table
 //	faults.go     what is wrong with a form: the list on top of it, and each fault at its field

@@ -103,7 +103,8 @@ func (v *visit) keepLink(id directory.ConnectionID, to string) {
 	if !v.c.ours(to) {
 		return
 	}
-	v.c.setCookie(v.w, linkCookie, base64.RawURLEncoding.EncodeToString([]byte(string(id)+" "+to)), linkFor)
+	made := v.now().UTC().Format(time.RFC3339Nano)
+	v.c.setCookie(v.w, linkCookie, base64.RawURLEncoding.EncodeToString([]byte(string(id)+" "+made+" "+to)), linkFor)
 }
 
 // ours reports whether an address is the first page of an authorisation here.
@@ -113,35 +114,75 @@ func (c *Console) ours(to string) bool {
 }
 
 // keptLink is the link of a connection that this browser has asked for; "" when there is
-// none.
-func (v *visit) keptLink(id directory.ConnectionID) string {
+// none, or when somebody has signed in since: it was for one sign-in.
+func (v *visit) keptLink(c *connection) string {
 	raw, err := base64.RawURLEncoding.DecodeString(v.c.cookie(v.r, linkCookie))
 	if err != nil {
 		return ""
 	}
-	of, to, _ := strings.Cut(string(raw), " ")
-	if of != string(id) || !v.c.ours(to) {
+	of, rest, _ := strings.Cut(string(raw), " ")
+	at, to, _ := strings.Cut(rest, " ")
+	made, err := time.Parse(time.RFC3339Nano, at)
+	if err != nil || of != string(c.ID) || !v.c.ours(to) || !v.now().Before(made.Add(linkFor)) || c.lastSignIn().After(made) {
 		return ""
 	}
 	return to
 }
 
-// nextStep is what a connection needs before it works: a sign-in, or its confirmation.
+// lastSignIn is when somebody last signed in for a connection.
+func (c *connection) lastSignIn() time.Time {
+	last := c.AuthorizedAt
+	if c.Waiting != nil && c.Waiting.At.After(last) {
+		last = c.Waiting.At
+	}
+	if c.RefusedSignIn != nil && c.RefusedSignIn.At.After(last) {
+		last = c.RefusedSignIn.At
+	}
+	return last
+}
+
+// nextStep is what a connection needs before it works: a sign-in, or its confirmation. A link
+// that was asked for is shown in any status.
 func (v *visit) nextStep(c *connection) g.Node {
+	boxes := []g.Node{v.refusedSignIn(c)}
 	if c.Waiting != nil {
-		return v.confirmBox(c)
+		boxes = append(boxes, v.confirmBox(c))
 	}
-	switch c.Status {
-	case directory.StatusPending, directory.StatusNeedsAuthorization, directory.StatusDeactivated:
-		return v.authorizeBox(c)
+	if v.keptLink(c) != "" || c.Waiting == nil && needsSignIn(c.Status) {
+		boxes = append(boxes, v.authorizeBox(c))
 	}
-	return nil
+	return g.Group(boxes)
+}
+
+// refusalOfInterest is how long a refused sign-in is told of a connection that works.
+const refusalOfInterest = 24 * time.Hour
+
+// refusedSignIn tells that a sign-in came to nothing, and why: the page that said so was in
+// the browser of whoever signed in. A link that was made since is for another attempt.
+func (v *visit) refusedSignIn(c *connection) g.Node {
+	r := c.RefusedSignIn
+	if r == nil || v.keptLink(c) != "" || !needsSignIn(c.Status) && v.now().Sub(r.At) > refusalOfInterest {
+		return nil
+	}
+	return v.box(toneBad, v.say(textSignInRefused), h.P(v.sentence(r.Message)), g.If(r.Next != "", h.P(h.Strong(v.say(textWhatNow)), g.Text(" "), v.sentence(r.Next))),
+		h.P(h.Class("faint"), v.ago(r.At), g.Text(" · "), code(r.Code)))
+}
+
+// needsSignIn reports whether a connection does nothing before somebody signs in.
+func needsSignIn(s directory.ConnectionStatus) bool {
+	return s == directory.StatusPending || s == directory.StatusNeedsAuthorization || s == directory.StatusDeactivated
+}
+
+// authorizeAgain is the button by which a connection that works is authorised again: for the
+// same tenant, be it by another account or for more permissions.
+func (v *visit) authorizeAgain(c *connection, class string) g.Node {
+	return v.act(scopeAdmin, here("connections", string(c.ID), "authorize"), textAuthorizeAgain, class)
 }
 
 // authorizeBox leads to Microsoft: by a link to follow, or to send to whoever may.
 func (v *visit) authorizeBox(c *connection) g.Node {
 	at := here("connections", string(c.ID), "authorize")
-	to := v.keptLink(c.ID)
+	to := v.keptLink(c)
 	if to == "" {
 		caption := textAuthorize
 		if c.Status != directory.StatusPending {

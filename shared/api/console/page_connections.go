@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,6 +116,9 @@ var connectionTabs = []struct {
 	name text
 }{{"", textOverview}, {"/accounts", textAccounts}, {"/members", textMembers}, {"/groups", textGroups}, {"/licences", textLicences}, {"/runs", textRuns}, {"/problems", textProblems}, {"/settings", textSettings}, {"/protection", textProtection}, {"/health", textHealth}, {"/audit", textAudit}, {"/end", textEnd}}
 
+// needPermissions are the pages on which permissions that are lacking matter.
+var needPermissions = []string{"", "/groups", "/licences", "/settings", "/health", "/audit"}
+
 // ofConnection are the title and the pages above of a page of one connection.
 func (v *visit) ofConnection(c *connection, tab string, body ...g.Node) view {
 	title, crumbs := c.Name, []crumb{{"/console/connections", v.say(textConnections)}}
@@ -125,7 +129,7 @@ func (v *visit) ofConnection(c *connection, tab string, body ...g.Node) view {
 		}
 	}
 	return view{title: title, section: "/console/connections", crumbs: crumbs,
-		head: []g.Node{v.connectionBadge(c)}, body: append([]g.Node{v.connectionTabs(c, tab)}, body...)}
+		head: []g.Node{v.connectionBadge(c)}, body: append([]g.Node{v.connectionTabs(c, tab), g.If(slices.Contains(needPermissions, tab), v.lackingBox(c))}, body...)}
 }
 
 // recentRuns is how many runs the overview shows, among so many it looks for a held one:
@@ -176,15 +180,17 @@ func connectionPage(v *visit) (answer, error) {
 					return v.fact(textConfirmedBy, data(c.Confirmation.By), h.Small(v.ago(c.Confirmation.At)))
 				}),
 			),
-			g.If(c.Status == directory.StatusActive, h.Div(h.Class("row"),
-				v.act(scopeWrite, here("connections", id, "sync"), textSyncNow, "primary"),
-				v.act(scopeWrite, here("connections", id, "sync"), textPlanNow, "", hidden("dry", "1"))))),
-		v.nextStep(&c), v.proposalBoxes(&c), held, v.lackingBox(&c), v.domainBox(&c),
+			g.If(!needsSignIn(c.Status), h.Div(h.Class("row"),
+				g.If(c.Status == directory.StatusActive, g.Group([]g.Node{
+					v.act(scopeWrite, here("connections", id, "sync"), textSyncNow, "primary"),
+					v.act(scopeWrite, here("connections", id, "sync"), textPlanNow, "", hidden("dry", "1"))})),
+				v.authorizeAgain(&c, "")))),
+		v.nextStep(&c), v.proposalBoxes(&c), held, v.domainBox(&c),
 		h.Section(h.H2(v.say(textLatestRuns)), recent),
 		h.Section(h.H2(v.say(textProblems)), partly(v, problems, func(x causes) g.Node { return h.Div(v.statusChips(&c, x), v.causeList(x)) })),
 		h.Section(h.H2(v.say(textHealth)), partly(v, checked, v.findings)),
 		v.asCall("GET", apiPath("connections", id)))
-	if c.Status == directory.StatusPending && v.keptLink(c.ID) != "" {
+	if v.keptLink(&c) != "" {
 		poll = max(poll, 3000) // until somebody has signed in
 	}
 	page.poll = poll
@@ -264,14 +270,15 @@ func (v *visit) heldBanner(r *directory.Run) g.Node {
 		h.P(link(here("runs", string(r.ID)), h.Class("button primary"), v.say(textLook))))
 }
 
-// lackingBox says which permissions Microsoft was not asked for, or did not give.
+// lackingBox says which permissions Microsoft was not asked for, or did not give, and asks
+// for them.
 func (v *visit) lackingBox(c *connection) g.Node {
 	if len(c.Lacking) == 0 {
 		return nil
 	}
 	return v.box(toneWarn, v.say(textLacking), h.Ul(g.Map(c.Lacking, func(p directory.Permission) g.Node {
 		return h.Li(code(p.Scope), g.Text(" "), v.sentence(p.For))
-	})))
+	})), h.P(v.say(textLackingHow)), v.authorizeAgain(c, "primary"))
 }
 
 // causeList are the problems of a connection by cause.

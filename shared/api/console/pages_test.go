@@ -1863,7 +1863,7 @@ func TestStaleUser(t *testing.T) {
 		if a.code != 412 {
 			t.Errorf("%d", a.code)
 		}
-		a.has("Somebody changed it meanwhile", `value="Research"`, "Somebody made it:", "Sales", `name="version" value="7"`)
+		a.has("Somebody changed it meanwhile", `value="Research"`, "Both of you have changed this", "Sales", `name="version" value="7"`)
 	}
 	// What is wrong with a form takes nothing of that away: it does not become one of the
 	// version of now without both being shown.

@@ -247,6 +247,8 @@ var (
 	textSyncNow                 = text{"Sync now", "Jetzt abgleichen"}
 	textPlanNow                 = text{"Plan only", "Nur planen"}
 	textRunWaits                = text{"A run waits for your decision", "Ein Lauf wartet auf Ihre Entscheidung"}
+	textSignInRefused           = text{"The last sign-in was refused", "Die letzte Anmeldung wurde abgelehnt"}
+	textLackingHow              = text{"An admin of the same tenant signs in at Microsoft once more and consents to them. Members, settings and runs stay as they are.", "Ein Admin desselben Mandanten meldet sich noch einmal bei Microsoft an und stimmt ihnen zu. Mitglieder, Einstellungen und Läufe bleiben, wie sie sind."}
 	textLacking                 = text{"Permissions that are lacking", "Fehlende Berechtigungen"}
 	textLatestRuns              = text{"Latest runs", "Letzte Läufe"}
 	textAllRuns                 = text{"All runs", "Alle Läufe"}
@@ -801,8 +803,13 @@ var (
 	textDeleteMeans          = text{"The bound account is blocked and its sessions end, or what the connection's settings say of deleted users.", "Das gebundene Konto wird gesperrt und seine Sitzungen enden, oder was die Einstellungen der Verbindung für gelöschte Benutzer sagen."}
 	textDeleteBack           = text{"The user can be restored for 30 days. The address is free at once.", "Der Benutzer lässt sich 30 Tage lang wiederherstellen. Die Adresse ist sofort frei."}
 	textUserDeletedNow       = text{"Deleted. It can be restored for 30 days.", "Gelöscht. Wiederherstellen geht 30 Tage lang."}
-	textNowIs                = text{"Somebody made it:", "Jemand machte daraus:"}
-	textBothVersions         = text{"What you typed stands in the fields, what it is by now beneath. Saving takes what stands in the fields.", "In den Feldern steht, was Sie eingegeben haben, darunter, was es inzwischen ist. Speichern übernimmt die Felder."}
+	textBothVersions         = text{"Nothing is saved yet. What others alone have changed stands in the fields by now; of what both have changed, choose.", "Noch ist nichts gespeichert. Was nur andere geändert haben, steht schon in den Feldern; was beide geändert haben, wählen Sie."}
+	textBothChanged          = text{"Both of you have changed this", "Beide haben das geändert"}
+	textTakeMine             = text{"Take what stands in the field", "Nehmen, was im Feld steht"}
+	textTakeTheirs           = text{"Take what it is by now:", "Nehmen, was es inzwischen ist:"}
+	textTakenOver            = text{"Changed meanwhile, and taken over. In your form it was:", "Inzwischen geändert und übernommen. In Ihrem Formular stand:"}
+	textLastEditBy           = text{"Last edited by", "Zuletzt bearbeitet von"}
+	textLastEditYours        = text{"You have last edited it yourself,", "Zuletzt haben Sie es selbst bearbeitet,"}
 	textChangedMeanwhile     = text{"Somebody changed it meanwhile", "Jemand hat es inzwischen geändert"}
 	textUndo                 = text{"Undo", "Rückgängig machen"}
 	textTakenBack            = text{"Undone.", "Rückgängig gemacht."}

@@ -221,6 +221,7 @@ func TestCallbackRefusals(t *testing.T) {
 			if tc.change != nil {
 				tc.change(w, q)
 			}
+			before := w.read(c.ID)
 			was := recordOf(t, w, c.ID)
 			p := w.call(q)
 			if p.Code != tc.code || p.Status != tc.status || p.Title == "" || p.Message == "" || p.Next == "" {
@@ -231,7 +232,17 @@ func TestCallbackRefusals(t *testing.T) {
 					t.Errorf("the page repeats %q", bad)
 				}
 			}
-			if is := recordOf(t, w, c.ID); is != was {
+			kinds, _ := w.auditEvents(c.ID)
+			after := w.read(c.ID)
+			if note := after.RefusedSignIn; slices.Contains(kinds, string(directory.AuditRefuseSignIn)) != (note != nil) {
+				t.Errorf("noted as %+v, done were %q", note, kinds)
+			} else if note != nil {
+				if note.Code != p.Code || note.Message != p.Message || note.Next != p.Next || note.At.IsZero() {
+					t.Errorf("noted as %+v, the page said %+v", note, p)
+				}
+				after.RefusedSignIn, after.Version, after.Updated = nil, before.Version, before.Updated
+			}
+			if is := textOf(t, &after); is != was {
 				t.Errorf("the connection was changed\nfrom %s\nto   %s", was, is)
 			}
 			if names := w.vault.Names(); len(names) != 0 {
@@ -263,9 +274,46 @@ func grantAll(w *world) {
 
 func recordOf(t *testing.T, w *world, id directory.ConnectionID) string {
 	t.Helper()
-	b, err := json.Marshal(w.read(id))
-	w.check(err)
+	c := w.read(id)
+	return textOf(t, &c)
+}
+
+func textOf(t *testing.T, c *directory.Connection) string {
+	t.Helper()
+	b, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return string(b)
+}
+
+// The note of a refused sign-in goes with the next good one, in effect or not, and with the
+// epoch; a refusal of a connection that works leaves it at work.
+func TestRefusedSignInIsForgotten(t *testing.T) {
+	w := newWorld(t)
+	c := w.connected("Contoso", adminUPN)
+	refuse := func() {
+		t.Helper()
+		u, err := w.Authorize(t.Context(), alice, c.ID)
+		w.check(err)
+		w.depart(u)
+		w.call(url.Values{"state": {w.query(u).Get("state")}, "error": {"access_denied"}})
+		if is := w.read(c.ID); is.RefusedSignIn == nil || is.Status != directory.StatusActive || is.SignInID != c.SignInID {
+			t.Fatalf("refused: %s, %+v", is.Status, is.RefusedSignIn)
+		}
+	}
+	refuse()
+	if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
+		t.Fatalf("authorise again = %+v", p)
+	}
+	if c = w.read(c.ID); c.RefusedSignIn != nil {
+		t.Errorf("after a good sign-in: %+v", c.RefusedSignIn)
+	}
+	refuse()
+	c = w.read(c.ID)
+	if c.EndEpoch(c.Updated); c.RefusedSignIn != nil {
+		t.Errorf("after the epoch: %+v", c.RefusedSignIn)
+	}
 }
 
 func TestReusedState(t *testing.T) {

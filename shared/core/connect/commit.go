@@ -193,7 +193,7 @@ func (s *Service) awaitConfirmation(ctx context.Context, prior *directory.Connec
 		if c.Waiting != nil {
 			replaced = &directory.FormerSignIn{ID: c.Waiting.ID, Tenant: c.Waiting.Tenant.ID}
 		}
-		c.Waiting = g.record()
+		c.Waiting, c.RefusedSignIn = g.record(), nil
 		c.Waiting.Seal = sealSignIn(key, c, c.Waiting)
 		if !c.InEffect() {
 			c.Status = directory.StatusAwaitingConfirmation
@@ -217,6 +217,7 @@ func (g *verifiedSignIn) record() *directory.SignIn {
 func putInEffect(c *directory.Connection, in *directory.SignIn) {
 	c.Tenant, c.AuthorizedBy, c.Scopes, c.SignInID = &in.Tenant, &in.AuthorizedBy, in.Scopes, in.ID
 	c.RequestedBy, c.AuthorizedAt, c.Problem, c.Status = in.RequestedBy, in.At, nil, directory.StatusActive
+	c.RefusedSignIn = nil
 }
 
 // reauthorize puts the new tokens of the same identity into effect: bindings and

@@ -163,7 +163,7 @@ func TestTenantClaimed(t *testing.T) {
 		t.Errorf("page = %+v", p)
 	}
 	is := w.read(c.ID)
-	is.Version, is.Updated = was.Version, was.Updated
+	is.Version, is.Updated, is.RefusedSignIn = was.Version, was.Updated, nil
 	if fmt.Sprintf("%+v", is) != fmt.Sprintf("%+v", was) {
 		t.Errorf("a refused tenant left %+v", is)
 	}

@@ -11,8 +11,9 @@
 //	Expire              unconfirmed for 24 hours → deleted; the weekly keep-alive
 //	Deactivate          epoch raised → secrets deleted → sweep queued
 //
-// What a callback refuses leaves everything as it was; each refusal has a page
-// with a cause and a next step, and a new Authorize always works.
+// What a callback refuses leaves everything as it was, but for a note of the refusal on
+// the connection's record (RefusedSignIn), for whoever asked and does not see the browser;
+// each refusal has a page with a cause and a next step, and a new Authorize always works.
 //
 // # Whose tokens
 //
