@@ -154,13 +154,16 @@ func connectionPage(v *visit) (answer, error) {
 	held, poll := g.Node(nil), 0
 	recent := partly(v, runs, func(p page[directory.Run]) g.Node {
 		for i := range p.Items {
-			if p.Items[i].State == directory.RunHeld {
+			if c.Status != directory.StatusDeactivated && p.Items[i].State == directory.RunHeld { // of an ended one nothing is decided
 				held = v.heldBanner(&p.Items[i])
 				break
 			}
 		}
 		for i := range p.Items {
 			poll = max(poll, pollOf(&p.Items[i]))
+			if c.LastRun != nil && p.Items[i].ID == c.LastRun.ID { // which says how it was when it was noted
+				c.LastRun.State = p.Items[i].State
+			}
 		}
 		if len(p.Items) == 0 {
 			return v.empty(textNoRuns)
