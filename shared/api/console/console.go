@@ -160,6 +160,8 @@ type route struct {
 	once bool
 	// undoes is an act that takes another one back, at the button of what that has told.
 	undoes bool
+	// onto is an act on one version of something: a form that names none is refused.
+	onto bool
 	// open needs no session.
 	open bool
 	do   func(v *visit) (answer, error)
@@ -254,27 +256,27 @@ var routes = []route{
 	{method: "GET", path: "/console/users/{id}/explain", scope: scopeRead, do: explainPage},
 	{method: "GET", path: "/console/users/{id}/edit", scope: scopeWrite, do: editUserPage},
 	{method: "POST", path: "/console/users/{id}/edit", scope: scopeWrite, undoes: true, do: editUser},
-	{method: "POST", path: "/console/users/{id}/suspend", scope: scopeWrite, undoes: true, do: setState("suspend", "activate", textSuspendedNow)},
-	{method: "POST", path: "/console/users/{id}/activate", scope: scopeWrite, undoes: true, do: setState("activate", "suspend", textActivatedNow)},
+	{method: "POST", path: "/console/users/{id}/suspend", onto: true, scope: scopeWrite, undoes: true, do: setState("suspend", "activate", textSuspendedNow)},
+	{method: "POST", path: "/console/users/{id}/activate", onto: true, scope: scopeWrite, undoes: true, do: setState("activate", "suspend", textActivatedNow)},
 	{method: "GET", path: "/console/users/{id}/password", scope: scopeApprove, do: passwordPage},
 	{method: "POST", path: "/console/users/{id}/password", scope: scopeApprove, fresh: true, do: showPassword},
 	{method: "GET", path: "/console/users/{id}/move", scope: scopeWrite, do: movePage},
 	{method: "POST", path: "/console/users/{id}/move", scope: scopeWrite, do: move},
 	{method: "GET", path: "/console/users/{id}/delete", scope: scopeWrite, do: deleteUserPage},
-	{method: "POST", path: "/console/users/{id}/delete", scope: scopeWrite, do: deleteUser},
-	{method: "POST", path: "/console/users/{id}/restore", scope: scopeWrite, do: setState("restore", "", textRestoredNow)},
+	{method: "POST", path: "/console/users/{id}/delete", onto: true, scope: scopeWrite, do: deleteUser},
+	{method: "POST", path: "/console/users/{id}/restore", onto: true, scope: scopeWrite, do: setState("restore", "", textRestoredNow)},
 
 	{method: "GET", path: "/console/groups", scope: scopeRead, do: groupsPage},
 	{method: "GET", path: "/console/groups/new", scope: scopeWrite, do: newGroupPage},
 	{method: "POST", path: "/console/groups/new", scope: scopeWrite, once: true, do: saveGroup},
 	{method: "GET", path: "/console/groups/{id}", scope: scopeRead, full: true, do: groupPage},
 	{method: "GET", path: "/console/groups/{id}/edit", scope: scopeWrite, do: editGroupPage},
-	{method: "POST", path: "/console/groups/{id}/edit", scope: scopeWrite, undoes: true, do: saveGroup},
+	{method: "POST", path: "/console/groups/{id}/edit", onto: true, scope: scopeWrite, undoes: true, do: saveGroup},
 	{method: "POST", path: "/console/groups/{id}/add", scope: scopeWrite, do: editMembers(http.MethodPost, countMembersAdded)},
-	{method: "POST", path: "/console/groups/{id}/remove", scope: scopeWrite, do: editMembers(http.MethodDelete, countMembersRemoved)},
+	{method: "POST", path: "/console/groups/{id}/remove", onto: true, scope: scopeWrite, do: editMembers(http.MethodDelete, countMembersRemoved)},
 	{method: "GET", path: "/console/groups/{id}/delete", scope: scopeWrite, do: deleteGroupPage},
-	{method: "POST", path: "/console/groups/{id}/delete", scope: scopeWrite, do: groupAct(http.MethodDelete, "", textGroupDeletedNow)},
-	{method: "POST", path: "/console/groups/{id}/restore", scope: scopeWrite, do: groupAct(http.MethodPost, "restore", textRestoredNow)},
+	{method: "POST", path: "/console/groups/{id}/delete", onto: true, scope: scopeWrite, do: groupAct(http.MethodDelete, "", textGroupDeletedNow)},
+	{method: "POST", path: "/console/groups/{id}/restore", onto: true, scope: scopeWrite, do: groupAct(http.MethodPost, "restore", textRestoredNow)},
 
 	{method: "GET", path: "/console/jobs", scope: scopeRead, do: jobsPage},
 	{method: "GET", path: "/console/jobs/{id}", scope: scopeRead, do: jobPage},

@@ -404,6 +404,9 @@ func saveGroup(v *visit) (answer, error) {
 	var x *directory.Group
 	body := map[string]any{}
 	set := func(name, value string) {
+		if !f.Has(name) { // what a form does not have it does not empty
+			return
+		}
 		if value != "" {
 			body[name] = value
 		} else if x != nil {

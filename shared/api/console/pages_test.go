@@ -1388,7 +1388,7 @@ func TestActs(t *testing.T) {
 		"add members":   {"/console/groups/grp_1/add", []string{"users", "usr_1 usr_2", "groups", "grp_2"}, `POST /v1/groups/grp_1/members {"groupIds":["grp_2"],"userIds":["usr_1","usr_2"]}`, "/console/groups/grp_1"},
 		"take out":      {"/console/groups/grp_1/remove", []string{"c", "user usr_1", "c", "group grp_2", "version", "4"}, `DELETE /v1/groups/grp_1/members {"groupIds":["grp_2"],"userIds":["usr_1"]}`, "/console/groups/grp_1"},
 		"new group":     {"/console/groups/new", []string{"name", "Sales", "description", ""}, `POST /v1/groups {"name":"Sales"}`, "/console/groups/grp_1"},
-		"edit group":    {"/console/groups/grp_1/edit", []string{"name", "Sales", "version", "3"}, `PATCH /v1/groups/grp_1 {"description":null,"mailNickname":null,"name":"Sales"}`, "/console/groups/grp_1"},
+		"edit group":    {"/console/groups/grp_1/edit", []string{"name", "Sales", "version", "3"}, `PATCH /v1/groups/grp_1 {"name":"Sales"}`, "/console/groups/grp_1"},
 		"delete group":  {"/console/groups/grp_1/delete", []string{"version", "3"}, "DELETE /v1/groups/grp_1", "/console/groups/grp_1"},
 		"use":           {"/console/connections/con_1/groups/grp_1", []string{"version", asSeen, "select", "1", "export", "security", "members", "exact", "ends", "empty", "skus", "SPE_E3, SPE_E5"}, `PUT /v1/connections/con_1/groups/grp_1 {"export":{"kind":"security","members":"exact","nested":"flatten","onRelease":"empty"},"licences":[{"sku":"SPE_E3"},{"sku":"SPE_E5"}],"select":{}}`, "/console/connections/con_1/groups/grp_1"},
 		"try a use":     {"/console/connections/con_1/groups/grp_1", []string{"version", asSeen, "select", "1", "preview", "1"}, `PUT /v1/connections/con_1/groups/grp_1 {"select":{}}`, ""},

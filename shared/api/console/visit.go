@@ -95,6 +95,8 @@ func (v *visit) answer() (answer, error) {
 		return v.notAllowed(rt.scope), nil
 	case rt.fresh && v.r.Method == http.MethodPost && !v.s.fresh(v.now()):
 		return v.refusal(http.StatusForbidden, textWantsFresh), nil
+	case rt.onto && v.r.Method == http.MethodPost && v.r.PostForm.Get("version") == "": // it would go onto whatever there is
+		return v.refusal(http.StatusBadRequest, textFormLacks), nil
 	}
 	v.askMark()
 	if v.s != nil && rt.scope != "" && v.r.Method == http.MethodPost {

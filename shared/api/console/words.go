@@ -130,6 +130,7 @@ var (
 	textLate          = text{"This part was not loaded.", "Dieser Teil wurde nicht geladen."}
 	textPartForbidden = text{"You may not see this part.", "Diesen Teil dürfen Sie nicht sehen."}
 	textTryAgain      = text{"Try again", "Noch einmal versuchen"}
+	textFormLacks     = text{"The form does not say what it was made of, so that it might undo what others did. Nothing was done. Open the page again and send it from there.", "Das Formular sagt nicht, woraus es gemacht wurde, und könnte rückgängig machen, was andere getan haben. Nichts wurde ausgeführt. Öffnen Sie die Seite neu und senden Sie es von dort."}
 	textBadForm       = text{"The form could not be read. Nothing was done.", "Das Formular konnte nicht gelesen werden. Nichts wurde ausgeführt."}
 	textCrossSite     = text{"The request came from another site than this console. Nothing was done.", "Die Anfrage kam von einer anderen Seite als dieser Konsole. Nichts wurde ausgeführt."}
 	textNotAllowed    = text{"You may not do this", "Das dürfen Sie nicht"}
