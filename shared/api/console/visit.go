@@ -404,6 +404,11 @@ func (v *visit) askSignIn() answer {
 // unseenFields are fields of forms that nobody fills in.
 var unseenFields = []string{"version", "what", "s", "shown", "count", "c", "preview", "part", "switch", "list", "to", "all", "previous", "next", "from", "sku", "tenantId", "objectId", undoing}
 
+// unseen reports whether a field is one of those, or what a form was made of.
+func unseen(name string) bool {
+	return slices.Contains(unseenFields, name) || strings.HasPrefix(name, madeOf)
+}
+
 // mostToMend is how many fields of what was sent are shown to be mended.
 const mostToMend = 30
 
@@ -412,7 +417,7 @@ func (v *visit) whatWasSent() g.Node {
 	var list []g.Node
 	for _, name := range sortedNames(v.r.PostForm) {
 		for _, value := range v.r.PostForm[name] {
-			if value != "" && !slices.Contains(unseenFields, name) {
+			if value != "" && !unseen(name) {
 				list = append(list, h.Div(h.Dt(code(name)), h.Dd(g.El("bdi", g.Text(cleanTo(value, longestSentence))))))
 			}
 		}
@@ -431,7 +436,7 @@ func (v *visit) sendAgain() g.Node {
 	}
 	seen := 0
 	for name, values := range v.r.PostForm {
-		if !slices.Contains(unseenFields, name) {
+		if !unseen(name) {
 			seen += len(values)
 		}
 	}
@@ -439,7 +444,7 @@ func (v *visit) sendAgain() g.Node {
 	for _, name := range sortedNames(v.r.PostForm) {
 		for _, value := range v.r.PostForm[name] {
 			switch {
-			case seen > mostToMend || value == "" || slices.Contains(unseenFields, name):
+			case seen > mostToMend || value == "" || unseen(name):
 				kept = append(kept, hidden(name, value))
 			case len(value) > 60 || strings.ContainsAny(value, "\r\n"):
 				shown = append(shown, h.Label(code(name), h.Textarea(h.Name(name), h.Rows("4"), g.Text("\n"+value))))
