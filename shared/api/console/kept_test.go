@@ -19,7 +19,7 @@ var typedForms = map[string]struct {
 }{
 	"connection": {"/console/connections/new", "POST /v1/connections", []string{"name", "Fabrikam of 1871", "expectedDomain", "fabrikam.example", "mode", "approve"}, []string{"Fabrikam of 1871", "fabrikam.example"}},
 	"user":       {"/console/users/new", "POST /v1/users", []string{"email", "dee@contoso.example", "jobTitle", "Keeper of keys"}, []string{"dee@contoso.example", "Keeper of keys"}},
-	"edit":       {"/console/users/usr_1/edit", "PATCH /v1/users/usr_1", []string{"version", "7", "jobTitle", "Keeper of keys"}, []string{"Keeper of keys"}},
+	"edit":       {"/console/users/usr_1/edit", "PATCH /v1/users/usr_1", []string{"version", "7", "was.jobTitle", "Keeper", "jobTitle", "Keeper of keys"}, []string{"Keeper of keys"}},
 	"group":      {"/console/groups/new", "POST /v1/groups", []string{"name", "Keepers"}, []string{"Keepers"}},
 	"edit group": {"/console/groups/grp_1/edit", "PATCH /v1/groups/grp_1", []string{"name", "Keepers", "version", "3"}, []string{"Keepers"}},
 	"source":     {"/console/sources/new", "POST /v1/scim-clients", []string{"name", "HR of Fabrikam", "provider", "okta"}, []string{"HR of Fabrikam"}},
@@ -48,6 +48,9 @@ func TestTypedIsKept(t *testing.T) {
 			w.tell(map[string]any{tt.act: problem{Status: status, Code: "no", Detail: "It was not done."}})
 			a := w.post(tt.path, tt.form...)
 			a.sound(name)
+			if strings.Contains(a.body, "<code>version</code>") || strings.Contains(a.body, "<code>"+madeOf) {
+				t.Errorf("%s, %d: what the form was made of is shown to be mended", name, status)
+			}
 			got := a.values(tt.path)
 			for _, typed := range tt.typed {
 				typed = strings.ReplaceAll(typed, "\r\n", "\n")

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -47,35 +48,43 @@ func (v *visit) wantsOnce() bool {
 	return v.route.once || err == nil
 }
 
-// once does an act, unless the same was sent before.
-func (v *visit) once(do func(v *visit) (answer, error)) (answer, error) {
-	if !v.wantsOnce() {
-		return do(v)
-	}
+// onceNote is where it is noted that a form was sent: beside the session, by what was sent.
+type onceNote struct {
+	*visit
+	name string
+	seal cipher.AEAD
+}
+
+func (v *visit) onceNote() (*onceNote, error) {
 	session, seal, err := rowOf(v.s.secret)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(session + "\n" + v.r.URL.Path + "\n" + v.r.PostForm.Encode()))
-	name := hex.EncodeToString(sum[:])
-	note := func(ctx context.Context, s sentOnce, version int64) error {
-		plain, err := json.Marshal(s)
-		if err != nil {
-			return err
-		}
-		return v.c.cfg.Sessions.SaveSession(ctx, name, seal.Seal(nil, nil, plain, []byte(name)), version, v.now().Add(onceFor))
+	return &onceNote{v, hex.EncodeToString(sum[:]), seal}, nil
+}
+
+// write notes what came of a form; ErrStale when something else is noted than what has that
+// version, 0 for nothing.
+func (n *onceNote) write(ctx context.Context, s sentOnce, version int64) error {
+	plain, err := json.Marshal(s)
+	if err != nil {
+		return err
 	}
+	return n.c.cfg.Sessions.SaveSession(ctx, n.name, n.seal.Seal(nil, nil, plain, []byte(n.name)), version, n.now().Add(onceFor))
+}
+
+// take notes that a form is being done. If it was sent before, first is what came of that as
+// far as it is known, and nothing is noted.
+func (n *onceNote) take() (first *sentOnce, err error) {
 	for {
-		err := note(v.ctx, sentOnce{}, 0)
-		if err == nil {
-			break
-		}
+		err := n.write(n.ctx, sentOnce{}, 0)
 		if !errors.Is(err, directory.ErrStale) {
 			return nil, err
 		}
-		sealed, _, err := v.c.cfg.Sessions.Session(v.ctx, name)
+		sealed, _, err := n.c.cfg.Sessions.Session(n.ctx, n.name)
 		if errors.Is(err, directory.ErrNotFound) { // its time is over, and it was not swept yet
-			if err := v.c.cfg.Sessions.EndSession(v.ctx, name); err != nil {
+			if err := n.c.cfg.Sessions.EndSession(n.ctx, n.name); err != nil {
 				return nil, err
 			}
 			continue
@@ -83,44 +92,67 @@ func (v *visit) once(do func(v *visit) (answer, error)) (answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		var first sentOnce
-		if plain, err := seal.Open(nil, nil, sealed, []byte(name)); err != nil || json.Unmarshal(plain, &first) != nil {
-			return do(v) // somebody wrote over it
+		first = &sentOnce{}
+		if plain, err := n.seal.Open(nil, nil, sealed, []byte(n.name)); err != nil || json.Unmarshal(plain, first) != nil {
+			return nil, nil // somebody wrote over it
 		}
-		switch {
-		case first.To != "" && first.Told != "":
-			return v.done(first.To, first.Told), nil
-		case first.To != "":
-			return redirect{first.To}, nil
-		case first.Unknown:
-			return v.refusal(http.StatusConflict, textMaybeDone), nil
-		}
-		if err := clock.Sleep(v.ctx, onceLook); err != nil {
-			return v.refusal(http.StatusConflict, textBeingDone), nil
+		if first.To != "" || first.Unknown || clock.Sleep(n.ctx, onceLook) != nil {
+			return first, nil
 		}
 	}
-	// It is done to its end though the browser goes: that is what pressing twice comes to.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx), v.c.patience.page)
-	defer cancel()
-	v.ctx = ctx
-	a, err := do(v)
-	came := sentOnce{Told: v.flash}
+}
+
+// tell notes what came of a form, or forgets that it was sent where nothing did.
+func (n *onceNote) tell(a answer, err error) {
+	came := sentOnce{Told: n.flash}
 	if to, is := a.(redirect); is && err == nil {
 		came.To = to.to
 	}
 	if p, ours := asProblem(err); ours && p.late {
 		came.Unknown = true
 	}
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(v.ctx), v.c.patience.page)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(n.ctx), n.c.patience.page)
 	defer cancel()
 	var noted error
 	if came.To == "" && !came.Unknown {
-		noted = v.c.cfg.Sessions.EndSession(ctx, name)
+		noted = n.c.cfg.Sessions.EndSession(ctx, n.name)
 	} else {
-		noted = note(ctx, came, 1)
+		noted = n.write(ctx, came, 1)
 	}
 	if noted != nil {
-		v.c.cfg.Log.WarnContext(v.ctx, "console: what came of a form cannot be noted", "error", noted)
+		n.c.cfg.Log.WarnContext(ctx, "console: what came of a form cannot be noted", "error", noted)
 	}
+}
+
+// once does an act, unless the same was sent before.
+func (v *visit) once(do func(v *visit) (answer, error)) (answer, error) {
+	if !v.wantsOnce() {
+		return do(v)
+	}
+	note, err := v.onceNote()
+	if err != nil {
+		return nil, err
+	}
+	first, err := note.take()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case first == nil:
+	case first.To != "" && first.Told != "":
+		return v.done(first.To, first.Told), nil
+	case first.To != "":
+		return redirect{first.To}, nil
+	case first.Unknown:
+		return v.refusal(http.StatusConflict, textMaybeDone), nil
+	default:
+		return v.refusal(http.StatusConflict, textBeingDone), nil
+	}
+	// It is done to its end though the browser goes: that is what pressing twice comes to.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx), v.c.patience.page)
+	defer cancel()
+	v.ctx = ctx
+	a, err := do(v)
+	note.tell(a, err)
 	return a, err
 }
