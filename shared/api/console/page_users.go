@@ -768,15 +768,9 @@ func (v *visit) userForm(u *directory.User, typed directory.Profile, p *problem,
 		if owned {
 			help = append(help, v.say(textEditThere, v.lang.say(sourceWord(u.Owners[a.Path]))))
 		}
-		var both, made g.Node
-		if other != nil {
-			if was, changed := other.taken[a.Path]; changed {
-				help = append(help, h.Strong(v.say(textTakenOver), g.Text(" "), v.value(directory.StringValue(was))))
-			}
-			if now, changed := other.theirs[a.Path]; changed {
-				both = v.chosenOf(a.Path, now)
-			}
-		}
+		taken, both := v.ofOther(other, a.Path)
+		help = append(help, taken)
+		var made g.Node
 		if u != nil {
 			made = hidden(madeOf+a.Path, a.Text(&u.Profile))
 		}
@@ -798,15 +792,10 @@ func (v *visit) userForm(u *directory.User, typed directory.Profile, p *problem,
 		back, version = here("users", string(u.ID)), hidden("version", itoa(int(u.Version)))
 	}
 	return view{status: status, title: title, section: "/console/users", crumbs: crumbs, body: []g.Node{
-		v.refused(p), g.Iff(other != nil, func() g.Node {
-			return v.box(toneWarn, v.say(textChangedMeanwhile), v.byOther(other.newest), h.P(v.say(textBothVersions)))
-		}),
+		v.refused(p), v.meanwhile(other),
 		h.Form(h.Method("post"), h.Action(at), h.Data("busy", ""), version, h.Div(h.Class("fields"), g.Group(fields)),
 			h.Div(h.Class("row decide"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)), link(back, h.Class("button"), v.say(textNotYet))))}}
 }
-
-// madeOf is before the names of the fields that tell what a form was made of.
-const madeOf = "was."
 
 // typedText is a field as it was typed, by whichever browser.
 func typedText(s string) string {
@@ -878,7 +867,9 @@ func editUser(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	open := v.undecided(&typed)
+	stands := v.textsOf(&typed)
+	open := v.undecided(stands)
+	setTexts(&typed, stands)
 	patch := v.patchOf(&u.Profile, &typed)
 	switch {
 	case p == nil && len(patch) == 0:
@@ -888,7 +879,7 @@ func editUser(v *visit) (answer, error) {
 	case v.r.PostForm.Get("version") != itoa(int(u.Version)): // before any fault: the form that tells of it is of the version of now
 		return v.bothVersions(&u, typed, p), nil
 	case len(open) > 0:
-		page, _ := v.userForm(&u, typed, p, &otherEdit{theirs: open, newest: v.newestEdit(u.ID)}).(view)
+		page, _ := v.userForm(&u, typed, p, &otherEdit{theirs: open, newest: v.newestEdit("userId", string(u.ID), directory.AuditEditUser)}).(view)
 		page.status = http.StatusPreconditionFailed
 		return page, nil
 	case p != nil:
@@ -918,91 +909,34 @@ func editUser(v *visit) (answer, error) {
 	return nil, err
 }
 
-// otherEdit is what somebody else has made of a user while a form was open.
-type otherEdit struct {
-	// theirs is, by attribute, what it is by now where both have changed it; taken what it was
-	// where the other one alone has.
-	theirs, taken map[string]string
-	newest        *entry // the newest edit; nil when it is not known
-}
-
 // bothVersions is a form that brings what was typed together with what the user is by now; p
 // is what else is wrong with what was typed.
 func (v *visit) bothVersions(u *directory.User, typed directory.Profile, p *problem) answer {
-	now, was, stands := map[string]string{}, map[string]string{}, map[string]string{}
-	for _, a := range directory.Attributes() {
-		if a.Path == "" || !v.r.PostForm.Has(a.Path) {
-			continue
-		}
-		stands[a.Path], now[a.Path] = a.Text(&typed), a.Text(&u.Profile)
-		if v.r.PostForm.Has(madeOf + a.Path) {
-			was[a.Path] = typedText(v.r.PostForm.Get(madeOf + a.Path))
-		}
-	}
-	merged, theirs := bothEdits(stands, was, now)
-	other := &otherEdit{theirs: theirs, taken: map[string]string{}, newest: v.newestEdit(u.ID)}
-	for _, a := range directory.Attributes() {
-		if value, sent := merged[a.Path]; sent {
-			if value != stands[a.Path] {
-				other.taken[a.Path] = stands[a.Path]
-			}
-			a.SetText(&typed, value)
-		}
-	}
+	merged, other := v.broughtTogether(v.textsOf(&typed), v.textsOf(&u.Profile))
+	other.newest = v.newestEdit("userId", string(u.ID), directory.AuditEditUser)
+	setTexts(&typed, merged)
 	page, _ := v.userForm(u, typed, p, other).(view)
 	page.status = http.StatusPreconditionFailed
 	return page
 }
 
-// newestEdit is who last did something to a user in our directory, and when; nil where that
-// cannot be told.
-func (v *visit) newestEdit(id directory.UserID) *entry {
-	var list page[entry]
-	if _, err := v.call(v.ctx, http.MethodGet, query("/v1/activity", "userId", string(id), "effect", string(directory.AuditEditUser), "limit", "1"), nil, &list); err != nil || len(list.Items) == 0 {
-		return nil
-	}
-	return &list.Items[0]
-}
-
-// undecided are the fields that both have changed and of which a form does not say what
-// counts; what is to be theirs is taken over.
-func (v *visit) undecided(typed *directory.Profile) map[string]string {
-	open := map[string]string{}
+// textsOf is what a profile has in the fields of the form that is sent, by their names.
+func (v *visit) textsOf(p *directory.Profile) map[string]string {
+	texts := map[string]string{}
 	for _, a := range directory.Attributes() {
-		if a.Path == "" || !slices.Contains(v.r.PostForm["both"], a.Path) {
-			continue
-		}
-		now := typedText(v.r.PostForm.Get(madeOf + a.Path))
-		switch v.r.PostForm.Get("take." + a.Path) {
-		case "theirs":
-			a.SetText(typed, now)
-		case "mine":
-		default:
-			if a.Text(typed) != now {
-				open[a.Path] = now
-			}
+		if a.Path != "" && v.r.PostForm.Has(a.Path) {
+			texts[a.Path] = a.Text(p)
 		}
 	}
-	return open
+	return texts
 }
 
-// chosenOf is what is to be chosen of a field that both have changed.
-func (v *visit) chosenOf(path, theirs string) g.Node {
-	pick := func(value string, caption text, more ...g.Node) g.Node {
-		return h.Label(h.Class("pick"), h.Input(h.Type("radio"), h.Name("take."+path), h.Value(value), h.Required()), h.Span(v.say(caption), g.Group(more)))
+func setTexts(p *directory.Profile, texts map[string]string) {
+	for _, a := range directory.Attributes() {
+		if value, has := texts[a.Path]; has {
+			a.SetText(p, value)
+		}
 	}
-	return h.FieldSet(h.Legend(h.Class("fault"), v.say(textBothChanged)), hidden("both", path), pick("mine", textTakeMine), pick("theirs", textTakeTheirs, g.Text(" "), v.value(directory.StringValue(theirs))))
-}
-
-// byOther is who was faster, and when.
-func (v *visit) byOther(e *entry) g.Node {
-	if e == nil {
-		return nil
-	}
-	if e.By == v.s.Subject {
-		return h.P(v.say(textLastEditYours), g.Text(" "), v.ago(e.At))
-	}
-	return h.P(v.say(textLastEditBy), g.Text(" "), v.actor(e.By, names{}), g.Text(" · "), v.ago(e.At))
 }
 
 // newUser makes a user.
