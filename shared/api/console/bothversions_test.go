@@ -71,3 +71,56 @@ func TestBothVersions(t *testing.T) {
 	w.tell(map[string]any{"GET /v1/activity": problem{Status: 503}})
 	w.send(http.MethodPost, at, mine).has("Both of you have changed this")
 }
+
+// So it is with groups.
+func TestBothVersionsOfAGroup(t *testing.T) {
+	t.Parallel()
+	const at = "/console/groups/grp_1/edit"
+	w := runWorld(t, directory.RunDone)
+	x := sales(w.now)
+	var onto string
+	w.tell(map[string]any{"GET /v1/groups/grp_1": func(*http.Request) any { return x }, "PATCH /v1/groups/grp_1": func(r *http.Request) any {
+		onto = r.Header.Get("If-Match")
+		return x
+	}, "GET /v1/activity": page[entry]{Items: []entry{{ID: "a", Kind: "edit-group", By: "ben", At: w.now.Add(-time.Minute)}}}})
+	mine := w.get(at).filled(at)
+	mine.Set("name", "Sellers")
+	mine.Set("mailNickname", "sellers")
+	x.Version, x.Name, x.Description = 8, "Vendors", "Who vends"
+	a := w.send(http.MethodPost, at, mine)
+	a.sound("both versions")
+	a.golden("group-both-versions")
+	if calls := w.told(); a.code != http.StatusPreconditionFailed || len(calls) > 0 {
+		t.Fatalf("%d, %v", a.code, calls)
+	}
+	a.has("Last edited by", "ben", `value="Sellers"`, `value="Who vends"`, "Who sells", `value="sellers"`, `name="take.name"`, `name="version" value="8"`)
+	form := a.filled(at)
+	for take, want := range map[string]string{
+		"mine":   `PATCH /v1/groups/grp_1 {"description":"Who vends","mailNickname":"sellers","name":"Sellers"}`,
+		"theirs": `PATCH /v1/groups/grp_1 {"description":"Who vends","mailNickname":"sellers","name":"Vendors"}`,
+		"":       "",
+	} {
+		again := maps.Clone(form)
+		again.Del("take.name")
+		if take != "" {
+			again.Set("take.name", take)
+		}
+		a := w.send(http.MethodPost, at, again)
+		calls := w.told()
+		if want == "" {
+			if a.has("Both of you have changed this"); a.code != http.StatusPreconditionFailed || len(calls) > 0 {
+				t.Errorf("undecided: %d, %v", a.code, calls)
+			}
+		} else if !slices.Equal(calls, []string{want}) || onto != `"8"` {
+			t.Errorf("%s: told %v onto %s, want %s", take, calls, onto, want)
+		}
+	}
+	// Somebody who is faster still, between our look and our edit.
+	w.tell(map[string]any{"PATCH /v1/groups/grp_1": problem{Status: http.StatusPreconditionFailed, Code: "version-mismatch"}})
+	mine.Set("version", "8")
+	if a := w.send(http.MethodPost, at, mine); a.code != http.StatusPreconditionFailed {
+		t.Errorf("%d", a.code)
+	} else {
+		a.has("Both of you have changed this", `value="sellers"`)
+	}
+}

@@ -268,10 +268,10 @@ var routes = []route{
 
 	{method: "GET", path: "/console/groups", scope: scopeRead, do: groupsPage},
 	{method: "GET", path: "/console/groups/new", scope: scopeWrite, do: newGroupPage},
-	{method: "POST", path: "/console/groups/new", scope: scopeWrite, once: true, do: saveGroup},
+	{method: "POST", path: "/console/groups/new", scope: scopeWrite, once: true, do: newGroup},
 	{method: "GET", path: "/console/groups/{id}", scope: scopeRead, full: true, do: groupPage},
 	{method: "GET", path: "/console/groups/{id}/edit", scope: scopeWrite, do: editGroupPage},
-	{method: "POST", path: "/console/groups/{id}/edit", onto: true, scope: scopeWrite, undoes: true, do: saveGroup},
+	{method: "POST", path: "/console/groups/{id}/edit", onto: true, scope: scopeWrite, undoes: true, do: editGroup},
 	{method: "POST", path: "/console/groups/{id}/add", scope: scopeWrite, do: editMembers(http.MethodPost, countMembersAdded)},
 	{method: "POST", path: "/console/groups/{id}/remove", onto: true, scope: scopeWrite, do: editMembers(http.MethodDelete, countMembersRemoved)},
 	{method: "GET", path: "/console/groups/{id}/delete", scope: scopeWrite, do: deleteGroupPage},

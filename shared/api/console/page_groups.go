@@ -368,7 +368,7 @@ func namesIn(value string) (list []string) {
 }
 
 func newGroupPage(v *visit) (answer, error) {
-	return v.groupForm(nil, directory.GroupProfile{}, nil), nil
+	return v.groupForm(nil, directory.GroupProfile{}, nil, nil), nil
 }
 
 func editGroupPage(v *visit) (answer, error) {
@@ -376,11 +376,11 @@ func editGroupPage(v *visit) (answer, error) {
 	if _, err := v.call(v.ctx, http.MethodGet, apiPath("groups", v.id()), nil, &x); err != nil {
 		return nil, err
 	}
-	return v.groupForm(&x, x.GroupProfile, nil), nil
+	return v.groupForm(&x, x.GroupProfile, nil, nil), nil
 }
 
 // groupForm is a group's form; x is nil for a new one.
-func (v *visit) groupForm(x *directory.Group, typed directory.GroupProfile, p *problem) answer {
+func (v *visit) groupForm(x *directory.Group, typed directory.GroupProfile, p *problem, other *otherEdit) answer {
 	at, back, title, status := "/console/groups/new", "/console/groups", v.lang.say(textAddGroup), 0
 	var version g.Node
 	if x != nil {
@@ -390,58 +390,119 @@ func (v *visit) groupForm(x *directory.Group, typed directory.GroupProfile, p *p
 	if p != nil {
 		status = p.Status
 	}
-	return view{status: status, title: title, section: "/console/groups", crumbs: []crumb{{"/console/groups", v.say(textGroups)}}, body: []g.Node{v.refused(p),
+	field := func(name string, caption, help text, more ...g.Node) g.Node {
+		var made g.Node
+		if x != nil {
+			made = hidden(madeOf+name, groupTexts(&x.GroupProfile)[name])
+		}
+		taken, choice := v.ofOther(other, name)
+		return g.Group([]g.Node{v.field(name, caption, help, groupTexts(&typed)[name], p, more...), made, taken, choice})
+	}
+	return view{status: status, title: title, section: "/console/groups", crumbs: []crumb{{"/console/groups", v.say(textGroups)}}, body: []g.Node{v.refused(p), v.meanwhile(other),
 		h.Form(h.Method("post"), h.Action(at), h.Class("stack"), h.Data("busy", ""), version,
-			v.field("name", textName, textGroupNameHelp, typed.Name, p, h.Required()), v.field("description", textDescription, textDescriptionHelp, typed.Description, p), v.field("mailNickname", textMailNickname, textMailNicknameHelp, typed.MailNickname, p),
+			field("name", textName, textGroupNameHelp, h.Required()), field("description", textDescription, textDescriptionHelp), field("mailNickname", textMailNickname, textMailNicknameHelp),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)), link(back, h.Class("button"), v.say(textNotYet))))}}
 }
 
-// saveGroup makes a group, or edits one at the version that was seen.
-func saveGroup(v *visit) (answer, error) {
-	f := v.r.PostForm
-	typed := directory.GroupProfile{Name: strings.TrimSpace(f.Get("name")), Description: strings.TrimSpace(f.Get("description")), MailNickname: strings.TrimSpace(f.Get("mailNickname"))}
-	method, path, told := http.MethodPost, "/v1/groups", textGroupMade
-	var x *directory.Group
-	body := map[string]any{}
-	set := func(name, value string) {
-		if !f.Has(name) { // what a form does not have it does not empty
-			return
+// groupTexts are the fields of a group's form.
+func groupTexts(p *directory.GroupProfile) map[string]string {
+	return map[string]string{"name": p.Name, "description": p.Description, "mailNickname": p.MailNickname}
+}
+
+// typedGroup is what stands in the fields of a form; those that it does not have lack.
+func (v *visit) typedGroup() map[string]string {
+	typed := map[string]string{}
+	for name := range groupTexts(&directory.GroupProfile{}) {
+		if v.r.PostForm.Has(name) {
+			typed[name] = typedText(v.r.PostForm.Get(name))
 		}
+	}
+	return typed
+}
+
+func groupProfile(texts map[string]string) directory.GroupProfile {
+	return directory.GroupProfile{Name: texts["name"], Description: texts["description"], MailNickname: texts["mailNickname"]}
+}
+
+// newGroup makes a group.
+func newGroup(v *visit) (answer, error) {
+	typed := v.typedGroup()
+	body := map[string]any{}
+	for name, value := range typed {
 		if value != "" {
 			body[name] = value
-		} else if x != nil {
-			body[name] = nil
 		}
 	}
-	if v.id() != "" {
-		x = &directory.Group{}
-		if _, err := v.call(v.ctx, http.MethodGet, apiPath("groups", v.id()), nil, x); err != nil {
-			return nil, err
-		}
-		method, path, told = http.MethodPatch, apiPath("groups", v.id()), textSavedGroup
-	}
-	set("name", typed.Name)
-	set("description", typed.Description)
-	set("mailNickname", typed.MailNickname)
 	var out struct {
 		ID directory.GroupID `json:"id"`
 	}
-	header, err := v.call(v.ctx, method, path, body, &out, ifMatch(f.Get("version"))...)
-	p, ours := asProblem(err)
-	switch {
-	case err == nil && x == nil:
-		return v.done(here("groups", string(out.ID)), v.lang.say(told)), nil
-	case err == nil: // what the group was when its version was this one, or else the edit had been refused
-		back := &wayBack{To: here("groups", v.id(), "edit"), Fields: []string{"name", x.Name, "description", x.Description, "mailNickname", x.MailNickname}}
-		return v.undoable(here("groups", v.id()), v.lang.say(told), versionOf(header), back), nil
-	case ours && p.Status == http.StatusPreconditionFailed && v.takingBack():
-		return v.tooLate(here("groups", v.id())), nil
-	case ours && p.Status == http.StatusPreconditionFailed:
-		return v.stale(here("groups", v.id())), nil
-	case ours && (p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest || p.Status == http.StatusConflict):
-		return v.groupForm(x, typed, p), nil
+	if _, err := v.call(v.ctx, http.MethodPost, "/v1/groups", body, &out); err != nil {
+		return v.mended(err, func(p *problem) answer { return v.groupForm(nil, groupProfile(typed), p, nil) })
+	}
+	return v.done(here("groups", string(out.ID)), v.lang.say(textGroupMade)), nil
+}
+
+// mended shows a form once more where /v1 has refused what stands in it.
+func (v *visit) mended(err error, form func(p *problem) answer) (answer, error) {
+	if p, ours := asProblem(err); ours && (p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest || p.Status == http.StatusConflict) {
+		return form(p), nil
 	}
 	return nil, err
+}
+
+// editGroup saves a form onto the version that it was made of; when somebody else was faster
+// both versions are brought together, as those of a user. What a form does not have it does
+// not empty.
+func editGroup(v *visit) (answer, error) {
+	var x directory.Group
+	if _, err := v.call(v.ctx, http.MethodGet, apiPath("groups", v.id()), nil, &x); err != nil {
+		return nil, err
+	}
+	typed := v.typedGroup()
+	open := v.undecided(typed)
+	switch {
+	case v.r.PostForm.Get("version") != itoa(int(x.Version)) && !v.takingBack():
+		return v.bothGroups(&x, typed), nil
+	case len(open) > 0:
+		page, _ := v.groupForm(&x, groupProfile(typed), nil, &otherEdit{theirs: open, newest: v.newestEdit("groupId", v.id(), directory.AuditEditGroup)}).(view)
+		page.status = http.StatusPreconditionFailed
+		return page, nil
+	}
+	body := map[string]any{}
+	for name, value := range typed {
+		if body[name] = value; value == "" {
+			body[name] = nil
+		}
+	}
+	header, err := v.call(v.ctx, http.MethodPatch, apiPath("groups", v.id()), body, nil, ifMatch(v.r.PostForm.Get("version"))...)
+	switch {
+	case err == nil:
+		back := &wayBack{To: here("groups", v.id(), "edit"), Fields: []string{"name", x.Name, "description", x.Description, "mailNickname", x.MailNickname}}
+		return v.undoable(here("groups", v.id()), v.lang.say(textSavedGroup), versionOf(header), back), nil
+	case is(err, http.StatusPreconditionFailed) && v.takingBack():
+		return v.tooLate(here("groups", v.id())), nil
+	case is(err, http.StatusPreconditionFailed):
+		if _, err := v.call(v.ctx, http.MethodGet, apiPath("groups", v.id()), nil, &x); err != nil {
+			return nil, err
+		}
+		return v.bothGroups(&x, typed), nil
+	}
+	return v.mended(err, func(p *problem) answer { return v.groupForm(&x, groupProfile(typed), p, nil) })
+}
+
+// bothGroups is a form that brings what was typed together with what the group is by now.
+func (v *visit) bothGroups(x *directory.Group, typed map[string]string) answer {
+	now := groupTexts(&x.GroupProfile)
+	merged, other := v.broughtTogether(typed, now)
+	for name := range now {
+		if _, sent := merged[name]; !sent {
+			merged[name] = now[name]
+		}
+	}
+	other.newest = v.newestEdit("groupId", v.id(), directory.AuditEditGroup)
+	page, _ := v.groupForm(x, groupProfile(merged), nil, other).(view)
+	page.status = http.StatusPreconditionFailed
+	return page
 }
 
 // deleteGroupPage says what deleting a group comes to.
