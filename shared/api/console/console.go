@@ -292,7 +292,7 @@ var routes = []route{
 	{method: "GET", path: "/console/sources/{id}/settings", scope: scopeRead, do: sourceSettingsPage},
 	{method: "POST", path: "/console/sources/{id}/settings", scope: scopeAdmin, do: saveSource},
 	{method: "POST", path: "/console/sources/{id}/pause", scope: scopeAdmin, undoes: true, do: pauseSource(true, textSourcePausedNow)},
-	{method: "POST", path: "/console/sources/{id}/resume", scope: scopeAdmin, undoes: true, do: pauseSource(false, textSourceResumedNow)},
+	{method: "POST", path: "/console/sources/{id}/resume", onto: true, scope: scopeAdmin, undoes: true, do: pauseSource(false, textSourceResumedNow)},
 	{method: "GET", path: "/console/sources/{id}/token", scope: scopeAdmin, do: tokenPage},
 	{method: "POST", path: "/console/sources/{id}/token", scope: scopeAdmin, fresh: true, do: issueToken},
 	{method: "GET", path: "/console/sources/{id}/tokens/{token}/revoke", scope: scopeAdmin, do: revokePage},
@@ -301,7 +301,7 @@ var routes = []route{
 	{method: "POST", path: "/console/sources/{id}/take-back", scope: scopeAdmin, do: countTakeBackNow},
 	{method: "POST", path: "/console/sources/{id}/take-back/now", scope: scopeAdmin, fresh: true, do: takeBack},
 	{method: "GET", path: "/console/sources/{id}/delete", scope: scopeRead, do: deleteSourcePage},
-	{method: "POST", path: "/console/sources/{id}/delete", scope: scopeAdmin, fresh: true, do: deleteSource},
+	{method: "POST", path: "/console/sources/{id}/delete", onto: true, scope: scopeAdmin, fresh: true, do: deleteSource},
 
 	{method: "GET", path: "/console/activity", scope: scopeRead, full: true, do: activityPage},
 	{method: "GET", path: "/console/activity.csv", scope: scopeRead, full: true, long: true, do: activityFile(asCSV)},

@@ -77,7 +77,7 @@ func refusedForms() map[string]refusedForm {
 		"refused-move": {directory.RunDone, "/console/users/usr_1/move", []string{"to", "con_1", "email", "x", "preview", "1"},
 			map[string]any{"POST /v1/users/usr_1/move": faulty("email: must be an address", "connectionId: is the one that has the user")}, []string{"email", "to"}, 422},
 		"refused-end":     {directory.RunDone, "/console/connections/con_1/end", []string{"typed", "Fabrikam"}, nil, []string{"typed"}, 422},
-		"refused-delete":  {directory.RunDone, "/console/sources/scl_1/delete", []string{"typed", "Entra"}, nil, []string{"typed"}, 422},
+		"refused-delete":  {directory.RunDone, "/console/sources/scl_1/delete", []string{"version", "3", "typed", "Entra"}, nil, []string{"typed"}, 422},
 		"refused-approve": {directory.RunHeld, "/console/runs/run_1/approve", []string{"what", "all", "count", "16", "typed", "15"}, nil, []string{"typed"}, 422},
 		"refused-plan":    {directory.RunHeld, "/console/runs/run_1/approve", []string{"what", "all", "count", "12", "typed", "12"}, nil, nil, 422},
 		"refused-lift":    {directory.RunDone, "/console/connections/con_1/protection/a-1234", []string{"typed", "9999", "minutes", "20", "reason", "repair"}, nil, []string{"typed"}, 422},
