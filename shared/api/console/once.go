@@ -13,6 +13,8 @@ import (
 
 	"bindery/shared/clock"
 	"bindery/shared/directory"
+
+	g "maragu.dev/gomponents"
 )
 
 // A form that is sent twice does one thing. Without the script nothing keeps anybody from
@@ -37,9 +39,15 @@ type sentOnce struct {
 	Unknown bool `json:"unknown,omitempty"`
 }
 
+// thisForm tells two pages of one form apart: whoever opens it anew and sends the same, as when
+// what was made has been deleted, means it.
+func (v *visit) thisForm() g.Node {
+	return hidden("form", strconv.FormatInt(v.now().UnixNano(), 36))
+}
+
 // wantsOnce reports whether a request is a form that may not be done twice. Versions that are
-// numbers only go up, so that the same form can mean nothing else; of settings, what was once
-// may be so again.
+// numbers only go up, but where what is gone may come back; there the form is told apart by
+// thisForm. Of settings, what was once may be so again.
 func (v *visit) wantsOnce() bool {
 	if v.r.Method != http.MethodPost || v.s == nil || multipart(v.r) {
 		return false
@@ -108,7 +116,7 @@ func (n *onceNote) tell(a answer, err error) {
 	if to, is := a.(redirect); is && err == nil {
 		came.To = to.to
 	}
-	if p, ours := asProblem(err); ours && p.late {
+	if p, ours := asProblem(err); ours && p.unknown() {
 		came.Unknown = true
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(n.ctx), n.c.patience.page)
@@ -149,10 +157,12 @@ func (v *visit) once(do func(v *visit) (answer, error)) (answer, error) {
 		return v.refusal(http.StatusConflict, textBeingDone), nil
 	}
 	// It is done to its end though the browser goes: that is what pressing twice comes to.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx), v.c.patience.page)
+	browsers := v.ctx
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(browsers), v.c.patience.page)
 	defer cancel()
 	v.ctx = ctx
 	a, err := do(v)
+	v.ctx = browsers
 	note.tell(a, err)
 	return a, err
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -136,4 +137,70 @@ func TestOnceAgainAfterFailure(t *testing.T) {
 	if a := w.post(tt.path, tt.form...); a.code != http.StatusConflict || len(w.told()) != 0 {
 		t.Errorf("after no answer: %d, called %v", a.code, w.told())
 	}
+}
+
+// What may have been done though an error came is not done again unasked either.
+func TestOnceWhereItIsNotKnown(t *testing.T) {
+	t.Parallel()
+	tt := twiceForms["connection"]
+	for _, status := range []int{http.StatusBadGateway, http.StatusGatewayTimeout} {
+		w := runWorld(t, directory.RunDone)
+		w.tell(map[string]any{tt.act: problem{Status: status}})
+		w.post(tt.path, tt.form...)
+		if a := w.post(tt.path, tt.form...); a.code != http.StatusConflict || len(w.told()) != 1 {
+			t.Errorf("after %d: %d", status, a.code)
+		}
+	}
+}
+
+// Whoever opens a form anew and sends the same means it: what was made may be gone by now, and
+// what was ended may be there once more under its first version.
+func TestFormsOpenedAnew(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ page, path, act string }{
+		"connection": {"/console/connections/new", "/console/connections/new", "POST /v1/connections"},
+		"user":       {"/console/users/new", "/console/users/new", "POST /v1/users"},
+		"group":      {"/console/groups/new", "/console/groups/new", "POST /v1/groups"},
+		"source":     {"/console/sources/new", "/console/sources/new", "POST /v1/scim-clients"},
+		"use":        {"/console/connections/con_1/groups/grp_1/end", "/console/connections/con_1/groups/grp_1/end", "DELETE /v1/connections/con_1/groups/grp_1"},
+	} {
+		w := runWorld(t, directory.RunDone)
+		w.tell(map[string]any{tt.act: func(*http.Request) any { return map[string]any{"id": "x_1"} }})
+		for range 2 {
+			w.pass(time.Second)
+			form := w.get(tt.page).filled(tt.path)
+			if w.told(); name == "use" {
+				form.Set("version", "1")
+			}
+			for range 2 {
+				w.send(http.MethodPost, tt.path, form)
+			}
+			if told := w.told(); len(told) != 1 {
+				t.Errorf("%s: called %v", name, told)
+			}
+		}
+	}
+}
+
+// An act that finds the session over ends it in the table, too.
+func TestOnceOfAnEndedSession(t *testing.T) {
+	t.Parallel()
+	w := runWorld(t, directory.RunDone)
+	w.c.cfg.Sessions = strictSessions{w.c.cfg.Sessions}
+	tt := twiceForms["suspend"]
+	w.tell(map[string]any{tt.act: problem{Status: http.StatusUnauthorized}})
+	w.post(tt.path, tt.form...)
+	if n := len(w.rows.list); n != 0 {
+		t.Errorf("%d rows stay", n)
+	}
+}
+
+// strictSessions does nothing for whoever has gone, as a table on a network.
+type strictSessions struct{ Sessions }
+
+func (s strictSessions) EndSession(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.Sessions.EndSession(ctx, name)
 }

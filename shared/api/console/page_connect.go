@@ -54,7 +54,7 @@ func (v *visit) newConnectionView(p *problem) answer {
 		body: []g.Node{
 			v.refused(p),
 			h.P(h.Class("lead"), v.say(textAddLead)), h.P(h.Class("faint"), v.say(textAddWarning)),
-			h.Form(h.Method("post"), h.Action("/console/connections/new"), h.Class("stack"), h.Data("busy", ""),
+			h.Form(h.Method("post"), h.Action("/console/connections/new"), h.Class("stack"), h.Data("busy", ""), v.thisForm(),
 				v.field("name", textName, textNameHelp, v.r.PostForm.Get("name"), p, h.Required()),
 				v.field("expectedDomain", textExpectedDomain, textExpectedDomainHelp, v.r.PostForm.Get("expectedDomain"), p),
 				h.FieldSet(h.Legend(v.say(textMode)),

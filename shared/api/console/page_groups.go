@@ -382,7 +382,7 @@ func editGroupPage(v *visit) (answer, error) {
 // groupForm is a group's form; x is nil for a new one.
 func (v *visit) groupForm(x *directory.Group, typed directory.GroupProfile, p *problem, other *otherEdit) answer {
 	at, back, title, status := "/console/groups/new", "/console/groups", v.lang.say(textAddGroup), 0
-	var version g.Node
+	version := v.thisForm()
 	if x != nil {
 		at, back, title = here("groups", string(x.ID), "edit"), here("groups", string(x.ID)), v.lang.say(textEditTitle, clean(x.Name))
 		version = hidden("version", itoa(int(x.Version)))
@@ -738,7 +738,7 @@ func (v *visit) useView(c *connection, x *directory.Group, u *groupUse, list lat
 	if u.Forecast != nil {
 		buttons = h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textSave)), h.Button(h.Type("submit"), h.Name("preview"), h.Value("1"), v.say(textTryAgain)), link(at, h.Class("button"), v.say(textNotYet)))
 	}
-	form := g.Node(h.Form(h.Method("post"), h.Action(at), h.Class("stack use"), h.Data("busy", ""), h.Data("ask", ""), hidden("version", u.version), g.Group(fields), buttons))
+	form := g.Node(h.Form(h.Method("post"), h.Action(at), h.Class("stack use"), h.Data("busy", ""), h.Data("ask", ""), v.thisForm(), hidden("version", u.version), g.Group(fields), buttons))
 	if !v.s.has(scopeAdmin) {
 		form = v.lacking(scopeAdmin, textSave)
 	}
@@ -999,7 +999,7 @@ func endUsePage(v *visit) (answer, error) {
 		reach = h.P(h.Strong(v.count(countReached, u.UpToDate.Members)), g.Text(" "), v.ago(u.UpToDate.At))
 	}
 	return v.ofConnection(&c, "/groups", h.H2(v.say(textEndUse), g.Text(" "), link(here("groups", string(x.ID)), data(x.Name))), v.useWords(&u), reach, h.Ul(follows...),
-		h.Form(h.Method("post"), h.Action(at+"/end"), h.Class("decide"), h.Data("busy", ""), hidden("version", strings.Trim(tag, `"`)), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textEndUse)), link(at, h.Class("button"), v.say(textNotYet)))),
+		h.Form(h.Method("post"), h.Action(at+"/end"), h.Class("decide"), h.Data("busy", ""), v.thisForm(), hidden("version", strings.Trim(tag, `"`)), h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("danger"), v.say(textEndUse)), link(at, h.Class("button"), v.say(textNotYet)))),
 		v.asCall("DELETE", apiPath("connections", id, "groups", group))), nil
 }
 

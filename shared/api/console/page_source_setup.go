@@ -107,7 +107,7 @@ func newSourcePage(v *visit) (answer, error) {
 func (v *visit) newSourceView(typed *directory.ScimClient, p *problem) answer {
 	page := view{title: v.lang.say(textAddSource), section: "/console/sources", crumbs: []crumb{{"/console/sources", v.say(textSources)}}, body: []g.Node{
 		v.refused(p), h.P(h.Class("lead"), v.say(textAddSourceLead)),
-		h.Form(h.Method("post"), h.Action("/console/sources/new"), h.Class("stack"), h.Data("busy", ""),
+		h.Form(h.Method("post"), h.Action("/console/sources/new"), h.Class("stack"), h.Data("busy", ""), v.thisForm(),
 			v.field("name", textName, textNewSourceNameHelp, typed.Name, p), v.sourceFields(typed),
 			h.Div(h.Class("row"), h.Button(h.Type("submit"), h.Class("primary"), v.say(textAddSource)), link("/console/sources", h.Class("button"), v.say(textNotYet)))),
 		v.asCall(http.MethodPost, "/v1/scim-clients")}}

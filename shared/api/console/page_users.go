@@ -787,7 +787,7 @@ func (v *visit) userForm(u *directory.User, typed directory.Profile, p *problem,
 		fields = append(fields, h.Div(h.Class("field"), h.Label(h.For("in-"+a.Path), v.attribute(a.Path)), box, made, h.P(help...), both, v.told(f)))
 	}
 	back := "/console/users"
-	var version g.Node
+	version := v.thisForm()
 	if u != nil {
 		back, version = here("users", string(u.ID)), hidden("version", itoa(int(u.Version)))
 	}

@@ -659,7 +659,13 @@ func TestIssuerDescribedOnce(t *testing.T) {
 func TestSignOutAtIssuer(t *testing.T) {
 	t.Parallel()
 	w := signed(t)
+	for _, name := range []string{flashCookie, linkCookie} { // which are of whoever leaves
+		w.jar[w.c.cookieName(name)] = "x"
+	}
 	a := w.post("/console/sign-out")
+	if len(w.jar) != 0 {
+		t.Errorf("cookies stay: %v", w.jar)
+	}
 	a.has("https://issuer.example/logout?client_id=console&amp;logout_uri=" + url.QueryEscape(publicURL+signedOutPath))
 	if b := w.get(signedOutPath); b.code != http.StatusOK {
 		t.Errorf("%s answers %d", signedOutPath, b.code)

@@ -333,7 +333,9 @@ func signOut(v *visit) (answer, error) {
 	if v.s != nil {
 		away = v.c.endAtIssuer(v.ctx, v.s)
 	}
-	v.c.dropCookie(v.w, sessionCookie)
+	for _, name := range []string{sessionCookie, flashCookie, linkCookie} { // the next one at this browser is somebody else
+		v.c.dropCookie(v.w, name)
+	}
 	v.s = nil
 	return signedOutPage(v, away), nil
 }

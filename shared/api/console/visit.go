@@ -285,10 +285,15 @@ func (v *visit) failure(p *problem) text {
 	switch {
 	case v.r.Method != http.MethodPost:
 		return textNotShown
-	case p.late || p.Status == http.StatusBadGateway || p.Status == http.StatusGatewayTimeout:
+	case p.unknown():
 		return textUnknownDone
 	}
 	return textNotDone
+}
+
+// unknown reports whether what was asked for may have been done all the same.
+func (p *problem) unknown() bool {
+	return p.late || p.Status == http.StatusBadGateway || p.Status == http.StatusGatewayTimeout
 }
 
 // tryAgain leads to the same page, where that has failed.
@@ -402,7 +407,7 @@ func (v *visit) askSignIn() answer {
 }
 
 // unseenFields are fields of forms that nobody fills in.
-var unseenFields = []string{"version", "what", "s", "shown", "count", "c", "preview", "part", "switch", "list", "to", "all", "previous", "next", "from", "sku", "tenantId", "objectId", undoing}
+var unseenFields = []string{"version", "what", "s", "shown", "count", "c", "preview", "part", "switch", "list", "to", "all", "previous", "next", "from", "sku", "tenantId", "objectId", "form", "after", "was", "both", "job", "do", "dry", "bind", "whom", "claim", "these", "release", "properties", "objects", "fresh", undoing}
 
 // unseen reports whether a field is one of those, or what a form was made of.
 func unseen(name string) bool {
