@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,6 +116,19 @@ func (failing) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("connection reset")
 }
 
+// downAtTimes is a way to /v1 that may be switched off while somebody is on it.
+type downAtTimes struct {
+	http.RoundTripper
+	down *atomic.Bool
+}
+
+func (d downAtTimes) RoundTrip(r *http.Request) (*http.Response, error) {
+	if d.down.Load() {
+		return failing{}.RoundTrip(r)
+	}
+	return d.RoundTripper.RoundTrip(r)
+}
+
 // What came to nothing may be sent once more as it is; what may have been done is not done
 // again unasked.
 func TestOnceAgainAfterFailure(t *testing.T) {
@@ -130,10 +144,11 @@ func TestOnceAgainAfterFailure(t *testing.T) {
 		t.Errorf("after failures: %d", a.code)
 	}
 	w = runWorld(t, directory.RunDone)
-	api := w.c.api
-	w.c.api = &http.Client{Transport: failing{}}
+	var down atomic.Bool
+	w.c.api = &http.Client{Transport: downAtTimes{w.c.api.Transport, &down}}
+	down.Store(true)
 	w.post(tt.path, tt.form...)
-	w.c.api = api
+	down.Store(false)
 	if a := w.post(tt.path, tt.form...); a.code != http.StatusConflict || len(w.told()) != 0 {
 		t.Errorf("after no answer: %d, called %v", a.code, w.told())
 	}
