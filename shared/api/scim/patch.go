@@ -556,7 +556,7 @@ func (p *patching) manyChosen(list []any, s step) ([]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.follow(old, o, s, isNone(s.value))
+		p.follow(old, o, s)
 		if list[i], last = o, o; len(o.members) == 0 {
 			list = slices.Delete(list, i, i+1)
 		}
@@ -572,11 +572,25 @@ func (p *patching) manyChosen(list []any, s step) ([]any, error) {
 
 // follow keeps in mind whether a value that a step has changed was emptied, by that or by one
 // before, and which it was.
-func (p *patching) follow(old, o *object, s step, takes bool) {
+func (p *patching) follow(old, o *object, s step) {
 	p.carry(old, o, s, s.value)
-	if p.emptied[old] || takes && s.attr.says(old) && !s.attr.says(o) {
+	if p.emptied[old] || s.empties(o) && !s.attr.says(o) {
 		p.emptied[o] = true
 	}
+}
+
+// empties reports whether a step takes away what a value says, or says that it is none,
+// whatever is there. o is what the value has become.
+func (s *step) empties(o *object) bool {
+	if s.sub != nil {
+		return isSaid(s.sub.name) && (s.op == "remove" || isNone(s.value))
+	}
+	v := s.value
+	if list, is := v.([]any); is && len(list) == 1 {
+		v = list[0]
+	}
+	sent, _ := v.(*object)
+	return s.has && (isNone(v) || isEmptied(sent) && !more(o))
 }
 
 // carry keeps in mind what has become of a value that takes part in a loan. That it is not
@@ -642,7 +656,7 @@ func (p *patching) removeChosen(list []any, chosen []int, s step) ([]any, error)
 		old := list[i].(*object)
 		o := old.clone()
 		o.set(s.sub.name, nil)
-		p.follow(old, o, s, true)
+		p.follow(old, o, s)
 		if list[i] = o; len(o.members) == 0 {
 			list = slices.Delete(list, i, i+1)
 		}

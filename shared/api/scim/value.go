@@ -439,10 +439,15 @@ func (n *notes) element(path string, a *attribute, v any) (any, error) {
 	if is && a.says(o) {
 		return o, nil
 	}
-	if sent, both := v.(*object); both && (!is || !more(o)) && slices.ContainsFunc(sent.members, func(m member) bool { return isSaid(m.name) && isNone(m.value) }) {
+	if sent, both := v.(*object); both && (!is || !more(o)) && isEmptied(sent) {
 		return nil, nil // it says itself that it is none
 	}
 	return nil, n.saysNothing(path, a)
+}
+
+// isEmptied reports whether an element was sent with something empty of what it would say.
+func isEmptied(sent *object) bool {
+	return sent != nil && slices.ContainsFunc(sent.members, func(m member) bool { return isSaid(m.name) && isNone(m.value) })
 }
 
 // saysNothing is about an element that has nothing of what the attribute's values are for.
