@@ -586,7 +586,7 @@ func (c *call) endEarly(q *question, p *page) error {
 	switch {
 	case q.byCursor:
 		var err error
-		p.next, err = c.seal(p.of, q, p.behind(last), len(p.resources), p.total)
+		p.next, err = c.seal(p.of, q, people.CursorBehind(last), len(p.resources), p.total)
 		return err
 	case p.keyed:
 		return nil
