@@ -316,16 +316,20 @@ func (n *notes) checkSchemas(t *resourceType, body *object) error {
 	if !is || len(list) == 0 {
 		return n.bend(typeInvalidSyntax, "the body has no schemas")
 	}
-	times := map[string]int{}
+	times, twice := map[string]int{}, false
 	for _, s := range list {
-		times[strings.ToLower(plain(s))]++
+		if urn, is := s.(string); is {
+			urn = strings.ToLower(urn)
+			times[urn]++
+			twice = twice || times[urn] > 1
+		}
 	}
 	if times[strings.ToLower(t.core.urn)] == 0 {
 		if err := n.bend(typeInvalidSyntax, "the schemas do not name %s", t.core.urn); err != nil {
 			return err
 		}
 	}
-	if len(times) < len(list) {
+	if twice {
 		if err := n.bend(typeInvalidSyntax, "a schema is named twice"); err != nil {
 			return err
 		}
