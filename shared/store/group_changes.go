@@ -288,13 +288,8 @@ func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]direct
 	if err != nil {
 		return nil, err
 	}
-	if e.came {
-		e.came = false // which is nothing to those who use the groups
-		direct := slices.DeleteFunc(slices.Collect(maps.Keys(groups)), func(g directory.GroupID) bool { return below[g] != m })
-		if err := s.stepMembers(ctx, direct); err != nil {
-			return nil, err
-		}
-	}
+	came := e.came
+	e.came = false // which is nothing to those who use the groups
 	var writes []table.Write
 	var users []directory.ConnectionID
 	for gid, g := range groups {
@@ -309,6 +304,12 @@ func (s *Groups) TellUsers(ctx context.Context, m directory.MemberRef) ([]direct
 	for part := range slices.Chunk(writes, table.MaxWrites) {
 		if err := s.db.table.Write(ctx, part...); err != nil {
 			return nil, fail("tell users of a group", err)
+		}
+	}
+	if came {
+		direct := slices.DeleteFunc(slices.Collect(maps.Keys(groups)), func(g directory.GroupID) bool { return below[g] != m })
+		if err := s.stepMembers(ctx, direct); err != nil {
+			return nil, err
 		}
 	}
 	slices.Sort(users)
@@ -326,7 +327,13 @@ func (s *Groups) stepMembers(ctx context.Context, ids []directory.GroupID) error
 		}
 	}
 	for part := range slices.Chunk(writes, table.MaxWrites) {
-		if err := s.db.table.Write(ctx, part...); err != nil {
+		err := s.db.table.Write(ctx, part...)
+		for i := 0; refused(err) && i < len(part); i++ { // one has gone since it was read, and keeps no other one back
+			if one := s.db.table.Write(ctx, part[i]); one != nil && !refused(one) {
+				err = one
+			}
+		}
+		if err != nil && !refused(err) {
 			return fail("members of groups", err)
 		}
 	}

@@ -15,6 +15,15 @@ func TestTokenAsAdminsEnterIt(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		w := newWorld(t, provision.ClientEdit{Strict: &strict})
 		refused := w.want(401, "GET", "/Users", nil, "Authorization", "Bearer x").Body.String()
+		if strict { // no use of the token is noted of what is refused for its form alone
+			for _, header := range []string{w.token, "Bearer Bearer " + w.token} {
+				w.want(401, "GET", "/Users", nil, "Authorization", header)
+			}
+			list, err := w.clients.Tokens(w.Context(), w.client.ID)
+			if w.Must(err); len(list) != 1 || !list[0].LastUsed.IsZero() {
+				t.Errorf("%+v", list)
+			}
+		}
 		for header, note := range map[string]string{
 			"Bearer " + w.token: "", "bearer  " + w.token + " ": "",
 			w.token: "without the word Bearer", " " + w.token: "without the word Bearer", "Bearer Bearer " + w.token: "more than once", "Bearer bearer BEARER " + w.token: "more than once",

@@ -26,7 +26,7 @@ import (
 
 // Clients knows who pushes; *provision.Clients does.
 type Clients interface {
-	Authenticate(ctx context.Context, id directory.ScimClientID, token string) (provision.Access, error)
+	Authenticate(ctx context.Context, id directory.ScimClientID, token string, asMeant bool) (provision.Access, error)
 	Admit(ctx context.Context, id directory.ScimClientID) (provision.Access, error)
 	Log(ctx context.Context, c *directory.ScimClient, r *directory.ScimRequest, counted directory.ScimCount) (told bool)
 	WrongToken(ctx context.Context, id directory.ScimClientID)
@@ -259,8 +259,8 @@ func (h *Handler) open(r *http.Request) (*call, error) {
 		return h.byClaims(r, id, rest)
 	}
 	token, bearers := bearerToken(r.Header.Get("Authorization"))
-	access, err := h.Clients.Authenticate(r.Context(), directory.ScimClientID(id), token)
-	if errors.Is(err, provision.ErrNoAccess) || err == nil && access.Client.Strict && bearers != 1 {
+	access, err := h.Clients.Authenticate(r.Context(), directory.ScimClientID(id), token, bearers == 1)
+	if errors.Is(err, provision.ErrNoAccess) {
 		return nil, h.noAccess(r, id)
 	}
 	if err != nil {
@@ -586,7 +586,7 @@ func (c *call) endEarly(q *question, p *page) error {
 	switch {
 	case q.byCursor:
 		var err error
-		p.next, err = c.seal(p.of, q, p.behind(last), len(p.resources), p.total)
+		p.next, err = c.seal(p.of, q, people.CursorBehind(last), len(p.resources), p.total)
 		return err
 	case p.keyed:
 		return nil

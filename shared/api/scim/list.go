@@ -218,24 +218,18 @@ type page struct {
 	next      string // cursor; "" at the end, and of a listing by startIndex
 }
 
-// behind is the place in the listing behind a resource.
-func (p *page) behind(id string) string {
-	if p.keyed {
-		return id
-	}
-	return people.CursorBehind(id)
-}
-
 // byKeys is the kind of a listing of some kind that keys answer, in cursors.
 func byKeys(kind string) string { return "keyed " + kind }
 
-// keyedPage is the page of those whom keys have found, in the order of their IDs: who pages by
-// cursor goes on behind the last one, whoever has come or gone since.
+// keyedPage is the page of those whom keys have found, in the order in which all are listed: who
+// pages by cursor goes on behind the last one, whoever has come or gone since, also where keys
+// do not answer any more.
 func (c *call) keyedPage(kind string, q *question, list []resource) ([]resource, page, error) {
 	p := page{of: byKeys(kind), keyed: true, total: len(list)}
-	slices.SortFunc(list, func(a, b resource) int { return strings.Compare(a.id(), b.id()) })
+	place := func(r resource) string { return people.CursorBehind(r.id()) }
+	slices.SortFunc(list, func(a, b resource) int { return people.CompareCursors(place(a), place(b)) })
 	if q.byCursor {
-		list = slices.DeleteFunc(list, func(r resource) bool { return r.id() <= q.place })
+		list = slices.DeleteFunc(list, func(r resource) bool { return people.CompareCursors(place(r), q.place) <= 0 })
 	} else {
 		list = list[min(q.start-1, len(list)):]
 	}
@@ -245,7 +239,7 @@ func (c *call) keyedPage(kind string, q *question, list []resource) ([]resource,
 		return list, p, nil
 	}
 	var err error
-	p.next, err = c.seal(p.of, q, p.behind(list[len(list)-1].id()), p.found, p.total)
+	p.next, err = c.seal(p.of, q, place(list[len(list)-1]), p.found, p.total)
 	return list, p, err
 }
 

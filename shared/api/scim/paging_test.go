@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"bindery/shared/core/people"
 	"bindery/shared/core/provision"
 )
 
@@ -62,11 +63,15 @@ func TestCursorsOfWhatKeysFind(t *testing.T) {
 	for i := range 5 {
 		groups = append(groups, w.group(fmt.Sprintf("G%d", i), users[0]))
 	}
-	slices.Sort(users)
-	slices.Sort(groups)
+	ofFirst := "/Groups?filter=" + url.QueryEscape(`members.value eq "`+users[0]+`"`)
+	listed := func(a, b string) int {
+		return people.CompareCursors(people.CursorBehind(a), people.CursorBehind(b))
+	}
+	slices.SortFunc(users, listed)
+	slices.SortFunc(groups, listed)
 	for path, want := range map[string][]string{
-		"/Users?filter=" + url.QueryEscape(any[len(" or "):]):                  users,
-		"/Groups?filter=" + url.QueryEscape(`members.value eq "`+users[0]+`"`): groups,
+		"/Users?filter=" + url.QueryEscape(any[len(" or "):]): users,
+		ofFirst: groups,
 	} {
 		var got []string
 		next := ""
@@ -90,7 +95,7 @@ func TestCursorsOfWhatKeysFind(t *testing.T) {
 			}
 		}
 	}
-	path := "/Groups?filter=" + url.QueryEscape(`members.value eq "`+users[0]+`"`) + "&count=2&cursor="
+	path := ofFirst + "&count=2&cursor="
 	next := w.want(200, "GET", path, nil).body.text("nextCursor")
 	w.want(204, "DELETE", "/Groups/"+groups[0], nil)
 	if _, list := results(w.want(200, "GET", path+next, nil)); len(list) != 2 || list[0].text("id") != groups[2] {

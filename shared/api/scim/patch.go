@@ -249,8 +249,7 @@ func (r *stepReader) extension(op string, p place, value any) error {
 // kept a copy. A value that says nothing is thrown away behind them all: a later step may give
 // it what the values of its attribute are for.
 func (t *resourceType) patch(doc *object, steps []step, n *notes) error {
-	p := patching{resourceType: t, doc: doc, n: n, emptied: map[*object]bool{}}
-	before := doc.clone()
+	p := patching{resourceType: t, doc: doc, n: n, emptied: map[*object]bool{}, loans: map[target]loan{}}
 	for _, s := range steps {
 		if err := p.do(s); err != nil {
 			return err
@@ -263,8 +262,7 @@ func (t *resourceType) patch(doc *object, steps []step, n *notes) error {
 			continue
 		}
 		done = append(done, all)
-		was, _ := t.at(before, all).([]any)
-		if err := p.finish(all, was, steps); err != nil {
+		if err := p.finish(all); err != nil {
 			return err
 		}
 	}
@@ -278,22 +276,46 @@ type patching struct {
 	n   *notes
 	// emptied are values that a step has taken away what they said: who does so means it.
 	emptied map[*object]bool
+	// loans are, by attribute, of a value that became the primary one and said nothing yet.
+	loans map[target]loan
+}
+
+// loan is which value has lost to which that it is the primary one: where the other is not
+// there at the end, it gets that back.
+type loan struct{ from, to *object }
+
+// becomesPrimary leaves one of an attribute's values primary.
+func (p *patching) becomesPrimary(all target, list []any, o *object) {
+	l, lent := p.loans[all]
+	for _, v := range list {
+		now, is := v.(*object)
+		switch {
+		case !is || now == o || !isPrimary(now) || all.attr.says(o):
+		case lent && now == l.to:
+			p.loans[all] = loan{l.from, o}
+		default:
+			p.loans[all] = loan{now, o}
+		}
+	}
+	if all.attr.says(o) && o != l.to {
+		delete(p.loans, all)
+	}
+	onePrimary(list, o)
 }
 
 // finish throws away what of an attribute's values says nothing behind all steps, and all but
-// one of those that have become the same. was are those before the first step.
-func (p *patching) finish(all target, was []any, steps []step) error {
+// one of those that have become the same.
+func (p *patching) finish(all target) error {
 	list, _ := p.at(p.doc, all).([]any)
 	if err := p.n.test(len(list) * len(list) / 2); err != nil {
 		return err
 	}
 	var kept []any
-	unprimed := false
+	l, lent := p.loans[all]
 	for _, v := range list {
 		o, is := v.(*object)
 		if !is || !all.attr.says(o) {
 			if is && !p.emptied[o] {
-				unprimed = unprimed || isPrimary(o)
 				if err := p.n.saysNothing(all.String(), all.attr); err != nil {
 					return err
 				}
@@ -301,31 +323,19 @@ func (p *patching) finish(all target, was []any, steps []step) error {
 			continue
 		}
 		if i := slices.IndexFunc(kept, func(w any) bool { return sameTwice(all.attr, w, v) }); i >= 0 {
-			if isPrimary(o) {
+			if isPrimary(o) || lent && o == l.from {
 				kept[i] = o
 			}
 			continue
 		}
 		kept = append(kept, o)
 	}
-	if unprimed && !slices.ContainsFunc(kept, isPrimary) && !slices.ContainsFunc(steps, func(s step) bool { return s.ofPrimary(all) }) {
-		for _, o := range elements(kept) { // what took its place says nothing, so it keeps it
-			if w := primary(elements(was)); w != nil && sameTwice(all.attr, w, o) {
-				o.set("primary", true)
-			}
-		}
+	in := func(o *object) bool { return slices.ContainsFunc(kept, func(v any) bool { return v == any(o) }) }
+	if lent && !in(l.to) && in(l.from) && !slices.ContainsFunc(kept, isPrimary) {
+		l.from.set("primary", true)
 	}
 	p.storeMany(all, kept)
 	return nil
-}
-
-// ofPrimary reports whether a step says of values that are there which of them is not the
-// primary one.
-func (s *step) ofPrimary(all target) bool {
-	if s.whole != nil || s.attr != all.attr || s.extension != all.extension || s.op == "remove" {
-		return false
-	}
-	return s.sub == nil && s.where == nil || s.sub != nil && s.sub.name == "primary" && !strings.EqualFold(plain(s.value), "true")
 }
 
 func (p *patching) storeMany(all target, list []any) {
@@ -472,12 +482,13 @@ func (p *patching) manyWhole(list []any, s step) ([]any, error) {
 		if o, is := list[i].(*object); is {
 			next := o.clone()
 			merge(next, v.(*object), nil)
-			list[i], v = next, next
+			p.carry(o, next, s, v)
+			list[i] = next
 		}
 	}
 	if i := slices.IndexFunc(sent, isPrimary); i >= 0 {
 		newest := slices.IndexFunc(list, func(w any) bool { return sameValue(s.attr, sent[i], w) })
-		onePrimary(list, list[newest].(*object))
+		p.becomesPrimary(target{extension: s.extension, attr: s.attr}, list, list[newest].(*object))
 	}
 	return list, nil
 }
@@ -545,26 +556,67 @@ func (p *patching) manyChosen(list []any, s step) ([]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.follow(old, o, s, isNone(s.value))
+		p.follow(old, o, s)
 		if list[i], last = o, o; len(o.members) == 0 {
 			list = slices.Delete(list, i, i+1)
 		}
 	}
 	if s.attr.says(last) {
-		list = oneOfAKind(list, last, s.attr)
+		list = p.oneOfAKind(list, last, s)
 	}
 	if isPrimary(last) {
-		onePrimary(list, last)
+		p.becomesPrimary(target{extension: s.extension, attr: s.attr}, list, last)
 	}
 	return list, nil
 }
 
 // follow keeps in mind whether a value that a step has changed was emptied, by that or by one
-// before.
-func (p *patching) follow(old, o *object, s step, takes bool) {
-	if p.emptied[old] || takes && s.attr.says(old) && !s.attr.says(o) {
+// before, and which it was.
+func (p *patching) follow(old, o *object, s step) {
+	p.carry(old, o, s, s.value)
+	if p.emptied[old] || s.empties(o) && !s.attr.says(o) {
 		p.emptied[o] = true
 	}
+}
+
+// empties reports whether a step takes away what a value says, or says that it is none,
+// whatever is there. o is what the value has become.
+func (s *step) empties(o *object) bool {
+	if s.sub != nil {
+		return isSaid(s.sub.name) && (s.op == "remove" || isNone(s.value))
+	}
+	v := s.value
+	if list, is := v.([]any); is && len(list) == 1 {
+		v = list[0]
+	}
+	sent, _ := v.(*object)
+	return s.has && (isNone(v) || isEmptied(sent) && !more(o))
+}
+
+// carry keeps in mind what has become of a value that takes part in a loan. That it is not
+// the primary one is then so, where a step says it of that which has lost it.
+func (p *patching) carry(old, o *object, s step, sent any) {
+	all := target{extension: s.extension, attr: s.attr}
+	l, lent := p.loans[all]
+	switch {
+	case !lent:
+	case old == l.to:
+		p.loans[all] = loan{l.from, o}
+	case old == l.from && !saysPrimary(s, sent):
+		p.loans[all] = loan{o, l.to}
+	case old == l.from:
+		delete(p.loans, all)
+	}
+}
+
+// saysPrimary reports whether a step says of a value whether it is the primary one: one that
+// replaces the whole of it does.
+func saysPrimary(s step, sent any) bool {
+	if s.sub != nil {
+		return s.sub.name == "primary"
+	}
+	o, _ := sent.(*object)
+	return s.op == "replace" && s.has || o.get("primary") != nil
 }
 
 // isNone reports whether what was sent is no value: null, "" and [] all say so.
@@ -574,14 +626,18 @@ func isNone(v any) bool {
 }
 
 // oneOfAKind leaves a value once that has become what another one is.
-func oneOfAKind(list []any, v *object, a *attribute) []any {
+func (p *patching) oneOfAKind(list []any, v *object, s step) []any {
 	return slices.DeleteFunc(list, func(w any) bool {
 		other, is := w.(*object)
-		if !is || other == v || !sameTwice(a, w, v) {
+		if !is || other == v || !sameTwice(s.attr, w, v) {
 			return false
 		}
 		if isPrimary(other) {
 			v.set("primary", true)
+		}
+		all := target{extension: s.extension, attr: s.attr}
+		if l, lent := p.loans[all]; lent && other == l.from {
+			p.loans[all] = loan{v, l.to}
 		}
 		return true
 	})
@@ -600,7 +656,7 @@ func (p *patching) removeChosen(list []any, chosen []int, s step) ([]any, error)
 		old := list[i].(*object)
 		o := old.clone()
 		o.set(s.sub.name, nil)
-		p.follow(old, o, s, true)
+		p.follow(old, o, s)
 		if list[i] = o; len(o.members) == 0 {
 			list = slices.Delete(list, i, i+1)
 		}

@@ -14,12 +14,14 @@ const (
 		ent + `:{"department":"d","manager":{"value":"usr_9"}}}`
 )
 
-// Each of the operations of a PATCH in the forms that clients send, with the document that
-// it leaves of base: members that are not in want are as they were, null are gone.
-var patches = []struct {
+type patchCase struct {
 	name, ops, want string
 	refused         string // to a strict client; "" is the same
-}{
+}
+
+// Each of the operations of a PATCH in the forms that clients send, with the document that
+// it leaves of base: members that are not in want are as they were, null are gone.
+var patches = []patchCase{
 	{"boolean", `{"op":"Replace","path":"active","value":false}`, `{"active":false}`, ""},
 	{"text False", `{"op":"Replace","path":"active","value":"False"}`, `{"active":false}`, typeInvalidValue},
 	{"list of one", `{"op":"replace","path":"active","value":[false]}`, `{"active":false}`, typeInvalidValue},
@@ -90,10 +92,21 @@ var patches = []struct {
 		`{"addresses":[{"type":"work","country":"US"}]}`, ""},
 	{"several that become one", `{"op":"add","path":"roles","value":[{"type":"x","value":"a"},{"type":"x","value":"b"},{"type":"y","value":"c"}]},{"op":"replace","path":"roles.value","value":"d"}`,
 		`{"roles":[{"type":"x","value":"d"},{"type":"y","value":"d"}]}`, ""},
+	{"primary alone, and the primary one edited", `{"op":"add","path":"roles","value":[{"type":"a","value":"A","primary":true},{"type":"b","value":"B"}]},{"op":"add","path":"roles[type eq \"x\"].primary","value":true},{"op":"add","path":"roles[type eq \"x\"].value","value":""},{"op":"replace","path":"roles[type eq \"a\"].value","value":"A2"}`,
+		`{"roles":[{"type":"a","value":"A2","primary":true},{"type":"b","value":"B"}]}`, ""},
+	{"primary alone, and taken away", `{"op":"add","path":"emails","value":[{"type":"home","value":"h@x.example","primary":true}]},{"op":"add","path":"emails[type eq \"other\"].primary","value":true},{"op":"remove","path":"emails[type eq \"other\"]"}`,
+		`{"emails":[{"type":"work","value":"u@x.example","primary":false},{"type":"home","value":"h@x.example","primary":true}]}`, ""},
 	{"primary alone", `{"op":"add","path":"emails[type eq \"other\"].primary","value":true}`, `{}`, typeInvalidValue},
 	{"an address by its display alone", `{"op":"add","path":"emails[type eq \"other\"].display","value":"D"}`, `{}`, typeInvalidValue},
 	{"a type alone", `{"op":"add","path":"phoneNumbers","value":[{"type":"work"}]}`, `{}`, typeInvalidValue},
 	{"a value that is none", `{"op":"add","path":"phoneNumbers","value":[{"type":"work","value":""}]}`, `{}`, ""},
+	{"a part that is none, where nothing is", `{"op":"add","path":"phoneNumbers[type eq \"work\"].value","value":""},{"op":"add","path":"phoneNumbers[type eq \"fax\"].value","value":null},{"op":"add","path":"addresses[type eq \"work\"].locality","value":""}`, `{}`, ""},
+	{"a value that is none, where nothing is", `{"op":"add","path":"phoneNumbers[type eq \"work\"]","value":{"value":""}},{"op":"add","path":"emails[type eq \"other\"]","value":{"type":"other","value":null}}`, `{}`, ""},
+	{"a part that is none, replaced where nothing is", `{"op":"replace","path":"phoneNumbers[type eq \"work\"].value","value":""}`, `{}`, typeNoTarget},
+	{"a value replaced by one that is none", `{"op":"replace","path":"emails[type eq \"home\"]","value":{"value":""}}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true}]}`, ""},
+	{"an address that is none, with its display", `{"op":"replace","path":"emails[type eq \"home\"]","value":{"value":"","display":"D"}}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true}]}`, typeInvalidValue},
+	{"a value replaced by one that is none, as a list", `{"op":"replace","path":"emails[type eq \"home\"]","value":[{"value":""}]}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true}]}`, typeInvalidValue},
+	{"whether one is primary is none, where nothing is", `{"op":"add","path":"phoneNumbers[type eq \"work\"].primary","value":""}`, `{}`, typeInvalidValue},
 	{"a value replaced by its type alone", `{"op":"replace","path":"emails[type eq \"home\"]","value":{"primary":false}}`, `{"emails":[{"type":"work","value":"u@x.example","primary":true}]}`, typeInvalidValue},
 	{"two references that differ in letter case", `{"op":"add","path":"photos","value":[{"type":"photo","value":"https://x.example/a"}]},{"op":"add","path":"photos","value":[{"type":"photo","value":"https://x.example/A"}]}`,
 		`{"photos":[{"type":"photo","value":"https://x.example/a"},{"type":"photo","value":"https://x.example/A"}]}`, ""},
@@ -118,6 +131,17 @@ var patches = []struct {
 	{"two, the second of what the first made", `{"op":"add","path":"title","value":"A"},{"op":"remove","path":"title"}`, `{"title":null}`, ""},
 }
 
+// Likewise, of a value that is made the primary one and says nothing at that moment.
+var loans = []patchCase{
+	{"primary alone, and the primary one merged", `{"op":"add","path":"emails[type eq \"other\"].primary","value":true},{"op":"add","path":"emails","value":[{"type":"work","value":"u@x.example","display":"U"}]}`,
+		`{"emails":[{"type":"work","value":"u@x.example","primary":true,"display":"U"},{"type":"home","value":"h@x.example"}]}`, typeInvalidValue},
+	{"primary alone, twice", `{"op":"add","path":"emails[type eq \"other\"].primary","value":true},{"op":"add","path":"emails[type eq \"x\"].primary","value":true}`, `{}`, typeInvalidValue},
+	{"primary alone, and of the other that it is not", `{"op":"add","path":"emails[type eq \"other\"].primary","value":true},{"op":"replace","path":"emails[type eq \"work\"].primary","value":false},{"op":"remove","path":"emails[type eq \"other\"]"}`,
+		`{"emails":[{"type":"work","value":"u@x.example","primary":false},{"type":"home","value":"h@x.example"}]}`, ""},
+	{"primary alone, then by primary", `{"op":"add","path":"emails[type eq \"other\"].primary","value":true},{"op":"replace","path":"emails[type eq \"work\"].value","value":"v@x.example"},{"op":"add","path":"emails[primary eq true].value","value":"o@x.example"}`,
+		`{"emails":[{"type":"work","value":"v@x.example","primary":false},{"type":"home","value":"h@x.example"},{"type":"other","value":"o@x.example","primary":true}]}`, ""},
+}
+
 func patched(t testing.TB, ops string, strict bool) (*object, *notes, error) {
 	t.Helper()
 	n := &notes{strict: strict}
@@ -138,7 +162,7 @@ func patched(t testing.TB, ops string, strict bool) (*object, *notes, error) {
 
 func TestPatch(t *testing.T) {
 	t.Parallel()
-	for _, tt := range patches {
+	for _, tt := range slices.Concat(patches, loans) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			want := document(t, base)
@@ -266,7 +290,7 @@ func TestPatchRefused(t *testing.T) {
 
 // Whatever the operations, a document stays one that a PUT would leave as it is.
 func FuzzPatch(f *testing.F) {
-	for _, tt := range patches {
+	for _, tt := range slices.Concat(patches, loans) {
 		f.Add(tt.ops)
 	}
 	f.Fuzz(func(t *testing.T, ops string) {

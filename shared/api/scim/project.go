@@ -135,9 +135,11 @@ func strip(holder *object, w target) {
 				left = append(left, o)
 			}
 		}
-		if holder.set(w.attr.name, left); left == nil {
+		if left == nil {
 			holder.set(w.attr.name, nil)
+			return
 		}
+		holder.set(w.attr.name, left)
 	}
 }
 

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 	"testing"
@@ -47,5 +48,50 @@ func TestSharedAddress(t *testing.T) {
 	}
 	if found != mostOfAddress+50 {
 		t.Errorf("by cursor %d are found", found)
+	}
+}
+
+// A listing that keys have begun is gone on with through all users, where so many have come to
+// share the address that keys do not answer any more: everybody comes once.
+func TestSharedAddressGrows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	w.handler.PerSecond = 100_000
+	filter := url.QueryEscape(`emails[type eq "work" and value eq "info@x.example"]`)
+	push := func(from, to int) {
+		for i := from; i < to; i++ {
+			name := fmt.Sprintf("u%d@x.example", i)
+			w.make(name, `,"emails":[{"value":"`+name+`","type":"home","primary":true},{"value":"info@x.example","type":"work"}]`)
+		}
+	}
+	push(0, 200)
+	times := map[string]int{}
+	page := func(cursor string) string {
+		t.Helper()
+		r := w.want(200, "GET", "/Users?count=100&cursor="+cursor+"&filter="+filter, nil)
+		_, list := results(r)
+		for _, u := range list {
+			times[u.text("id")]++
+		}
+		return r.body.text("nextCursor")
+	}
+	cursor := page("")
+	first := maps.Clone(times)
+	if len(first) != 100 || cursor == "" {
+		t.Fatalf("%d", len(first))
+	}
+	var before []string
+	_, list := results(w.want(200, "GET", "/Users?count=500&filter="+filter, nil))
+	for _, u := range list {
+		before = append(before, u.text("id"))
+	}
+	push(200, mostOfAddress+1)
+	for cursor != "" {
+		cursor = page(cursor)
+	}
+	for _, id := range before {
+		if times[id] != 1 {
+			t.Errorf("%s comes %d times", id, times[id])
+		}
 	}
 }

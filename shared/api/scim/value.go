@@ -316,16 +316,20 @@ func (n *notes) checkSchemas(t *resourceType, body *object) error {
 	if !is || len(list) == 0 {
 		return n.bend(typeInvalidSyntax, "the body has no schemas")
 	}
-	times := map[string]int{}
+	times, twice := map[string]int{}, false
 	for _, s := range list {
-		times[strings.ToLower(plain(s))]++
+		if urn, is := s.(string); is {
+			urn = strings.ToLower(urn)
+			times[urn]++
+			twice = twice || times[urn] > 1
+		}
 	}
 	if times[strings.ToLower(t.core.urn)] == 0 {
 		if err := n.bend(typeInvalidSyntax, "the schemas do not name %s", t.core.urn); err != nil {
 			return err
 		}
 	}
-	if len(times) < len(list) {
+	if twice {
 		if err := n.bend(typeInvalidSyntax, "a schema is named twice"); err != nil {
 			return err
 		}
@@ -439,10 +443,15 @@ func (n *notes) element(path string, a *attribute, v any) (any, error) {
 	if is && a.says(o) {
 		return o, nil
 	}
-	if sent, both := v.(*object); both && (!is || !more(o)) && slices.ContainsFunc(sent.members, func(m member) bool { return isSaid(m.name) && isNone(m.value) }) {
+	if sent, both := v.(*object); both && (!is || !more(o)) && isEmptied(sent) {
 		return nil, nil // it says itself that it is none
 	}
 	return nil, n.saysNothing(path, a)
+}
+
+// isEmptied reports whether an element was sent with something empty of what it would say.
+func isEmptied(sent *object) bool {
+	return sent != nil && slices.ContainsFunc(sent.members, func(m member) bool { return isSaid(m.name) && isNone(m.value) })
 }
 
 // saysNothing is about an element that has nothing of what the attribute's values are for.

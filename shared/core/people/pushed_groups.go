@@ -478,11 +478,17 @@ func (s *Pushes) Seen(ctx context.Context, c *directory.ScimClient, users []dire
 			refs = append(refs, directory.UserMember(u))
 		}
 	}
-	docs, err := s.documents.DocumentsAmong(ctx, c.ID, refs)
-	if err != nil {
-		return nil, err
+	pushed := make(map[directory.MemberRef]bool, len(refs))
+	for part := range slices.Chunk(refs, 500) { // a document may be large
+		docs, err := s.documents.DocumentsAmong(ctx, c.ID, part)
+		if err != nil {
+			return nil, err
+		}
+		for of, d := range docs {
+			pushed[of] = d.Version != 0
+		}
 	}
-	return slices.DeleteFunc(slices.Clone(users), func(u directory.UserID) bool { return docs[directory.UserMember(u)].Version == 0 }), nil
+	return slices.DeleteFunc(slices.Clone(users), func(u directory.UserID) bool { return !pushed[directory.UserMember(u)] }), nil
 }
 
 // AreMembers says who of some users is directly in a group.

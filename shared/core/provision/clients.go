@@ -475,8 +475,9 @@ func (s *Clients) Admit(ctx context.Context, id directory.ScimClientID) (Access,
 }
 
 // Authenticate says whose a request is by the client that its path names and the token
-// that it brings. ErrNoAccess.
-func (s *Clients) Authenticate(ctx context.Context, id directory.ScimClientID, token string) (Access, error) {
+// that it brings. asMeant says that it came with the word Bearer once, without which a strict
+// client has no access. ErrNoAccess; no use of the token is noted then.
+func (s *Clients) Authenticate(ctx context.Context, id directory.ScimClientID, token string, asMeant bool) (Access, error) {
 	name, secret, ok := readToken(token)
 	if !ok {
 		return Access{}, ErrNoAccess
@@ -488,7 +489,7 @@ func (s *Clients) Authenticate(ctx context.Context, id directory.ScimClientID, t
 	if t == nil {
 		t = &directory.ScimToken{Hash: hashOf("")}
 	}
-	if fits := opens(secret, t.Hash); !fits || c == nil || !t.Alive(s.now()) {
+	if fits := opens(secret, t.Hash); !fits || c == nil || !t.Alive(s.now()) || c.Strict && !asMeant {
 		return Access{}, ErrNoAccess
 	}
 	if err := s.records.TouchScimToken(ctx, t); err != nil {

@@ -46,13 +46,13 @@ func TestTokens(t *testing.T) {
 		"another client's": {entra.ID, token}, "of nobody": {"scl_nobody", token}, "odd": {"scl\x00", token}, "long": {okta.ID, token + strings.Repeat("a", 300)},
 	}
 	for name, tt := range refused {
-		if _, err := s.Authenticate(ctx, tt.client, tt.token); !errors.Is(err, ErrNoAccess) {
+		if _, err := s.Authenticate(ctx, tt.client, tt.token, true); !errors.Is(err, ErrNoAccess) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	alive := func(token string, want bool) {
 		t.Helper()
-		got, err := s.Authenticate(ctx, okta.ID, token)
+		got, err := s.Authenticate(ctx, okta.ID, token, true)
 		c, id := got.Client, got.TokenID
 		if want != (err == nil) || want && (c.ID != okta.ID || id == "") || !want && !errors.Is(err, ErrNoAccess) {
 			t.Errorf("%v, %q, %v; want %v", c, id, err, want)
