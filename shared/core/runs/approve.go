@@ -2,7 +2,9 @@ package runs
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -62,6 +64,9 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 		if err != nil {
 			return nil, err
 		}
+		if r.Approved, err = s.letGo(ctx, r, a, places); err != nil {
+			return nil, err
+		}
 		switch {
 		case r.Held == nil || r.Held.Wave == nil:
 			progress.Restart()
@@ -84,6 +89,58 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 		_ = s.wake(ctx, run.ConnectionID, 0) // the run stands in the table; the schedule wakes it otherwise
 	}
 	return run, err
+}
+
+// letGo is how many changes of a held run are written at most by an approval of a part of it:
+// those that it lets go on, and those that were written before. It selects as the engine does,
+// chunk by chunk. nil of an approval of all, and where more than mostCounted would have to be
+// looked at.
+func (s *Service) letGo(ctx context.Context, r *store.RunRecord, a plan.Approval, places map[int][]int) (*int, error) {
+	n := r.Applied + r.Failed
+	switch {
+	case a.All:
+		return nil, nil
+	case a.Declines():
+		return &n, nil
+	}
+	var of chunks // all, where effects are chosen
+	if len(a.Effects) == 0 {
+		of = slices.Sorted(maps.Keys(places))
+	}
+	named := make(map[directory.ChangeID]bool, len(a.ChangeIDs))
+	for _, id := range a.ChangeIDs {
+		named[id] = true
+	}
+	effects := plan.Approval{Effects: a.Effects}
+	var list []directory.Change // of one chunk
+	looked, at := 0, -1
+	endChunk := func() {
+		for i, yes := range plan.SelectFunc(list, func(c *directory.Change) bool { return named[c.ID] || effects.Chooses(c) }) {
+			if yes && undecided(&list[i]) {
+				n++
+			}
+		}
+		list = list[:0]
+	}
+	err := s.eachChange(ctx, r, of, func(c *directory.Change) error {
+		if looked++; looked > mostCounted {
+			return errEnough
+		}
+		if _, chunk, _, ok := store.Place(c.ID); ok && chunk != at {
+			endChunk()
+			at = chunk
+		}
+		list = append(list, *c)
+		return nil
+	})
+	switch {
+	case errors.Is(err, errEnough):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	endChunk()
+	return &n, nil
 }
 
 // chosen turns the IDs of a run's changes into their places.

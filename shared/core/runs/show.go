@@ -29,12 +29,15 @@ func (s *Service) Run(ctx context.Context, id directory.RunID) (directory.Run, e
 // have come. Waves of a held run are laid out anew once it goes on, and Held tells of the last.
 func shown(r *store.RunRecord) (directory.Run, error) {
 	run := r.Run
-	if a := r.Approval; a != nil && !a.All {
-		n := a.Before + a.Chosen
+	if a := r.Approval; a != nil && !a.All && run.Approved == nil { // decided by an earlier version, or too many to count
+		n, all := a.Before+a.Chosen, 0
 		for _, e := range a.Effects {
 			n += run.Counts[e]
 		}
-		run.Approved = &n
+		for _, k := range run.Counts {
+			all += k
+		}
+		run.Approved = new(min(n, all))
 	}
 	if run.State != directory.RunApplying && run.State != directory.RunWaiting {
 		return run, nil
