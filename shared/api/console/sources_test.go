@@ -195,7 +195,7 @@ func TestLastEditByHand(t *testing.T) {
 		return all
 	}}
 	w.tell(edits)
-	w.get("/console/sources").has("user deleted", "ben", `href="/console/users/usr_1"`, `href="/console/activity?byHand=true"`)
+	w.get("/console/sources").has("Last edit by hand", "user deleted", "ben", `href="/console/users/usr_1"`, `href="/console/activity?byHand=true"`)
 	w.tell(map[string]any{"GET /v1/activity": page[entry]{Items: []entry{{At: w.now, Kind: "add-members", UserID: "usr_1", GroupIDs: []directory.GroupID{"grp_1"}, By: "ben"}}}})
 	w.get("/console/sources").has(`href="/console/groups/grp_1"`)
 	w.tell(edits)

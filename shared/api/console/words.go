@@ -1311,7 +1311,7 @@ var (
 	textSourceHandMeans    = text{"Edits in this console, and by tokens of the API that name no source.", "Änderungen in dieser Konsole und durch Token der API, die keine Quelle nennen."}
 	textNoEdits            = text{"No edit of a user or a group by hand is on record.", "Keine Änderung eines Benutzers oder einer Gruppe von Hand ist verzeichnet."}
 	textOnlyByHand         = text{"Edits by hand only", "Nur Änderungen von Hand"}
-	textLastEdit           = text{"Last edit of a user", "Letzte Änderung eines Benutzers"}
+	textLastEdit           = text{"Last edit by hand", "Letzte Änderung von Hand"}
 	textSourceFiles        = text{"Files", "Dateien"}
 	textNoLoads            = text{"No file was loaded lately.", "In letzter Zeit wurde keine Datei geladen."}
 	textSourceImports      = text{"Imports from tenants", "Importe aus Mandanten"}
