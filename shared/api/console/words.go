@@ -969,7 +969,6 @@ var (
 	textNoNumber          = text{"“%s” is not a number.", "„%s“ ist keine Zahl."}
 	textNoWholeNumber     = text{"“%s” is not a whole number.", "„%s“ ist keine ganze Zahl."}
 	textAmbiguousNumber   = text{"“%s” can be read as thousands and as a fraction. Type it without dots and commas.", "„%s“ kann Tausend oder einen Bruchteil bedeuten. Geben Sie die Zahl ohne Punkte und Kommas ein."}
-	textPriorityNoNumber  = text{"The priority of %s must be a whole number. Nothing was saved.", "Der Vorrang von %s muss eine ganze Zahl sein. Nichts wurde gespeichert."}
 	textLicenceRulesMean  = text{"When seats are short, the higher priority goes first. Services by their names, with commas between.", "Wenn Plätze knapp sind, geht der höhere Vorrang vor. Dienste mit Namen, mit Kommas dazwischen."}
 	textProductsUnread    = text{"The products of the tenant could not be read.", "Die Produkte des Mandanten ließen sich nicht lesen."}
 	textMoreLicences      = text{"Give these as well", "Diese ebenfalls geben"}
