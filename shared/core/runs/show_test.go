@@ -91,6 +91,9 @@ func TestApprovedCounted(t *testing.T) {
 		"of what follows": {func(func(string) directory.ChangeID) plan.Approval {
 			return plan.Approval{Effects: []directory.Effect{directory.EffectRevoke}}
 		}, 0, 0},
+		"by filter alone": {func(func(string) directory.ChangeID) plan.Approval {
+			return plan.Approval{Where: &plan.Filter{Users: []directory.UserID{"usr_2", "usr_1"}}}
+		}, 1, 3},
 		"by filter": {func(func(string) directory.ChangeID) plan.Approval {
 			return plan.Approval{Where: &plan.Filter{Effects: []directory.Effect{directory.EffectBlock}}, Effects: []directory.Effect{directory.EffectBlock}}
 		}, 1, 3},
