@@ -115,8 +115,8 @@ type Run struct {
 	Refused int            `json:"refused"`
 	Held    *Held          `json:"held,omitempty"`
 	// Approved is how many of the changes are written at most, those before the decision
-	// among them, where an admin has let a part of them go on, or none. No record has it:
-	// whoever reads a run is told by the decision.
+	// among them, where an admin has let a part of them go on, or none. It is counted as that
+	// is decided; of a decision without it whoever reads the run is told a bound.
 	Approved *int `json:"approved,omitempty"`
 	// Waves say how far a run has come while it writes, in the effects that go in waves. No
 	// record has them: whoever reads a run is told by its progress.

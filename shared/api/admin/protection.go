@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -47,6 +48,11 @@ func (a *API) protection() {
 		summary: "Protect an account again before the time"}, a.endLift)
 }
 
+// namesWithin is how long the names of protected accounts are waited for. Microsoft answers a
+// batch within some tenths of a second; where it is slow, or has us wait, the list is not to end
+// with the call: who is protected is known without it.
+const namesWithin = 2 * time.Second
+
 func (a *API) getProtection(ctx context.Context, _ Caller, in *ConnectionPath) (*output[Protection], error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
@@ -62,7 +68,9 @@ func (a *API) getProtection(ctx context.Context, _ Caller, in *ConnectionPath) (
 		ids[i] = list[i].AccountID
 	}
 	// Without their names the accounts are protected all the same, and are told.
-	if names, err := a.Accounts.Names(ctx, &c, ids); err == nil {
+	within, cancel := context.WithTimeout(ctx, namesWithin)
+	defer cancel()
+	if names, err := a.Accounts.Names(within, &c, ids); err == nil {
 		for i := range list {
 			list[i].UserPrincipalName = names[list[i].AccountID]
 		}

@@ -1,10 +1,12 @@
 package admin
 
 import (
+	"context"
 	"encoding/csv"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bindery/shared/core/runs"
@@ -160,6 +162,33 @@ func TestProtection(t *testing.T) {
 	if a = w.want(200, "", "GET", conn, ""); strings.Contains(a.raw, "name change") {
 		t.Errorf("protection %s", a.raw)
 	}
+}
+
+// slowNames has no name before whoever asks has waited long enough.
+type slowNames struct{ Accounts }
+
+func (slowNames) Names(ctx context.Context, _ *directory.Connection, _ []directory.AccountID) (map[directory.AccountID]string, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// Who is protected is told without names when the tenant does not tell them soon.
+func TestProtectionWithoutNames(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.api.Accounts = slowNames{w.api.Accounts}
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second) // as a call of the API has it
+		defer cancel()
+		p, err := w.api.getProtection(ctx, Caller{}, &ConnectionPath{ID: string(w.conn.ID)})
+		if err != nil || len(p.Body.Accounts) != 1 || p.Body.Accounts[0].AccountID != holder || p.Body.Accounts[0].UserPrincipalName != "" {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		if took := time.Since(began); took != namesWithin || ctx.Err() != nil {
+			t.Errorf("took %s, %v", took, ctx.Err())
+		}
+	})
 }
 
 func TestProblemsOverTheAPI(t *testing.T) {

@@ -36,7 +36,12 @@ type fault struct {
 // unfitFor is a fault that the console itself finds, in words of its own: with a field, or with
 // none ("").
 func (v *visit) unfitFor(member string, why text, with ...any) *problem {
-	return &problem{Status: http.StatusUnprocessableEntity, local: true, Errors: []directory.FieldError{{Field: member, Detail: v.lang.say(why, with...)}}}
+	return atFault(directory.FieldError{Field: member, Detail: v.lang.say(why, with...)})
+}
+
+// atFault are faults that the console itself finds, said in the language of the page.
+func atFault(faults ...directory.FieldError) *problem {
+	return &problem{Status: http.StatusUnprocessableEntity, local: true, Errors: faults}
 }
 
 // at tells that a page has a field, by its ID, for members of what was sent, and gives what is

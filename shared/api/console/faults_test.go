@@ -72,7 +72,7 @@ func refusedForms() map[string]refusedForm {
 		"refused-use": {directory.RunDone, use, append(slices.Clone(useVersion), "preview", "1", "sku", "SPE_E3", "via SPE_E3", "group", "export", "security", "adopt", "x"),
 			map[string]any{"PUT /v1/connections/con_1/groups/grp_1": faulty("licences[0].via: only a group that is exported gives licences itself", "export.adopt: is no ID")}, []string{"via-0", "adopt"}, 422},
 		"refused-priority": {directory.RunDone, use, append(slices.Clone(useVersion), "preview", "1", "sku", "SPE_E3", "priority SPE_E3", "first"), nil, []string{"priority-0"}, 422},
-		"refused-source": {directory.RunDone, "/console/sources/scl_1/settings", []string{"version", "3", "name", " ", "silentDays", "x", "schema", "urn:x", "attribute", "shoe", "path", "email"},
+		"refused-source": {directory.RunDone, "/console/sources/scl_1/settings", []string{"version", "3", "name", " ", "silentDays", "99", "schema", "urn:x", "attribute", "shoe", "path", "email"},
 			map[string]any{"PATCH /v1/scim-clients/scl_1": faulty("name: must have 1 to 100 characters", "silentDays: must be 0 to 90", "mapping[0].path: must be a custom attribute")}, []string{"name", "silentDays", "mapping-0-path"}, 422},
 		"refused-move": {directory.RunDone, "/console/users/usr_1/move", []string{"to", "con_1", "email", "x", "preview", "1"},
 			map[string]any{"POST /v1/users/usr_1/move": faulty("email: must be an address", "connectionId: is the one that has the user")}, []string{"email", "to"}, 422},

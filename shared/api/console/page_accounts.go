@@ -553,7 +553,11 @@ func (v *visit) bindingActs(at string, b *binding) g.Node {
 	var list []g.Node
 	switch b.Status {
 	case directory.BindingPaused:
-		list = append(list, v.act(scopeWrite, of+"/resume", textResume, "small"))
+		was := "" // why it is paused
+		if b.Problem != nil {
+			was = b.Problem.Code
+		}
+		list = append(list, v.act(scopeWrite, of+"/resume", textResume, "small", hidden("was", was)))
 	case directory.BindingInSync, directory.BindingPending:
 		list = append(list, v.act(scopeWrite, of+"/pause", textPause, "small"))
 	case directory.BindingFailed, directory.BindingRefused, directory.BindingConflict:
@@ -563,7 +567,8 @@ func (v *visit) bindingActs(at string, b *binding) g.Node {
 }
 
 // bindingAct is an act about one binding that can be taken back at once, by the act back; ""
-// for none.
+// for none. A pause that nobody made by hand, but the undo of a run, has no way back once it has
+// ended: another pause would be one by hand.
 func bindingAct(act, back string, told text) func(v *visit) (answer, error) {
 	return func(v *visit) (answer, error) {
 		user := v.r.PathValue("user")
@@ -580,7 +585,7 @@ func bindingAct(act, back string, told text) func(v *visit) (answer, error) {
 		if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "bindings", user, act), nil, &b); err != nil {
 			return nil, err
 		}
-		if back == "" {
+		if back == "" || act == "resume" && !v.takingBack() && v.r.PostForm.Get("was") != directory.CodePausedByAdmin {
 			return v.done(to, v.lang.say(told)), nil
 		}
 		return v.undoable(to, v.lang.say(told), bindingVersion(&b), &wayBack{To: below(here("connections", v.id()), "members", user, back), Fields: []string{"to", to}}), nil

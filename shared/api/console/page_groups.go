@@ -862,15 +862,14 @@ func (v *visit) licenceFields(rules []directory.LicenceRule, list later[products
 	return h.Div(append([]g.Node{h.H3(v.say(textLicencesOf)), h.P(h.Class("faint"), v.say(textLicenceRulesMean))}, parts...)...)
 }
 
-// licenceRules are those of a form; bad is the place of one whose priority is no number, or -1.
-func (v *visit) licenceRules(f url.Values) (list []directory.LicenceRule, bad int) {
-	bad = -1
+// licenceRules are those of a form, with what is wrong with priorities that are no number.
+func (v *visit) licenceRules(f url.Values) (list []directory.LicenceRule, faults []directory.FieldError) {
 	for _, sku := range f["sku"] {
 		rule := directory.LicenceRule{SKU: sku, DisabledPlans: listed(f.Get("left " + sku)), Via: directory.LicenceVia(asked(f.Get("via "+sku), "", string(directory.LicenceViaGroup)))}
 		if priority := strings.TrimSpace(f.Get("priority " + sku)); priority != "" {
 			var err error
 			if rule.Priority, err = v.lang.readWhole(priority); err != nil {
-				bad = len(list)
+				faults = append(faults, directory.FieldError{Field: fmt.Sprintf("licences[%d].priority", len(list)), Detail: v.lang.noNumber(err, priority)})
 			}
 		}
 		list = append(list, rule)
@@ -878,7 +877,7 @@ func (v *visit) licenceRules(f url.Values) (list []directory.LicenceRule, bad in
 	for _, sku := range listed(f.Get("skus")) {
 		list = append(list, directory.LicenceRule{SKU: sku})
 	}
-	return list, bad
+	return list, faults
 }
 
 // saveUse says what a connection does with a group, or only shows what would follow: in place
@@ -898,8 +897,8 @@ func saveUse(v *visit) (answer, error) {
 			WelcomeMail: f.Get("welcome") == "1"}
 		body["export"] = u.Export
 	}
-	var bad int
-	u.Licences, bad = v.licenceRules(f)
+	var faults []directory.FieldError
+	u.Licences, faults = v.licenceRules(f)
 	if len(u.Licences) > 0 {
 		body["licences"] = u.Licences
 	}
@@ -924,8 +923,8 @@ func saveUse(v *visit) (answer, error) {
 	switch {
 	case stale:
 		err = &problem{Status: http.StatusPreconditionFailed}
-	case bad >= 0:
-		err = v.unfitFor(fmt.Sprintf("licences[%d].priority", bad), textPriorityNoNumber, clean(u.Licences[bad].SKU))
+	case len(faults) > 0:
+		err = atFault(faults...)
 	default:
 		_, err = v.call(v.ctx, http.MethodPut, path, body, &out, condition...)
 	}
@@ -1182,7 +1181,7 @@ func lift(v *visit) (answer, error) {
 	typed := v.r.PostForm.Get("minutes")
 	minutes, err := v.lang.readWhole(typed)
 	if err != nil {
-		return v.liftView(&problem{Status: http.StatusUnprocessableEntity, local: true, Errors: []directory.FieldError{{Field: "minutes", Detail: v.lang.noNumber(err, typed)}}})
+		return v.liftView(atFault(directory.FieldError{Field: "minutes", Detail: v.lang.noNumber(err, typed)}))
 	}
 	body := map[string]any{"minutes": minutes, "reason": strings.TrimSpace(v.r.PostForm.Get("reason"))}
 	if _, err := v.call(v.ctx, http.MethodPost, apiPath("connections", v.id(), "protection", v.r.PathValue("account"), "lift"), body, nil); err != nil {

@@ -546,7 +546,7 @@ func (v *visit) settingsPatch(old tree) (tree, *problem) {
 		}
 	}
 	if len(patch.faults) > 0 {
-		return patch.patch, &problem{Status: http.StatusUnprocessableEntity, local: true, Errors: patch.faults}
+		return patch.patch, atFault(patch.faults...)
 	}
 	return patch.patch, nil
 }

@@ -518,15 +518,11 @@ func (v *visit) sourceSettingFields(typed *directory.ScimClient, p *problem) g.N
 		v.field("oauthClientId", textOAuthClientID, textOAuthClientIDHelp, typed.OAuthClientID, p)})
 }
 
-// typedSource is what stands in the fields of a client's form.
+// typedSource is what stands in the fields of a client's form; the days of silence are read by
+// themselves, since not each form asks for them.
 func (v *visit) typedSource() directory.ScimClient {
 	f := v.r.PostForm
 	c := directory.ScimClient{Name: strings.TrimSpace(f.Get("name")), Provider: directory.ScimProvider(f.Get("provider")), Strict: f.Get("mode") == "strict", OwnOnly: f.Get("sees") == "own", CountryAsUsageLocation: f.Get("country") != "", OAuthClientID: strings.TrimSpace(f.Get("oauthClientId")), Mapping: []directory.ScimMapping{}}
-
-	var err error
-	if c.SilentDays, err = v.lang.readWhole(f.Get("silentDays")); err != nil {
-		c.SilentDays = -1 // which /v1 refuses, naming the field
-	}
 	at := func(list []string, i int) string {
 		if i >= len(list) {
 			return ""
@@ -564,7 +560,13 @@ func saveSource(v *visit) (answer, error) {
 	if version == "" { // not of the form
 		return redirect{at + "/settings"}, nil
 	}
-	_, err := v.call(v.ctx, http.MethodPatch, apiPath("scim-clients", v.id()), sourceEdit{typed.Name, typed.Provider, typed.Strict, typed.OwnOnly, &sourceSettings{typed.CountryAsUsageLocation, typed.SilentDays, typed.OAuthClientID, typed.Mapping}}, nil, ifMatch(version)...)
+	var err error
+	days := v.r.PostForm.Get("silentDays")
+	if typed.SilentDays, err = v.lang.readWhole(days); err != nil {
+		err = atFault(directory.FieldError{Field: "silentDays", Detail: v.lang.noNumber(err, days)})
+	} else {
+		_, err = v.call(v.ctx, http.MethodPatch, apiPath("scim-clients", v.id()), sourceEdit{typed.Name, typed.Provider, typed.Strict, typed.OwnOnly, &sourceSettings{typed.CountryAsUsageLocation, typed.SilentDays, typed.OAuthClientID, typed.Mapping}}, nil, ifMatch(version)...)
+	}
 	p, ours := asProblem(err)
 	switch {
 	case err == nil:
@@ -575,6 +577,9 @@ func saveSource(v *visit) (answer, error) {
 		var c scimClient
 		if _, err := v.call(v.ctx, http.MethodGet, apiPath("scim-clients", v.id()), nil, &c); err != nil {
 			return nil, err
+		}
+		if itoa(int(c.Version)) != version { // which the form would be of from now on
+			return v.stale(at + "/settings"), nil
 		}
 		return v.sourceSettings(&c, &typed, p), nil
 	}

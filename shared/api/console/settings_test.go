@@ -395,7 +395,7 @@ func TestPriorityNoNumber(t *testing.T) {
 	if a.code != http.StatusUnprocessableEntity || len(w.told()) > 0 {
 		t.Errorf("%d, called %v", a.code, w.told())
 	}
-	a.has("The priority of SPE_E3", `value="SWAY"`, `value="SPE_E3" checked`)
+	a.has("“first” is not a number.", `value="first"`, `value="SWAY"`, `value="SPE_E3" checked`)
 }
 
 // A form of a use goes onto the use that it was made of, and ends no other one: what somebody

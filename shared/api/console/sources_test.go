@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"reflect"
 	"slices"
@@ -195,7 +196,7 @@ func TestLastEditByHand(t *testing.T) {
 		return all
 	}}
 	w.tell(edits)
-	w.get("/console/sources").has("user deleted", "ben", `href="/console/users/usr_1"`, `href="/console/activity?byHand=true"`)
+	w.get("/console/sources").has("Last edit by hand", "user deleted", "ben", `href="/console/users/usr_1"`, `href="/console/activity?byHand=true"`)
 	w.tell(map[string]any{"GET /v1/activity": page[entry]{Items: []entry{{At: w.now, Kind: "add-members", UserID: "usr_1", GroupIDs: []directory.GroupID{"grp_1"}, By: "ben"}}}})
 	w.get("/console/sources").has(`href="/console/groups/grp_1"`)
 	w.tell(edits)
@@ -204,6 +205,23 @@ func TestLastEditByHand(t *testing.T) {
 		t.Error("what a source has pushed is among what was done by hand")
 	}
 	w.get("/console/activity?byHand=x").has("usr_2")
+}
+
+// Days that are no whole number are refused before anything is called, in the language of the
+// page, and what was typed stays.
+func TestSilentDaysNoNumber(t *testing.T) {
+	t.Parallel()
+	for typed, says := range map[string]string{"": "„“ ist keine Zahl.", "einige": "„einige“ ist keine Zahl.", "1,5": "„1,5“ ist keine ganze Zahl.", "1.5": "„1.5“ ist keine ganze Zahl."} {
+		w := runWorld(t, directory.RunDone)
+		a := w.send(http.MethodPost, "/console/sources/scl_1/settings", url.Values{"version": {"3"}, "name": {"Anders"}, "silentDays": {typed}}, "Accept-Language", "de")
+		a.has(says, `value="Anders"`, `value="`+typed+`"`)
+		if calls := w.told(); a.code != http.StatusUnprocessableEntity || slices.ContainsFunc(calls, func(c string) bool { return !strings.HasPrefix(c, "GET ") }) {
+			t.Errorf("%q: %d, called %v", typed, a.code, calls)
+		}
+		if a := w.post("/console/sources/scl_1/settings", "version", "2", "name", "Anders", "silentDays", typed); a.code != http.StatusPreconditionFailed {
+			t.Errorf("%q onto what has changed: %d", typed, a.code)
+		}
+	}
 }
 
 // In the history a state is the user's, and what became whose is told in words.
@@ -424,7 +442,7 @@ func TestSourceRefused(t *testing.T) {
 	w := runWorld(t, directory.RunDone)
 	p := problem{Status: 422, Code: "invalid-scim-client", Detail: "The SCIM client was not accepted.", Errors: []directory.FieldError{{Field: "name", Detail: "must have 1 to 100 characters"}, {Field: "mapping[0].path", Detail: "must be a custom attribute"}}}
 	w.tell(map[string]any{"PATCH /v1/scim-clients/scl_1": p, "POST /v1/scim-clients": p})
-	a := w.post("/console/sources/scl_1/settings", "version", "3", "name", " ", "mode", "strict", "schema", "urn:x", "attribute", "shoe", "path", "email")
+	a := w.post("/console/sources/scl_1/settings", "version", "3", "name", " ", "mode", "strict", "silentDays", "30", "schema", "urn:x", "attribute", "shoe", "path", "email")
 	a.sound("refused settings")
 	a.has("must have 1 to 100 characters", "must be a custom attribute", `value="shoe"`)
 	if a.code != 422 {
@@ -435,7 +453,7 @@ func TestSourceRefused(t *testing.T) {
 	a.has("must have 1 to 100 characters", `value="ping" checked`)
 	w.tell(map[string]any{"PATCH /v1/scim-clients/scl_1": problem{Status: 412, Code: "version-mismatch"}})
 	for _, path := range []string{"/settings", "/pause"} {
-		if a := w.post("/console/sources/scl_1"+path, "version", "2", "name", "x"); a.code != 412 {
+		if a := w.post("/console/sources/scl_1"+path, "version", "2", "name", "x", "silentDays", "30"); a.code != 412 {
 			t.Errorf("%s of what has changed: %d", path, a.code)
 		}
 	}

@@ -47,12 +47,12 @@ func TestUndo(t *testing.T) {
 				return map[string]any{"POST /v1/connections/con_1/bindings/usr_1/pause": paused(w, w.now)}
 			}, func(w *world) map[string]any { return of(paused(w, w.now)) },
 			"/console/connections/con_1/members/usr_1/resume", "POST /v1/connections/con_1/bindings/usr_1/resume", false, func(w *world) map[string]any { return of(paused(w, w.now.Add(time.Millisecond))) }},
-		"resume": {"/console/connections/con_1/members/usr_1/resume", nil,
+		"resume": {"/console/connections/con_1/members/usr_1/resume", []string{"was", directory.CodePausedByAdmin},
 			func(w *world) map[string]any {
 				return map[string]any{"POST /v1/connections/con_1/bindings/usr_1/resume": active}
 			}, func(w *world) map[string]any { return of(active) },
 			"/console/connections/con_1/members/usr_1/pause", "POST /v1/connections/con_1/bindings/usr_1/pause", false, func(w *world) map[string]any { return of(paused(w, w.now)) }},
-		"released": {"/console/connections/con_1/members/usr_1/resume", nil,
+		"released": {"/console/connections/con_1/members/usr_1/resume", []string{"was", directory.CodePausedByAdmin},
 			func(w *world) map[string]any {
 				return map[string]any{"POST /v1/connections/con_1/bindings/usr_1/resume": active}
 			}, func(w *world) map[string]any { return of(active) },
@@ -167,23 +167,44 @@ func (h hooked) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// Who was staged has no way back to that, and what does not fit into a cookie has none either.
+// Who was staged has no way back to that, nor has a pause that the undo of a run has made; and what does not fit into a cookie has none either.
 func TestNoUndo(t *testing.T) {
 	t.Parallel()
 	w := runWorld(t, directory.RunDone)
-	w.tell(map[string]any{"POST /v1/users/usr_1/activate": ann(w.now), "POST /v1/users/usr_1/suspend": nil, "PATCH /v1/users/usr_1": ann(w.now), "GET /v1/users/usr_1": func(*http.Request) any {
-		u := ann(w.now)
-		u.JobTitle = strings.Repeat("long ", 500)
-		return u
-	}})
+	w.tell(map[string]any{"POST /v1/users/usr_1/activate": ann(w.now), "POST /v1/users/usr_1/suspend": nil, "PATCH /v1/users/usr_1": ann(w.now),
+		"POST /v1/connections/con_1/bindings/usr_1/resume": binding{UserID: "usr_1", ConnectionID: "con_1", Status: directory.BindingPending}, "POST /v1/connections/con_1/bindings/usr_2/resume": binding{UserID: "usr_2", ConnectionID: "con_1", Status: directory.BindingPending}, "GET /v1/users/usr_1": func(*http.Request) any {
+			u := ann(w.now)
+			u.JobTitle = strings.Repeat("long ", 500)
+			return u
+		}})
 	for path, form := range map[string][]string{
-		"/console/users/usr_1/activate": {"version", "7", "was", "staged"},
-		"/console/users/usr_1/suspend":  {"version", "7"}, // of which /v1 names no version
-		"/console/users/usr_1/edit":     {"version", "7", "jobTitle", "short"},
+		"/console/users/usr_1/activate":                   {"version", "7", "was", "staged"},
+		"/console/users/usr_1/suspend":                    {"version", "7"}, // of which /v1 names no version
+		"/console/users/usr_1/edit":                       {"version", "7", "jobTitle", "short"},
+		"/console/connections/con_1/members/usr_1/resume": {"was", directory.CodeUndone},
+		"/console/connections/con_1/members/usr_2/resume": nil, // which does not say of what pause
 	} {
 		a := w.post(path, form...)
 		if a.code != http.StatusSeeOther || strings.Contains(w.get(a.to).body, ">Undo<") {
 			t.Errorf("%s: %d, or there is a way back", path, a.code)
+		}
+	}
+}
+
+// The button that resumes a binding says of what pause it is: that of an admin has a way back.
+func TestResumeSaysOfWhat(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{directory.CodePausedByAdmin, directory.CodeUndone} {
+		w := runWorld(t, directory.RunDone)
+		w.tell(map[string]any{"GET /v1/connections/con_1/bindings": page[binding]{Items: []binding{{UserID: "usr_1", ConnectionID: "con_1", Status: directory.BindingPaused, Problem: &directory.Problem{Code: code}}}},
+			"POST /v1/connections/con_1/bindings/usr_1/resume": binding{UserID: "usr_1", ConnectionID: "con_1", Status: directory.BindingPending}})
+		const to = "/console/connections/con_1/members/usr_1/resume"
+		a := w.send(http.MethodPost, to, w.get("/console/connections/con_1/members").filled(to))
+		if a.code != http.StatusSeeOther {
+			t.Fatalf("%s: %d", code, a.code)
+		}
+		if got := strings.Contains(w.get(a.to).body, ">Undo<"); got != (code == directory.CodePausedByAdmin) {
+			t.Errorf("after %s: a way back %v", code, got)
 		}
 	}
 }

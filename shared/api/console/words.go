@@ -969,7 +969,6 @@ var (
 	textNoNumber          = text{"“%s” is not a number.", "„%s“ ist keine Zahl."}
 	textNoWholeNumber     = text{"“%s” is not a whole number.", "„%s“ ist keine ganze Zahl."}
 	textAmbiguousNumber   = text{"“%s” can be read as thousands and as a fraction. Type it without dots and commas.", "„%s“ kann Tausend oder einen Bruchteil bedeuten. Geben Sie die Zahl ohne Punkte und Kommas ein."}
-	textPriorityNoNumber  = text{"The priority of %s must be a whole number. Nothing was saved.", "Der Vorrang von %s muss eine ganze Zahl sein. Nichts wurde gespeichert."}
 	textLicenceRulesMean  = text{"When seats are short, the higher priority goes first. Services by their names, with commas between.", "Wenn Plätze knapp sind, geht der höhere Vorrang vor. Dienste mit Namen, mit Kommas dazwischen."}
 	textProductsUnread    = text{"The products of the tenant could not be read.", "Die Produkte des Mandanten ließen sich nicht lesen."}
 	textMoreLicences      = text{"Give these as well", "Diese ebenfalls geben"}
@@ -1311,7 +1310,7 @@ var (
 	textSourceHandMeans    = text{"Edits in this console, and by tokens of the API that name no source.", "Änderungen in dieser Konsole und durch Token der API, die keine Quelle nennen."}
 	textNoEdits            = text{"No edit of a user or a group by hand is on record.", "Keine Änderung eines Benutzers oder einer Gruppe von Hand ist verzeichnet."}
 	textOnlyByHand         = text{"Edits by hand only", "Nur Änderungen von Hand"}
-	textLastEdit           = text{"Last edit of a user", "Letzte Änderung eines Benutzers"}
+	textLastEdit           = text{"Last edit by hand", "Letzte Änderung von Hand"}
 	textSourceFiles        = text{"Files", "Dateien"}
 	textNoLoads            = text{"No file was loaded lately.", "In letzter Zeit wurde keine Datei geladen."}
 	textSourceImports      = text{"Imports from tenants", "Importe aus Mandanten"}

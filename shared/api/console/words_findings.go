@@ -24,7 +24,7 @@ var (
 	textFoundNobody      = text{"Whatever it sends is refused with 401: nobody who joins, changes or leaves there reaches the directory.", "Was er sendet, wird mit 401 abgelehnt: Wer dort dazukommt, sich ändert oder geht, erreicht das Verzeichnis nicht."}
 	textFoundTokenEnds   = text{"The token that the client uses ends on {ends}.", "Das Token, das der Client verwendet, läuft am {ends} ab."}
 	textFoundTokenThen   = text{"From then on whatever the client sends is refused with 401.", "Danach wird alles, was der Client sendet, mit 401 abgelehnt."}
-	textFoundRefused     = text{"What they said has not reached the directory. Okta shows such requests as tasks of its admin; others repeat them, ever more rarely.", "Was darin stand, hat das Verzeichnis nicht erreicht. Okta zeigt solche Anfragen als Aufgaben seines Admins; andere wiederholen sie, immer seltener."}
+	textFoundRefused     = text{"Nothing of that has reached the directory. Okta shows such requests as tasks of its admin; others repeat them, ever more rarely.", "Was darin stand, hat das Verzeichnis nicht erreicht. Okta zeigt solche Anfragen als Aufgaben seines Admins; andere wiederholen sie, immer seltener."}
 	textFoundRefusedNext = text{"Look at the client's refused requests, mend at the identity provider what they tell, and have it send them again.", "Sehen Sie die abgelehnten Anfragen des Clients an, beheben Sie beim Identitätsanbieter, was darin steht, und lassen Sie ihn erneut senden."}
 	textFoundConsent     = text{"Authorise the connection again and consent to all permissions.", "Autorisieren Sie die Verbindung erneut, und stimmen Sie allen Berechtigungen zu."}
 	textFoundWanted      = text{"The permission {scope} was not granted. A setting or a rule of the connection wants it.", "Die Berechtigung {scope} wurde nicht erteilt. Eine Einstellung oder Regel der Verbindung verlangt sie."}
@@ -181,9 +181,9 @@ var findingSays = map[findingForm]findingWords{
 		next:    text{"Verify the domain in the tenant, map it by domainMap, or bind these users through another connection.", "Bestätigen Sie die Domäne im Mandanten, bilden Sie sie durch domainMap ab, oder binden Sie diese Benutzer durch eine andere Verbindung."},
 	},
 	{directory.CodeUsersOutsideDomains, directory.VariantOthers}: {
-		count:   "users",
-		one:     text{"{users} user has an address in one of {domains} further domains that are not the tenant's.", "{users} Benutzer hat eine Adresse in einer von {domains} weiteren Domänen, die nicht dem Mandanten gehören."},
-		found:   text{"{users} users have addresses in {domains} further domains that are not the tenant's.", "{users} Benutzer haben Adressen in {domains} weiteren Domänen, die nicht dem Mandanten gehören."},
+		count:   "domains",
+		one:     text{"{domains} further domain of addresses is not the tenant's. Users with an address in it: {users}.", "{domains} weitere Domäne von Adressen gehört nicht dem Mandanten. Benutzer mit einer Adresse darin: {users}."},
+		found:   text{"{domains} further domains of addresses are not the tenant's. Users with an address in one of them: {users}.", "{domains} weitere Domänen von Adressen gehören nicht dem Mandanten. Benutzer mit einer Adresse in einer davon: {users}."},
 		follows: textFoundNotBound,
 		next:    text{"Set defaultDomain if they shall have addresses in one of the tenant's domains.", "Setzen Sie defaultDomain, wenn sie Adressen in einer Domäne des Mandanten haben sollen."},
 	},
@@ -419,11 +419,15 @@ var findingSays = map[findingForm]findingWords{
 		next:    text{"Let the client go on when what it was paused for is mended.", "Lassen Sie den Client weiterarbeiten, wenn behoben ist, wofür er pausiert wurde."},
 	},
 	{directory.CodeScimRequestsRefused, ""}: {
-		found:   text{"{refused} of {requests} requests of the last 24 hours were refused. The commonest reason, {often} times: {answer}[, {why}][ Not counted: {passing} that pass by themselves or asked for somebody who is not there.]", "{refused} von {requests} Anfragen der letzten 24 Stunden wurden abgelehnt. Der häufigste Grund, {often}-mal: {answer}[, {why}][ Nicht mitgezählt: {passing}, die sich von selbst erledigen oder nach jemandem fragten, den es nicht gibt.]"},
+		count:   "refused",
+		one:     text{"{refused} request, of {requests} in the last 24 hours, was refused. The reason: {answer}[, {why}][ Not counted, as they pass by themselves or asked for somebody who is not there: {passing}.]", "{refused} Anfrage, von {requests} der letzten 24 Stunden, wurde abgelehnt. Der Grund: {answer}[, {why}][ Nicht mitgezählt, weil von selbst erledigt oder auf der Suche nach jemandem, den es nicht gibt: {passing}.]"},
+		found:   text{"{refused} of {requests} requests of the last 24 hours were refused. The commonest reason ({often} of them): {answer}[, {why}][ Not counted, as they pass by themselves or asked for somebody who is not there: {passing}.]", "{refused} von {requests} Anfragen der letzten 24 Stunden wurden abgelehnt. Der häufigste Grund ({often} davon): {answer}[, {why}][ Nicht mitgezählt, weil von selbst erledigt oder auf der Suche nach jemandem, den es nicht gibt: {passing}.]"},
 		follows: textFoundRefused, next: textFoundRefusedNext,
 	},
 	{directory.CodeScimRequestsRefused, directory.VariantNewest}: {
-		found:   text{"{refused} of the {requests} newest requests were refused. The commonest reason, {often} times: {answer}[, {why}][ Not counted: {passing} that pass by themselves or asked for somebody who is not there.]", "{refused} der {requests} neuesten Anfragen wurden abgelehnt. Der häufigste Grund, {often}-mal: {answer}[, {why}][ Nicht mitgezählt: {passing}, die sich von selbst erledigen oder nach jemandem fragten, den es nicht gibt.]"},
+		count:   "refused",
+		one:     text{"{refused} request, of the newest {requests}, was refused. The reason: {answer}[, {why}][ Not counted, as they pass by themselves or asked for somebody who is not there: {passing}.]", "{refused} Anfrage, von den neuesten {requests}, wurde abgelehnt. Der Grund: {answer}[, {why}][ Nicht mitgezählt, weil von selbst erledigt oder auf der Suche nach jemandem, den es nicht gibt: {passing}.]"},
+		found:   text{"{refused} of the {requests} newest requests were refused. The commonest reason ({often} of them): {answer}[, {why}][ Not counted, as they pass by themselves or asked for somebody who is not there: {passing}.]", "{refused} der {requests} neuesten Anfragen wurden abgelehnt. Der häufigste Grund ({often} davon): {answer}[, {why}][ Nicht mitgezählt, weil von selbst erledigt oder auf der Suche nach jemandem, den es nicht gibt: {passing}.]"},
 		follows: textFoundRefused, next: textFoundRefusedNext,
 	},
 	{directory.CodeScimTokenEnding, ""}: {

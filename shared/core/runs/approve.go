@@ -2,7 +2,9 @@ package runs
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -52,11 +54,9 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 				return nil, noSuchChange(directory.ChangeID(fmt.Sprintf("%s.%d.%d", id, chunk, named[chunk][0])))
 			}
 		}
-		a, places := asked, named
-		if a.Where != nil {
-			if a, places, err = s.selected(ctx, r, asked, named); err != nil {
-				return nil, err
-			}
+		a, places, goes, err := s.taken(ctx, r, asked, named)
+		if err != nil {
+			return nil, err
 		}
 		progress, err := ProgressOf(r)
 		if err != nil {
@@ -74,6 +74,7 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 		r.State, r.ApprovedBy, r.ApprovedAt = directory.RunApplying, by.Subject, now.UTC()
 		r.Decided = true // here, where the admin is known, the approval is sealed
 		r.Approval = &store.Approval{All: a.All, Effects: a.Effects, Chosen: len(a.ChangeIDs), Before: r.Applied + r.Failed}
+		r.Approved = goes
 		r.NoteDecision(kind, by, now)
 		if len(places) == 0 {
 			return nil, nil
@@ -84,6 +85,85 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 		_ = s.wake(ctx, run.ConnectionID, 0) // the run stands in the table; the schedule wakes it otherwise
 	}
 	return run, err
+}
+
+// taken is what an approval takes of a run, with the places of the changes that it names, and how
+// many of the run's changes are written by it at most, those before it among them; nil of an
+// approval of all.
+func (s *Service) taken(ctx context.Context, r *store.RunRecord, a plan.Approval, named map[int][]int) (made plan.Approval, places map[int][]int, goes *int, err error) {
+	if a.Where != nil {
+		return s.selected(ctx, r, a, named)
+	}
+	goes, err = s.letGo(ctx, r, a, named)
+	return a, named, goes, err
+}
+
+// letGo is how many changes of a held run are written at most by an approval without a filter,
+// those before it among them. nil of one of all, and where more than mostCounted would have to be looked at.
+func (s *Service) letGo(ctx context.Context, r *store.RunRecord, a plan.Approval, named map[int][]int) (*int, error) {
+	switch {
+	case a.All:
+		return nil, nil
+	case a.Declines():
+		return new(r.Applied + r.Failed), nil
+	}
+	var of chunks // all, where effects are chosen
+	if len(a.Effects) == 0 {
+		of = slices.Sorted(maps.Keys(named))
+	}
+	ids := make(map[directory.ChangeID]bool, len(a.ChangeIDs))
+	for _, id := range a.ChangeIDs {
+		ids[id] = true
+	}
+	effects := plan.Approval{Effects: a.Effects}
+	goes, looked := goesOn{n: r.Applied + r.Failed, chooses: func(c *directory.Change) bool { return ids[c.ID] || effects.Chooses(c) }}, 0
+	err := s.eachChange(ctx, r, of, func(c *directory.Change) error {
+		if looked++; looked > mostCounted {
+			return errEnough
+		}
+		goes.add(c)
+		return nil
+	})
+	switch {
+	case errors.Is(err, errEnough):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return new(goes.all()), nil
+}
+
+// goesOn counts to n the open changes that an approval of a part lets go on. It selects as the engine
+// does, chunk by chunk: all changes of an object stand in one.
+type goesOn struct {
+	chooses func(*directory.Change) bool
+	chunk   int
+	changes []directory.Change // of the chunk
+	n       int
+}
+
+// add takes the next change.
+func (g *goesOn) add(c *directory.Change) {
+	if _, chunk, _, ok := store.Place(c.ID); ok && chunk != g.chunk {
+		g.endChunk()
+		g.chunk = chunk
+	}
+	g.changes = append(g.changes, *c)
+}
+
+func (g *goesOn) endChunk() {
+	for i, yes := range plan.SelectFunc(g.changes, g.chooses) {
+		if yes && undecided(&g.changes[i]) {
+			g.n++
+		}
+	}
+	g.changes = g.changes[:0]
+}
+
+// all is n when all changes have been added.
+func (g *goesOn) all() int {
+	g.endChunk()
+	return g.n
 }
 
 // chosen turns the IDs of a run's changes into their places.

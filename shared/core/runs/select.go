@@ -17,12 +17,16 @@ import (
 // those that it names already, and those that the filter selects. The plan is the one
 // that the admin was shown, since a plan is never changed. An approval that takes all
 // that is open is one of all. What may be sent is by that written down change by change,
-// under the seal of the decision, and no worker has to understand filters.
-func (s *Service) selected(ctx context.Context, r *store.RunRecord, a plan.Approval, named map[int][]int) (plan.Approval, map[int][]int, error) {
-	places := maps.Clone(named)
+// under the seal of the decision, and no worker has to understand filters. goes is how many
+// changes are written by it at most, as of letGo.
+func (s *Service) selected(ctx context.Context, r *store.RunRecord, a plan.Approval, named map[int][]int) (made plan.Approval, places map[int][]int, goes *int, err error) {
+	places = maps.Clone(named)
+	others := plan.Approval{ChangeIDs: a.ChangeIDs, Effects: a.Effects}
+	part := goesOn{n: r.Applied + r.Failed, chooses: func(c *directory.Change) bool { return undecided(c) && a.Where.Match(c) || others.Chooses(c) }}
 	ids := slices.Clone(a.ChangeIDs)
 	open, taken, matched := 0, 0, 0
-	err := s.eachChange(ctx, r, nil, func(c *directory.Change) error {
+	err = s.eachChange(ctx, r, nil, func(c *directory.Change) error {
+		part.add(c)
 		if !undecided(c) {
 			return nil
 		}
@@ -45,17 +49,17 @@ func (s *Service) selected(ctx context.Context, r *store.RunRecord, a plan.Appro
 	})
 	switch {
 	case err != nil:
-		return a, nil, err
+		return a, nil, nil, err
 	case matched == 0:
-		return a, nil, directory.Refuse(directory.ErrInvalid, directory.CodeNothingChosen, "None of the run's open changes is one that the filter selects, so nothing would be approved.",
+		return a, nil, nil, directory.Refuse(directory.ErrInvalid, directory.CodeNothingChosen, "None of the run's open changes is one that the filter selects, so nothing would be approved.",
 			"GET /v1/runs/{id}/changes takes the same filter, and shows what it selects.")
 	case taken == open:
-		return plan.Approval{All: true}, nil, nil
+		return plan.Approval{All: true}, nil, nil, nil
 	case len(ids) > MaxSelected:
-		return a, nil, directory.Refuse(directory.ErrTooLarge, directory.CodeTooManyChanges,
+		return a, nil, nil, directory.Refuse(directory.ErrTooLarge, directory.CodeTooManyChanges,
 			fmt.Sprintf("The filter selects %d of %d changes; an approval of a part may have %d at most.", matched, open, MaxSelected), "Narrow the filter, or approve by effects, or all of the run.")
 	}
-	return plan.Approval{ChangeIDs: ids, Effects: a.Effects}, places, nil
+	return plan.Approval{ChangeIDs: ids, Effects: a.Effects}, places, new(part.all()), nil
 }
 
 // eachChange hands on the changes of some chunks of a run in their order, with what has

@@ -21,32 +21,37 @@ func (s *Service) Run(ctx context.Context, id directory.RunID) (directory.Run, e
 	if err != nil {
 		return directory.Run{}, err
 	}
-	return shown(&r)
+	return shown(&r), nil
 }
 
 // shown is a run as it is read: one of which a part was approved with how much that is, and one
 // that goes in waves, while it writes, with how far they
 // have come. Waves of a held run are laid out anew once it goes on, and Held tells of the last.
-func shown(r *store.RunRecord) (directory.Run, error) {
+// Where the engine's place in the run does not decode, it is shown without waves: what else it
+// tells is as true, and the other runs of a list are.
+func shown(r *store.RunRecord) directory.Run {
 	run := r.Run
-	if a := r.Approval; a != nil && !a.All {
-		n := a.Before + a.Chosen
+	if a := r.Approval; a != nil && !a.All && run.Approved == nil { // decided by an earlier version, or too many to count
+		n, all := a.Before+a.Chosen, 0
 		for _, e := range a.Effects {
 			n += run.Counts[e]
 		}
-		run.Approved = &n
+		for _, k := range run.Counts {
+			all += k
+		}
+		run.Approved = new(min(n, all))
 	}
 	if run.State != directory.RunApplying && run.State != directory.RunWaiting {
-		return run, nil
+		return run
 	}
 	at, err := ProgressOf(r)
 	if err != nil {
-		return run, err
+		return run
 	}
 	for _, class := range slices.Sorted(maps.Keys(at.Waves)) {
 		run.Waves = append(run.Waves, at.Waves[class].view(class))
 	}
-	return run, nil
+	return run
 }
 
 // view is a wave as people see it. How many there are follows from the number of changes
@@ -64,10 +69,7 @@ func (s *Service) List(ctx context.Context, c directory.ConnectionID, cursor str
 	records, next, err := s.runs.ListRuns(ctx, c, cursor, limit)
 	list := make([]directory.Run, len(records))
 	for i := range records {
-		var fault error
-		if list[i], fault = shown(&records[i]); fault != nil {
-			return nil, "", fault
-		}
+		list[i] = shown(&records[i])
 	}
 	return list, next, err
 }
