@@ -139,6 +139,19 @@ func TestOneAddressForTheOnlyOne(t *testing.T) {
 	}
 }
 
+// An own address that stays is listed once, also where it was left in the list as something
+// else.
+func TestOwnAddressIsListedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, provision.ClientEdit{})
+	id := w.make("ann@x.example", `,"emails":[{"value":"ann@x.example","type":"work","primary":true}]`)
+	w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"add","path":"emails","value":[{"value":"o@x.example","type":"other","primary":true}]}`))
+	r := w.want(200, "PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"emails[type eq \"other\"].primary","value":false}`))
+	if n := strings.Count(r.Body.String(), "o@x.example"); n != 1 || w.user(id).Email != "o@x.example" {
+		t.Errorf("%s is the address, listed in %s", w.user(id).Email, r.Body)
+	}
+}
+
 // Who comes back is not given a private address either.
 func TestOwnAddressOfARehire(t *testing.T) {
 	t.Parallel()

@@ -172,8 +172,12 @@ func (c *call) keepAddress(now *people.PushedUser, before, after *object, keywor
 		own = was.clone()
 		own.set("value", living)
 	}
-	list, _ := after.get("emails").([]any)
-	list = append([]any{own}, list...)
+	list := []any{own}
+	for _, o := range elements(after.get("emails")) {
+		if !sameAddress(o, own) {
+			list = append(list, o)
+		}
+	}
 	if primary(elements(list)) == nil {
 		own.set("primary", true)
 	}
