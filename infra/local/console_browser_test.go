@@ -496,7 +496,8 @@ func focus(b *tab) string {
 }
 
 // TestBrowserSessionEnds has a session end while a decision is looked at: nothing is decided,
-// the page says so, and after signing in again the decision is there.
+// the page says so, and has what was typed. Signed in again in another tab, whoever typed it
+// sends it from there.
 func TestBrowserSessionEnds(t *testing.T) {
 	if os.Getenv("BINDERY_BROWSER") == "" {
 		t.Skip("needs chromium: make test-browser finds it")
@@ -506,6 +507,7 @@ func TestBrowserSessionEnds(t *testing.T) {
 	b.signIn()
 	b.open("/console/runs/" + run + "/decline")
 	b.see("Nothing of this run is written")
+	b.do("say why", chromedp.SendKeys("[name=reason]", "they are on leave"))
 	other := &window{T: t, base: base}
 	other.cookies(b) // the same session, in another window
 	if status := other.post("/console/sign-out"); status != http.StatusOK {
@@ -516,8 +518,17 @@ func TestBrowserSessionEnds(t *testing.T) {
 	if got := o.Get("/v1/runs/" + run).Text("state"); got != "held" {
 		t.Errorf("the run is %s", got)
 	}
-	b.press("a.button.primary", "This laptop signs you in")
-	b.press("#continue", "Nothing of this run is written")
+	if to := js[string](b, "document.querySelector('a.button.primary').target"); to != "_blank" {
+		t.Errorf("signing in again takes this page away: %q", to)
+	}
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	t.Cleanup(cancel)
+	second := &tab{t, ctx, base, b.axe}
+	second.signIn()
+	b.press(".again button", "Declined.")
+	if got := o.Get("/v1/runs/" + run).Text("state"); got == "held" {
+		t.Error("it was not declined")
+	}
 }
 
 // window is another window of a browser: it has its cookies.

@@ -95,7 +95,9 @@ func (v *visit) send(ctx context.Context, method, path string, body, out any, he
 	}
 	res, err := v.c.api.Do(req)
 	if err != nil {
-		v.c.cfg.Log.WarnContext(v.ctx, "console: no answer of the API", "method", method, "error", plainError(err))
+		if !errors.Is(ctx.Err(), context.Canceled) { // else nobody waits for it any more: the page was made without it, or the browser is gone
+			v.c.cfg.Log.WarnContext(v.ctx, "console: no answer of the API", "method", method, "error", plainError(err))
+		}
 		return nil, &problem{Status: http.StatusGatewayTimeout, late: true}
 	}
 	defer res.Body.Close()

@@ -239,7 +239,7 @@ func (v *visit) userList(f userFilter, list page[listedUser], chosen picked, fro
 			box = h.Label(h.Class("tick"), h.Input(h.Type("checkbox"), h.Name("c"), h.Value(string(u.ID)), g.If(ticked, h.Checked()), v.label(textChooseThis, clean(u.Label()))))
 		}
 		return h.Tr(g.If(choosing, v.cell(choose, box)), v.cell(name, h.Span(h.Class("person"), v.initials(&u.User), h.Span(link(here("users", string(u.ID)), h.Class("who"), data(u.Label())), g.If(u.Department != "", h.Small(data(u.Department)))))),
-			v.cell(userName, data(u.UserName)), v.cell(email, data(u.Email)), v.cell(status, v.badge(t, word)), v.cell(bound, v.boundBy(&u)), v.cell(source, v.say(sourceWord(u.Source))), v.cell(updated, v.ago(u.Updated)))
+			v.cell(userName, data(u.UserName)), v.cell(email, data(u.Email)), v.cell(status, v.badge(t, word)), v.cell(bound, v.boundBy(&u)), v.cell(source, h.Span(h.Class("short"), v.say(sourceWord(u.Source)))), v.cell(updated, v.ago(u.Updated)))
 	})
 	table := v.table(textUsers, columns, trs)
 	on := from + len(list.Items)
