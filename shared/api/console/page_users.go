@@ -213,7 +213,7 @@ func (v *visit) boundBy(u *listedUser) g.Node {
 		return dash()
 	}
 	t, word := bindingWord(u.Binding.Status)
-	return g.Group([]g.Node{link(here("connections", string(u.Binding.ConnectionID)), data(u.Binding.ConnectionName)), g.Text(" "), v.badge(t, word)})
+	return h.Span(h.Class("short"), link(here("connections", string(u.Binding.ConnectionID)), data(u.Binding.ConnectionName)), g.Text(" "), v.badge(t, word))
 }
 
 // userList is a page of users. Of them one chooses, to do something about them or to export
