@@ -886,7 +886,6 @@ func editUser(v *visit) (answer, error) {
 		return v.userForm(&u, typed, p, nil), nil
 	}
 	header, err := v.call(v.ctx, http.MethodPatch, apiPath("users", v.id()), patch, nil, ifMatch(itoa(int(u.Version)))...)
-	refused, ours := asProblem(err)
 	switch {
 	case err == nil:
 		back := &wayBack{To: here("users", v.id(), "edit")}
@@ -898,15 +897,13 @@ func editUser(v *visit) (answer, error) {
 		return v.undoable(here("users", v.id()), v.lang.say(textSaved), versionOf(header), back), nil
 	case is(err, http.StatusPreconditionFailed) && v.takingBack():
 		return v.tooLate(here("users", v.id())), nil
-	case ours && refused.Status == http.StatusPreconditionFailed:
+	case is(err, http.StatusPreconditionFailed):
 		if _, err := v.call(v.ctx, http.MethodGet, apiPath("users", v.id()), nil, &u); err != nil {
 			return nil, err
 		}
 		return v.bothVersions(&u, typed, nil), nil
-	case ours && (refused.Status == http.StatusUnprocessableEntity || refused.Status == http.StatusBadRequest || refused.Status == http.StatusConflict):
-		return v.userForm(&u, typed, refused, nil), nil
 	}
-	return nil, err
+	return v.mended(err, func(p *problem) answer { return v.userForm(&u, typed, p, nil) })
 }
 
 // bothVersions is a form that brings what was typed together with what the user is by now; p
